@@ -1,0 +1,1 @@
+"""The numeric core: how a population of models learns (numpy and numba only)."""

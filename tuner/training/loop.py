@@ -1,0 +1,174 @@
+"""The training loop: a population through one epoch, its rows in blocks over threads."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tuner.training import kernels, optimizers, schedules
+from tuner.training.fused import fused_pass
+from tuner.training.population import Population, take, view
+from tuner.training.problems import Problem
+
+Array = np.ndarray
+
+# A block's parameters, gradient and slots should stay in the cache of one core.
+BLOCK_BYTES = 1 << 20
+SMALLEST_BLOCK = 4
+
+
+class Interrupted(Exception):
+    """Training was asked to stop before the end of an epoch."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch did to every row: metrics by name, (rows,) float64 each.
+
+    epoch counts from 1; 0 is the state before the first step, known by its losses and scores
+    alone. Metrics of a row that left are whatever its last numbers gave: read `left` first.
+    """
+
+    epoch: int
+    metrics: Mapping[str, Array]
+    left: Array
+
+
+class Trainer:
+    """Trains populations on one problem; use it as a context, for it holds threads.
+
+    total_epochs is the length that the schedules are laid out for. Setting `stop` makes `epoch`
+    raise Interrupted at the next step.
+    """
+
+    def __init__(
+        self, problem: Problem, total_epochs: int, threads: int = 1, stop: Event | None = None
+    ) -> None:
+        self.problem = problem
+        self.total_steps = total_epochs * problem.steps
+        self.threads = threads
+        self.stop = stop or Event()
+        self.pool = ThreadPoolExecutor(threads)
+
+    def __enter__(self) -> Self:
+        # One BLAS thread a worker: rows are what is shared out.
+        self.limits = threadpool_limits(1, user_api="blas")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.pool.shutdown(cancel_futures=True)
+        self.limits.restore_original_limits()
+
+    def start(self, population: Population) -> Epoch:
+        """Losses and scores before the first step.
+
+        Rows of one seed start alike, so one of each is evaluated.
+        """
+        seeds = [m.seed for m in population.members]
+        firsts = [seeds.index(seed) for seed in dict.fromkeys(seeds)]
+        few = take(population, firsts)
+        with np.errstate(all="ignore"):
+            objective = self.problem.attach(few.theta, np.empty_like(few.theta))
+            metrics = {"train_loss": objective.training_loss(), **objective.evaluate()}
+        row_of = [list(dict.fromkeys(seeds)).index(seed) for seed in seeds]
+        return Epoch(
+            0,
+            {name: values[row_of] for name, values in metrics.items()},
+            np.zeros(len(seeds), bool),
+        )
+
+    def epoch(self, population: Population, epoch: int) -> Epoch:
+        """Trains every row through one epoch (counted from 1), in place."""
+        bounds = self.blocks(population)
+        parts = list(self.pool.map(lambda b: self.block(view(population, *b), epoch), bounds))
+        if self.stop.is_set():
+            raise Interrupted
+        metrics = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+        finite = np.isfinite(list(metrics.values())).all(axis=0)
+        return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
+
+    def blocks(self, population: Population) -> list[tuple[int, int]]:
+        """Bounds of blocks of rows: of one seed each, small for the cache, even for the threads."""
+        seeds = [m.seed for m in population.members]
+        row_bytes = population.theta[0].nbytes * (
+            2 + max(len(slots) for slots in population.slots.values())
+        )
+        most = max(SMALLEST_BLOCK, BLOCK_BYTES // row_bytes)
+        bounds: list[tuple[int, int]] = []
+        start = 0
+        for seed in dict.fromkeys(seeds):
+            rows = seeds.count(seed)
+            count = -(-rows // most)
+            count = min(rows, -(-count // self.threads) * self.threads)
+            edges = [start + rows * i // count for i in range(count + 1)]
+            bounds += pairwise(edges)
+            start += rows
+        return bounds
+
+    def block(self, rows: Population, epoch: int) -> dict[str, Array]:
+        """Trains the rows of one block through an epoch; returns their metrics."""
+        problem, members = self.problem, rows.members
+        gradient = np.empty_like(rows.theta)
+        objective = problem.attach(rows.theta, gradient)
+        batches = problem.batches(members[0].seed, epoch - 1)
+        rates = self.rates(rows, len(batches))
+        updates = []
+        for name, slots in rows.slots.items():
+            at = slice((own := rows.rows_of(name))[0], own[-1] + 1)
+            order = optimizers.load(name).hyperparameters
+            settings = np.array([[m.settings[key] for key in order] for m in members[at]])
+            arrays = (rows.theta[at], gradient[at], *slots, rows.step[at], settings)
+            updates.append((fused_pass(name), arrays, at, list(order).index("lr")))
+        norms = np.zeros(len(members))
+        total = np.zeros(len(members))
+        # A diverging row overflows; that is a fact about its rate, not an error.
+        with np.errstate(all="ignore"):
+            for i, batch in enumerate(batches):
+                if self.stop.is_set():
+                    break
+                if i == len(batches) - 1:
+                    before = rows.theta.copy()
+                losses = objective.differentiate(batch)
+                total += losses
+                losses /= len(batch)
+                rows.step[:] += 1
+                for update, arrays, at, lr in updates:
+                    arrays[-1][:, lr] = rates[at, i]
+                    update(*arrays, losses[at], norms[at], rows.left_at[at])
+            if self.stop.is_set():
+                return {}
+            metrics = dict(objective.evaluate())
+            ratios = np.zeros(len(members))
+            kernels.update_ratio(before, rows.theta, ratios)
+            train_loss = (
+                total / sum(map(len, batches)) if problem.batched else objective.training_loss()
+            )
+        return {
+            "train_loss": train_loss,
+            **metrics,
+            "learning_rate": rates[:, -1],
+            "gradient_norm": norms / len(batches),
+            "update_ratio": ratios,
+        }
+
+    def rates(self, rows: Population, steps: int) -> Array:
+        """Learning rates (rows, steps) of the next epoch, from where each row stands."""
+        members = rows.members
+        return schedules.table(
+            [m.schedule for m in members],
+            [m.schedule_settings for m in members],
+            np.array([m.settings["lr"] for m in members]),
+            rows.step[:, None] + np.arange(steps),
+            self.total_steps,
+        )

@@ -1,0 +1,128 @@
+"""A population: many models alike in structure, one row of one matrix each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tuner.training import optimizers
+from tuner.training.problems import Problem
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a row is: a trial's settings under one seed.
+
+    seed fixes the initialisation and the order of the batches; settings and schedule_settings hold
+    a number for every hyperparameter of the optimizer and the schedule.
+    """
+
+    trial: int
+    seed: int
+    optimizer: str
+    settings: Mapping[str, float]
+    schedule: str
+    schedule_settings: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The rows that train together; training changes its arrays in place.
+
+    members: one a row, ordered by seed and optimizer, so that the rows of one optimizer and seed
+    are neighbours
+    theta: (rows, size) parameters, C-contiguous
+    slots: for each optimizer its state, arrays (its rows, size), in the order of the rows
+    step: (rows,) float64, the steps taken
+    left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite, or 0
+    """
+
+    members: tuple[Member, ...]
+    theta: Array
+    slots: Mapping[str, tuple[Array, ...]]
+    step: Array
+    left_at: Array
+
+    def rows_of(self, optimizer: str) -> list[int]:
+        return [row for row, m in enumerate(self.members) if m.optimizer == optimizer]
+
+
+def _sorted_rows(members: Sequence[Member]) -> list[int]:
+    return sorted(range(len(members)), key=lambda i: (members[i].seed, members[i].optimizer))
+
+
+def create(problem: Problem, members: Sequence[Member]) -> Population:
+    """The rows of these members before their first step; rows of one seed start alike."""
+    members = tuple(members[i] for i in _sorted_rows(members))
+    initial = {seed: problem.initial(seed) for seed in {m.seed for m in members}}
+    theta = np.empty((len(members), problem.size), problem.dtype)
+    for row, member in enumerate(members):
+        theta[row] = initial[member.seed]
+    names = [m.optimizer for m in members]
+    slots = {
+        name: tuple(
+            np.zeros((names.count(name), problem.size), problem.dtype)
+            for _ in optimizers.load(name).slots
+        )
+        for name in dict.fromkeys(names)
+    }
+    return Population(members, theta, slots, np.zeros(len(members)), np.zeros(len(members)))
+
+
+def take(population: Population, keep: Sequence[int] | Array) -> Population:
+    """The population of these rows alone, in the order given by `keep` (row numbers)."""
+    keep = [int(row) for row in keep]
+    members = tuple(population.members[row] for row in keep)
+    slots = {}
+    for name, arrays in population.slots.items():
+        place = {row: i for i, row in enumerate(population.rows_of(name))}
+        kept = [place[row] for row in keep if row in place]
+        if kept:
+            slots[name] = tuple(a[kept] for a in arrays)
+    return Population(
+        members,
+        population.theta[keep],
+        slots,
+        population.step[keep],
+        population.left_at[keep],
+    )
+
+
+def join(first: Population, second: Population) -> Population:
+    """Both populations in one; a row goes on from the step that it had reached."""
+    slots = dict(first.slots)
+    for name, arrays in second.slots.items():
+        mine = slots.get(name)
+        slots[name] = (
+            tuple(np.concatenate(pair) for pair in zip(mine, arrays, strict=True))
+            if mine is not None
+            else arrays
+        )
+    both = Population(
+        first.members + second.members,
+        np.concatenate([first.theta, second.theta]),
+        slots,
+        np.concatenate([first.step, second.step]),
+        np.concatenate([first.left_at, second.left_at]),
+    )
+    return take(both, _sorted_rows(both.members))
+
+
+def view(population: Population, start: int, stop: int) -> Population:
+    """Rows start to stop as views: what is done to them is done to the population."""
+    members = population.members[start:stop]
+    slots = {}
+    for name in dict.fromkeys(m.optimizer for m in members):
+        before = sum(m.optimizer == name for m in population.members[:start])
+        count = sum(m.optimizer == name for m in members)
+        slots[name] = tuple(a[before : before + count] for a in population.slots[name])
+    return replace(
+        population,
+        members=members,
+        theta=population.theta[start:stop],
+        slots=slots,
+        step=population.step[start:stop],
+        left_at=population.left_at[start:stop],
+    )
