@@ -1,0 +1,88 @@
+"""A folder of IDX files, the format of MNIST and its kin: images of bytes, and their labels.
+
+The format is described at http://yann.lecun.com/exdb/mnist/: two zero bytes, a type, the number
+of dimensions, each dimension as a big-endian 32-bit integer, and then the values.
+"""
+
+import gzip
+import os
+import zlib
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tuner.data.source import Source
+from tuner.errors import UserError
+
+UNSIGNED_BYTE = 0x08
+IMAGES = "{part}-images-idx3-ubyte"
+LABELS = "{part}-labels-idx1-ubyte"
+
+
+def read(folder: str) -> Source:
+    """The images and labels of `train-*`; those of `t10k-*` are the test part, read on demand.
+
+    All four files must be there from the start, each as it is or with `.gz`. Rows are bytes,
+    (images, pixels). Raises UserError for a missing or damaged file.
+    """
+    where = f"data.folder: {folder}"
+    train, test = (
+        [_find(Path(folder), kind.format(part=part), where) for kind in (IMAGES, LABELS)]
+        for part in ("train", "t10k")
+    )
+    return Source(where, *_pair(*train), read_test=partial(_pair, *test))
+
+
+def _find(folder: Path, name: str, where: str) -> Path:
+    for path in (folder / f"{name}.gz", folder / name):
+        if os.path.isfile(path):  # pathlib's raises in a folder that may not be entered
+            return path
+    raise UserError(
+        f"{where}: {name}.gz is not there (nor without .gz); give the folder that holds it "
+        "(Debian: apt install dataset-fashion-mnist)"
+    )
+
+
+def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
+    rows, targets = read_array(images, dimensions=3), read_array(labels, dimensions=1)
+    if len(rows) != len(targets):
+        raise UserError(
+            f"data.folder: {images}: {len(rows)} images, but {len(targets)} labels in {labels.name}"
+        )
+    count, height, width = rows.shape
+    return rows.reshape(count, height * width), targets.astype(np.int64)
+
+
+def read_array(path: Path, *, dimensions: int) -> np.ndarray:
+    """The array of bytes in one IDX file, gzipped if its name ends in .gz.
+
+    Raises UserError, in one line, when the file cannot be read, is not such an array or does not
+    hold as many values as it says.
+    """
+    where = f"data.folder: {path}"
+    content = _content(path, where)
+    header = 4 + 4 * dimensions
+    if len(content) < header:
+        raise UserError(f"{where}: {len(content)} bytes, an IDX header has {header}; get it anew")
+    if content[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
+        raise UserError(
+            f"{where}: starts with {content[:4].hex()}, "
+            f"an IDX file of bytes in {dimensions} dimensions with 000008{dimensions:02x}"
+        )
+    shape = [int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4)]
+    size = int(np.prod(shape, dtype=object))
+    if len(content) - header != size:
+        raise UserError(
+            f"{where}: holds {len(content) - header} values, its header says {size}; get it anew"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _content(path: Path, where: str) -> bytes:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            return file.read()
+    except (OSError, EOFError, zlib.error) as error:  # a cut gzip is an EOFError
+        raise UserError(f"{where}: cannot be read ({error}); must be a whole IDX file") from error

@@ -1,0 +1,17 @@
+"""Labels as positions among the sorted classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The classes, (classes,), sorted, as the source has them."""
+
+    classes: np.ndarray
+
+    def __call__(self, labels: np.ndarray, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """The chosen labels as positions: (chosen,) int64, whatever the dtype of the rows."""
+        return np.asarray(np.searchsorted(self.classes, labels[chosen]), np.int64)
