@@ -1,0 +1,1 @@
+"""Search: what to try next, who goes on, and how a study survives a kill."""

@@ -1,0 +1,204 @@
+"""Search spaces: settings that are fixed, ranges or choices, with conditional branches.
+
+A space maps paths, as `optimizer.adam.lr`, to settings. A path below a branch, as that one below
+the choice `optimizer`, is asked for only where the branch is taken.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial, Trial
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from low to high, both included.
+
+    scale: linear, log, or reverse_log (1 - x is log-uniform, for numbers just below 1); step: the
+    distance of neighbours on a linear scale, None for a continuum; integer: whether the numbers
+    are whole.
+    """
+
+    low: float
+    high: float
+    scale: str = "linear"
+    step: float | None = None
+    integer: bool = False
+
+    def key(self, path: str) -> str:
+        """The name in Optuna, which sees 1 - x where the scale is reversed."""
+        return f"1 - {path}" if self.scale == "reverse_log" else path
+
+    @property
+    def count(self) -> int | None:
+        """How many numbers there are; None for a continuum."""
+        step = self.step or (1 if self.integer and self.scale == "linear" else None)
+        return None if step is None else math.floor((self.high - self.low) / step + 1e-9) + 1
+
+    def item(self, index: int) -> float:
+        value: float = self.low + index * (self.step or 1)
+        return int(value) if self.integer else value
+
+    def at(self, u: float) -> float:
+        """The number at the share u in [0, 1) of the range."""
+        if self.count is not None:
+            return self.item(int(u * self.count))
+        if self.scale == "log":
+            value = float(self.low * (self.high / self.low) ** u)
+        elif self.scale == "reverse_log":
+            value = 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u
+        else:
+            value = self.low + u * (self.high - self.low)
+        value = min(max(value, self.low), self.high)
+        return round(value) if self.integer else value
+
+    def distribution(self) -> "BaseDistribution":
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if self.integer:
+            step = int(self.step or 1)
+            return IntDistribution(int(self.low), int(self.high), self.scale == "log", step)
+        if self.scale == "reverse_log":
+            return FloatDistribution(1 - self.high, 1 - self.low, log=True)
+        return FloatDistribution(self.low, self.high, self.scale == "log", self.step)
+
+    def suggest(self, trial: "Trial", path: str) -> float:
+        if self.integer:
+            step = int(self.step or 1)
+            log = self.scale == "log"
+            return trial.suggest_int(path, int(self.low), int(self.high), step=step, log=log)
+        if self.scale == "reverse_log":
+            return 1 - trial.suggest_float(self.key(path), 1 - self.high, 1 - self.low, log=True)
+        log = self.scale == "log"
+        return trial.suggest_float(path, self.low, self.high, step=self.step, log=log)
+
+    def decode(self, value: Any) -> float:
+        """The setting from what Optuna stores."""
+        return 1 - value if self.scale == "reverse_log" else value  # type: ignore[no-any-return]
+
+    def encode(self, value: float) -> float:
+        return 1 - value if self.scale == "reverse_log" else value
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of several values; Optuna sees them as JSON, so that a choice may be a list."""
+
+    options: tuple[Any, ...]
+
+    def key(self, path: str) -> str:
+        return path
+
+    @property
+    def count(self) -> int:
+        return len(self.options)
+
+    def item(self, index: int) -> Any:
+        return self.options[index]
+
+    def at(self, u: float) -> Any:
+        return self.options[int(u * len(self.options))]
+
+    def distribution(self) -> "BaseDistribution":
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution([self.encode(option) for option in self.options])
+
+    def suggest(self, trial: "Trial", path: str) -> Any:
+        return self.decode(trial.suggest_categorical(path, list(map(self.encode, self.options))))
+
+    def decode(self, value: Any) -> Any:
+        return json.loads(value)
+
+    def encode(self, value: Any) -> str:
+        return json.dumps(value)
+
+
+Setting = Range | Choices
+
+
+@dataclass(frozen=True)
+class Space:
+    """Everything a trial is made of.
+
+    fixed: values by path; searched: settings by path. `branches` names the choices that open
+    paths below their options: with {"optimizer": ("adam", "sgd")} the paths `optimizer.adam.*`
+    count only where optimizer is adam. A choice with one option is fixed.
+    """
+
+    fixed: Mapping[str, Any]
+    searched: Mapping[str, Setting]
+    branches: Mapping[str, tuple[str, ...]]
+
+    def active(self, path: str, choices: Mapping[str, Any]) -> bool:
+        """Whether a path counts, given what the branches chose."""
+        for branch in self.branches:
+            if path.startswith(f"{branch}."):
+                option = path[len(branch) + 1 :].split(".", 1)[0]
+                return bool(choices[branch] == option)
+        return True
+
+    def settings(self, choose: Callable[[str, Setting], Any]) -> dict[str, Any]:
+        """One value for every path that counts; `choose` gives those of the searched ones.
+
+        Branches are chosen first, then the rest in the order of the space.
+        """
+        chosen: dict[str, Any] = {}
+        for branch in self.branches:
+            chosen[branch] = (
+                choose(branch, self.searched[branch])
+                if branch in self.searched
+                else self.fixed[branch]
+            )
+        for path in (*self.fixed, *self.searched):
+            if path not in chosen and self.active(path, chosen):
+                searched = self.searched.get(path)
+                chosen[path] = choose(path, searched) if searched else self.fixed[path]
+        return chosen
+
+    def shares(self, numbers: np.ndarray) -> dict[str, Any]:
+        """Settings from numbers in [0, 1), one for each searched path in order."""
+        share = dict(zip(self.searched, numbers, strict=True))
+        return self.settings(lambda path, setting: setting.at(float(share[path])))
+
+    def suggested(self, trial: "Trial") -> dict[str, Any]:
+        """Settings that Optuna suggests."""
+        return self.settings(lambda path, setting: setting.suggest(trial, path))
+
+    def trial(self, settings: Mapping[str, Any]) -> "FrozenTrial":
+        """A running trial with these settings, for Optuna."""
+        from optuna.trial import TrialState, create_trial
+
+        searched = {path: s for path, s in self.searched.items() if path in settings}
+        return create_trial(
+            state=TrialState.RUNNING,
+            params={s.key(p): s.encode(settings[p]) for p, s in searched.items()},
+            distributions={s.key(p): s.distribution() for p, s in searched.items()},
+        )
+
+    def settings_of(self, trial: "FrozenTrial") -> dict[str, Any]:
+        """The settings of a trial as Optuna keeps it."""
+        return self.settings(lambda path, s: s.decode(trial.params[s.key(path)]))
+
+    def without_end(self) -> str | None:
+        """A searched path that has no countable values, or None if all have."""
+        return next((path for path, s in self.searched.items() if s.count is None), None)
+
+    def grid(self) -> list[dict[str, Any]]:
+        """Every combination of the searched settings, the last path varying fastest."""
+        combinations: list[dict[str, Any]] = [{}]
+        for path in (*self.branches, *(p for p in self.searched if p not in self.branches)):
+            setting = self.searched.get(path, Choices((self.fixed.get(path),)))
+            combinations = [
+                {**c, path: setting.item(i)} if self.active(path, c) else c
+                for c in combinations
+                for i in range((setting.count or 0) if self.active(path, c) else 1)
+            ]
+        return [self.settings(lambda path, _, c=c: c[path]) for c in combinations]  # type: ignore[misc]

@@ -1,0 +1,118 @@
+"""A study: trials asked in cohorts and told when they end, on record before anything trains."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.search.samplers import Sampler, next_number
+from tuner.search.space import Space
+from tuner.search.storage import open_study
+from tuner.search.trials import Outcome, Trial
+
+STATES = {
+    "COMPLETE": TrialState.COMPLETE,
+    "PRUNED": TrialState.PRUNED,
+    "DIVERGED": TrialState.PRUNED,
+    "INTERRUPTED": TrialState.FAIL,
+    "FAILED": TrialState.FAIL,
+}
+
+
+class Study:
+    """The record of a study in `folder`, and what it asks next.
+
+    Samplers work on a copy in memory; the journal gets every trial whole, in one write, when it is
+    asked. So a kill leaves either no trial or one that can be trained again as it was.
+    """
+
+    def __init__(self, folder: Path, name: str, space: Space, sampler: Sampler, seed: int) -> None:
+        self.space, self.sampler, self.seed = space, sampler, seed
+        self.journal = open_study(folder / "optuna.journal", name)
+        self.memory = optuna.create_study()
+        self.memory.add_trials(self.journal.get_trials(deepcopy=False))
+
+    @property
+    def cohorts(self) -> list[list[int]]:
+        """The bounds of all cohorts: first number, one past the last."""
+        bounds: list[list[int]] = self.journal.user_attrs.get("cohorts", [])
+        return bounds
+
+    def remember(self, key: str, value: Any) -> Any:
+        """What the journal keeps under the key; `value` becomes it where there is nothing yet."""
+        if key not in self.journal.user_attrs:
+            self.journal.set_user_attr(key, value)
+        return self.journal.user_attrs[key]
+
+    def finished(self) -> int:
+        """Trials that count towards the budget: told, and neither failed nor interrupted."""
+        states = (TrialState.COMPLETE, TrialState.PRUNED)
+        return len(self.memory.get_trials(deepcopy=False, states=states))
+
+    def cohort(self, size: int) -> list[Trial]:
+        """The trials to train next: those of a cohort that a kill cut short, or `size` new ones.
+
+        Fewer, or none, where a grid ends.
+        """
+        cohorts = self.cohorts
+        if not cohorts or not self.unfinished(*cohorts[-1]):
+            start = next_number(self.memory)
+            cohorts = [*cohorts, [start, start + size]]
+            self.journal.set_user_attr("cohorts", cohorts)
+        start, stop = cohorts[-1]
+        while next_number(self.memory) < stop:
+            if not self.sampler(self.memory, self.space, self.seed):
+                cohorts[-1][1] = next_number(self.memory)
+                self.journal.set_user_attr("cohorts", cohorts)
+                break
+            self.journal.add_trial(self.memory.get_trials(deepcopy=False)[-1])
+        return [self.trial(t) for t in self.journal.get_trials(deepcopy=False)[start:stop]]
+
+    def unfinished(self, start: int, stop: int) -> bool:
+        """Whether trials of these numbers wait to be trained, or even to be asked."""
+        trials = self.memory.get_trials(deepcopy=False)[start:stop]
+        failed = any(t.state is TrialState.FAIL for t in trials)
+        asked = len(trials) == stop - start
+        return any(not t.state.is_finished() for t in trials) or not (asked or failed)
+
+    def trial(self, trial: FrozenTrial) -> Trial:
+        assert trial.datetime_start is not None
+        started_ms = int(trial.datetime_start.timestamp() * 1000)
+        return Trial(trial.number, self.space.settings_of(trial), started_ms)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Records how a trial ended, unless an earlier process did.
+
+        A diverged trial is told as pruned, with a finite penalty as its last value and a
+        constraint that is the larger, the earlier it diverged: 2 less the share it had trained.
+        """
+        number, diverged_at = outcome.trial.number, outcome.diverged_at
+        reports = dict(outcome.rungs)
+        if diverged_at is not None:
+            reports[outcome.epochs + 1] = penalty(outcome)
+        value = outcome.validation_loss if outcome.state == "COMPLETE" else None
+        for study in (self.memory, self.journal):
+            known = study.get_trials(deepcopy=False)[number]
+            if known.state.is_finished():
+                continue
+            trial = optuna.trial.Trial(study, known._trial_id)
+            for epoch, loss in reports.items():
+                if epoch not in known.intermediate_values:
+                    trial.report(loss, epoch)
+            if diverged_at is not None:
+                trial.set_constraint("divergence", 2 - diverged_at)
+            trial.set_user_attr("summary", outcome.summary())
+            study.tell(number, value, STATES[outcome.state])
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """`Outcome.summary` of every trial told, by number."""
+        trials = self.memory.get_trials(deepcopy=False)
+        return [t.user_attrs["summary"] for t in trials if "summary" in t.user_attrs]
+
+
+def penalty(outcome: Outcome) -> float:
+    """What a diverged trial is told in place of its loss: ten times the loss at the start."""
+    start = outcome.initial["validation_loss"]
+    return 10 * abs(start) if math.isfinite(start) else 1e30
