@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tuner.training import optimizers, schedules
 from tuner.training.loop import Trainer
-from tuner.training.losses import CrossEntropy, LogisticLoss, Loss, SquaredError
-from tuner.training.models import MLP, Buffers
+from tuner.training.losses import LOSSES, Loss
+from tuner.training.models import MLP
 from tuner.training.population import Member, create
 from tuner.training.problems import Supervised
 
@@ -82,11 +82,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         """Scores (samples, outputs) of raw rows."""
         check_is_fitted(self, "theta_")
         X = validate_data(self, X, dtype=self.dtype, order="C", reset=False)
-        network = self.network(outputs)
-        parameters = network.views(self.theta_[None])
-        scores, _ = network.forward(parameters, X, Buffers(self.theta_.dtype))
-        row: Array = scores[0]
-        return row
+        return self.network(outputs).scores(self.theta_, X)
 
 
 class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
@@ -96,7 +92,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         """Trains on X (samples, features) and labels y (samples,), two classes or more."""
         X, y = validate_data(self, X, y, dtype=self.dtype, order="C")
         self.classes_, codes = np.unique(y, return_inverse=True)
-        loss = LogisticLoss() if self._outputs == 1 else CrossEntropy()
+        loss = LOSSES["binary" if self._outputs == 1 else "multiclass"]
         self._train(loss, X, codes, self._outputs)
         return self
 
@@ -150,7 +146,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         self.target_scale_ = np.where(spread > 0, spread, 1.0)
         self.flat_ = np.ndim(y) == 1
         scaled = ((targets - self.target_mean_) / self.target_scale_).astype(self.dtype)
-        self._train(SquaredError(), X, scaled, targets.shape[1])
+        self._train(LOSSES["regression"], X, scaled, targets.shape[1])
         return self
 
     def adopt(self, theta: Array, features: int, mean: Array, scale: Array) -> Self:

@@ -53,13 +53,18 @@ def grid(study: optuna.Study, space: Space, seed: int) -> bool:
 def tpe(startup: int) -> Sampler:
     """Tree-structured Parzen estimator (Bergstra et al. 2011; Optuna's, multivariate, grouped).
 
-    The first `startup` trials are quasi-random. A sampler is seeded afresh for each trial.
+    The first `startup` trials are a Latin hypercube (McKay et al. 1979): every range is cut in as
+    many parts, and each part is tried once. A sampler is seeded afresh for each trial.
     """
 
     def ask(study: optuna.Study, space: Space, seed: int) -> bool:
         number = next_number(study)
         if number < startup:
-            return quasi_random(study, space, seed)
+            rng, size = np.random.default_rng(seed), len(space.searched)
+            cells = rng.permuted(np.tile(np.arange(startup), (size, 1)), axis=1)
+            shares = (cells + rng.random((size, startup))) / startup
+            study.add_trial(space.trial(space.shares(shares[:, number])))
+            return True
         with warnings.catch_warnings():
             # `group` is what conditional spaces need; Optuna calls it experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

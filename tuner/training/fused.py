@@ -3,13 +3,10 @@
 The sweep is generated from the rule's own source. What depends on the hyperparameters and the step
 alone, as `1 - beta2**t`, is computed once a row in float64 and cast to the dtype of the
 parameters; the rest runs element by element, so that theta, gradient and slots are read and
-written once. The generated function is cached on disk by numba beside the rule's file (where that
-folder cannot be written, in the user's cache folder), under a name that carries the digest of its
-source.
+written once.
 """
 
 import ast
-import hashlib
 import inspect
 import textwrap
 from collections.abc import Callable
@@ -17,28 +14,22 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from llvmlite import binding
-from numba import njit
 
-from tuner.training.optimizers import SHARED, Optimizer, load
-
-# Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
-FASTMATH = {"contract", "reassoc", "arcp", "nsz", "afn"}
-
-# LLVM vectorizes a loop only if it may check that its arrays do not overlap; its default of 8
-# comparisons is too few for a rule with three slots.
-binding.set_option("tuner", "-runtime-memory-check-threshold=64")
+from tuner.training.compiling import compiled, digest
+from tuner.training.optimizers import Optimizer, load
 
 TEMPLATE = """
-def {function}(theta_, g_, {slots}t_, settings_, losses_, norms_, left_at_):
+def {function}(theta_, g_, {slots}t_, rates_, column_, settings_, losses_, norms_, left_at_):
     cast_ = theta_.dtype.type
     for row_ in range(theta_.shape[0]):
         if left_at_[row_] != 0.0:
             continue
+        t_[row_] += 1.0
         t = t_[row_]
         if not np.isfinite(losses_[row_]):
             left_at_[row_] = t
             continue
+        lr = rates_[row_, column_]
         {settings} = settings_[row_]
         {hoisted}
         theta_row_ = theta_[row_]
@@ -132,7 +123,7 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
     template = TEMPLATE.format(
         function="{function}",
         slots="".join(f"{s}_, " for s in slots),
-        settings=", ".join(optimizer.hyperparameters),
+        settings=", ".join(name for name in optimizer.hyperparameters if name != "lr"),
         hoisted=lines(8, hoist.hoisted),
         slot_rows=lines(8, [f"{s}_row_ = {s}_[row_]" for s in slots]),
         coupled="0.0" if optimizer.decoupled else "weight_decay",
@@ -144,8 +135,7 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
             12, [f"{s}_row_[i_] = {n}" for s, n in zip(slots, slots_new, strict=True)]
         ),
     )
-    digest = hashlib.sha256(f"{template}{sorted(FASTMATH)}".encode()).hexdigest()
-    function = f"{optimizer.name}_{digest[:12]}"
+    function = f"{optimizer.name}_{digest(template)}"
     return function, template.format(function=function)
 
 
@@ -153,12 +143,13 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
 def fused_pass(name: str) -> Callable[..., None]:
     """The compiled pass of the optimizer of that name.
 
-    It takes `(theta, g, *slots, t, settings, losses, norms, left_at)` and changes theta, slots,
-    norms and left_at in place:
+    It takes `(theta, g, *slots, t, rates, column, settings, losses, norms, left_at)` and changes
+    theta, slots, t, norms and left_at in place:
 
     - theta, g, slots: (rows, size), C-contiguous, float32 or float64
-    - t: (rows,) float64, the step counted from 1
-    - settings: (rows, hyperparameters) float64, in the order of `Optimizer.hyperparameters`
+    - t: (rows,) float64, the steps taken
+    - rates: (rows, steps) float64, learning rates, of which this step's are in `column`
+    - settings: (rows, hyperparameters but lr) float64, in the order of `Optimizer.hyperparameters`
     - losses: (rows,) float64, the loss of this step
     - norms: (rows,) float64, to which the norm of the gradient before clipping is added
     - left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite,
@@ -168,12 +159,5 @@ def fused_pass(name: str) -> Callable[..., None]:
     function, text = source(optimizer)
     namespace: dict[str, Any] = {"np": np, "__name__": optimizer.rule.__module__}
     exec(compile(text, inspect.getfile(optimizer.rule), "exec"), namespace)
-    compiled: Callable[..., None] = njit(
-        cache=True, fastmath=FASTMATH, nogil=True, error_model="numpy"
-    )(namespace[function])
-    return compiled
-
-
-def shared_names() -> tuple[str, ...]:
-    """Hyperparameters that every pass takes, whatever its rule."""
-    return tuple(SHARED)
+    sweep: Callable[..., None] = compiled(namespace[function])
+    return sweep

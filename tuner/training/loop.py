@@ -11,7 +11,8 @@ from typing import Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tuner.training import kernels, optimizers, schedules
+from tuner.training import optimizers, schedules
+from tuner.training.compiling import compiled
 from tuner.training.fused import fused_pass
 from tuner.training.population import Population, take, view
 from tuner.training.problems import Problem
@@ -79,7 +80,7 @@ class Trainer:
         firsts = [seeds.index(seed) for seed in dict.fromkeys(seeds)]
         few = take(population, firsts)
         with np.errstate(all="ignore"):
-            objective = self.problem.attach(few.theta, np.empty_like(few.theta))
+            objective = self.problem.attach(few.theta, np.empty_like(few.theta), few.left_at)
             metrics = {"train_loss": objective.training_loss(), **objective.evaluate()}
         row_of = [list(dict.fromkeys(seeds)).index(seed) for seed in seeds]
         return Epoch(
@@ -120,37 +121,37 @@ class Trainer:
         """Trains the rows of one block through an epoch; returns their metrics."""
         problem, members = self.problem, rows.members
         gradient = np.empty_like(rows.theta)
-        objective = problem.attach(rows.theta, gradient)
+        objective = problem.attach(rows.theta, gradient, rows.left_at)
         batches = problem.batches(members[0].seed, epoch - 1)
         rates = self.rates(rows, len(batches))
+        norms, total = np.zeros(len(members)), np.zeros(len(members))
         updates = []
         for name, slots in rows.slots.items():
-            at = slice((own := rows.rows_of(name))[0], own[-1] + 1)
-            order = optimizers.load(name).hyperparameters
+            own = rows.rows_of(name)
+            at = slice(own[0], own[-1] + 1)
+            order = [key for key in optimizers.load(name).hyperparameters if key != "lr"]
             settings = np.array([[m.settings[key] for key in order] for m in members[at]])
-            arrays = (rows.theta[at], gradient[at], *slots, rows.step[at], settings)
-            updates.append((fused_pass(name), arrays, at, list(order).index("lr")))
-        norms = np.zeros(len(members))
-        total = np.zeros(len(members))
+            updates.append(
+                (
+                    fused_pass(name),
+                    (rows.theta[at], gradient[at], *slots, rows.step[at], rates[at]),
+                    (settings, objective.losses[at], norms[at], rows.left_at[at]),
+                )
+            )
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"):
             for i, batch in enumerate(batches):
                 if self.stop.is_set():
-                    break
+                    return {}
                 if i == len(batches) - 1:
                     before = rows.theta.copy()
-                losses = objective.differentiate(batch)
-                total += losses
-                losses /= len(batch)
-                rows.step[:] += 1
-                for update, arrays, at, lr in updates:
-                    arrays[-1][:, lr] = rates[at, i]
-                    update(*arrays, losses[at], norms[at], rows.left_at[at])
-            if self.stop.is_set():
-                return {}
+                objective.differentiate(batch)
+                total += objective.losses * len(batch)
+                for update, arrays, others in updates:
+                    update(*arrays, i, *others)
             metrics = dict(objective.evaluate())
             ratios = np.zeros(len(members))
-            kernels.update_ratio(before, rows.theta, ratios)
+            update_ratio(before, rows.theta, ratios)
             train_loss = (
                 total / sum(map(len, batches)) if problem.batched else objective.training_loss()
             )
@@ -172,3 +173,15 @@ class Trainer:
             rows.step[:, None] + np.arange(steps),
             self.total_steps,
         )
+
+
+@compiled
+def update_ratio(before, after, out):
+    """out (rows,) becomes |after - before| / |after| of rows (rows, size), 0 where both are 0."""
+    for row in range(before.shape[0]):
+        change, size = 0.0, 0.0
+        for i in range(before.shape[1]):
+            d = np.float64(after[row, i]) - np.float64(before[row, i])
+            change += d * d
+            size += np.float64(after[row, i]) ** 2
+        out[row] = np.sqrt(change / size) if change > 0 or size != size else 0.0

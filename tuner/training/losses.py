@@ -1,107 +1,128 @@
-"""Losses: value and gradient of a mean over samples, for a population of scores.
+"""Losses: value and gradient together, and the score that people read beside the loss.
 
-Every loss has the same three methods. Scores have the shape (rows, samples, outputs).
+A loss is a pair of compiled functions on the scores of one row, (samples, outputs):
+`value(scores, y)` returns the sum of the losses over the samples and overwrites the scores with
+the gradient of their *mean*; `hits(scores, y)` returns what the samples add to the score.
 """
 
-from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from tuner.training import kernels
+from tuner.training.compiling import compiled
 
 Array = np.ndarray
 
 
-class Loss(ABC):
-    """A loss and the score that people read beside it."""
-
-    name: ClassVar[str]
-    score_name: ClassVar[str]
-
-    @abstractmethod
-    def value_and_gradient(self, scores: Array, y: Array) -> Array:
-        """Sum of the losses over the samples: (rows,), float64.
-
-        The scores are overwritten with the gradient of the *mean* loss.
-        """
-
-    @abstractmethod
-    def hits(self, scores: Array, y: Array) -> Array:
-        """What a batch adds to the score's numerator: (rows,), float64."""
-
-    def score(self, hits: Array, y: Array) -> Array:
-        """The score of a whole part from the sum of its batches' hits: (rows,)."""
-        return hits / len(y)
-
-
-class CrossEntropy(Loss):
-    """Softmax cross-entropy in nats; y holds class indices; the score is accuracy."""
-
-    name = "cross_entropy"
-    score_name = "accuracy"
-
-    def value_and_gradient(self, scores: Array, y: Array) -> Array:
-        rows = len(scores)
-        log_likelihoods, log_sums = np.zeros(rows), np.zeros(rows)
-        kernels.shift_by_maximum(scores)
-        kernels.true_scores(scores, y, log_likelihoods)
-        np.exp(scores, out=scores)
-        kernels.normalize_softmax(scores, y, log_sums)
-        return log_sums - log_likelihoods
-
-    def hits(self, scores: Array, y: Array) -> Array:
-        correct = np.zeros(len(scores))
-        kernels.count_highest(scores, y, correct)
-        return correct
+@compiled
+def cross_entropy(scores, y):
+    """Softmax cross-entropy in nats; y (samples,) holds class indices."""
+    one = scores.dtype.type(1)
+    scale = one / scores.dtype.type(scores.shape[0])
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        highest = scores[sample, 0]
+        for k in range(1, scores.shape[1]):
+            highest = max(highest, scores[sample, k])
+        normalizer = scores.dtype.type(0)
+        true = scores[sample, y[sample]] - highest
+        for k in range(scores.shape[1]):
+            e = np.exp(scores[sample, k] - highest)
+            scores[sample, k] = e
+            normalizer += e
+        total += np.log(np.float64(normalizer)) - true
+        factor = scale / normalizer
+        for k in range(scores.shape[1]):
+            scores[sample, k] *= factor
+        scores[sample, y[sample]] -= scale
+    return total
 
 
-class LogisticLoss(Loss):
-    """Binary cross-entropy in nats of one score, the log-odds of class 1; the score is accuracy."""
-
-    name = "logistic"
-    score_name = "accuracy"
-
-    def value_and_gradient(self, scores: Array, y: Array) -> Array:
-        losses = np.zeros(len(scores))
-        kernels.logistic_loss(scores, y, losses)
-        return losses
-
-    def hits(self, scores: Array, y: Array) -> Array:
-        correct = np.zeros(len(scores))
-        kernels.count_signs(scores, y, correct)
-        return correct
+@compiled
+def highest_is_true(scores, y):
+    """Samples whose highest score is that of their class."""
+    correct = 0.0
+    for sample in range(scores.shape[0]):
+        best = 0
+        for k in range(1, scores.shape[1]):
+            if scores[sample, k] > scores[sample, best]:
+                best = k
+        correct += best == y[sample]
+    return correct
 
 
-class SquaredError(Loss):
-    """Half the squared error, summed over outputs, as scikit-learn's MLPRegressor; the score is R2.
-
-    y: (samples, outputs). R2 is taken over all outputs together, weighted by their variances.
-    """
-
-    name = "squared_error"
-    score_name = "r2"
-
-    def value_and_gradient(self, scores: Array, y: Array) -> Array:
-        losses = np.zeros(len(scores))
-        kernels.squared_error(scores, y, losses)
-        return losses
-
-    def hits(self, scores: Array, y: Array) -> Array:
-        errors = np.zeros(len(scores))
-        kernels.squared_error(scores.copy(), y, errors)
-        return errors
-
-    def score(self, hits: Array, y: Array) -> Array:
-        spread = float(np.square(y - y.mean(axis=0), dtype=np.float64).sum())
-        return 1.0 - 2.0 * hits / spread
+@compiled
+def logistic_loss(scores, y):
+    """Binary cross-entropy in nats of one score, the log-odds of class 1; y (samples,) is 0, 1."""
+    one = scores.dtype.type(1)
+    scale = one / scores.dtype.type(scores.shape[0])
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        s = scores[sample, 0]
+        e = np.exp(-abs(s))  # at most 1: nothing overflows
+        probability = one / (one + e) if s >= 0 else e / (one + e)
+        total += max(s, scores.dtype.type(0)) - s * y[sample] + np.log1p(np.float64(e))
+        scores[sample, 0] = (probability - scores.dtype.type(y[sample])) * scale
+    return total
 
 
-def of_task(task: str) -> Loss:
-    """The loss of a task: binary, multiclass or regression."""
-    losses: dict[str, Loss] = {
-        "binary": LogisticLoss(),
-        "multiclass": CrossEntropy(),
-        "regression": SquaredError(),
-    }
-    return losses[task]
+@compiled
+def sign_is_true(scores, y):
+    """Samples whose score is above zero just where y is 1."""
+    correct = 0.0
+    for sample in range(scores.shape[0]):
+        correct += (scores[sample, 0] > 0) == (y[sample] == 1)
+    return correct
+
+
+@compiled
+def squared_error(scores, y):
+    """Half the squared error, summed over outputs as scikit-learn does; y (samples, outputs)."""
+    scale = scores.dtype.type(1) / scores.dtype.type(scores.shape[0])
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        for output in range(scores.shape[1]):
+            error = scores[sample, output] - y[sample, output]
+            total += 0.5 * np.float64(error) * np.float64(error)
+            scores[sample, output] = error * scale
+    return total
+
+
+@compiled
+def squared_distance(scores, y):
+    """Sum of squared errors."""
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        for output in range(scores.shape[1]):
+            error = np.float64(scores[sample, output]) - np.float64(y[sample, output])
+            total += error * error
+    return total
+
+
+def accuracy(hits: Array, y: Array) -> Array:
+    """Share of the samples that are hit."""
+    return hits / len(y)
+
+
+def r2(hits: Array, y: Array) -> Array:
+    """1 - squared error / variance, over all outputs together."""
+    spread = float(np.square(y - y.mean(axis=0), dtype=np.float64).sum())
+    return 1.0 - hits / spread
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, its hits, and the score (rows,) of a part from the hits of all its samples."""
+
+    value: Any
+    hits: Any
+    score: Callable[[Array, Array], Array]
+
+
+LOSSES = {
+    "binary": Loss(logistic_loss, sign_is_true, accuracy),
+    "multiclass": Loss(cross_entropy, highest_is_true, accuracy),
+    "regression": Loss(squared_error, squared_distance, r2),
+}

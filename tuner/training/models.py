@@ -1,64 +1,123 @@
-"""Models: from views of a population's parameters to scores, and back to gradients.
+"""Models: from the parameters of a row to scores, and back to gradients.
 
-A model's parameters lie in the rows of one matrix `theta: (rows, size)`, layer after layer; the
-model sees views of it, weights (rows, inputs, outputs) and biases (rows, 1, outputs).
+A model's parameters lie in a row of `theta: (rows, size)`, layer after layer, the weights
+(inputs, outputs) before the biases (outputs,). One compiled call takes all rows of a block through
+a step, row after row, so that what a row computes stays in the cache and no two rows meet.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  (numba's dot needs it, and threads are limited by then)
 
-from tuner.training import kernels
+from tuner.training import activations
+from tuner.training.compiling import compiled, specialised
+from tuner.training.losses import Loss
 
 Array = np.ndarray
 
+# What `specialised` gives to the functions below.
+activation: Any
+activation_backward: Any
+network_forward: Any
+network_backward: Any
+loss: Any
+hits: Any
 
-@dataclass(frozen=True)
-class Activation:
-    """A nonlinearity in two in-place halves, and the gain of its Glorot initialisation.
 
-    forward(z, b): z becomes the activation of z + b; backward(a, d): d is multiplied by the
-    derivative, told from the activation a.
+def forward(theta, widths, X, work):
+    """Leaves the activations of all layers in `work`, one after another.
+
+    theta: (size,); widths: (layers + 1,), the inputs first; X: (samples, inputs), C-contiguous;
+    returns where the scores (samples, outputs) start in `work`.
     """
-
-    forward: Callable[[Array, Array], None]
-    backward: Callable[[Array, Array], None]
-    gain: float
-
-
-def _tanh(z: Array, b: Array) -> None:
-    kernels.add_bias(z, b)
-    np.tanh(z, out=z)
-
-
-def _logistic(z: Array, b: Array) -> None:
-    kernels.add_bias(z, b)
-    z *= 0.5
-    np.tanh(z, out=z)
-    z *= 0.5
-    z += 0.5
-
-
-ACTIVATIONS = {
-    "relu": Activation(kernels.add_bias_relu, kernels.relu_backward, 6.0),
-    "tanh": Activation(_tanh, kernels.tanh_backward, 6.0),
-    "logistic": Activation(_logistic, kernels.logistic_backward, 2.0),
-}
+    samples, last = X.shape[0], widths.shape[0] - 2
+    at, below, start = 0, 0, 0
+    for layer in range(last + 1):
+        i, o = widths[layer], widths[layer + 1]
+        W = theta[at : at + i * o].reshape(i, o)
+        b = theta[at + i * o : at + i * o + o]
+        z = work[start : start + samples * o].reshape(samples, o)
+        if layer == 0:
+            np.dot(X, W, z)
+        else:
+            np.dot(work[below : below + samples * i].reshape(samples, i), W, z)
+        if layer == last:
+            activations.identity(z, b)
+        else:
+            activation(z, b)
+        at, below, start = at + i * o + o, start, start + samples * o
+    return below
 
 
-class Buffers(dict[tuple[Any, ...], Array]):
-    """Arrays kept from one step to the next: `buffers["z", 3, 5]` is that for z of shape (3, 5)."""
+def backward(theta, widths, X, work, scores_at, gradient):
+    """Writes the gradient (size,) from that of the scores, which stands in `work`."""
+    samples, last = X.shape[0], widths.shape[0] - 2
+    at, above, below = theta.shape[0], scores_at, scores_at
+    free = scores_at + samples * widths[last + 1]
+    spare = free + samples * widths[1 : last + 1].max() if last else free
+    for layer in range(last, -1, -1):
+        i, o = widths[layer], widths[layer + 1]
+        at -= i * o + o
+        d = work[above : above + samples * o].reshape(samples, o)
+        dW = gradient[at : at + i * o].reshape(i, o)
+        sum_samples(d, gradient[at + i * o : at + i * o + o])
+        if layer == 0:
+            np.dot(X.T, d, dW)
+        else:
+            below -= samples * i
+            a = work[below : below + samples * i].reshape(samples, i)
+            np.dot(a.T, d, dW)
+            d_below = work[free : free + samples * i].reshape(samples, i)
+            np.dot(d, theta[at : at + i * o].reshape(i, o).T, d_below)
+            activation_backward(a, d_below)
+            above, free, spare = free, spare, free
 
-    def __init__(self, dtype: np.dtype) -> None:
-        self.dtype = dtype
 
-    def __missing__(self, key: tuple[Any, ...]) -> Array:
-        self[key] = np.empty(key[1:], self.dtype)
-        return self[key]
+@compiled
+def sum_samples(d, out):
+    """out (units,) becomes the sum of d (samples, units) over its samples."""
+    for unit in range(d.shape[1]):
+        out[unit] = d[0, unit]
+    for sample in range(1, d.shape[0]):
+        for unit in range(d.shape[1]):
+            out[unit] += d[sample, unit]
+
+
+def step(theta, gradient, left_at, widths, X, y, batch, X_batch, y_batch, work, losses):
+    """Losses and gradients of one batch, for all rows that have not left.
+
+    batch: (samples,) indices into X (n, inputs) and y; X_batch, y_batch, work: room for a batch;
+    gradient: (rows, size), that of the mean loss; losses: (rows,), the mean loss.
+    """
+    samples = batch.shape[0]
+    for sample in range(samples):
+        X_batch[sample] = X[batch[sample]]
+        y_batch[sample] = y[batch[sample]]
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0:
+            continue
+        scores_at = network_forward(theta[row], widths, X_batch[:samples], work)
+        scores = work[scores_at : scores_at + samples * widths[-1]].reshape(samples, widths[-1])
+        losses[row] = loss(scores, y_batch[:samples]) / samples
+        network_backward(theta[row], widths, X_batch[:samples], work, scores_at, gradient[row])
+
+
+def evaluate(theta, left_at, widths, X, y, chunk, work, losses, scores_hit):
+    """Adds to (rows,) losses and hits those of all samples of X (n, inputs), by chunks."""
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0:
+            continue
+        for start in range(0, X.shape[0], chunk):
+            X_part, y_part = X[start : start + chunk], y[start : start + chunk]
+            samples = X_part.shape[0]
+            scores_at = network_forward(theta[row], widths, X_part, work)
+            scores = work[scores_at : scores_at + samples * widths[-1]].reshape(samples, widths[-1])
+            scores_hit[row] += hits(scores, y_part)
+            losses[row] += loss(scores, y_part)
 
 
 @dataclass(frozen=True)
@@ -66,7 +125,7 @@ class MLP:
     """A fully connected network; without hidden layers it is a linear model.
 
     inputs, outputs: numbers of features and of scores; hidden: widths of the hidden layers;
-    activation: a name in ACTIVATIONS.
+    activation: a name in tuner.training.activations.
     """
 
     inputs: int
@@ -75,66 +134,52 @@ class MLP:
     activation: str = "relu"
 
     @property
-    def layers(self) -> list[tuple[int, int]]:
-        widths = (self.inputs, *self.hidden, self.outputs)
-        return list(pairwise(widths))
+    def widths(self) -> Array:
+        return np.array([self.inputs, *self.hidden, self.outputs])
 
     @property
     def size(self) -> int:
-        return sum(i * o + o for i, o in self.layers)
+        return int(sum(i * o + o for i, o in pairwise(self.widths)))
 
     def initial(self, rng: np.random.Generator) -> Array:
-        """Starting parameters (size,), float64: zero biases, weights as scikit-learn's MLP draws
-        them, uniform in +-sqrt(gain / (inputs + outputs)) (Glorot & Bengio 2010); a linear model
-        starts at zero.
+        """Starting parameters (size,), float64: zero biases, and weights uniform within
+        sqrt(6 / (inputs + outputs)) of each layer (Glorot & Bengio 2010, equation 16), with 2 in
+        place of 6 for the logistic activation, as scikit-learn draws them. A linear model starts
+        at zero.
         """
-        gain = ACTIVATIONS[self.activation].gain if self.hidden else 0.0
+        gain = (2.0 if self.activation == "logistic" else 6.0) if self.hidden else 0.0
         parts = []
-        for i, o in self.layers:
+        for i, o in pairwise(self.widths):
             bound = np.sqrt(gain / (i + o))
             parts += [rng.uniform(-bound, bound, i * o), np.zeros(o)]
         return np.concatenate(parts)
 
-    def views(self, theta: Array) -> list[tuple[Array, Array]]:
-        """Weights and biases of each layer, as views of theta (rows, size)."""
-        rows, start, views = len(theta), 0, []
-        for i, o in self.layers:
-            parts = []
-            for shape in ((i, o), (1, o)):
-                stop = start + prod(shape)
-                parts.append(theta[:, start:stop].reshape(rows, *shape, copy=False))
-                start = stop
-            views.append((parts[0], parts[1]))
-        return views
+    def room(self, samples: int) -> int:
+        """Numbers that a forward and a backward pass need to keep for so many samples."""
+        return int(samples * (self.widths[1:].sum() + 2 * self.widths[1:].max()))
 
-    def forward(
-        self, parameters: list[tuple[Array, Array]], X: Array, buffers: Buffers
-    ) -> tuple[Array, Callable[[Array, list[tuple[Array, Array]]], None]]:
-        """Scores (rows, samples, outputs) of X (samples, inputs), and the way back.
+    def scores(self, theta: Array, X: Array) -> Array:
+        """Scores (samples, outputs) of X (samples, inputs) under the parameters theta (size,)."""
+        work = np.empty(self.room(len(X)), theta.dtype)
+        start = network(self.activation)[0](theta, self.widths, X, work)
+        return work[start : start + len(X) * self.outputs].reshape(len(X), self.outputs)
 
-        `backward(d, gradients)` takes the gradient with respect to the scores and writes that with
-        respect to the parameters into `gradients`, views like `parameters`. Both use the buffers,
-        so a result stands until the next call.
-        """
-        activation = ACTIVATIONS[self.activation]
-        rows, samples, last = len(parameters[0][0]), len(X), len(parameters) - 1
-        inputs = [X]
-        for layer, (W, b) in enumerate(parameters):
-            z = buffers[f"z{layer}", rows, samples, W.shape[2]]
-            np.matmul(inputs[-1], W, out=z)
-            (kernels.add_bias if layer == last else activation.forward)(z, b)
-            inputs.append(z)
 
-        def backward(d: Array, gradients: list[tuple[Array, Array]]) -> None:
-            for layer in range(last, -1, -1):
-                a = inputs[layer]
-                dW, db = gradients[layer]
-                np.matmul(a.swapaxes(-1, -2), d, out=dW)
-                kernels.sum_samples(d, db)
-                if layer:
-                    below = buffers[f"d{layer}", *a.shape]
-                    np.matmul(d, parameters[layer][0].swapaxes(1, 2), out=below)
-                    activation.backward(a, below)
-                    d = below
+@cache
+def network(activation: str) -> tuple[Any, Any]:
+    """`forward` and `backward`, compiled for an activation."""
+    there, back = activations.load(activation)
+    return (
+        specialised(forward, activation=there),
+        specialised(backward, activation_backward=back),
+    )
 
-        return inputs[-1], backward
+
+@cache
+def passes(activation: str, loss: Loss) -> tuple[Any, Any]:
+    """`step` and `evaluate`, compiled for an activation and a loss."""
+    there, back = network(activation)
+    return (
+        specialised(step, network_forward=there, network_backward=back, loss=loss.value),
+        specialised(evaluate, network_forward=there, loss=loss.value, hits=loss.hits),
+    )

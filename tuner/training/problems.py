@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from tuner.training.losses import Loss
-from tuner.training.models import MLP, Buffers
+from tuner.training.models import MLP, passes
 
 Array = np.ndarray
 
@@ -17,11 +17,16 @@ INITIAL, ORDER = 0, 1
 
 
 class Objective(ABC):
-    """A problem bound to the rows of one population: theta (rows, size) and its gradient."""
+    """A problem bound to rows: theta (rows, size), their gradient, and left_at (rows,).
+
+    A row whose left_at is not 0 has left and is passed over.
+    """
+
+    losses: Array
 
     @abstractmethod
-    def differentiate(self, batch: Array) -> Array:
-        """Sum of the losses over the batch, (rows,) float64; writes the mean's gradient."""
+    def differentiate(self, batch: Array) -> None:
+        """Writes the batch's mean loss into `losses`, (rows,) float64, and its gradient."""
 
     @abstractmethod
     def evaluate(self) -> Mapping[str, Array]:
@@ -59,8 +64,8 @@ class Problem(ABC):
         """The batches of an epoch (counted from 0), as indices of training samples."""
 
     @abstractmethod
-    def attach(self, theta: Array, gradient: Array) -> Objective:
-        """The problem for these rows; both (rows, size)."""
+    def attach(self, theta: Array, gradient: Array, left_at: Array) -> Objective:
+        """The problem for these rows: (rows, size) twice, (rows,)."""
 
 
 @dataclass(frozen=True)
@@ -97,41 +102,41 @@ class Supervised(Problem):
 
     def batches(self, seed: int, epoch: int) -> Sequence[Array]:
         order = np.random.default_rng((seed, ORDER, epoch)).permutation(len(self.X_train))
-        return np.split(order, range(self.batch_size, len(order), self.batch_size))
+        starts = range(0, len(order), self.batch_size)
+        return [order[start : start + self.batch_size] for start in starts]
 
-    def attach(self, theta: Array, gradient: Array) -> "SupervisedObjective":
-        return SupervisedObjective(self, theta, gradient)
+    def attach(self, theta: Array, gradient: Array, left_at: Array) -> "SupervisedObjective":
+        return SupervisedObjective(self, theta, gradient, left_at)
 
 
 class SupervisedObjective(Objective):
     # Samples evaluated at once: enough for the matrix product, few enough for the caches.
-    CHUNK = 512
+    CHUNK = 256
 
-    def __init__(self, problem: Supervised, theta: Array, gradient: Array):
-        self.problem = problem
-        self.parameters = problem.model.views(theta)
-        self.gradients = problem.model.views(gradient)
-        self.buffers = Buffers(theta.dtype)
+    def __init__(self, problem: Supervised, theta: Array, gradient: Array, left_at: Array):
+        self.problem, self.theta, self.gradient = problem, theta, gradient
+        self.left_at = left_at
+        model, size = problem.model, problem.batch_size
+        self.widths = model.widths
+        self.step, self.evaluation = passes(model.activation, problem.loss)
+        self.X_batch = np.empty((size, model.inputs), theta.dtype)
+        self.y_batch = np.empty((size, *problem.y_train.shape[1:]), problem.y_train.dtype)
+        self.work = np.empty(model.room(max(size, self.CHUNK)), theta.dtype)
+        self.losses = np.zeros(len(theta))
 
-    def differentiate(self, batch: Array) -> Array:
+    def differentiate(self, batch: Array) -> None:
         p = self.problem
-        X = self.buffers["X", len(batch), p.X_train.shape[1]]
-        np.take(p.X_train, batch, axis=0, out=X, mode="clip")
-        scores, backward = p.model.forward(self.parameters, X, self.buffers)
-        losses = p.loss.value_and_gradient(scores, p.y_train[batch])
-        backward(scores, self.gradients)
-        return losses
+        self.step(
+            self.theta, self.gradient, self.left_at, self.widths, p.X_train, p.y_train, batch,
+            self.X_batch, self.y_batch, self.work, self.losses,
+        )  # fmt: skip
 
     def sums(self, X: Array, y: Array) -> tuple[Array, Array]:
         """Sums of losses and of hits over a part, (rows,) each."""
-        p = self.problem
-        losses = np.zeros(len(self.parameters[0][0]))
-        hits = np.zeros_like(losses)
-        for start in range(0, len(X), self.CHUNK):
-            part = slice(start, start + self.CHUNK)
-            scores, _ = p.model.forward(self.parameters, X[part], self.buffers)
-            hits += p.loss.hits(scores, y[part])
-            losses += p.loss.value_and_gradient(scores, y[part])
+        losses, hits = np.zeros(len(self.theta)), np.zeros(len(self.theta))
+        self.evaluation(
+            self.theta, self.left_at, self.widths, X, y, self.CHUNK, self.work, losses, hits
+        )
         return losses, hits
 
     def evaluate(self) -> Mapping[str, Array]:
@@ -139,9 +144,10 @@ class SupervisedObjective(Objective):
         if p.X_validation is None or p.y_validation is None:
             return {}
         losses, hits = self.sums(p.X_validation, p.y_validation)
+        score = p.loss.score
         return {
             "validation_loss": losses / len(p.X_validation),
-            f"validation_{p.loss.score_name}": p.loss.score(hits, p.y_validation),
+            f"validation_{score.__name__}": score(hits, p.y_validation),
         }
 
     def training_loss(self) -> Array:
@@ -171,18 +177,17 @@ class Quadratic(Problem):
     def batches(self, seed: int, epoch: int) -> Sequence[Array]:
         return [np.zeros(1, dtype=np.int64)]
 
-    def attach(self, theta: Array, gradient: Array) -> "QuadraticObjective":
+    def attach(self, theta: Array, gradient: Array, left_at: Array) -> "QuadraticObjective":
         return QuadraticObjective(theta, gradient)
 
 
-@dataclass(frozen=True)
 class QuadraticObjective(Objective):
-    theta: Array
-    gradient: Array
+    def __init__(self, theta: Array, gradient: Array) -> None:
+        self.theta, self.gradient, self.losses = theta, gradient, np.zeros(len(theta))
 
-    def differentiate(self, batch: Array) -> Array:
+    def differentiate(self, batch: Array) -> None:
         np.multiply(self.theta, 2.0, out=self.gradient)
-        return self.training_loss()
+        self.losses[:] = self.training_loss()
 
     def evaluate(self) -> Mapping[str, Array]:
         return {"validation_loss": self.training_loss(), "x": self.theta[:, 0].astype(np.float64)}

@@ -7,6 +7,7 @@ that `table` asks for the rates of a whole population at once.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from inspect import getmembers, isfunction, signature
 from typing import Any
 
@@ -72,6 +73,7 @@ def names() -> list[str]:
     ]
 
 
+@cache
 def load(name: str) -> Callable[..., Array]:
     """The schedule of that name.
 
@@ -83,6 +85,7 @@ def load(name: str) -> Callable[..., Array]:
     return schedule
 
 
+@cache
 def schedule_hyperparameters(name: str) -> dict[str, Hyperparameter]:
     return hyperparameters(load(name))
 

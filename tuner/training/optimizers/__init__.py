@@ -12,7 +12,7 @@ compiles it into one pass over a population.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -43,7 +43,7 @@ class Optimizer:
     slots: tuple[str, ...]
     decoupled: bool
 
-    @property
+    @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
         return hyperparameters(self.rule) | SHARED
 

@@ -1,0 +1,39 @@
+"""Compiling: how numba is used throughout, and how compiled functions are kept on disk.
+
+The cache lies beside the source file (where that folder cannot be written, in the user's cache
+folder). Numba notices that a file changed, but not that a function it calls in another file did;
+so a specialised function bears a digest of all it is made of in its name.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from llvmlite import binding
+from numba import njit
+
+# Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
+FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
+
+# LLVM vectorizes a loop only if it may check that its arrays do not overlap; its default of 8
+# comparisons is too few for a rule with three slots.
+binding.set_option("tuner", "-runtime-memory-check-threshold=64")
+
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)
+
+
+def digest(*parts: str) -> str:
+    """Twelve hexadecimal digits of these texts and of the way they are compiled."""
+    return hashlib.sha256("\0".join([*parts, *sorted(FASTMATH)]).encode()).hexdigest()[:12]
+
+
+def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
+    """A compiled copy of `function`, in which the global names given mean compiled functions."""
+    assert isinstance(function, FunctionType)
+    sources = [inspect.getsource(f) for f in (function, *(m.py_func for m in meanings.values()))]
+    names = [m.py_func.__name__ for m in meanings.values()]
+    copy = FunctionType(function.__code__, {**function.__globals__, **meanings})
+    copy.__qualname__ = copy.__name__ = "_".join([function.__name__, *names, digest(*sources)])
+    return compiled(copy)
