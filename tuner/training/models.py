@@ -20,12 +20,12 @@ from tuner.training.losses import Loss
 Array = np.ndarray
 
 # What `specialised` gives to the functions below.
-activation: Any
-activation_backward: Any
-network_forward: Any
-network_backward: Any
-loss: Any
-hits: Any
+activation: Any = None
+activation_backward: Any = None
+network_forward: Any = None
+network_backward: Any = None
+loss: Any = None
+hits: Any = None
 
 
 def forward(theta, widths, X, work):

@@ -1,0 +1,195 @@
+"""The command line: composes a config with Hydra, checks it, runs the job that it names."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+import tuner
+from tuner.errors import UserError
+
+QUOTES = '"'
+
+HELP = """\
+tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
+
+    python -m tuner +experiment=adam            tune Adam on scikit-learn's digits
+    python -m tuner +experiment=adam            again: goes on with the study, or says it is done
+    python -m tuner job=ui                      open the curves of all trials in MLflow's pages
+
+A command is made of settings, key=value, in any order:
+
+    budget.trials=100 budget.epochs=50          how much to spend
+    optimizer=sgd  data=wine  model=softmax     choose one option of a group
+    optimizer=[adam,sgd]                        let the search choose among several
+    optimizer.adam.lr=0.01                      fix a number
+    'optimizer.adam.lr={{low: 1e-4, high: 1, scale: log}}'    search a range
+    'batch_size={{choices: [16, 32, 64]}}'        search a list
+    root=results  study.name=mine  study.seed=1   where it is kept, its name, its randomness
+    threads=1  tracking=none                    how it runs
+
+Experiments, whole jobs to start from (+experiment=NAME):
+{experiments}
+Groups and their options (GROUP=OPTION):
+{groups}
+Jobs (job=NAME):
+{jobs}
+Flags:
+    --help, -h      this page
+    --cfg           print the composed config and stop
+    --config-dir DIR   look for options and experiments in this folder too
+    --version       print the version
+
+Exit codes: 0 done; 2 a setting or the data are wrong, nothing was written; 3 every trial diverged;
+75 another process is at work on the study; 130 stopped by Ctrl-C, 143 by SIGTERM: the same command
+goes on.
+"""
+
+
+def config_folder() -> Path:
+    """The folder conf/: in the package of an installed wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return next(p for p in (package / "conf", package.parent / "conf") if p.is_dir())
+
+
+def first_comment(path: Path) -> str:
+    """What a file of conf/ says it is: its first comment that is not for Hydra."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = (line[1:].strip() for line in lines if line.startswith("#"))
+    return next((c for c in comments if not c.startswith("@package")), "")
+
+
+def help_page() -> str:
+    conf = config_folder()
+    folders = sorted(p for p in conf.iterdir() if p.is_dir() and p.name != "experiment")
+    groups = ""
+    for folder in folders:
+        groups += (
+            f"    {folder.name:<10} {', '.join(sorted(p.stem for p in folder.glob('*.yaml')))}\n"
+        )
+    experiments = ""
+    for path in sorted((conf / "experiment").glob("*.yaml")):
+        experiments += f"    {path.stem:<10} {first_comment(path)}\n"
+    jobs = ""
+    for path in sorted((Path(tuner.__file__).parent / "jobs").glob("[!_]*.py")):
+        with path.open(encoding="utf-8") as file:
+            jobs += f"    {path.stem:<10} {file.readline().strip().strip(QUOTES)}\n"
+    return HELP.format(experiments=experiments, groups=groups, jobs=jobs)
+
+
+def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any]:
+    """The composed config as plain data.
+
+    Raises UserError for what Hydra refuses, in one line.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    search = [f"hydra.searchpath=[file://{Path(extra_folder).resolve()}]"] if extra_folder else []
+    try:
+        # A config may refer to itself, but it reads no environment and runs no code.
+        OmegaConf.clear_resolvers()
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config = compose("config", overrides=[*overrides, *search])
+        for override in parsed:
+            # Hydra merges a mapping into the one there is; a range given whole replaces it.
+            if override.key_or_group and isinstance(override.value(), dict):
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(one_line(error)) from None
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def one_line(error: Exception) -> str:
+    """Hydra's message without its line breaks and its advice on sources."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [
+        line
+        for line in lines
+        if line and not line.startswith(("full_key", "object_type", "Config"))
+    ]
+    return " ".join(kept)
+
+
+class Signals:
+    """SIGINT and SIGTERM ask to stop at the next step; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.stop = Event()
+        self.number = signal.SIGINT
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.receive)
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        self.number = signal.Signals(number)
+        self.stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if {"--help", "-h"} & set(arguments):
+        print(help_page(), end="")
+        return 0
+    if "--version" in arguments:
+        print(f"tuner {tuner.__version__}")
+        return 0
+    try:
+        return command(arguments)
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"tuner: {line}", file=sys.stderr)
+        return error.exit_code
+
+
+def command(arguments: list[str]) -> int:
+    extra_folder = None
+    if "--config-dir" in arguments:
+        at = arguments.index("--config-dir")
+        if at + 1 == len(arguments) or not Path(arguments[at + 1]).is_dir():
+            raise UserError("--config-dir: must be followed by a folder")
+        extra_folder = arguments.pop(at + 1)
+        arguments.pop(at)
+    show = "--cfg" in arguments
+    flags = [a for a in arguments if a.startswith("-") and a != "--cfg"]
+    if flags:
+        raise UserError(f"{flags[0]}: there is no such flag: see --help")
+    plain = compose([a for a in arguments if a != "--cfg"], extra_folder)
+    if show:
+        import yaml
+
+        print(yaml.safe_dump(plain, sort_keys=False), end="")
+        return 0
+    from tuner.config import check
+    from tuner.jobs import names
+
+    config = check(plain)
+    if config.job not in names():
+        raise UserError(f"job: {config.job!r}: must be one of {', '.join(names())}")
+    # One BLAS thread a worker, also in the processes that are started from here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    signals = Signals()
+    from tuner.training.loop import Interrupted
+
+    try:
+        code: int = import_module(f"tuner.jobs.{config.job}").run(config, signals.stop)
+    except Interrupted:
+        print(f"Stopped. The same command goes on: python -m tuner {' '.join(arguments)}")
+        code = 128 + signals.number
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The lock on a study: one process owns it, and whoever comes second is told who."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tuner.errors import BusyError, UserError
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Owns the study in `folder`, which is made if need be, until the block ends.
+
+    The system frees the lock when its process dies, however it dies. Raises BusyError if another
+    process holds it, UserError if the folder cannot be written.
+    """
+    owner = folder / "owner.json"
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise BusyError(f"study.name: {folder.name}: is at work: {_describe(owner)}") from None
+    except OSError as error:
+        raise UserError(f"root: {folder}: cannot be written ({error.strerror})") from None
+    try:
+        since = datetime.now().astimezone().isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        owner.write_text(json.dumps(holder))
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(owner: Path) -> str:
+    try:
+        holder = json.loads(owner.read_text())
+        return "process {pid} on {host}, since {since}".format(**holder)
+    except (OSError, ValueError, KeyError):
+        return "another process holds it"

@@ -1,0 +1,75 @@
+"""Progress of a study: one line that moves on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from tqdm import tqdm
+
+# Seconds between two plain lines.
+INTERVAL = 5.0
+
+
+class Progress:
+    """Counts trials as they end; use it as a context."""
+
+    def __init__(self, total: int, done: int, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self.total, self.done, self.before = total, done, done
+        self.pruned = self.diverged = 0
+        self.best: float | None = None
+        self.started = self.printed = time.monotonic()
+        self.bar = (
+            tqdm(total=total, initial=done, file=self.stream, bar_format="{bar:20} {desc}")
+            if self.stream.isatty()
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def count(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+        """Counts the trials told so far; failed and interrupted ones are not done."""
+        states = [s["state"] for s in summaries]
+        self.pruned, self.diverged = states.count("PRUNED"), states.count("DIVERGED")
+        self.done = self.pruned + self.diverged + states.count("COMPLETE")
+        losses = [s["validation_loss"] for s in summaries if s["state"] == "COMPLETE"]
+        self.best = min(losses, default=None)
+
+    def note(self, message: str) -> None:
+        """A line of its own."""
+        if self.bar is not None:
+            self.bar.write(message, file=self.stream)
+        else:
+            print(message, file=self.stream, flush=True)
+
+    def show(self, running: int, epoch: int, *, now: bool = False) -> None:
+        """The state of the study; `now` prints a plain line even if one was just printed."""
+        line = self.line(running, epoch)
+        if self.bar is not None:
+            self.bar.n = min(self.done, self.total)
+            self.bar.set_description_str(line)
+        elif now or time.monotonic() - self.printed >= INTERVAL:
+            self.printed = time.monotonic()
+            print(line, file=self.stream, flush=True)
+
+    def line(self, running: int, epoch: int) -> str:
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        best = "none yet" if self.best is None else f"{self.best:.4g}"
+        work = f", {running} at epoch {epoch}" if running else ""
+        return (
+            f"trials {self.done}/{self.total}{work}, pruned {self.pruned}, "
+            f"diverged {self.diverged}, best validation loss {best}, "
+            f"{(self.done - self.before) / seconds:.1f} trials/s"
+        )

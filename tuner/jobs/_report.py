@@ -1,0 +1,197 @@
+"""What a study tells the outside: records for MLflow, pictures, the saved winner, the verdict."""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tuner.config import Config
+from tuner.jobs import _verdict
+from tuner.jobs._training import Training, hidden
+from tuner.search.study import Study
+from tuner.search.trials import Outcome, Trial
+from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds
+from tuner.tracking.store import Store
+from tuner.tracking.writer import Writer
+
+# Seconds to wait at the end for MLflow; what it has not taken by then waits in the spool.
+PATIENCE = 60.0
+METRIC = "validation_loss"
+
+
+class Report:
+    """The records of one study; with tracking=none they go nowhere."""
+
+    def __init__(self, config: Config, study: Study, folder: Path) -> None:
+        self.config, self.study, self.folder = config, study, folder
+        self.paths = list(config.space.searched)
+        self.key = study.remember("key", uuid.uuid4().hex)
+        self.started_ms = study.remember("started_ms", now_ms())
+        self.store = Store(config.root, config.tracking.uri)
+        self.writer: Writer | None = None
+        self.waiting = 0
+
+    def put(self, record: Record) -> None:
+        if self.writer is not None:
+            self.writer.put(record)
+
+    def begin(self) -> None:
+        config = self.config
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config.plain, sort_keys=False))
+        if config.tracking.name == "none":
+            return
+        self.writer = Writer(
+            self.store,
+            self.folder,
+            project=config.study.project,
+            study=config.study.name,
+            key=self.key,
+        )
+        note = f"{config.model} on {config.data.name}; the trials are the child runs"
+        about = {
+            "data": config.data.name,
+            "model": config.model,
+            "optimizer": ", ".join(config.space.branches["optimizer"]),
+            "schedule": ", ".join(config.space.branches["schedule"]),
+            "sampler": config.sampler.name,
+            "pruner": config.pruner.name,
+            "epochs": config.budget.epochs,
+            "seed": config.study.seed,
+        }
+        tags = {"mlflow.note.content": note}
+        self.put(RunBegins(None, config.study.name, self.started_ms, about, tags))
+        self.put(Artifact(None, str(self.folder / "config.yaml")))
+
+    def ask(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            self.put(
+                RunBegins(
+                    trial.number, f"trial {trial.number}", trial.started_ms, dict(trial.settings)
+                )
+            )
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        """All curves and the end of these trials, safe on disk before it returns."""
+        for outcome in outcomes:
+            number, epochs = outcome.trial.number, outcome.epochs
+            initial = {name: [value] for name, value in outcome.initial.items()}
+            self.put(Points(number, [0], initial))
+            if epochs:
+                self.put(Points(number, list(range(1, epochs + 1)), outcome.curves))
+            tags = {"label": outcome.label, "evidence": outcome.evidence, "advice": outcome.advice}
+            if outcome.diverged_at is not None:
+                tags["diverged_at"] = f"{outcome.diverged_at:.4g} of the training"
+            tags = {f"tuner.{name}": value for name, value in tags.items()}
+            self.put(RunEnds(number, outcome.state, outcome.reason, now_ms(), tags))
+        if self.writer is not None:
+            self.writer.sync()
+
+    def best_so_far(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+        """The parent's curve: the lowest validation loss after each trial."""
+        steps, values, best = [], [], np.inf
+        for s in summaries:
+            if s["state"] == "COMPLETE":
+                best = min(best, s["validation_loss"])
+            if np.isfinite(best):
+                steps.append(s["number"])
+                values.append(best)
+        if steps:
+            self.put(Points(None, steps, {f"best_{METRIC}": values}))
+
+    def model(self, trial: Trial, theta: np.ndarray, training: Training) -> None:
+        """Saves the winner as a scikit-learn pipeline that takes raw rows."""
+        from sklearn.pipeline import Pipeline
+
+        from tuner.estimators import NetworkClassifier, NetworkRegressor
+        from tuner.tracking.model import save
+
+        data, member = training.data, training.member(trial)
+        assert data is not None
+        kind: Any = NetworkRegressor if data.task == "regression" else NetworkClassifier
+        network = kind(
+            hidden=hidden(trial.settings),
+            activation=trial.settings.get("model.activation", "relu"),
+            optimizer=member.optimizer,
+            optimizer_settings=dict(member.settings),
+            schedule=member.schedule,
+            schedule_settings=dict(member.schedule_settings),
+            batch_size=trial.settings["batch_size"],
+            epochs=self.config.budget.epochs,
+            dtype=self.config.dtype,
+            random_state=member.seed,
+        )
+        if data.task == "regression":
+            network.adopt(theta, data.inputs, data.target_mean, data.target_scale)
+        else:
+            network.adopt(theta, data.inputs, data.classes)
+        trusted = [f"{kind.__module__}.{kind.__name__}"]
+        pipeline = Pipeline([("preprocessing", data.preprocessing), ("network", network)])
+        save(self.folder / "model", pipeline, data.example, trusted)
+        self.put(
+            Model(
+                None, str(self.folder / "model"), "best", trusted, {}, {"trial": str(trial.number)}
+            )
+        )
+
+    def end(
+        self, result: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]], interrupted: bool
+    ) -> None:
+        """Draws the pictures and closes the study's run."""
+        for picture in self.draw(summaries):
+            self.put(Artifact(None, str(picture)))
+        self.put(Artifact(None, str(self.folder / "result.json")))
+        if result["test"]:
+            test = {f"test_{name}": [value] for name, value in result["test"].items()}
+            self.put(Points(None, [result["best"]["number"]], test))
+        if interrupted:
+            self.put(RunEnds(None, "INTERRUPTED", "interrupted", now_ms()))
+        else:
+            self.put(RunEnds(None, "COMPLETE", "finished", now_ms()))
+        self.close()
+
+    def draw(self, summaries: Sequence[Mapping[str, Any]]) -> list[Path]:
+        from tuner.tracking.plots import TrialCurve, learning_rates, loss_curves
+
+        curves = [
+            TrialCurve(
+                number=s["number"],
+                group=s["settings"]["optimizer"],
+                learning_rate=_verdict.rate_of(s),
+                state=s["state"],
+                epochs=range(s["epochs"] + 1),
+                train_loss=finite(s["curves"]["train_loss"]),
+                validation_loss=finite(s["curves"]["validation_loss"]),
+            )
+            for s in summaries
+        ]
+        name = self.config.study.name
+        pictures = {"learning_rates.png": learning_rates, "loss_curves.png": loss_curves}
+        for file, draw in pictures.items():
+            draw(curves, self.folder / file, f"Study {name}")
+        return [self.folder / file for file in pictures]
+
+    def close(self) -> None:
+        if self.writer is not None:
+            writer, self.writer = self.writer, None
+            self.link = writer.curves_link(METRIC)
+            self.waiting = writer.close(PATIENCE)
+            self.link = writer.curves_link(METRIC)
+            self.error = writer.error
+
+    def print(self, result: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]]) -> None:
+        """The verdict, and how to look at the curves."""
+        print(_verdict.describe(result, self.paths, summaries))
+        print(f"  all of it: {self.folder}")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def finite(curve: Sequence[float | None]) -> list[float]:
+    """A curve from its record, in which JSON has no number for what is not finite."""
+    return [np.nan if value is None else value for value in curve]
