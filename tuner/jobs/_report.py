@@ -1,8 +1,9 @@
 """What a study tells the outside: records for MLflow, pictures, the saved winner, the verdict."""
 
+import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,6 @@ class Report:
         self.started_ms = study.remember("started_ms", now_ms())
         self.store = Store(config.root, config.tracking.uri)
         self.writer: Writer | None = None
-        self.waiting = 0
 
     def put(self, record: Record) -> None:
         if self.writer is not None:
@@ -138,20 +138,26 @@ class Report:
         )
 
     def end(
-        self, result: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]], interrupted: bool
+        self,
+        result: Mapping[str, Any],
+        summaries: Sequence[Mapping[str, Any]],
+        interrupted: bool,
+        write_result: Callable[[str | None], None],
     ) -> None:
-        """Draws the pictures and closes the study's run."""
+        """Draws the pictures, and closes the study's run once result.json is written."""
         for picture in self.draw(summaries):
             self.put(Artifact(None, str(picture)))
-        self.put(Artifact(None, str(self.folder / "result.json")))
         if result["test"]:
             test = {f"test_{name}": [value] for name, value in result["test"].items()}
             self.put(Points(None, [result["best"]["number"]], test))
+        if self.writer is not None:
+            self.writer.flush(PATIENCE)
+        write_result(self.link())
+        self.put(Artifact(None, str(self.folder / "result.json")))
         if interrupted:
             self.put(RunEnds(None, "INTERRUPTED", "interrupted", now_ms()))
         else:
             self.put(RunEnds(None, "COMPLETE", "finished", now_ms()))
-        self.close()
 
     def draw(self, summaries: Sequence[Mapping[str, Any]]) -> list[Path]:
         from tuner.tracking.plots import TrialCurve, learning_rates, loss_curves
@@ -174,18 +180,36 @@ class Report:
             draw(curves, self.folder / file, f"Study {name}")
         return [self.folder / file for file in pictures]
 
-    def close(self) -> None:
-        if self.writer is not None:
-            writer, self.writer = self.writer, None
-            self.link = writer.curves_link(METRIC)
-            self.waiting = writer.close(PATIENCE)
-            self.link = writer.curves_link(METRIC)
-            self.error = writer.error
+    def link(self) -> str | None:
+        """The page with the curves of all trials; None if MLflow was not reached yet."""
+        return None if self.writer is None else self.writer.curves_link(METRIC)
 
-    def print(self, result: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]]) -> None:
-        """The verdict, and how to look at the curves."""
-        print(_verdict.describe(result, self.paths, summaries))
-        print(f"  all of it: {self.folder}")
+    def close(self) -> None:
+        """Gives MLflow a while to take what it has not, and says what waits."""
+        if self.writer is None:
+            return
+        waiting = self.writer.close(PATIENCE)
+        if waiting:
+            print(
+                f"tuner: {waiting} records wait for MLflow ({self.writer.error}); the next "
+                "command on this study hands them over",
+                file=sys.stderr,
+            )
+        for refusal in self.writer.refused:
+            print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
+        self.writer = None
+
+    def print(self, told: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]]) -> None:
+        """The verdict of a result.json, and how to look at the curves."""
+        print(_verdict.describe(told["result"], self.paths, summaries))
+        print(f"Pictures, settings and all results: {self.folder}")
+        if told["run"]["curves"]:
+            if self.store.is_server:
+                print("All curves, in MLflow:")
+            else:
+                root = "" if str(self.config.root) == "mlruns" else f" root={self.config.root}"
+                print(f"All curves: run   python -m tuner job=ui{root}   and open")
+            print(f"  {told['run']['curves']}")
 
 
 def now_ms() -> int:

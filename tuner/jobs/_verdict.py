@@ -63,22 +63,26 @@ def describe(result: Mapping[str, Any], paths: Sequence[str], trials: Sequence[S
 
     result: the `result` part of result.json; paths: those that were searched; trials: summaries.
     """
-    lines = [""]
-    best = result["best"]
+    ended = ", ".join(f"{n} {state}" for state, n in result["trials"].items()) or "none ended"
+    lines = ["", f"Study {result['study']}: {len(trials)} trials: {ended}."]
     if len(trials) <= FEW:
         lines += table(trials, paths)
-    if best is None:
-        lines.append("No trial trained to the end, so there is no winner yet.")
-    else:
-        lines.append(f"Best of {len(trials)} trials: trial {best['number']}")
+    best = result["best"]
+    if best is not None:
+        lines.append(f"The best is trial {best['number']}:")
         lines.append(searched(best["settings"], paths))
         lines.append(f"  validation loss {best['validation_loss']:.4g}{scores(best['scores'])}")
         if result["test"]:
             test = dict(result["test"])
-            lines.append(f"  test loss {test.pop('loss'):.4g}{scores(test)}, measured once")
-        lines.append(f"  its curve: {best['label']} ({best['evidence']}); advice: {best['advice']}")
+            lines.append(f"  test loss {test.pop('loss'):.4g}{scores(test)}, measured this once")
+        lines.append(f"  its curve: {best['label']}, {best['evidence']}; advice: {best['advice']}")
+    elif result["trials"].keys() == {"diverged"}:
+        lowest = min(rate_of(s) for s in trials)
+        lines.append(f"Every trial diverged: try learning rates below {lowest / 10:.1g}.")
+    else:
+        lines.append("No trial has trained to the end, so there is no winner yet.")
     lines += [divergence_line(d) for d in result["divergence"]]
-    return "\n".join(line for line in lines if line is not None)
+    return "\n".join(lines)
 
 
 def scores(metrics: Mapping[str, float]) -> str:
@@ -87,13 +91,15 @@ def scores(metrics: Mapping[str, float]) -> str:
 
 
 def divergence_line(d: Mapping[str, Any]) -> str:
-    head = f"{d['diverged']} of {d['trials']} trials of {d['optimizer']} diverged"
+    """How many trials of an optimizer diverged, and above which rate."""
     if not d["diverged"]:
         rate = d["highest_stable_rate"]
-        return f"{head}" + (f"; the highest rate tried was {rate:.3g}" if rate else "")
+        tried = f"; the highest learning rate tried was {rate:.3g}" if rate else ""
+        return f"No trial of {d['optimizer']} diverged{tried}."
+    line = f"{d['diverged']} of {d['trials']} trials of {d['optimizer']} diverged, "
+    line += f"all with learning rates from {d['lowest_diverged_rate']:.3g} up"
     above = d["stable_above_it"]
-    but = f", {above} stable above it" if above else ", none stable above it"
-    return f"{head}, the lowest at a learning rate of {d['lowest_diverged_rate']:.3g}{but}"
+    return line + (f", where {above} others did not." if above else ", where no other was stable.")
 
 
 def table(trials: Sequence[Summary], paths: Sequence[str]) -> list[str]:
@@ -113,4 +119,4 @@ def table(trials: Sequence[Summary], paths: Sequence[str]) -> list[str]:
             f"  trial {s['number']}: {chosen:<12} {s['label']:<12} loss {end:<10}"
             f" after {s['epochs']} epochs{steps}"
         )
-    return [*lines, ""]
+    return lines

@@ -100,12 +100,10 @@ class Tune:
         self.report = Report(config, study, folder)
 
     def run(self) -> int:
-        budget = self.config.budget.trials
-        if self.study.finished() >= budget and (self.folder / "result.json").exists():
-            told = json.loads((self.folder / "result.json").read_text())
+        budget, path = self.config.budget.trials, self.folder / "result.json"
+        if self.study.finished() >= budget and path.exists():
             print(f"Study {self.config.study.name} is finished: it has its {budget} trials.")
-            self.report.print(told["result"], self.study.summaries())
-            return self.exit_code(told["result"])
+            return self.tell_all(json.loads(path.read_text()))
         self.report.begin()
         interrupted = False
         try:
@@ -115,15 +113,22 @@ class Tune:
         except Interrupted:
             interrupted = True
         result = self.result(judge=not interrupted)
-        self.write(result)
-        self.report.end(result, self.study.summaries(), interrupted)
-        self.report.print(result, self.study.summaries())
+        self.report.end(
+            result,
+            self.study.summaries(),
+            interrupted,
+            write_result=lambda link: self.write({"result": result, "run": self.run_part(link)}),
+        )
+        self.report.close()
+        code = self.tell_all(json.loads(path.read_text()))
         if interrupted:
             raise Interrupted
-        return self.exit_code(result)
+        return code
 
-    def exit_code(self, result: Mapping[str, Any]) -> int:
-        return EVERY_TRIAL_DIVERGED if list(result["trials"]) == ["diverged"] else 0
+    def tell_all(self, told: Mapping[str, Any]) -> int:
+        """Prints the verdict; returns the exit code."""
+        self.report.print(told, self.study.summaries())
+        return EVERY_TRIAL_DIVERGED if told["result"]["trials"].keys() == {"diverged"} else 0
 
     def time_is_up(self) -> bool:
         seconds = self.config.budget.seconds
@@ -209,9 +214,9 @@ class Tune:
         measured = {k.removeprefix("validation_"): v for k, v in objective.evaluate().items()}
         return {name: float(f"{values[0]:.9g}") for name, values in measured.items()}
 
-    def write(self, result: Mapping[str, Any]) -> None:
-        """result.json, whole or not at all."""
-        run = {
+    def run_part(self, link: str | None) -> dict[str, Any]:
+        """The `run` part of result.json: what the seed does not determine."""
+        return {
             "seconds": round(time.monotonic() - self.started, 3),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "host": socket.gethostname(),
@@ -219,10 +224,14 @@ class Tune:
             "python": platform.python_version(),
             "tuner": tuner.__version__,
             "key": self.report.key,
+            "curves": link,
         }
+
+    def write(self, told: Mapping[str, Any]) -> None:
+        """result.json, whole or not at all."""
         path = self.folder / "result.json"
         draft = path.with_suffix(".new")
-        draft.write_text(json.dumps({"result": result, "run": run}, indent=2, allow_nan=False))
+        draft.write_text(json.dumps(told, indent=2, allow_nan=False))
         draft.replace(path)
 
 

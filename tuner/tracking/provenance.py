@@ -1,0 +1,44 @@
+"""Provenance: who ran what, and at which commit, as the tags that MLflow's pages know."""
+
+import functools
+import getpass
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import tuner
+
+
+@functools.cache
+def provenance() -> Mapping[str, str]:
+    """The tags of user, source and (in a git checkout) commit; found once a process."""
+    tags = {
+        "mlflow.user": _user(),
+        "mlflow.source.name": "python -m tuner",
+        "mlflow.source.type": "LOCAL",
+    }
+    commit = _commit(Path(tuner.__file__).parent)
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user id without a name
+        return "unknown"
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit checked out around `folder`, unless git does not track the folder itself."""
+    try:
+        if not _git(folder, "ls-files", "__init__.py"):
+            return None
+        return _git(folder, "rev-parse", "HEAD")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *command: str) -> str:
+    asked = ["git", "-C", str(folder), *command]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,98 @@
+"""Records: what a study tells MLflow, as plain data that is one line of JSON each.
+
+A record may be written more than once (a killed process replays its spool, a resumed study trains
+an interrupted trial again): whoever writes it twice leaves MLflow as after the first time.
+`number` is the trial's number, or None for the study itself (the parent run).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["COMPLETE", "PRUNED", "DIVERGED", "FAILED", "INTERRUPTED"]
+NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing to be written about one run."""
+
+    number: int | None
+
+
+@dataclass(frozen=True)
+class RunBegins(Record):
+    """A run is there, or goes on after an interruption.
+
+    `started_ms` (milliseconds since 1970) must be the same when the run is begun again: the times
+    of its points are counted from it. Params are write-once: the first value of a name stays.
+    """
+
+    name: str
+    started_ms: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Points(Record):
+    """Pieces of curves: `metrics[name][i]` was measured at `steps[i]`.
+
+    Values that are not finite never reach MLflow.
+    Raises ValueError if a metric has not one value a step.
+    """
+
+    steps: Sequence[int]
+    metrics: Mapping[str, Sequence[float]]
+
+    def __post_init__(self) -> None:
+        for name, values in self.metrics.items():
+            if len(values) != len(self.steps):
+                raise ValueError(f"{name}: {len(values)} values for {len(self.steps)} steps")
+
+
+@dataclass(frozen=True)
+class RunEnds(Record):
+    """A run is over: how, and why in words."""
+
+    state: State
+    reason: str
+    ended_ms: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artifact(Record):
+    """A file to be copied into a folder of the run's artifacts ("" is the top)."""
+
+    path: str
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Model(Record):
+    """A model that `tuner.tracking.model.save` wrote to `folder`, to be shown on the run.
+
+    `trusted` are the types it may hold beside those skops knows. It is logged once for each name
+    and tags, so the tags should tell which model it is.
+    """
+
+    folder: str
+    name: str
+    trusted: Sequence[str] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def to_line(record: Record) -> str:
+    """The record as one line of JSON; NumPy scalars and arrays are welcome."""
+    fields = {"type": type(record).__name__, **vars(record)}
+    return json.dumps(fields, default=lambda value: value.tolist()) + "\n"
+
+
+def from_line(line: str) -> Record:
+    """The record of a line. Raises ValueError for a line that was torn by a kill."""
+    fields = json.loads(line)
+    kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
+    return kinds[fields.pop("type")](**fields)

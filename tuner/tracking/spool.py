@@ -1,0 +1,100 @@
+"""The spool: records on local disk, in order, until MLflow has them.
+
+It is a folder of numbered files, one record a line. Records are appended to the newest; the oldest
+is read, written to MLflow and then deleted. So a kill at any moment costs nothing (at worst one
+file is written twice, which is harmless) and the disk holds only what still waits.
+"""
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tuner.tracking.records import Record, from_line, to_line
+
+LARGEST = 20_000  # records a file: what a dead server leaves is sent in pieces of this size
+
+
+class Spool:
+    """The records of one study that wait; one process at a time (the study's lock sees to it)."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._waiting = {file: _lines(file) for file in sorted(folder.glob("*.jsonl"))}
+        self._newest = max((int(file.stem) for file in self._waiting), default=0)
+        self._open: BinaryIO | None = None  # the newest file, if it is being appended to
+
+    def __len__(self) -> int:
+        """How many records wait."""
+        with self._lock:
+            return sum(self._waiting.values())
+
+    def append(self, record: Record) -> None:
+        """Add a record; it survives the death of this process once the call returns."""
+        line = to_line(record).encode()
+        with self._lock:
+            if self._open is None:
+                self._newest += 1
+                self._open = self._file().open("ab")
+                self._waiting[self._file()] = 0
+            self._open.write(line)
+            self._open.flush()
+            self._waiting[self._file()] += 1
+            if self._waiting[self._file()] >= LARGEST:
+                self._finish()
+
+    def sync(self) -> None:
+        """Wait until every record would survive a loss of power."""
+        with self._lock:
+            files = list(self._waiting)
+        for file in files:
+            # A file that is gone is in MLflow.
+            with suppress(FileNotFoundError), file.open("rb") as written:
+                os.fsync(written.fileno())
+
+    def oldest(self) -> Path | None:
+        """The file to be written next; nothing is appended to it any more."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            file = min(self._waiting)
+            if file == self._file():
+                self._finish()
+        return file
+
+    def remove(self, file: Path) -> None:
+        """Forget a file: MLflow has its records."""
+        file.unlink()
+        with self._lock:
+            del self._waiting[file]
+
+    def close(self) -> None:
+        """Close the file that is being appended to; what waits stays on disk."""
+        with self._lock:
+            self._finish()
+
+    def _file(self) -> Path:
+        return self._folder / f"{self._newest:08d}.jsonl"
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def records(file: Path) -> list[Record]:
+    """The records of a file; a line torn by a kill while it was appended is left out."""
+    found = []
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            with suppress(ValueError):
+                found.append(from_line(line))
+    return found

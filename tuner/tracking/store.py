@@ -1,0 +1,110 @@
+"""The store: where MLflow's data is, how it is created and opened, and the way to its pages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from filelock import FileLock
+
+from tuner.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PORT = 5000  # of MLflow's pages on this machine
+
+# Read by MLflow when it is imported or called; whoever set one of them meant it.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # the terminal is ours; failures reach Writer.error
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the writer tries again by itself
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+def prepare_mlflow() -> None:
+    """Make MLflow quiet, private and quick to give up; call it before `import mlflow` (2 s)."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+class Store:
+    """An MLflow store: `<root>/mlflow.db` with `<root>/artifacts`, or the one at a given URI."""
+
+    def __init__(self, root: Path, uri: str | None = None) -> None:
+        self.root = root.resolve()
+        self.uri = uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a tracking server keeps the data (and serves its own pages)."""
+        return self.uri.startswith(("http://", "https://"))
+
+    def open(self) -> MlflowClient:
+        """A client of the store, which is created first if need be. Slow: 2 s, or 5 s if new."""
+        prepare_mlflow()
+        if self.uri.startswith("sqlite:///"):
+            _create(Path(self.uri.removeprefix("sqlite:///")))
+        return _client(self.uri)
+
+    def experiment(self, client: MlflowClient, project: str) -> str:
+        """The id of the project's experiment, created if need be."""
+        from mlflow.exceptions import MlflowException
+
+        # Without a location artifacts would follow the current folder; a server has its own.
+        artifacts = None if self.is_server else str(self.root / "artifacts")
+        found = client.get_experiment_by_name(project)
+        if found is None:
+            try:
+                return str(client.create_experiment(project, artifact_location=artifacts))
+            except MlflowException:  # another process was quicker
+                found = client.get_experiment_by_name(project)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+    def ui_command(self, port: int = PORT) -> tuple[Sequence[str], Mapping[str, str]]:
+        """The arguments and environment that serve the pages (2 processes instead of 15)."""
+        if self.is_server:
+            raise UserError(f"tracking.uri: {self.uri} is a server: open it in a browser")
+        argv = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
+        argv += ["--backend-store-uri", self.uri]
+        lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return argv, {**os.environ, **lean}
+
+    def curves_link(self, experiment_id: str, parent_run_id: str, metric: str) -> str:
+        """The page that draws the curves of all trials of a study, the best by `metric` first."""
+        page = self.uri.rstrip("/") if self.is_server else f"http://127.0.0.1:{PORT}"
+        children = quote(f"tags.mlflow.parentRunId = '{parent_run_id}'")
+        order = quote(f"metrics.`{metric}`")
+        return (
+            f"{page}/#/experiments/{experiment_id}/runs?searchFilter={children}"
+            f"&orderByKey={order}&orderByAsc=true"
+            "&compareRunsMode=CHART&workflowType=machine_learning"
+        )
+
+
+def _create(database: Path) -> None:
+    """Create the database under a lock and another name: it is never seen half made."""
+    if database.exists():
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(database.with_suffix(".lock")):
+        if database.exists():
+            return
+        unfinished = database.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        _client(f"sqlite:///{unfinished}").search_experiments(max_results=1)
+        unfinished.replace(database)
+
+
+def _client(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)

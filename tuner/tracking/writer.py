@@ -1,0 +1,159 @@
+"""The writer: hands a study's records to MLflow in the background, while training goes on."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import tuner
+from tuner.tracking.records import Record
+from tuner.tracking.spool import Spool
+from tuner.tracking.store import Store
+
+SHORTEST_REST, LONGEST_REST = 2.0, 60.0  # seconds between two rounds
+REST = 3.0  # times as long as the last round took: the longer the rest, the fewer and larger calls
+PATIENCE = 2  # failures in a row after which flush and close stop waiting
+
+
+class Writer:
+    """Spools records at once; a thread has them written to MLflow by a courier process, in order.
+
+    What an earlier process left in the study's spool is written first. When MLflow fails, the
+    records wait, `error` says why, and the thread tries again. `key` tells the study from all
+    others that are called the same. A study folder has one writer at a time.
+    """
+
+    def __init__(
+        self, store: Store, study_folder: Path, *, project: str, study: str, key: str
+    ) -> None:
+        self.error: str | None = None  # why records wait, in one line; None when all is well
+        self.refused: list[str] = []  # what MLflow will never accept, one line each
+        folder = study_folder / "spool"
+        self._spool = Spool(folder)
+        self._store = store
+        names = {"project": project, "study": study, "key": key}
+        self._study = {"root": str(store.root), "uri": store.uri, "spool": str(folder), **names}
+        self._page: tuple[str, str] | None = None  # the ids of experiment and parent run
+        self._courier: subprocess.Popen[str] | None = None
+        self._failures = 0
+        self._hurry = 0  # how many callers wait in flush or close
+        self._closing = False
+        self._wake = threading.Event()
+        self._progress = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
+
+    def put(self, record: Record) -> None:
+        """Hand over a record (some 30 microseconds). Raises OSError if the disk is full."""
+        self._spool.append(record)
+
+    def sync(self) -> None:
+        """Wait until the records handed over would survive a loss of power."""
+        self._spool.sync()
+
+    def flush(self, timeout: float) -> int:
+        """Hurry, for `timeout` seconds at most; returns how many records still wait.
+
+        Returns early if MLflow fails twice in a row, so a dead server costs little.
+        """
+        return self._wait(timeout, closing=False)
+
+    def close(self, timeout: float) -> int:
+        """Flush and stop; returns how many records wait for the study's next command."""
+        waiting = self._wait(timeout, closing=True)
+        error = self.error or f"MLflow took longer than {timeout:g} s"
+        while waiting and self._thread.is_alive():
+            courier = self._courier
+            if courier is not None:
+                courier.kill()
+            self._thread.join(0.1)
+        self._thread.join()
+        self._spool.close()
+        self.error = error if waiting else None
+        return waiting
+
+    def curves_link(self, metric: str) -> str | None:
+        """The page with the curves of all trials; None if MLflow was never reached."""
+        return None if self._page is None else self._store.curves_link(*self._page, metric)
+
+    def _wait(self, timeout: float, closing: bool) -> int:
+        with self._progress:
+            self._closing |= closing
+            self._failures = 0
+            self._hurry += 1
+            self._wake.set()
+            self._progress.wait_for(self._settled, timeout)
+            self._hurry -= 1
+            self._wake.set()
+        return len(self._spool)
+
+    def _settled(self) -> bool:
+        return not len(self._spool) or self._failures >= PATIENCE
+
+    def _work(self) -> None:
+        while True:
+            rest = self._round()
+            with self._progress:
+                self._progress.notify_all()
+                if self._closing and (self._settled() or not self._hurry):
+                    break
+                if self._hurry:
+                    rest = 0.5 if self._failures else 0.0
+            self._wake.wait(rest)
+            self._wake.clear()
+        self._dismiss()
+
+    def _round(self) -> float:
+        """Have the oldest file of the spool written; returns for how many seconds to rest."""
+        file = self._spool.oldest()
+        if file is None:
+            return SHORTEST_REST
+        began = time.monotonic()
+        answer = self._ask(file)
+        self.error = answer["error"]
+        if self.error is not None:
+            self._failures += 1
+            return min(SHORTEST_REST * 2.0 ** min(self._failures, 10), LONGEST_REST)
+        self._spool.remove(file)
+        self.refused += answer["refused"]
+        self._page = answer["page"]
+        self._failures = 0
+        return min(max(REST * (time.monotonic() - began), SHORTEST_REST), LONGEST_REST)
+
+    def _ask(self, file: Path) -> dict[str, Any]:
+        """The courier's answer about a file; a courier that died is replaced next time."""
+        try:
+            if self._courier is None:
+                self._courier = self._hire()
+            assert self._courier.stdin is not None
+            assert self._courier.stdout is not None
+            print(file, file=self._courier.stdin, flush=True)
+            answer: dict[str, Any] = json.loads(self._courier.stdout.readline())
+            return answer
+        except (OSError, ValueError):
+            self._dismiss()
+            return {"error": "the tracking process was killed or could not be started"}
+
+    def _hire(self) -> subprocess.Popen[str]:
+        paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        courier = subprocess.Popen(
+            [sys.executable, "-m", "tuner.tracking.courier"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the study
+        )
+        assert courier.stdin is not None
+        print(json.dumps(self._study), file=courier.stdin, flush=True)
+        return courier
+
+    def _dismiss(self) -> None:
+        courier, self._courier = self._courier, None
+        if courier is not None:
+            courier.communicate()  # closes its input, whereupon it ends
