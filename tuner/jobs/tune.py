@@ -25,10 +25,13 @@ from tuner.search import samplers
 from tuner.search.racing import Halving, NoPruning, Pruner, Race
 from tuner.search.study import Study
 from tuner.search.trials import Outcome, Trial
+from tuner.training.compiling import announced
 from tuner.training.loop import Interrupted
 from tuner.training.population import create
 
 EVERY_TRIAL_DIVERGED = 3
+
+COMPILING = "compiling for this machine and these models, which happens once"
 
 # What may differ from one command on a study to the next.
 FREE = ("job", "root", "threads", "tracking", "budget.trials", "budget.seconds", "study.project")
@@ -109,7 +112,8 @@ class Tune:
         try:
             with Progress(budget, self.study.finished()) as progress:
                 progress.count(self.study.summaries())
-                self.train(progress)
+                with announced(lambda: progress.note(COMPILING)):
+                    self.train(progress)
         except Interrupted:
             interrupted = True
         result = self.result(judge=not interrupted)

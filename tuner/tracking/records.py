@@ -64,7 +64,7 @@ class RunEnds(Record):
 
 @dataclass(frozen=True)
 class Artifact(Record):
-    """A file to be copied into a folder of the run's artifacts ("" is the top)."""
+    """A file (its absolute path) to be copied into a folder of the run's artifacts, "" the top."""
 
     path: str
     folder: str = ""
@@ -92,7 +92,10 @@ def to_line(record: Record) -> str:
 
 
 def from_line(line: str) -> Record:
-    """The record of a line. Raises ValueError for a line that was torn by a kill."""
+    """The record of a line. Raises ValueError for a torn line, or one of another version."""
     fields = json.loads(line)
     kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
-    return kinds[fields.pop("type")](**fields)
+    try:
+        return kinds[fields.pop("type")](**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a record: {error}") from error

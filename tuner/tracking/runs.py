@@ -220,7 +220,12 @@ class StudyRuns:
         )
         with TemporaryDirectory() as scratch:
             target = Path(scratch, "model")
-            describe(Path(model.folder), target, description, model.trusted)
+            try:
+                describe(Path(model.folder), target, description, model.trusted)
+            except Exception as error:  # of skops, scikit-learn or the pipeline: it will not heal
+                self.refused.append(f"{model.folder}: {one_line(error)}")
+                self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+                return
             self._client.log_model_artifacts(logged.model_id, str(target))
         self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
 
@@ -272,7 +277,7 @@ def _metrics(points: Iterable[Points], started_ms: int) -> Iterable[Metric]:
     for piece in points:
         for name, values in piece.metrics.items():
             for step, value in zip(piece.steps, values, strict=True):
-                if math.isfinite(value):
+                if value is not None and math.isfinite(value):
                     yield Metric(name, value, started_ms + step, step)
 
 

@@ -91,7 +91,7 @@ def _lines(file: Path) -> int:
 
 
 def records(file: Path) -> list[Record]:
-    """The records of a file; a line torn by a kill while it was appended is left out."""
+    """The records of a file; a line that is none, torn by a kill for one, is left out."""
     found = []
     with file.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:

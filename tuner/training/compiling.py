@@ -7,12 +7,14 @@ so a specialised function bears a digest of all it is made of in its name.
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
 from llvmlite import binding
 from numba import njit
+from numba.core import event
 
 # Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
@@ -37,3 +39,23 @@ def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
     copy = FunctionType(function.__code__, {**function.__globals__, **meanings})
     copy.__qualname__ = copy.__name__ = "_".join([function.__name__, *names, digest(*sources)])
     return compiled(copy)
+
+
+class _FirstCompilation(event.Listener):
+    def __init__(self, announce: Callable[[], None]) -> None:
+        self.announce: Callable[[], None] | None = announce
+
+    def on_start(self, event: event.Event) -> None:
+        if self.announce is not None:
+            self.announce()
+            self.announce = None
+
+    def on_end(self, event: event.Event) -> None:
+        return None
+
+
+@contextmanager
+def announced(announce: Callable[[], None]) -> Iterator[None]:
+    """Calls `announce` if something must be compiled in the block, before the first time."""
+    with event.install_listener("numba:compile", _FirstCompilation(announce)):
+        yield

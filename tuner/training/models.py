@@ -58,7 +58,10 @@ def backward(theta, widths, X, work, scores_at, gradient):
     samples, last = X.shape[0], widths.shape[0] - 2
     at, above, below = theta.shape[0], scores_at, scores_at
     free = scores_at + samples * widths[last + 1]
-    spare = free + samples * widths[1 : last + 1].max() if last else free
+    widest = 0
+    for layer in range(1, last + 1):
+        widest = max(widest, widths[layer])
+    spare = free + samples * widest
     for layer in range(last, -1, -1):
         i, o = widths[layer], widths[layer + 1]
         at -= i * o + o
@@ -87,6 +90,20 @@ def sum_samples(d, out):
             out[unit] += d[sample, unit]
 
 
+@compiled
+def gather(source, batch, out):
+    """out[i] becomes source[batch[i]]; both C-contiguous.
+
+    Number by number: an assignment of rows would make numba compile its error messages too.
+    """
+    width = source.size // source.shape[0]
+    numbers, copies = source.reshape(source.size), out.reshape(out.size)
+    for sample in range(batch.shape[0]):
+        start = batch[sample] * width
+        for i in range(width):
+            copies[sample * width + i] = numbers[start + i]
+
+
 def step(theta, gradient, left_at, widths, X, y, batch, X_batch, y_batch, work, losses):
     """Losses and gradients of one batch, for all rows that have not left.
 
@@ -94,9 +111,8 @@ def step(theta, gradient, left_at, widths, X, y, batch, X_batch, y_batch, work, 
     gradient: (rows, size), that of the mean loss; losses: (rows,), the mean loss.
     """
     samples = batch.shape[0]
-    for sample in range(samples):
-        X_batch[sample] = X[batch[sample]]
-        y_batch[sample] = y[batch[sample]]
+    gather(X, batch, X_batch)
+    gather(y, batch, y_batch)
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0:
             continue

@@ -1,0 +1,242 @@
+"""A study in MLflow: one parent, one child a trial, nothing twice, nothing non-finite."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from tests.tracking.conftest import NAMES, STARTED, curve, read_runs, study, trial
+from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds
+from tuner.tracking import model as models
+from tuner.tracking.runs import StudyRuns
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("COMPLETE", "FINISHED"),
+        ("PRUNED", "KILLED"),
+        ("DIVERGED", "KILLED"),
+        ("INTERRUPTED", "KILLED"),
+        ("FAILED", "FAILED"),
+    ],
+)
+def test_a_trial_ends_with_the_status_and_tags_of_its_state(store, open_runs, state, status):
+    open_runs().write(study(trial(0, state=state, reason="because")))
+    run = read_runs(store)[0]
+    assert run.info.status == status
+    assert run.data.tags["tuner.state"] == state
+    assert run.data.tags["tuner.reason"] == "because"
+
+
+def test_every_trial_is_a_child_with_its_whole_curve_and_settings(store, open_runs):
+    open_runs().write(study(trial(0, epochs=4), trial(1, epochs=2)))
+    runs = read_runs(store)
+    assert runs.keys() == {None, 0, 1}
+    assert [len(curve(store, runs[number])) for number in (0, 1)] == [4, 2]
+    for number in (0, 1):
+        tags = runs[number].data.tags
+        assert tags["mlflow.parentRunId"] == runs[None].info.run_id
+        assert tags["mlflow.runName"] == f"trial {number}"
+        assert tags["tuner.study"] == "adam"
+        assert tags["mlflow.user"]
+        assert tags["mlflow.source.name"] == "python -m tuner"
+        assert tags["mlflow.source.type"] == "LOCAL"
+        assert runs[number].data.params == {"optimizer.adam.lr": str(0.01 * (number + 1))}
+        assert runs[number].info.start_time == STARTED + 1000 * number
+
+
+def test_the_parent_shows_the_best_so_far_the_note_and_the_settings(store, open_runs):
+    open_runs().write(study(trial(0), trial(1)))
+    parent = read_runs(store)[None]
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "adam"
+    assert curve(store, parent, "best") == [(0, 1.0), (1, 0.5)]
+    assert parent.data.tags["mlflow.note.content"] == "What is this?"
+    assert parent.data.params == {"seed": "0"}
+
+
+def test_points_that_are_not_finite_are_never_stored(store, open_runs):
+    values = [1.0, math.nan, math.inf, -math.inf, 0.5]
+    open_runs().write([RunBegins(0, "trial 0", STARTED), Points(0, range(5), {"val_loss": values})])
+    assert curve(store, read_runs(store)[0]) == [(0, 1.0), (4, 0.5)]
+
+
+def test_writing_everything_again_changes_nothing(store, open_runs):
+    records = study(trial(0), trial(1, state="PRUNED"))
+    open_runs().write(records)
+    before = read_runs(store)
+    runs = open_runs()
+    for record in records:  # one by one: the other extreme of batching
+        runs.write([record])
+    after = read_runs(store)
+    for number, run in before.items():
+        assert after[number].to_dictionary() == run.to_dictionary()
+        assert curve(store, after[number]) == curve(store, run)
+    assert runs.refused == []
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches SIGKILL; MLflow keeps what was committed."""
+
+
+def die_after(calls, runs):
+    """Make the nth call that writes the last thing these runs do."""
+    left = iter(range(calls))
+
+    class Mortal(MlflowClient):
+        def __getattribute__(self, name):
+            if name in ("create_run", "log_batch", "set_terminated") and next(left, None) is None:
+                raise Killed
+            return super().__getattribute__(name)
+
+    runs._client.__class__ = Mortal
+    return runs
+
+
+@pytest.mark.parametrize("calls", range(9))
+def test_a_kill_between_any_two_calls_leaves_nothing_twice(store, open_runs, calls):
+    records = study(trial(0), trial(1))
+    with pytest.raises(Killed):
+        die_after(calls, open_runs()).write(records)
+    open_runs().write(records)
+    runs = read_runs(store)
+    assert runs.keys() == {None, 0, 1}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert [len(curve(store, runs[number])) for number in (0, 1)] == [3, 3]
+
+
+def test_an_interrupted_trial_that_is_trained_again_keeps_its_run(store, open_runs):
+    whole = trial(0, epochs=5)
+    open_runs().write([*whole[:3], RunEnds(0, "INTERRUPTED", "Ctrl-C", STARTED + 100)])
+    interrupted = read_runs(store)[0]
+    assert interrupted.info.status == "KILLED"
+    resumed = open_runs()
+    resumed.write(whole[:1])
+    assert read_runs(store)[0].info.status == "RUNNING"
+    resumed.write(whole[1:])
+    finished = read_runs(store)[0]
+    assert finished.info.run_id == interrupted.info.run_id
+    assert finished.info.status == "FINISHED"
+    assert finished.data.tags["tuner.state"] == "COMPLETE"
+    assert len(curve(store, finished)) == 5
+
+
+def test_no_trial_is_left_running_under_a_study_that_is_over(store, open_runs):
+    open_runs().write([*trial(0)[:-1], *trial(1)])
+    open_runs().write(study())
+    runs = read_runs(store)
+    assert {number: run.info.status for number, run in runs.items()} == {
+        None: "FINISHED",
+        0: "KILLED",
+        1: "FINISHED",
+    }
+    assert runs[0].data.tags["tuner.state"] == "INTERRUPTED"
+
+
+def test_two_studies_of_one_name_stay_apart(store):
+    StudyRuns(store, **NAMES).write(study(trial(0)))
+    StudyRuns(store, **{**NAMES, "key": "adam-2"}).write(study(trial(0)))
+    client = MlflowClient(store.uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'digits'")
+    assert len(client.search_runs([experiment.experiment_id])) == 4
+
+
+def test_values_longer_than_mlflow_keeps_are_cut_not_refused(store, open_runs):
+    runs = open_runs()
+    for _ in range(2):
+        begins = RunBegins(0, "trial 0", STARTED, {"long": "x" * 10_000}, {"tag": "y" * 10_000})
+        runs.write([begins])
+    data = read_runs(store)[0].data
+    assert len(data.params["long"]) == len(data.tags["tag"]) == 6000
+    assert runs.refused == []
+
+
+def test_the_first_value_of_a_param_stays(store, open_runs):
+    open_runs().write([RunBegins(None, "adam", STARTED, {"budget": 10})])
+    runs = open_runs()
+    runs.write([RunBegins(None, "adam", STARTED, {"budget": 20, "seed": 0})])
+    assert read_runs(store)[None].data.params == {"budget": "10", "seed": "0"}
+    assert runs.refused == []
+
+
+def test_what_mlflow_refuses_is_named_and_does_not_block_the_rest(store, open_runs):
+    runs = open_runs()
+    gone = Artifact(None, str(store.root / "gone.json"))
+    odd = Points(0, [0], {"a metric's name?": [1.0]})
+    runs.write(study(trial(0), [odd, gone]))
+    assert len(runs.refused) == 2
+    assert "gone.json: the file is no longer there" in runs.refused[1]
+    assert read_runs(store)[0].info.status == "FINISHED"
+
+
+def test_artifacts_stay_under_the_root(store, open_runs, tmp_path):
+    result = tmp_path / "result.json"
+    result.write_text("{}")
+    open_runs().write([RunBegins(None, "adam", STARTED), Artifact(None, str(result))])
+    run = read_runs(store)[None]
+    assert [file.path for file in MlflowClient(store.uri).list_artifacts(run.info.run_id)] == [
+        "result.json"
+    ]
+    assert run.info.artifact_uri.startswith(str(store.root / "artifacts"))
+
+
+@pytest.fixture
+def saved_model(tmp_path):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.arange(40.0).reshape(20, 2)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, np.arange(20) // 10)
+    models.save(tmp_path / "model", pipeline, x[:5])
+    return tmp_path / "model", pipeline, x
+
+
+def test_the_best_model_is_on_the_parent_once_and_predicts(store, open_runs, saved_model):
+    folder, pipeline, x = saved_model
+    record = Model(None, str(folder), "best", params={"lr": 0.1}, tags={"tuner.trial": "0"})
+    for _ in range(2):
+        open_runs().write([RunBegins(None, "adam", STARTED), record])
+    client = MlflowClient(store.uri)
+    parent = read_runs(store)[None]
+    (logged,) = client.search_logged_models([parent.info.experiment_id])
+    assert logged.status == "READY"
+    assert logged.source_run_id == parent.info.run_id
+    assert logged.params == {"lr": "0.1"}
+    outputs = client.get_run(parent.info.run_id).outputs.model_outputs
+    assert [output.model_id for output in outputs] == [logged.model_id]
+
+    import mlflow
+
+    described = mlflow.models.Model.load(logged.artifact_location)
+    assert described.model_id == logged.model_id
+    assert described.signature.inputs.to_dict()[0]["tensor-spec"]["shape"] == (-1, 2)
+    example = described.load_input_example(logged.artifact_location)
+    np.testing.assert_array_equal(example, x[:5])
+    requirements = Path(logged.artifact_location, "requirements.txt").read_text()
+    assert "scikit-learn==" in requirements
+    assert not list(Path(logged.artifact_location).rglob("*.pkl"))
+    loaded = mlflow.sklearn.load_model(logged.artifact_location)
+    np.testing.assert_array_equal(loaded.predict(x), pipeline.predict(x))
+
+
+def test_a_model_with_types_that_are_not_trusted_is_not_saved_silently(tmp_path):
+    from sklearn.preprocessing import FunctionTransformer
+
+    odd = FunctionTransformer(np.linalg.norm).fit(np.eye(2))
+    with pytest.raises(ValueError, match="trusted: name also"):
+        models.save(tmp_path, odd, np.eye(2))
+
+
+def test_a_model_that_cannot_be_loaded_is_refused_and_does_not_block_the_rest(store, open_runs):
+    broken = store.root / "model"
+    broken.mkdir()
+    (broken / "model.skops").write_text("no model")
+    runs = open_runs()
+    runs.write(study(trial(0), [Model(None, str(broken), "best")]))
+    (refusal,) = runs.refused
+    assert refusal.startswith(str(broken))
+    assert {run.info.status for run in read_runs(store).values()} == {"FINISHED"}
