@@ -5,6 +5,7 @@ Every error is one line that names the key, the value and what is allowed.
 
 import difflib
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,15 +25,16 @@ _WORDS = {
     "less than or equal to": "at most",
     "greater than": "above",
     "less than": "below",
-    "must be a valid integer, got a number with a fractional part": "must be a whole number",
-    "must be a valid integer, unable to parse string as an integer": "must be a whole number",
+    "must be a valid integer": "must be a whole number",
+    "must be a valid number": "must be a number",
+    "must be a valid string": "must be text",
 }
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class StudyConfig(_Strict):
@@ -76,11 +78,15 @@ class Config(_Strict):
     """A whole composed config; `space` holds everything that a trial is made of."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        strict=True,
+        arbitrary_types_allowed=True,
     )
 
     job: str
-    root: Path
+    root: Annotated[Path, Field(strict=False)]
     threads: _Count | None
     dtype: Literal["float32", "float64"]
     study: StudyConfig
@@ -150,13 +156,26 @@ def _check_together(config: Config) -> None:
         )
 
 
+def _place(error: Any) -> tuple[str, list[str]]:
+    """The part of the config where an unknown key stands, and the keys that are there."""
+    fields, where = Config.model_fields, "the config"
+    for part in error["loc"][:-1]:
+        kind: Any = fields[part].annotation
+        fields, where = kind.model_fields, part
+    return where, [name for name in fields if name not in ("space", "plain")]
+
+
 def _line(error: Any) -> str:
     """One line from pydantic's description of an error."""
     path = ".".join(str(part) for part in error["loc"] if not str(part).startswith("function-"))
     if error["type"] == "extra_forbidden":
-        return f"{path}: there is no such key"
+        return f"{path}: there is no such key: {_unknown(path.split('.')[-1], *_place(error))}"
     if error["type"] == "missing":
         return f"{path}: is missing"
+    if error["type"] == "model_type":
+        return f"{path}: {error['input']!r}: must be a mapping"
+    if error["type"] == "path_type":
+        return f"{path}: {error['input']!r}: must be the path of a folder"
     message = error["msg"][0].lower() + error["msg"][1:]
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
@@ -202,7 +221,7 @@ def _space(plain: Mapping[str, Any], problems: list[str]) -> Space:
 
     model = plain["model"]
     name = model.get("name") if isinstance(model, Mapping) else None
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         problems.append(f"model.name: {name!r}: must be one of {', '.join(MODELS)}")
     else:
         fixed["model"] = name
@@ -243,8 +262,8 @@ def _hyperparameters(
             put(f"{path}.{key}", values[key], hyperparameter.domain)
 
 
-def _unknown(key: str, where: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, list(known), 1)
+def _unknown(key: object, where: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(key), list(known), 1)
     hint = f"did you mean {near[0]}? " if near else ""
     return f"{hint}{where} has {', '.join(known) or 'no settings'}"
 
@@ -274,7 +293,7 @@ def _setting(path: str, value: Any, domain: Domain | tuple[str, ...], whole: boo
 
 
 def _choice(path: str, option: Any, domain: Domain | tuple[str, ...], whole: bool) -> Any:
-    if isinstance(option, list) and whole:
+    if isinstance(option, list) and option and whole:
         return [_value(path, item, domain, whole) for item in option]
     return _value(path, option, domain, whole)
 
@@ -312,8 +331,9 @@ def _value(path: str, value: Any, domain: Domain | tuple[str, ...], whole: bool)
             raise UserError(f"{path}: {value!r}: must be one of {', '.join(domain)}")
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    # An int has no upper bound, a float has; nan lies in no domain.
+    if number and (value != value or abs(value) > sys.float_info.max or value not in domain):
+        raise UserError(f"{path}: {value}: must be {domain}")
     if not number or (whole and value != int(value)):
         raise UserError(f"{path}: {value!r}: must be {'a whole' if whole else 'a'} number")
-    if math.isnan(value) or value not in domain:
-        raise UserError(f"{path}: {value}: must be {domain}")
     return int(value) if whole else float(value)

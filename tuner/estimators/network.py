@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tuner.training import optimizers, schedules
@@ -91,7 +92,10 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Trains on X (samples, features) and labels y (samples,), two classes or more."""
         X, y = validate_data(self, X, y, dtype=self.dtype, order="C")
+        check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y holds one class, {self.classes_[0]!r}: two or more are needed")
         loss = LOSSES["binary" if self._outputs == 1 else "multiclass"]
         self._train(loss, X, codes, self._outputs)
         return self
@@ -131,6 +135,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     __doc__ = _Network.__doc__
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def fit(self, X: Any, y: Any) -> Self:
         """Trains on X (samples, features) and y (samples,) or (samples, outputs).

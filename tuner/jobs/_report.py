@@ -23,6 +23,14 @@ from tuner.tracking.writer import Writer
 PATIENCE = 60.0
 METRIC = "validation_loss"
 
+# What the loss of a task is, for the axes of the pictures.
+UNITS = {
+    "binary": "cross-entropy (nats)",
+    "multiclass": "cross-entropy (nats)",
+    "regression": "half squared error (standardised targets)",
+    "function": "f(x)",
+}
+
 
 class Report:
     """The records of one study; with tracking=none they go nowhere."""
@@ -142,10 +150,11 @@ class Report:
         result: Mapping[str, Any],
         summaries: Sequence[Mapping[str, Any]],
         interrupted: bool,
+        task: str,
         write_result: Callable[[str | None], None],
     ) -> None:
         """Draws the pictures, and closes the study's run once result.json is written."""
-        for picture in self.draw(summaries):
+        for picture in self.draw(summaries, task):
             self.put(Artifact(None, str(picture)))
         if result["test"]:
             test = {f"test_{name}": [value] for name, value in result["test"].items()}
@@ -159,7 +168,7 @@ class Report:
         else:
             self.put(RunEnds(None, "COMPLETE", "finished", now_ms()))
 
-    def draw(self, summaries: Sequence[Mapping[str, Any]]) -> list[Path]:
+    def draw(self, summaries: Sequence[Mapping[str, Any]], task: str) -> list[Path]:
         from tuner.tracking.plots import TrialCurve, learning_rates, loss_curves
 
         curves = [
@@ -175,9 +184,10 @@ class Report:
             for s in summaries
         ]
         name = self.config.study.name
+        unit = UNITS[task]
         pictures = {"learning_rates.png": learning_rates, "loss_curves.png": loss_curves}
         for file, draw in pictures.items():
-            draw(curves, self.folder / file, f"Study {name}")
+            draw(curves, self.folder / file, f"Study {name}", unit)
         return [self.folder / file for file in pictures]
 
     def link(self) -> str | None:

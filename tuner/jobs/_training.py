@@ -64,6 +64,11 @@ class Training:
     def __exit__(self, *error: object) -> None:
         self.stack.close()
 
+    @property
+    def task(self) -> str:
+        """binary, multiclass or regression; function where there are no data."""
+        return "function" if self.data is None else self.data.task
+
     def member(self, trial: Trial) -> Member:
         """The row of a trial."""
         optimizer, schedule = trial.settings["optimizer"], trial.settings["schedule"]

@@ -121,6 +121,7 @@ class Tune:
             result,
             self.study.summaries(),
             interrupted,
+            self.training.task,
             write_result=lambda link: self.write({"result": result, "run": self.run_part(link)}),
         )
         self.report.close()

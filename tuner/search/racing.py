@@ -132,7 +132,7 @@ class Race:
                 if epoch in rungs:
                     entered = self.halve(epoch, entered)
                 self.on_epoch(epoch, self)
-                if self.time_is_up():
+                if epoch < self.epochs and self.time_is_up():
                     self.end(self.running, "PRUNED", f"budget.seconds was up at epoch {epoch}")
                 self.compact()
                 if not self.groups:
@@ -180,8 +180,10 @@ class Race:
         for number, loss in losses.items():
             self.lanes[number].rungs[epoch] = loss
         survivors = self.pruner.survivors(losses, entered)
-        losers = [number for number in losses if number not in survivors]
-        self.end(losers, "PRUNED", f"validation loss below the cohort's best at epoch {epoch}")
+        for number, loss in losses.items():
+            if number not in survivors:
+                reason = f"validation loss {loss:.4g} not among the best {len(survivors)}"
+                self.end([number], "PRUNED", f"{reason} of its cohort at epoch {epoch}")
         return len(survivors)
 
     def end(self, numbers: Sequence[int], state: State, reason: str) -> None:

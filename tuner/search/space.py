@@ -5,9 +5,9 @@ the choice `optimizer`, is asked for only where the branch is taken.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,12 +39,15 @@ class Range:
     @property
     def count(self) -> int | None:
         """How many numbers there are; None for a continuum."""
-        step = self.step or (1 if self.integer and self.scale == "linear" else None)
-        return None if step is None else math.floor((self.high - self.low) / step + 1e-9) + 1
+        if not self.step and not (self.integer and self.scale == "linear"):
+            return None
+        low, high, step = (Decimal(str(x)) for x in (self.low, self.high, self.step or 1))
+        return int((high - low) // step) + 1
 
     def item(self, index: int) -> float:
-        value: float = self.low + index * (self.step or 1)
-        return int(value) if self.integer else value
+        # In decimals, as they were written and as Optuna counts: 0.1 + 2 * 0.1 is 0.3.
+        value = Decimal(str(self.low)) + index * Decimal(str(self.step or 1))
+        return int(value) if self.integer else float(value)
 
     def at(self, u: float) -> float:
         """The number at the share u in [0, 1) of the range."""
@@ -62,22 +65,19 @@ class Range:
     def distribution(self) -> "BaseDistribution":
         from optuna.distributions import FloatDistribution, IntDistribution
 
+        # Optuna warns of a range that is not a whole number of steps.
+        high = self.high if self.count is None else self.item(self.count - 1)
         if self.integer:
             step = int(self.step or 1)
-            return IntDistribution(int(self.low), int(self.high), self.scale == "log", step)
+            return IntDistribution(int(self.low), int(high), self.scale == "log", step)
         if self.scale == "reverse_log":
             return FloatDistribution(1 - self.high, 1 - self.low, log=True)
-        return FloatDistribution(self.low, self.high, self.scale == "log", self.step)
+        return FloatDistribution(self.low, high, self.scale == "log", self.step)
 
     def suggest(self, trial: "Trial", path: str) -> float:
-        if self.integer:
-            step = int(self.step or 1)
-            log = self.scale == "log"
-            return trial.suggest_int(path, int(self.low), int(self.high), step=step, log=log)
-        if self.scale == "reverse_log":
-            return 1 - trial.suggest_float(self.key(path), 1 - self.high, 1 - self.low, log=True)
-        log = self.scale == "log"
-        return trial.suggest_float(path, self.low, self.high, step=self.step, log=log)
+        d: Any = self.distribution()
+        suggest = trial.suggest_int if self.integer else trial.suggest_float
+        return self.decode(suggest(self.key(path), d.low, d.high, step=d.step, log=d.log))
 
     def decode(self, value: Any) -> float:
         """The setting from what Optuna stores."""

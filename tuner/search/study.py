@@ -101,7 +101,7 @@ class Study:
             for epoch, loss in reports.items():
                 if epoch not in known.intermediate_values:
                     trial.report(loss, epoch)
-            if diverged_at is not None:
+            if diverged_at is not None and "divergence" not in known.constraints:
                 trial.set_constraint("divergence", 2 - diverged_at)
             trial.set_user_attr("summary", outcome.summary())
             study.tell(number, value, STATES[outcome.state])

@@ -40,6 +40,12 @@ class TrialCurve:
         return float(losses.min()) if losses.size else float("nan")
 
 
+def rank(trials: Sequence[TrialCurve]) -> list[TrialCurve]:
+    """Trials that trained to the end, the winner first: by their last validation loss."""
+    complete = [t for t in trials if t.state == "COMPLETE" and np.isfinite(t.validation_loss[-1])]
+    return sorted(complete, key=lambda t: (t.validation_loss[-1], t.number))
+
+
 def learning_rates(
     trials: Sequence[TrialCurve], file: Path, title: str, loss: str = "loss"
 ) -> None:
@@ -69,9 +75,9 @@ def learning_rates(
             )
     diverged = [trial.learning_rate for trial in trials if trial.state == "DIVERGED"]
     _cross_on_top(axes, diverged)
-    finished = [trial for trial in usable if trial.state == "COMPLETE"] or usable
+    finished = rank(trials)
     if finished:
-        best = min(finished, key=lambda trial: trial.best)
+        best = finished[0]
         axes.scatter(
             best.learning_rate, best.best, s=170, facecolor="none", edgecolor=INK, linewidth=1.5
         )
@@ -100,10 +106,7 @@ def loss_curves(trials: Sequence[TrialCurve], file: Path, title: str, loss: str 
     """
     figure, axes = _canvas(f"{title}: how the loss fell")
     diverged = [trial for trial in trials if trial.state == "DIVERGED"][:SHOWN_DIVERGED]
-    complete = sorted(
-        (trial for trial in trials if trial.state == "COMPLETE" and np.isfinite(trial.best)),
-        key=lambda trial: trial.best,
-    )
+    complete = rank(trials)
     best, typical = complete[:1], complete[len(complete) // 2 :][:1]
     for trial in trials:
         if trial not in diverged + best + typical:

@@ -214,7 +214,8 @@ class StudyRuns:
             )
         elif logged.status == LoggedModelStatus.READY:
             return
-        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        if not self._is_output(run_id, logged.model_id):
+            self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         description = Description(
             logged.artifact_location, run_id, model_uuid=logged.model_id, model_id=logged.model_id
         )
@@ -228,6 +229,13 @@ class StudyRuns:
                 return
             self._client.log_model_artifacts(logged.model_id, str(target))
         self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+
+    def _is_output(self, run_id: str, model_id: str) -> bool:
+        """Whether the run says already that it made the model; it may say so only once."""
+        outputs = self._client.get_run(run_id).outputs
+        return outputs is not None and any(
+            o.model_id == model_id for o in outputs.model_outputs or ()
+        )
 
     def _logged_model(self, run_id: str, name: str, tags: Mapping[str, str]) -> Any:
         found = self._client.search_logged_models(

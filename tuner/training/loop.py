@@ -177,11 +177,17 @@ class Trainer:
 
 @compiled
 def update_ratio(before, after, out):
-    """out (rows,) becomes |after - before| / |after| of rows (rows, size), 0 where both are 0."""
+    """out (rows,) becomes |after - before| / |after| of rows (rows, size).
+
+    0 where nothing changed, 1 where the parameters became exactly 0.
+    """
     for row in range(before.shape[0]):
         change, size = 0.0, 0.0
         for i in range(before.shape[1]):
             d = np.float64(after[row, i]) - np.float64(before[row, i])
             change += d * d
             size += np.float64(after[row, i]) ** 2
-        out[row] = np.sqrt(change / size) if change > 0 or size != size else 0.0
+        if size == 0.0:
+            out[row] = 1.0 if change > 0 else 0.0
+        else:
+            out[row] = np.sqrt(change / size)

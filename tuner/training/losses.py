@@ -107,8 +107,11 @@ def accuracy(hits: Array, y: Array) -> Array:
 
 
 def r2(hits: Array, y: Array) -> Array:
-    """1 - squared error / variance, over all outputs together."""
+    """1 - squared error / variance, over all outputs together; of constant targets as scikit-learn
+    has it: 1 for no error, 0 for any."""
     spread = float(np.square(y - y.mean(axis=0), dtype=np.float64).sum())
+    if spread == 0.0:
+        return np.where(hits == 0.0, 1.0, 0.0)
     return 1.0 - hits / spread
 
 

@@ -126,6 +126,8 @@ class SupervisedObjective(Objective):
 
     def differentiate(self, batch: Array) -> None:
         p = self.problem
+        if len(batch) > len(self.X_batch):
+            raise ValueError(f"a batch of {len(batch)} where batch_size is {p.batch_size}")
         self.step(
             self.theta, self.gradient, self.left_at, self.widths, p.X_train, p.y_train, batch,
             self.X_batch, self.y_batch, self.work, self.losses,

@@ -1,0 +1,193 @@
+"""Promises of the samplers: the seed, the number and the history decide; nothing else does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tuner.search import samplers
+from tuner.search.samplers import Sampler
+from tuner.search.space import Choices, Range, Space
+
+SPACE = Space(
+    fixed={"model": "mlp"},
+    searched={
+        "optimizer": Choices(("adam", "sgd")),
+        "optimizer.adam.lr": Range(1e-5, 1e-1, "log"),
+        "optimizer.adam.beta1": Range(0.5, 0.99, "reverse_log"),
+        "optimizer.sgd.lr": Range(1e-3, 1.0, "log"),
+        "batch_size": Range(8, 64, step=8, integer=True),
+        "momentum": Range(0.0, 1.0),
+    },
+    branches={"optimizer": ("adam", "sgd")},
+)
+PLANE = Space({}, {"x": Range(0.0, 1.0), "y": Range(0.0, 1.0)}, {})
+SAMPLERS: dict[str, Sampler] = {
+    "tpe": samplers.tpe(4),
+    "random": samplers.random,
+    "quasi_random": samplers.quasi_random,
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def loss(settings: dict[str, Any]) -> float:
+    """Something to learn from: how far the settings are from a good place."""
+    rate = settings.get("optimizer.adam.lr", settings.get("optimizer.sgd.lr", 1e-2))
+    return float((np.log10(rate) + 2) ** 2 + abs(settings.get("momentum", 0.9) - 0.9))
+
+
+def ask(study: optuna.Study, sampler: Sampler, space: Space, count: int, seed: int = 0) -> None:
+    """Asks so many trials, telling each before the next; every fifth is pruned."""
+    for _ in range(count):
+        assert sampler(study, space, seed)
+        trial = study.get_trials(deepcopy=False)[-1]
+        value = loss(space.settings_of(trial))
+        state = TrialState.PRUNED if trial.number % 5 == 4 else TrialState.COMPLETE
+        if state is TrialState.PRUNED:
+            optuna.trial.Trial(study, trial._trial_id).report(value, 1)
+        study.tell(trial.number, None if state is TrialState.PRUNED else value, state)
+
+
+def asked(study: optuna.Study, space: Space) -> list[dict[str, Any]]:
+    return [space.settings_of(t) for t in study.get_trials(deepcopy=False)]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_same_seed_asks_the_same(name: str):
+    first, again = optuna.create_study(), optuna.create_study()
+    for study in (first, again):
+        ask(study, SAMPLERS[name], SPACE, 15, seed=3)
+    assert asked(first, SPACE) == asked(again, SPACE)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_another_seed_asks_otherwise(name: str):
+    first, other = optuna.create_study(), optuna.create_study()
+    ask(first, SAMPLERS[name], SPACE, 3, seed=3)
+    ask(other, SAMPLERS[name], SPACE, 3, seed=4)
+    assert all(a != b for a, b in zip(asked(first, SPACE), asked(other, SPACE), strict=True))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("at", [1, 3, 4, 5, 11])
+def test_a_study_taken_up_again_asks_what_it_would_have_asked(name: str, at: int):
+    whole, part, resumed = (optuna.create_study() for _ in range(3))
+    ask(whole, SAMPLERS[name], SPACE, 15)
+    ask(part, SAMPLERS[name], SPACE, at)
+    resumed.add_trials(part.get_trials())
+    ask(resumed, SAMPLERS[name], SPACE, 15 - at)
+    assert asked(resumed, SPACE) == asked(whole, SPACE)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_cohort_asked_together_has_settings_of_its_own_each(name: str):
+    study = optuna.create_study()
+    for _ in range(16):
+        SAMPLERS[name](study, SPACE, 0)
+    assert len({str(s) for s in asked(study, SPACE)}) == 16
+    assert all(t.state is TrialState.RUNNING for t in study.get_trials())
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_space_with_nothing_searched_gives_what_is_fixed(name: str):
+    space = Space({"optimizer": "sgd", "optimizer.sgd.lr": 0.1}, {}, {"optimizer": ("sgd",)})
+    study = optuna.create_study()
+    ask(study, SAMPLERS[name], space, 6)
+    assert asked(study, space) == [dict(space.fixed)] * 6
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_settings_lie_in_the_space(name: str):
+    study = optuna.create_study()
+    ask(study, SAMPLERS[name], SPACE, 30)
+    for settings in asked(study, SPACE):
+        for path, value in settings.items():
+            searched = SPACE.searched.get(path)
+            if isinstance(searched, Range):
+                assert searched.low * (1 - 1e-12) <= value <= searched.high * (1 + 1e-12)
+            elif searched:
+                assert value in searched.options
+
+
+def cells(points: np.ndarray, parts: int) -> np.ndarray:
+    """How many points fall into each cell of a square cut in parts x parts."""
+    return np.histogram2d(*points.T, bins=parts, range=[[0, 1], [0, 1]])[0]
+
+
+def plane(sampler: Sampler, count: int, seed: int) -> np.ndarray:
+    study = optuna.create_study()
+    for _ in range(count):
+        sampler(study, PLANE, seed)
+    return np.array([[t.params["x"], t.params["y"]] for t in study.get_trials(deepcopy=False)])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_quasi_random_points_cover_the_plane_evenly(seed: int):
+    points = plane(samplers.quasi_random, 64, seed)
+    assert (cells(points, 8) == 1).all()
+    assert (cells(points[:16], 4) == 1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tpe_begins_with_each_part_of_each_range_once(seed: int):
+    points = plane(samplers.tpe(16), 16, seed)
+    for axis in points.T:
+        assert sorted(np.floor(axis * 16)) == list(range(16))
+
+
+def test_random_points_are_spread_over_the_plane():
+    assert (cells(plane(samplers.random, 400, 0), 4) > 8).all()
+
+
+def test_tpe_asks_while_no_trial_has_ended():
+    study = optuna.create_study()
+    for _ in range(12):
+        samplers.tpe(4)(study, SPACE, 0)
+    assert len(study.get_trials()) == 12
+
+
+def test_tpe_asks_when_every_trial_failed():
+    study = optuna.create_study()
+    for _ in range(12):
+        samplers.tpe(4)(study, SPACE, 0)
+        study.tell(study.get_trials()[-1].number, state=TrialState.FAIL)
+    assert len({str(s) for s in asked(study, SPACE)}) == 12
+
+
+def test_a_grid_asks_every_combination_once_and_then_ends():
+    space = Space({}, {"x": Range(0.0, 1.0, step=0.5), "y": Choices(("a", "b"))}, {})
+    study = optuna.create_study()
+    while samplers.grid(study, space, 0):
+        pass
+    assert asked(study, space) == space.grid()
+    assert len(space.grid()) == 6
+
+
+def best(sampler: Sampler, trials: int, seed: int) -> float:
+    """The best of so many trials on a bowl with a narrow valley, in two dimensions."""
+    space = Space({}, {"lr": Range(1e-6, 1e2, "log"), "b": Range(0.0, 0.999, "reverse_log")}, {})
+    study = optuna.create_study()
+    for _ in range(trials):
+        sampler(study, space, seed)
+        trial = study.get_trials(deepcopy=False)[-1]
+        s = space.settings_of(trial)
+        value = (np.log10(s["lr"]) + 2.3) ** 2 + (np.log10(1 - s["b"]) + 1.2) ** 2
+        study.tell(trial.number, float(value))
+    return study.best_value
+
+
+@pytest.mark.slow
+def test_tpe_beats_random_search_on_average():
+    duel: dict[str, Callable[[], list[float]]] = {
+        name: lambda s=s: [best(s, 40, seed) for seed in range(20)]
+        for name, s in (("tpe", samplers.tpe(16)), ("random", samplers.random))
+    }
+    scores = {name: np.mean(np.log(play())) for name, play in duel.items()}
+    assert scores["tpe"] < scores["random"] - 0.5

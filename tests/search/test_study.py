@@ -1,0 +1,292 @@
+"""Promises of a study: what was asked is on record, and a kill at any instant costs nothing."""
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tests.search.conftest import outcome, trial
+from tuner.search import samplers
+from tuner.search.samplers import Sampler
+from tuner.search.space import Choices, Range, Space
+from tuner.search.storage import cut_torn_tail, open_study
+from tuner.search.study import Study, penalty
+from tuner.search.trials import Outcome, Trial
+
+SPACE = Space(
+    fixed={"optimizer.adam.eps": 1e-8},
+    searched={
+        "optimizer": Choices(("adam", "sgd")),
+        "optimizer.adam.lr": Range(1e-5, 1e-1, "log"),
+        "optimizer.adam.beta1": Range(0.1, 0.99, "reverse_log"),
+        "optimizer.sgd.lr": Range(1e-3, 1.0, "log"),
+    },
+    branches={"optimizer": ("adam", "sgd")},
+)
+COHORT, BUDGET = 4, 7
+
+
+def opened(folder: Path, sampler: Sampler | None = None, space: Space = SPACE) -> Study:
+    folder.mkdir(exist_ok=True)
+    return Study(folder, "study", space, sampler or samplers.tpe(3), seed=5)
+
+
+def fate(t: Trial) -> Outcome:
+    """What becomes of a trial: its settings and number decide."""
+    rate = t.settings.get("optimizer.adam.lr", t.settings.get("optimizer.sgd.lr"))
+    loss = 0.1 + (math.log10(rate) + 2) ** 2
+    match t.number % 4:
+        case 1:
+            return outcome(t, "PRUNED", [3.0, loss], rungs={1: 3.0, 2: loss})
+        case 2:
+            return outcome(t, "DIVERGED", [3.0], rungs={1: 3.0}, diverged_at=0.25)
+        case _:
+            return outcome(t, "COMPLETE", [3.0, 2.0, loss], rungs={1: 3.0, 2: 2.0})
+
+
+def work(study: Study, budget: int = BUDGET, ends: Callable[[Trial], Outcome] = fate) -> None:
+    """Cohort after cohort until the budget is spent, as the job does."""
+    while (todo := budget - study.finished()) > 0:
+        trials = study.cohort(min(COHORT, todo))
+        if not trials:
+            return
+        for t in trials:
+            study.tell(ends(t))
+
+
+def record(study: optuna.Study) -> list[dict[str, Any]]:
+    """All that Optuna keeps of the trials but for times."""
+    return [
+        {
+            "number": t.number,
+            "state": t.state,
+            "values": t.values,
+            "params": t.params,
+            "reports": t.intermediate_values,
+            "user": t.user_attrs,
+            "system": t.system_attrs,
+        }
+        for t in study.get_trials(deepcopy=False)
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study that was never killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    work(opened(folder))
+    return folder
+
+
+def test_a_trial_is_on_record_whole_as_soon_as_it_is_asked(tmp_path: Path):
+    asked = opened(tmp_path).cohort(COHORT)
+    kept = open_study(tmp_path / "optuna.journal", "study").get_trials()
+    assert [t.number for t in kept] == [t.number for t in asked] == list(range(COHORT))
+    assert [SPACE.settings_of(t) for t in kept] == [t.settings for t in asked]
+    assert {t.state for t in kept} == {TrialState.RUNNING}
+
+
+def test_memory_and_journal_keep_the_same(whole: Path):
+    study = opened(whole)
+    assert record(study.memory) == record(study.journal)
+    assert study.finished() == BUDGET
+    assert study.cohorts == [[0, 4], [4, 7]]
+
+
+def test_the_numbers_of_a_study_have_no_gaps(whole: Path):
+    assert [s["number"] for s in opened(whole).summaries()] == list(range(BUDGET))
+
+
+def pieces(journal: bytes) -> list[bytes]:
+    """The journal cut after each of its lines, and within each: halfway or before its very end."""
+    cuts, at = {0}, 0
+    for number, line in enumerate(journal.splitlines(keepends=True)):
+        within = len(line) // 2 if number % 2 else len(line) - 1
+        cuts |= {at + within, at + len(line)}
+        at += len(line)
+    return [journal[:cut] for cut in sorted(cuts)]
+
+
+def test_a_study_killed_at_any_instant_goes_on_as_if_it_had_not_been(whole: Path, tmp_path: Path):
+    """The heart of it: the journal cut at every line and within every line."""
+    journal = (whole / "optuna.journal").read_bytes()
+    expected, bounds = record(opened(whole).journal), opened(whole).cohorts
+    cuts = pieces(journal)
+    assert len(cuts) > 70
+    for piece in cuts:
+        folder = tmp_path / str(len(piece))
+        folder.mkdir()
+        (folder / "optuna.journal").write_bytes(piece)
+        study = opened(folder)
+        work(study)
+        assert record(study.journal) == expected, f"cut after {len(piece)} bytes"
+        assert record(study.memory) == expected, f"cut after {len(piece)} bytes"
+        assert study.cohorts == bounds
+        shutil.rmtree(folder)
+
+
+def test_what_is_trained_after_a_kill_is_what_was_asked_before(whole: Path, tmp_path: Path):
+    lines = (whole / "optuna.journal").read_bytes().splitlines(keepends=True)
+    asked = opened(whole)
+    settings = {n: asked.trial(t).settings for n, t in enumerate(asked.journal.get_trials())}
+    for count in range(2, len(lines), 3):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        (folder / "optuna.journal").write_bytes(b"".join(lines[:count]))
+        study = opened(folder)
+        for t in study.cohort(min(COHORT, BUDGET - study.finished()) or 1):
+            assert t.settings == settings.get(t.number, t.settings)
+
+
+def test_a_cohort_cut_short_comes_back_whole_for_all_its_members_race(tmp_path: Path):
+    study = opened(tmp_path)
+    first = study.cohort(COHORT)
+    for t in first[:2]:
+        study.tell(fate(t))
+    again = opened(tmp_path).cohort(1)
+    assert again == first
+
+
+def test_a_second_kill_while_a_cohort_is_taken_up_changes_nothing(whole: Path, tmp_path: Path):
+    expected = record(opened(whole).journal)
+    journal = tmp_path / "optuna.journal"
+    told = 0
+    while True:
+        study = opened(tmp_path)
+        if (todo := BUDGET - study.finished()) <= 0:
+            break
+        for t in study.cohort(min(COHORT, todo))[: told % COHORT + 1]:
+            study.tell(fate(t))
+        with journal.open("ab") as file:
+            file.write(b'{"op_code": 4, "wor')
+        told += 1
+    assert told > 4
+    assert record(opened(tmp_path).journal) == expected
+
+
+@pytest.mark.parametrize("state", ["COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED"])
+def test_telling_twice_is_harmless(tmp_path: Path, state: str):
+    study = opened(tmp_path)
+    first, second = study.cohort(2)
+    at = 0.5 if state == "DIVERGED" else None
+    study.tell(outcome(first, state, [3.0, 2.0], rungs={1: 3.0}, diverged_at=at))
+    before = record(study.journal)
+    study.tell(outcome(first, "COMPLETE", [9.0, 8.0], rungs={1: 9.0}))
+    opened(tmp_path).tell(outcome(first, "PRUNED", [9.0], rungs={1: 9.0}))
+    assert record(study.journal) == before
+    assert record(opened(tmp_path).journal) == before
+    assert study.memory.trials[second.number].state is TrialState.RUNNING
+
+
+@pytest.mark.parametrize("state", ["INTERRUPTED", "FAILED"])
+def test_trials_that_failed_are_replaced_by_new_ones(tmp_path: Path, state: str):
+    study, failed = opened(tmp_path), {2, 5, 6}
+
+    def ends(t: Trial) -> Outcome:
+        return outcome(t, state, []) if t.number in failed else fate(t)
+
+    work(study, ends=ends)
+    assert study.finished() == BUDGET
+    kept = study.journal.get_trials()
+    assert len(kept) == BUDGET + len(failed)
+    assert {t.number for t in kept if t.state is TrialState.FAIL} == failed
+    assert study.cohorts == [[0, 4], [4, 8], [8, 10]]
+
+
+def test_a_cohort_interrupted_and_told_is_not_trained_again(tmp_path: Path):
+    study = opened(tmp_path)
+    for t in study.cohort(COHORT):
+        study.tell(outcome(t, "INTERRUPTED", [3.0]))
+    assert [t.number for t in opened(tmp_path).cohort(COHORT)] == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("start", [4.0, 0.0, -2.0, math.inf, math.nan])
+def test_a_diverged_trial_is_told_as_pruned_with_a_finite_value(tmp_path: Path, start: float):
+    study = opened(tmp_path)
+    (t,) = study.cohort(1)
+    diverged = outcome(t, "DIVERGED", [], diverged_at=0.25)
+    diverged.initial["validation_loss"] = start
+    study.tell(diverged)
+    kept = study.journal.get_trials()[0]
+    assert kept.state is TrialState.PRUNED
+    assert math.isfinite(kept.value)
+    assert kept.value == penalty(diverged) == kept.intermediate_values[1]
+    if math.isfinite(start):
+        assert kept.value >= start
+
+
+def test_the_constraint_is_positive_and_the_larger_the_earlier_a_trial_diverged(tmp_path: Path):
+    study = opened(tmp_path)
+    shares = (0.001, 0.1, 0.5, 1.0)
+    for t, share in zip(study.cohort(4), shares, strict=True):
+        study.tell(outcome(t, "DIVERGED", [3.0], diverged_at=share))
+    (good,) = study.cohort(1)
+    study.tell(outcome(good, "COMPLETE", [1.0]))
+    for kept in (study.journal.get_trials(), study.memory.get_trials()):
+        values = [t.constraints["divergence"] for t in kept[:4]]
+        assert all(v > 0 for v in values)
+        assert values == sorted(values, reverse=True)
+        assert len(set(values)) == 4
+        assert not kept[4].constraints
+
+
+def test_a_pruned_trial_keeps_the_loss_of_its_last_rung(tmp_path: Path):
+    study = opened(tmp_path)
+    (t,) = study.cohort(1)
+    study.tell(outcome(t, "PRUNED", [3.0, 2.5], rungs={1: 3.0, 2: 2.5}))
+    kept = study.journal.get_trials()[0]
+    assert (kept.state, kept.value) == (TrialState.PRUNED, 2.5)
+
+
+def test_a_trial_pruned_before_its_first_rung_is_told_too(tmp_path: Path):
+    study = opened(tmp_path)
+    (t,) = study.cohort(1)
+    study.tell(outcome(t, "PRUNED", []))
+    assert opened(tmp_path).finished() == 1
+
+
+def test_a_grid_that_ends_within_a_cohort_gives_what_there_is(tmp_path: Path):
+    space = Space({}, {"x": Choices((1, 2, 3, 4, 5, 6))}, {})
+
+    def done(t: Trial) -> Outcome:
+        return outcome(t, "COMPLETE", [float(t.settings["x"])])
+
+    study = opened(tmp_path, samplers.grid, space)
+    work(study, budget=50, ends=done)
+    assert [s["settings"]["x"] for s in study.summaries()] == [1, 2, 3, 4, 5, 6]
+    assert opened(tmp_path, samplers.grid, space).cohort(COHORT) == []
+
+
+def test_what_is_remembered_first_stays(tmp_path: Path):
+    assert opened(tmp_path).remember("config", {"a": 1}) == {"a": 1}
+    assert opened(tmp_path).remember("config", {"a": 2}) == {"a": 1}
+
+
+@pytest.mark.parametrize("tail", [b"", b'{"op', b'{"op_code": 1}', b"\0\0\0"])
+def test_a_torn_last_line_is_cut_and_whole_lines_stay(tmp_path: Path, tail: bytes):
+    path = tmp_path / "journal"
+    path.write_bytes(b'{"a": 1}\n{"b": 2}\n' + tail)
+    cut_torn_tail(path)
+    assert path.read_bytes() == b'{"a": 1}\n{"b": 2}\n'
+
+
+def test_a_journal_of_nothing_but_a_torn_line_becomes_a_new_study(tmp_path: Path):
+    (tmp_path / "optuna.journal").write_bytes(b'{"op_code": 0, "wor')
+    assert len(opened(tmp_path).cohort(COHORT)) == COHORT
+
+
+def test_no_lock_is_left_beside_the_journal(whole: Path):
+    assert [p.name for p in whole.iterdir()] == ["optuna.journal"]
+
+
+def test_a_summary_holds_only_numbers_that_json_has():
+    sad = outcome(trial(3, lr=math.inf), "DIVERGED", [math.nan, 1e300], diverged_at=0.5)
+    summary = sad.summary()
+    assert summary["settings"] == {"lr": None}
+    assert summary["curves"]["validation_loss"] == [4.0, None, 1e300]
+    assert summary["scores"] == {"validation_accuracy": 0.5}

@@ -1,0 +1,130 @@
+"""The documents tell what is: their commands, code, links and tables are tried."""
+
+import re
+import shlex
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from tuner.__main__ import HELP, compose, config_folder, help_page
+from tuner.config import check
+from tuner.errors import UserError
+from tuner.jobs import names as jobs
+from tuner.jobs.tune import EVERY_TRIAL_DIVERGED
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DOCUMENTS = {
+    str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "*/README.md")
+    for path in sorted(REPOSITORY.glob(pattern))
+    if not path.parent.name.startswith(".")
+}
+README = DOCUMENTS["README.md"]
+FLAG = re.compile(r"--?[a-z][a-z-]*")
+
+
+def commands(text: str) -> list[str]:
+    """What follows `python -m tuner` in each place, up to the end of the line or of the code."""
+    return [m.group(1).strip() for m in re.finditer(r"python -m tuner(?![\w.])([^\n`]*)", text)]
+
+
+def settings(command: str) -> list[str]:
+    """The arguments of a command that are settings; its remarks are cut off."""
+    words = shlex.split(re.split(r"\s{3,}", command)[0], comments=True)
+    ended = takewhile(lambda word: "=" in word or FLAG.fullmatch(word), words)
+    return [word for word in ended if not FLAG.fullmatch(word)]
+
+
+def lines_of_settings(text: str) -> list[str]:
+    """Lines that begin with a setting, as the help page has them."""
+    return [line.strip() for line in text.splitlines() if re.match(r"\s+'?[\w.]+=\S", line)]
+
+
+COMMANDS = sorted(
+    {c for text in (*DOCUMENTS.values(), help_page()) for c in commands(text)}
+    | set(lines_of_settings(help_page()))
+)
+
+
+def test_the_documents_show_commands() -> None:
+    assert [c for c in COMMANDS if "+experiment=adam" in c]
+    assert [c for c in COMMANDS if "low:" in c]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_in_the_documents_would_start(command: str) -> None:
+    config = check(compose(settings(command), None))
+    assert config.job in jobs()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_flag_in_the_documents_is_on_the_help_page(document: str) -> None:
+    told = set(FLAG.findall(HELP))
+    for command in commands(DOCUMENTS[document]):
+        assert {word for word in shlex.split(command) if FLAG.fullmatch(word)} <= told
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as they are made from their words."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_leads_somewhere(document: str) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", DOCUMENTS[document]):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (REPOSITORY / document).parent / path if path else REPOSITORY / document
+        assert target.exists(), f"{document}: {link}"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{document}: {link}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_path_in_the_documents_exists(document: str) -> None:
+    for path in re.findall(
+        r"`((?:tuner|conf|tests|benchmarks|examples|deploy)/[\w./-]*)`", DOCUMENTS[document]
+    ):
+        assert (REPOSITORY / path).exists(), f"{document}: {path}"
+
+
+def test_the_code_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pieces = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert pieces
+    for piece in pieces:
+        exec(compile(piece, "README.md", "exec"), {})
+
+
+def test_the_readme_tells_the_settings_that_there_are() -> None:
+    section = README.partition("\n## Settings\n")[2].partition("\n##")[0]
+    table = re.findall(r"^\| `\+?([\w.]+)` \|", section, re.MULTILINE)
+    groups = {path.name for path in config_folder().iterdir() if path.is_dir()}
+    others = {key: v for key, v in compose([], None).items() if key not in groups}
+    below = {f"{key}.{k}" for key, v in others.items() if isinstance(v, dict) for k in v}
+    assert set(table) == groups | below | {k for k, v in others.items() if not isinstance(v, dict)}
+    assert len(set(table)) == len(table)
+
+
+def test_the_readme_tells_the_exit_codes_of_the_help_page() -> None:
+    told = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
+    page = re.sub(r"\s+", " ", HELP).split("Exit codes: ")[1]
+    assert told == set(re.findall(r"\b\d+\b", page))
+    errors = {UserError, *UserError.__subclasses__()}
+    known = {"0", "130", "143", str(EVERY_TRIAL_DIVERGED), *(str(e.exit_code) for e in errors)}
+    assert told == known
+
+
+def test_the_readme_opens_with_its_two_commands() -> None:
+    lines = [line for line in README.splitlines() if line.startswith("python")]
+    assert [line.split(" && ")[-1] for line in lines[:2]] == [
+        ".venv/bin/python -m tuner +experiment=adam",
+        ".venv/bin/python -m pytest",
+    ]
+
+
+def test_the_changelog_has_a_place_for_what_comes() -> None:
+    assert re.search(r"^## \[Unreleased\]$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)

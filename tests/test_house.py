@@ -1,0 +1,260 @@
+"""The house rules: who may import whom, what a config folder holds, what git keeps."""
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from tuner.__main__ import compose, config_folder
+from tuner.config import MODELS, PrunerConfig, SamplerConfig, TrackingConfig, check
+from tuner.errors import UserError
+from tuner.jobs import names as jobs
+from tuner.training import optimizers, schedules
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "tuner"
+CONF = config_folder()
+GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "experiment")
+OPTIONS = sorted(f"{p.parent.name}={p.stem}" for g in GROUPS for p in (CONF / g).glob("*.yaml"))
+EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
+
+# What a wing may know: other wings, and packages that only some of them may know.
+MAY_KNOW = {
+    "training": set(),
+    "estimators": {"training", "sklearn"},
+    "data": {"training", "sklearn"},
+    "search": {"training", "optuna"},
+    "tracking": {"mlflow"},
+    "jobs": {
+        *("training", "estimators", "data", "search", "tracking", "config"),
+        *("sklearn", "optuna", "mlflow"),
+    },
+}
+GUARDED = {"mlflow", "optuna", "sklearn"}
+COMPOSER = {"hydra", "omegaconf"}
+# What every file of the package may import from the top of it.
+COMMON = {"errors", "__version__"}
+
+WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Imports cost 0.5 to 2 s each: they wait until they are used.
+SLOW = {"matplotlib", "mlflow", "numba", "optuna", "pandas", "scipy", "skops", "sklearn"}
+
+Interpreter = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+
+
+def known(path: Path) -> Iterator[str]:
+    """Packages, and `tuner.<part>`, that a file imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            first, _, rest = name.partition(".")
+            yield f"tuner.{rest.split('.')[0]}" if first == "tuner" and rest else first
+
+
+def forbidden(wing: str) -> set[str]:
+    """What a wing may not import: parts of `tuner`, and packages."""
+    parts = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or p.name in WINGS}
+    others = parts - COMMON - {"__init__", wing} - MAY_KNOW[wing]
+    return {f"tuner.{part}" for part in others} | COMPOSER | (GUARDED - MAY_KNOW[wing])
+
+
+def test_every_wing_has_its_rule() -> None:
+    assert set(WINGS) == set(MAY_KNOW)
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_names_only_what_it_may_know(wing: str) -> None:
+    for path in (PACKAGE / wing).rglob("*.py"):
+        assert not set(known(path)) & forbidden(wing), path
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_is_imported_without_what_it_may_not_know(
+    wing: str, interpreter: Interpreter
+) -> None:
+    modules = [module_name(p).removesuffix(".__init__") for p in (PACKAGE / wing).rglob("*.py")]
+    block = f"""
+import importlib, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if any(name == f or name.startswith(f + ".") for f in {sorted(forbidden(wing))!r}):
+            raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
+
+sys.meta_path.insert(0, Block())
+for module in {sorted(modules)!r}:
+    importlib.import_module(module)
+"""
+    done = interpreter("-c", block)
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_file_knows_hydra() -> None:
+    knowing = [path.name for path in MODULES if set(known(path)) & COMPOSER]
+    assert knowing == ["__main__.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), (["--version"], 0), (["nothing=1"], 2), (["optimizer.adam.lr=-1"], 2)],
+)
+def test_slow_packages_wait_until_they_are_used(
+    arguments: list[str], code: int, interpreter: Interpreter
+) -> None:
+    line = (
+        "import json, sys; from tuner.__main__ import main; "
+        "print(json.dumps([main(sys.argv[1:]), *sys.modules]))"
+    )
+    done = interpreter("-c", line, *arguments)
+    ended, *loaded = json.loads(done.stdout.splitlines()[-1])
+    assert ended == code
+    assert not SLOW & {name.partition(".")[0] for name in loaded}
+
+
+def test_the_help_page_loads_no_other_package_than_tuner(interpreter: Interpreter) -> None:
+    done = interpreter("-X", "importtime", "-m", "tuner", "--help")
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        wanted = tomllib.load(file)["project"]["dependencies"]
+    roots = {re.split(r"[^\w]", name)[0] for name in wanted} | {"hydra", "sklearn", "yaml"}
+    assert not roots & loaded
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_goes_with_the_defaults_or_an_experiment(option: str) -> None:
+    refusals = []
+    for experiment in [[], *([f"+experiment={name}"] for name in EXPERIMENTS)]:
+        try:
+            check(compose([*experiment, option], None))
+        except UserError as error:
+            refusals.append(str(error))
+        else:
+            return
+    pytest.fail("\n".join(refusals))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_composes_and_bears_its_name(experiment: str) -> None:
+    config = check(compose([f"+experiment={experiment}"], None))
+    assert config.study.name == experiment
+    assert config.job in jobs()
+
+
+def options(group: str) -> dict[str, dict[str, object]]:
+    """The options of a group with what their files hold."""
+    files = sorted((CONF / group).glob("*.yaml"))
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files}
+
+
+def test_an_optimizer_is_a_rule_and_a_yaml_of_its_hyperparameters() -> None:
+    rules = {name: list(optimizers.load(name).hyperparameters) for name in optimizers.names()}
+    assert {name: list(option) for name, option in options("optimizer").items()} == rules
+
+
+def test_a_schedule_is_a_function_and_a_yaml_of_its_hyperparameters() -> None:
+    functions = {name: list(schedules.schedule_hyperparameters(name)) for name in schedules.names()}
+    assert {name: list(option) for name, option in options("schedule").items()} == functions
+
+
+@pytest.mark.parametrize("name", options("schedule").keys() | options("optimizer").keys())
+def test_an_option_that_may_be_a_branch_sits_under_its_own_name(name: str) -> None:
+    for path in chain(CONF.glob(f"optimizer/{name}.yaml"), CONF.glob(f"schedule/{name}.yaml")):
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first == f"# @package {path.parent.name}.{name}"
+
+
+def test_a_model_is_a_yaml_of_its_settings() -> None:
+    assert {name: option.keys() for name, option in options("model").items()} == {
+        name: {"name", *settings} for name, settings in MODELS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "schema"),
+    [("sampler", SamplerConfig), ("pruner", PrunerConfig), ("tracking", TrackingConfig)],
+)
+def test_every_name_that_the_schema_allows_is_an_option(group: str, schema: type) -> None:
+    allowed = get_args(schema.model_fields["name"].annotation)
+    assert set(options(group)) == set(allowed)
+
+
+@pytest.mark.parametrize("group", [g for g in GROUPS if g not in ("optimizer", "schedule")])
+def test_an_option_bears_the_name_of_its_file(group: str) -> None:
+    assert [option["name"] for option in options(group).values()] == list(options(group))
+
+
+def test_every_file_of_conf_says_what_it_is() -> None:
+    for path in CONF.rglob("*.yaml"):
+        comments = [
+            line
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if line.startswith("# ") and not line.startswith("# @package")
+        ]
+        assert comments, path
+
+
+def test_every_python_file_begins_with_what_it_says(files_in_git: list[Path]) -> None:
+    for path in files_in_git:
+        if path.suffix == ".py":
+            first = (REPOSITORY / path).read_text(encoding="utf-8").split("\n", 1)[0]
+            assert re.fullmatch(r'"""\w.*\.(""")?', first), path
+
+
+def test_tests_mirror_the_package(files_in_git: list[Path]) -> None:
+    folders = {p.parts[1] for p in files_in_git if p.parts[0] == "tests" and len(p.parts) > 2}
+    assert folders <= set(WINGS)
+
+
+def test_the_top_of_the_repository_holds_what_the_house_names(files_in_git: list[Path]) -> None:
+    files = {
+        *(".gitignore", "pyproject.toml", "constraints.txt", "LICENSE"),
+        *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    }
+    folders = {".ci", "conf", "mlruns", "benchmarks", "examples", "deploy", "tests", "tuner"}
+    assert {path.parts[0] for path in files_in_git} <= files | folders
+
+
+def test_git_keeps_nothing_of_what_runs_write(files_in_git: list[Path]) -> None:
+    assert [p for p in files_in_git if p.parts[0] == "mlruns"] == [Path("mlruns/README.md")]
+
+
+def test_git_keeps_no_large_file(files_in_git: list[Path]) -> None:
+    sizes = {str(path): (REPOSITORY / path).stat().st_size for path in files_in_git}
+    assert {path: size for path, size in sizes.items() if size > 1 << 20} == {}
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("a path of one machine", r"(?<![\w.])/(home|root|work|opt|Users|srv|mnt)/\w"),
+        (
+            "the host of a package registry",
+            r"py[p]i\.|python[h]osted|npm[j]s|debian\.[o]rg|conda\.[o]rg",
+        ),
+        ("work left to do", r"\bTO[D]O\b|\bFIX[M]E\b|\bX{3}\b"),
+    ],
+)
+def test_no_file_holds(what: str, pattern: str, files_in_git: list[Path]) -> None:
+    for path in files_in_git:
+        found = re.search(pattern, (REPOSITORY / path).read_text(encoding="utf-8", errors="ignore"))
+        assert found is None, f"{path} holds {what}: {found.group()}"

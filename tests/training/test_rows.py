@@ -1,0 +1,164 @@
+"""Promises of the population: rows never meet."""
+
+import numpy as np
+import pytest
+
+from tests.training.conftest import (
+    PAIRS,
+    assert_identical,
+    everything,
+    member,
+    mixed_members,
+    supervised,
+    train,
+    trained,
+)
+from tuner.training import loop
+from tuner.training.population import create, join, take
+
+ALONE = (0, 13, 31, 47, 63)
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def dtype(request: pytest.FixtureRequest) -> type:
+    return request.param
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (8, 5, 3)])
+@pytest.mark.parametrize(("activation", "task"), PAIRS)
+def test_a_row_alone_is_bit_identical_to_the_same_row_among_63_others(
+    activation: str, task: str, hidden: tuple[int, ...], dtype: type
+):
+    problem, members = supervised(task, hidden, activation, dtype), mixed_members(64)
+    together = everything(*trained(problem, members))
+    for trial in ALONE:
+        alone = everything(*trained(problem, [members[trial]]))
+        assert_identical(alone[trial], together[trial])
+
+
+@pytest.mark.parametrize(("activation", "task"), PAIRS)
+def test_one_thread_and_two_give_the_same_bits(activation: str, task: str, dtype: type):
+    problem, members = supervised(task, (6,), activation, dtype), mixed_members(64)
+    one, two = (everything(*trained(problem, members, threads=threads)) for threads in (1, 2))
+    for trial in one:
+        assert_identical(one[trial], two[trial])
+
+
+def test_rows_of_the_size_of_real_networks_never_meet(dtype: type):
+    problem = supervised(
+        "multiclass", (33, 17), dtype=dtype, samples=150, features=64, batch_size=32
+    )
+    members = mixed_members(64)
+    together = everything(*trained(problem, members, epochs=2, threads=2))
+    for trial in ALONE:
+        alone = everything(*trained(problem, [members[trial]], epochs=2))
+        assert_identical(alone[trial], together[trial])
+
+
+@pytest.mark.parametrize("block_bytes", [1, 3000, 1 << 30])
+@pytest.mark.parametrize("smallest", [1, 7])
+def test_blocks_of_any_size_give_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, block_bytes: int, smallest: int
+):
+    problem, members = supervised(hidden=(6,)), mixed_members(23, seeds=(0, 1, 2))
+    as_usual = everything(*trained(problem, members))
+    monkeypatch.setattr(loop, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(loop, "SMALLEST_BLOCK", smallest)
+    for threads in (1, 2, 3):
+        otherwise = everything(*trained(problem, members, threads=threads))
+        for trial in as_usual:
+            assert_identical(otherwise[trial], as_usual[trial])
+
+
+def test_rows_that_stay_do_not_notice_those_that_leave():
+    problem, members = supervised(hidden=(6,)), mixed_members(24, seeds=(0, 1))
+    whole = everything(trained(problem, members, epochs=4)[0])
+    population, _ = trained(problem, members, epochs=2)
+    fewer = take(population, range(1, 24, 3))
+    train(problem, fewer, (3, 4))
+    assert len(fewer.members) == 8
+    for trial, row in everything(fewer).items():
+        assert_identical(row, whole[trial])
+
+
+def test_rows_that_join_later_go_on_from_their_own_step():
+    problem, members = supervised(hidden=(6,)), mixed_members(20, seeds=(0, 1))
+    early, late = members[::2], members[1::2]
+    first, _ = trained(problem, early, epochs=2)
+    both = join(first, create(problem, late))
+    train(problem, both, (3, 4))
+    rows = everything(both)
+    alone = create(problem, late)
+    train(problem, alone, (3, 4))
+    for trial, row in everything(trained(problem, early, epochs=4)[0]).items():
+        assert_identical(rows[trial], row)
+    for trial, row in everything(alone).items():
+        assert row["step"] == 2 * problem.steps
+        assert_identical(rows[trial], row)
+
+
+def test_joined_rows_keep_the_order_by_seed_and_optimizer():
+    problem, members = supervised(), mixed_members(12, seeds=(1, 0))
+    both = join(create(problem, members[:5]), create(problem, members[5:]))
+    order = [(m.seed, m.optimizer) for m in both.members]
+    assert order == sorted(order)
+    assert {m.trial for m in both.members} == set(range(12))
+    assert both.theta.flags.c_contiguous
+
+
+def test_taking_rows_copies_them():
+    problem, members = supervised(), mixed_members(6)
+    population = create(problem, members)
+    before = population.theta.copy()
+    part = take(population, [0, 3])
+    train(problem, part, (1,))
+    np.testing.assert_array_equal(population.theta, before)
+
+
+def test_rows_of_one_seed_start_alike_and_other_seeds_start_otherwise():
+    problem = supervised(hidden=(6,))
+    population = create(problem, [member(trial=i, seed=i % 2) for i in range(4)])
+    starts = {m.trial: theta for m, theta in zip(population.members, population.theta, strict=True)}
+    np.testing.assert_array_equal(starts[0], starts[2])
+    np.testing.assert_array_equal(starts[1], starts[3])
+    assert not np.array_equal(starts[0], starts[1])
+
+
+def test_the_order_of_batches_changes_with_the_epoch_and_with_the_seed():
+    problem = supervised()
+    orders = [
+        tuple(np.concatenate(problem.batches(seed, epoch))) for seed in (0, 1) for epoch in (0, 1)
+    ]
+    assert len(set(orders)) == 4
+    again = tuple(np.concatenate(problem.batches(0, 0)))
+    assert again == orders[0]
+
+
+def test_an_epoch_takes_every_sample_once():
+    problem = supervised(samples=61, batch_size=16)
+    batches = problem.batches(3, 2)
+    assert [len(b) for b in batches] == [16, 16, 16, 13]
+    assert len(batches) == problem.steps
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(61))
+
+
+def test_a_population_of_several_seeds_equals_runs_of_one_seed_each():
+    problem = supervised(hidden=(6,))
+    members = mixed_members(18, seeds=(0, 1, 2))
+    together = everything(*trained(problem, members))
+    for seed in (0, 1, 2):
+        own = everything(*trained(problem, [m for m in members if m.seed == seed]))
+        for trial, row in own.items():
+            assert_identical(row, together[trial])
+
+
+def test_the_losses_before_the_first_step_are_those_of_each_rows_own_start():
+    problem = supervised(hidden=(6,))
+    population = create(problem, mixed_members(9, seeds=(0, 1, 2)))
+    with loop.Trainer(problem, 1) as trainer:
+        start = trainer.start(population)
+        for row in range(9):
+            alone = trainer.start(take(population, [row]))
+            for name, values in alone.metrics.items():
+                assert values[0] == start.metrics[name][row]
+    assert len(set(start.metrics["train_loss"])) == 3
