@@ -1,0 +1,181 @@
+"""However a command is stopped, nothing is lost or left open, and the same command goes on."""
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.jobs.conftest import Command, ended, until
+from tuner.jobs._lock import owned
+
+# Some ten seconds of training, so that a signal sent at any moment finds it at work.
+LONG = ("model.hidden=[256,256]", "budget.epochs=60", "budget.trials=24", "data=digits")
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+def training(command: Command) -> bool:
+    """Whether trials have been asked, so that a cohort trains."""
+    journal = command.folder() / "optuna.journal"
+    return journal.exists() and b'"op_code":4' in journal.read_bytes()
+
+
+def check_store(command: Command, study: str = "study") -> None:
+    """One parent, a child a trial, none at work, no point twice and none missing."""
+    client = MlflowClient(f"sqlite:///{command.root / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tuner")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], f"tags.`tuner.study` = '{study}'")
+    children = {int(r.data.tags["tuner.trial"]): r for r in runs if "tuner.trial" in r.data.tags}
+    trials = {s["number"]: s for s in command.result(study)["all"]}
+    assert len(runs) == len(children) + 1
+    assert set(children) == set(trials)
+    assert "RUNNING" not in {r.info.status for r in runs}
+    for number, run in children.items():
+        assert run.data.tags["tuner.state"] == trials[number]["state"]
+        for metric in run.data.metrics:
+            steps = [p.step for p in client.get_metric_history(run.info.run_id, metric) if p.step]
+            assert sorted(steps) == list(range(1, trials[number]["epochs"] + 1))
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_stops_training_and_the_same_command_goes_on(
+    number: signal.Signals, code: int, command: Command, processes: list["subprocess.Popen[str]"]
+) -> None:
+    process = command.start(*LONG)
+    processes.append(process)
+    until(lambda: training(command), process)
+    time.sleep(0.5)
+    process.send_signal(number)
+    since = time.monotonic()
+    told = ended(process)
+    assert told.code == code, told
+    assert time.monotonic() - since < 20
+    assert "Traceback" not in told.err
+    assert "Study study" in told.out
+    assert "same command goes on" in told.out
+    assert "INTERRUPTED" in command.states().values()
+    small = [s if not s.startswith("budget.trials") else "budget.trials=1" for s in LONG]
+    again = command.call(*small)
+    assert again.code == 0, again.err
+    assert command.result()["best"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_leaves_no_run_open_in_mlflow(
+    number: signal.Signals, code: int, command: Command, processes: list["subprocess.Popen[str]"]
+) -> None:
+    process = command.start(*LONG, "tracking=mlflow")
+    processes.append(process)
+    until(lambda: training(command), process)
+    time.sleep(1)
+    process.send_signal(number)
+    assert ended(process).code == code
+    check_store(command)
+    goes_on = [s if not s.startswith("budget.trials") else "budget.trials=4" for s in LONG]
+    assert command.run(*goes_on, "tracking=mlflow").code == 0
+    check_store(command)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.7, 1.2])
+def test_a_signal_before_training_prints_no_traceback(
+    seconds: float, command: Command, processes: list["subprocess.Popen[str]"]
+) -> None:
+    process = command.start("tracking=mlflow")
+    processes.append(process)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    told = ended(process)
+    assert told.code in (130, -signal.SIGINT)
+    assert "Traceback" not in told.err
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, float]:
+    """A tracked study left in peace, and the seconds that it took."""
+    command = Command(tmp_path_factory.mktemp("peace") / "mlruns")
+    since = time.monotonic()
+    assert command.run("tracking=mlflow", "budget.trials=12").code == 0
+    return command, time.monotonic() - since
+
+
+@pytest.mark.slow
+def test_ten_kills_at_any_instant_change_no_result(
+    command: Command,
+    uninterrupted: tuple[Command, float],
+    processes: list["subprocess.Popen[str]"],
+) -> None:
+    peaceful, seconds = uninterrupted
+    instants = random.Random(1)
+    for _ in range(10):
+        process = command.start("tracking=mlflow", "budget.trials=12")
+        processes.append(process)
+        time.sleep(instants.uniform(0.1, 1.0) * seconds)
+        process.kill()
+        process.communicate()
+    assert command.run("tracking=mlflow", "budget.trials=12").code == 0
+    assert command.result() == peaceful.result()
+    check_store(command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", ["mlflow.new", "studies/study/model", "studies/study/result.json"])
+def test_a_kill_at_the_start_or_the_end_changes_no_result(
+    sign: str,
+    command: Command,
+    uninterrupted: tuple[Command, float],
+    processes: list["subprocess.Popen[str]"],
+) -> None:
+    """At the first creation of the store, while the winner is saved, and after the result is."""
+    process = command.start("tracking=mlflow", "budget.trials=12")
+    processes.append(process)
+    until((command.root / sign).exists, process)
+    process.kill()
+    process.communicate()
+    told = command.run("tracking=mlflow", "budget.trials=12")
+    assert told.code == 0, told.err
+    assert command.result() == uninterrupted[0].result()
+    check_store(command)
+
+
+def test_who_comes_second_is_told_who_holds_the_study(command: Command) -> None:
+    with owned(command.folder()):
+        before = sorted(command.root.rglob("*"))
+        told = command.run()
+        assert sorted(command.root.rglob("*")) == before
+    assert told.code == 75
+    (line,) = told.err.splitlines()
+    assert line.startswith("tuner: study.name: study: ")
+    assert f"process {os.getpid()} on {socket.gethostname()}, since 2" in line
+    assert command.call("budget.trials=1").code == 0
+
+
+@pytest.mark.slow
+def test_a_second_process_waits_its_turn(
+    command: Command, processes: list["subprocess.Popen[str]"]
+) -> None:
+    first = command.start(*LONG)
+    processes.append(first)
+    until(lambda: training(command), first)
+    second = command.run(*LONG)
+    assert second.code == 75
+    assert re.search(rf"process {first.pid} on", second.err)
+    first.terminate()
+    assert ended(first).code == 143
+
+
+@pytest.mark.slow
+def test_two_studies_may_make_one_root_at_once(
+    command: Command, processes: list["subprocess.Popen[str]"]
+) -> None:
+    both = [command.start("tracking=mlflow", f"study.name={name}") for name in ("one", "two")]
+    processes += both
+    assert [ended(process).code for process in both] == [0, 0]
+    for name in ("one", "two"):
+        check_store(command, name)
