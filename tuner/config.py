@@ -20,6 +20,7 @@ from tuner.training.domains import Domain, Hyperparameter
 _WORDS = {
     "input should": "must",
     "string should": "must",
+    "must match pattern": "must match",
     "greater than or equal to": "at least",
     "less than or equal to": "at most",
     "greater than": "above",
@@ -157,6 +158,8 @@ def _line(error: Any) -> str:
         return f"{path}: there is no such key"
     if error["type"] == "missing":
         return f"{path}: is missing"
+    if error["type"] == "model_type":
+        return f"{path}: {error['input']!r}: must be a mapping"
     message = error["msg"][0].lower() + error["msg"][1:]
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
