@@ -102,9 +102,6 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
     folders = [config_folder(), *([Path(extra_folder)] if extra_folder else [])]
     search = [f"hydra.searchpath=[file://{Path(extra_folder).resolve()}]"] if extra_folder else []
     try:
-        # A config may refer to itself, but it reads no environment and runs no code.
-        for resolver in ("oc.env", "oc.decode", "oc.create", "oc.deprecated"):
-            OmegaConf.clear_resolver(resolver)
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         values, choices = {}, []
         for override in parsed:
@@ -134,6 +131,9 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
             if above and OmegaConf.select(config, above) is None:
                 raise UserError(f"{key}: {value}: there is no {above} in this config")
             OmegaConf.update(config, key, value, merge=False, force_add=True)
+        # A config may refer to itself, but it reads no environment and runs no code.
+        for resolver in ("oc.env", "oc.decode", "oc.create", "oc.deprecated"):
+            OmegaConf.clear_resolver(resolver)
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
         raise UserError(one_line(error)) from None
