@@ -15,6 +15,9 @@ from tuner.errors import UserError
 
 QUOTES = '"'
 
+# The groups of which several options are branches of the search.
+SEVERAL = ("optimizer", "schedule")
+
 HELP = """\
 tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
 
@@ -85,27 +88,54 @@ def help_page() -> str:
 def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any]:
     """The composed config as plain data.
 
-    Raises UserError for what Hydra refuses, in one line.
+    Hydra chooses the options of the groups; values are then set here, so that a mapping replaces
+    the one there is (Hydra would merge a range given whole into another), and so that an unknown
+    key reaches the schema, which knows what is allowed. Raises UserError in one line.
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import OverrideType
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    folders = [config_folder(), *([Path(extra_folder)] if extra_folder else [])]
     search = [f"hydra.searchpath=[file://{Path(extra_folder).resolve()}]"] if extra_folder else []
     try:
-        # A config may refer to itself, but it reads no environment and runs no code.
-        OmegaConf.clear_resolvers()
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            config = compose("config", overrides=[*overrides, *search])
+        values, choices = {}, []
         for override in parsed:
-            # Hydra merges a mapping into the one there is; a range given whole replaces it.
-            if override.key_or_group and isinstance(override.value(), dict):
-                OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+            key = str(override.key_or_group)
+            if key.startswith("hydra"):
+                raise UserError(f"{key}: tuner composes with Hydra, but does not run under it")
+            if override.type is OverrideType.CHANGE and not any(
+                (f / key).is_dir() for f in folders
+            ):
+                if override.is_sweep_override():
+                    raise UserError(
+                        f"{key}: {override.value()}: give a range as {{low: ..., high: ...}} "
+                        "or a list as {choices: [...]}"
+                    )
+                values[key] = override.value()
+            else:
+                if isinstance(override.value(), list) and key not in SEVERAL:
+                    raise UserError(
+                        f"{key}: {override.value()}: choose one; several go with "
+                        f"{' and '.join(SEVERAL)} alone"
+                    )
+                choices.append(str(override.input_line))
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config = compose("config", overrides=[*choices, *search])
+        for key, value in values.items():
+            above = key.rpartition(".")[0]
+            if above and OmegaConf.select(config, above) is None:
+                raise UserError(f"{key}: {value}: there is no {above} in this config")
+            OmegaConf.update(config, key, value, merge=False, force_add=True)
+        # A config may refer to itself, but it reads no environment and runs no code.
+        for resolver in ("oc.env", "oc.decode", "oc.create", "oc.deprecated"):
+            OmegaConf.clear_resolver(resolver)
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
         raise UserError(one_line(error)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
@@ -114,12 +144,8 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
 def one_line(error: Exception) -> str:
     """Hydra's message without its line breaks and its advice on sources."""
     lines = [line.strip() for line in str(error).splitlines()]
-    kept = [
-        line
-        for line in lines
-        if line and not line.startswith(("full_key", "object_type", "Config"))
-    ]
-    return " ".join(kept)
+    noise = ("full_key", "object_type", "Config search path", "provider=", "reference_type")
+    return " ".join(line for line in lines if line and not line.startswith(noise))
 
 
 class Signals:

@@ -21,6 +21,7 @@ from tuner.training.domains import Domain, Hyperparameter
 _WORDS = {
     "input should": "must",
     "string should": "must",
+    "must match pattern": "must match",
     "greater than or equal to": "at least",
     "less than or equal to": "at most",
     "greater than": "above",

@@ -13,7 +13,7 @@ from tuner.training import optimizers, schedules
 from tuner.training.loop import Trainer
 from tuner.training.losses import LOSSES, Loss
 from tuner.training.models import MLP
-from tuner.training.population import Member, create
+from tuner.training.population import Member, create, evaluated
 from tuner.training.problems import Supervised
 
 Array = np.ndarray
@@ -77,7 +77,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         with Trainer(problem, self.epochs) as trainer:
             for epoch in range(1, self.epochs + 1):
                 trainer.epoch(population, epoch)
-        self.theta_ = population.theta[0]
+        self.theta_ = evaluated(population)[0]
 
     def _scores(self, X: Any, outputs: int) -> Array:
         """Scores (samples, outputs) of raw rows."""

@@ -27,7 +27,7 @@ from tuner.search.study import Study
 from tuner.search.trials import Outcome, Trial
 from tuner.training.compiling import announced
 from tuner.training.loop import Interrupted
-from tuner.training.population import create
+from tuner.training.population import create, evaluated
 
 EVERY_TRIAL_DIVERGED = 3
 
@@ -212,11 +212,11 @@ class Tune:
                 f"trial {trial.number} ended at {again} when trained again, "
                 f"at {best['validation_loss']} before: a curve depended on its neighbours"
             )
-        self.report.model(trial, population.theta[0], self.training)
-        objective = self.training.test_problem(trial.settings).attach(
-            population.theta, np.empty_like(population.theta), population.left_at
-        )
-        measured = {k.removeprefix("validation_"): v for k, v in objective.evaluate().items()}
+        theta = evaluated(population)
+        self.report.model(trial, theta[0], self.training)
+        problem = self.training.test_problem(trial.settings)
+        objective = problem.attach(theta, np.empty_like(theta), population.left_at)
+        measured = {k.removeprefix("validation_"): v for k, v in objective.evaluate(theta).items()}
         return {name: float(f"{values[0]:.9g}") for name, values in measured.items()}
 
     def run_part(self, link: str | None) -> dict[str, Any]:

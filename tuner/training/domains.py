@@ -49,5 +49,5 @@ def hyperparameters(rule: Callable[..., Any]) -> dict[str, Hyperparameter]:
     return {
         p.name: Hyperparameter(p.name, float(p.default), get_args(p.annotation)[1])
         for p in signature(rule).parameters.values()
-        if p.annotation is not Parameter.empty
+        if p.annotation is not Parameter.empty and isinstance(get_args(p.annotation)[1], Domain)
     }

@@ -1,154 +1,318 @@
 """Fused passes: a rule's formula, compiled into one sweep over the rows of a population.
 
-The sweep is generated from the rule's own source. What depends on the hyperparameters and the step
-alone, as `1 - beta2**t`, is computed once a row in float64 and cast to the dtype of the
-parameters; the rest runs element by element, so that theta, gradient and slots are read and
-written once.
+The sweep is generated from the rule's own source. What is the same for all parameters of a row, as
+`1 - beta2**t`, is computed once in float64 and cast to the dtype of the parameters; the rest runs
+element by element, so that theta, gradient and slots are read and written once. A sum over a row
+or a tensor becomes a loop of its own before that: what it needs is computed there again, for
+reading an array twice costs less than keeping another one. A function of a whole tensor gets its
+argument in a buffer.
 """
 
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from tuner.training import tensors
 from tuner.training.compiling import compiled, digest
+from tuner.training.domains import hyperparameters
 from tuner.training.optimizers import Optimizer, load
 
 TEMPLATE = """
-def {function}(theta_, g_, {slots}t_, rates_, column_, settings_, losses_, norms_, left_at_):
-    cast_ = theta_.dtype.type
-    for row_ in range(theta_.shape[0]):
-        if left_at_[row_] != 0.0:
+def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settings, _losses,
+               _norms, _left_at):
+    _cast = _theta.dtype.type
+    _size = _theta.shape[1]
+    {buffers}
+    for _row in range(_theta.shape[0]):
+        if _left_at[_row] != 0.0:
             continue
-        t_[row_] += 1.0
-        t = t_[row_]
-        if not np.isfinite(losses_[row_]):
-            left_at_[row_] = t
+        _t[_row] += 1.0
+        t, T, loss = _t[_row], _total, _losses[_row]
+        if not np.isfinite(loss):
+            _left_at[_row] = t
             continue
-        lr = rates_[row_, column_]
-        {settings} = settings_[row_]
-        {hoisted}
-        theta_row_ = theta_[row_]
-        g_row_ = g_[row_]
+        lr = _rates[_row, _column]
+        {settings} = _settings[_row]
+        _theta_row = _theta[_row]
+        _g_row = _g[_row]
         {slot_rows}
-        squares_ = 0.0
-        for i_ in range(theta_row_.shape[0]):
-            squares_ += np.float64(g_row_[i_]) * np.float64(g_row_[i_])
-        norm_ = np.sqrt(squares_)
-        norms_[row_] += norm_
-        clip_ = cast_(1.0)
-        if norm_ > clip_norm:
-            clip_ = cast_(clip_norm / norm_)
-        coupled_ = cast_({coupled})
-        decoupled_ = cast_({decoupled})
-        zero_ = cast_(0.0)
-        check_ = zero_
-        for i_ in range(theta_row_.shape[0]):
-            theta = theta_row_[i_]
-            g = clip_ * g_row_[i_] + coupled_ * theta
-            theta = theta - decoupled_ * theta
-            {slot_loads}
-            {body}
-            theta_row_[i_] = {theta_new}
-            check_ += zero_ * theta_row_[i_]
-            {slot_stores}
-        if np.isnan(check_):
-            left_at_[row_] = t
+        _squares = 0.0
+        for _i in range(_size):
+            _squares += np.float64(_g_row[_i]) * np.float64(_g_row[_i])
+        _norm = np.sqrt(_squares)
+        _norms[_row] += _norm
+        _clip = _cast(1.0)
+        if _norm > clip_norm:
+            _clip = _cast(clip_norm / _norm)
+        _coupled = _cast({coupled})
+        _decoupled = _cast({decoupled})
+        _zero = _cast(0.0)
+        _check = _zero
+        {sweep}
+        if np.isnan(_check):
+            _left_at[_row] = t
 """
 
+# What a rule may ask for between t and its hyperparameters: the loss of this step, the number of
+# all steps, and whether the tensor is a weight matrix that does not make the scores.
+GIVEN_TO_ROWS = ("loss", "T")
+GIVEN_TO_TENSORS = ("hidden",)
 
-class _Hoist(ast.NodeTransformer):
-    """Replaces each largest subexpression that is constant within a row by a name."""
+_START = {"row_sum": "0.0", "row_max": "-np.inf", "tensor_sum": "0.0", "tensor_mean": "0.0"}
+_ADD = {
+    "row_sum": "{0} += np.float64({1})",
+    "row_max": "{0} = max({0}, np.float64({1}))",
+    "tensor_sum": "{0} += np.float64({1})",
+    "tensor_mean": "{0} += np.float64({1}) / (_stop - _start)",
+}
 
-    def __init__(self, constant_names: set[str]):
-        self.constant_names = constant_names
-        self.hoisted: list[str] = []
 
-    def is_constant(self, node: ast.expr) -> bool:
-        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        return names <= self.constant_names | {"np"}
+def _called(node: ast.AST) -> str | None:
+    match node:
+        case ast.Call(ast.Name(name)):
+            return name
+    return None
 
-    def visit(self, node: ast.AST) -> Any:
-        if not isinstance(node, ast.expr):
-            return super().visit(node)
-        # What is called is not a value: `np` of np.sqrt(v) stays.
-        if isinstance(node, ast.Call):
-            node.args = [self.visit(arg) for arg in node.args]
-            return node
-        if self.is_constant(node):
-            return self.hoist(node)
-        match node:
-            case ast.BinOp(left, ast.Div(), right) if self.is_constant(right):
-                inverse = ast.BinOp(ast.Constant(1.0), ast.Div(), right)
-                return ast.BinOp(self.visit(left), ast.Mult(), self.hoist(inverse))
-            case _:
-                return super().visit(node)
 
-    def hoist(self, node: ast.expr) -> ast.Name:
-        name = f"constant{len(self.hoisted)}_"
-        self.hoisted.append(f"{name} = cast_({ast.unparse(node)})")
-        return ast.Name(name, ast.Load())
+def _names(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+class _Single(ast.NodeTransformer):
+    """Gives every assigned value a name of its own, and every sum and tensor function a line."""
+
+    def __init__(self) -> None:
+        self.now: dict[str, str] = {}
+        self.lines: list[tuple[str, ast.expr]] = []
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Name(self.now.get(node.id, node.id), ast.Load())
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node.args = [self.visit(arg) for arg in node.args]
+        name = _called(node)
+        if name in _START or name in tensors.names():
+            return self.add(name, node)
+        return node
+
+    def add(self, name: str, value: ast.expr) -> ast.Name:
+        single = f"{name}_{len(self.lines)}"
+        self.lines.append((single, value))
+        return ast.Name(single, ast.Load())
+
+
+class _Sweep:
+    """The body of a pass: lines in the scope of a row, then in that of a tensor."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.row_constants = {"np", "t", *GIVEN_TO_ROWS, *optimizer.hyperparameters}
+        self.row_constants |= {name for name, slot in optimizer.slots.items() if slot.scalar}
+        self.tensor_constants = {*GIVEN_TO_TENSORS}
+        self.elements: dict[str, ast.expr] = {}
+        self.buffered: dict[str, str] = {}
+        self.row: list[str] = []
+        self.tensor: list[str] = []
+        self.count = 0
+
+        tree = ast.parse(textwrap.dedent(inspect.getsource(optimizer.rule))).body[0]
+        assert isinstance(tree, ast.FunctionDef)
+        single = _Single()
+        *statements, result = [s for s in tree.body if not isinstance(s, ast.Expr)]
+        for statement in statements:
+            assert isinstance(statement, ast.Assign)
+            target = statement.targets[0]
+            assert isinstance(target, ast.Name)
+            value = single.visit(statement.value)
+            single.now[target.id] = single.add(target.id, value).id
+        assert isinstance(result, ast.Return)
+        assert result.value is not None
+        value = single.visit(result.value)
+        for name, expression in single.lines:
+            self.statement(name, expression)
+        self.finish(value.elts if isinstance(value, ast.Tuple) else [value])
+
+    def is_constant(self, node: ast.AST) -> bool:
+        return _names(node) <= self.row_constants | self.tensor_constants
+
+    def statement(self, name: str, value: ast.expr) -> None:
+        called = _called(value)
+        if called in _START:
+            assert isinstance(value, ast.Call)
+            per_row = called.startswith("row")
+            lines, constants = (
+                (self.row, self.row_constants) if per_row else (self.tensor, self.tensor_constants)
+            )
+            expression = value.args[0]
+            code, before = self.element(expression)
+            lines += [*before, f"{name} = {_START[called]}"]
+            lines += self.loop([expression], [_ADD[called].format(name, code)], per_row)
+            constants.add(name)
+        elif called in tensors.names():
+            assert isinstance(value, ast.Call)
+            buffer = f"_buffer{len(self.buffered)}"
+            code, before = self.element(value.args[0])
+            self.tensor += before
+            self.tensor += self.loop([value.args[0]], [f"{buffer}[_i] = {code}"], False)
+            others = "".join(f", {ast.unparse(arg)}" for arg in value.args[1:])
+            self.tensor.append(
+                f"{called}({buffer}[_start:_stop].reshape(_inputs, _outputs){others})"
+            )
+            self.buffered[name] = buffer
+        elif _names(value) <= self.row_constants:
+            self.row.append(f"{name} = {ast.unparse(value)}")
+            self.row_constants.add(name)
+        elif self.is_constant(value):
+            self.tensor.append(f"{name} = {ast.unparse(value)}")
+            self.tensor_constants.add(name)
+        else:
+            self.elements[name] = value
+
+    def element(self, node: ast.expr) -> tuple[str, list[str]]:
+        """An expression for one element, and the lines that its constants need before the loop."""
+        hoisted: list[str] = []
+
+        def hoist(constant: ast.expr) -> ast.Name:
+            name = f"_constant{self.count}"
+            self.count += 1
+            hoisted.append(f"{name} = _cast({ast.unparse(constant)})")
+            return ast.Name(name, ast.Load())
+
+        def rewrite(node: Any) -> Any:
+            if not isinstance(node, ast.expr):
+                return node
+            if self.is_constant(node):
+                return hoist(node)
+            match node:
+                case ast.BinOp(left, ast.Div(), right) if self.is_constant(right):
+                    inverse = ast.BinOp(ast.Constant(1.0), ast.Div(), right)
+                    return ast.BinOp(rewrite(left), ast.Mult(), hoist(inverse))
+                case ast.BinOp(left, ast.Pow(), ast.Constant(int() as power)):
+                    # A power written as a whole number is a product, not a logarithm.
+                    return ast.BinOp(rewrite(left), ast.Pow(), ast.Constant(power))
+                case ast.Call(function, arguments):
+                    return ast.Call(function, [rewrite(a) for a in arguments], [])
+                case ast.BinOp(left, operation, right):
+                    return ast.BinOp(rewrite(left), operation, rewrite(right))
+                case ast.UnaryOp(operation, operand):
+                    return ast.UnaryOp(operation, rewrite(operand))
+                case ast.Compare(left, operations, others):
+                    return ast.Compare(rewrite(left), operations, [rewrite(o) for o in others])
+                case _:
+                    return node
+
+        return ast.unparse(ast.fix_missing_locations(rewrite(node))), hoisted
+
+    def needed(self, nodes: Iterable[ast.AST]) -> list[str]:
+        """The values of elements that these expressions are made of, in the order of the rule."""
+        wanted: set[str] = set()
+        frontier = set().union(*(_names(node) for node in nodes))
+        while frontier:
+            wanted |= frontier
+            inner = (self.elements[name] for name in frontier if name in self.elements)
+            frontier = set().union(*(_names(node) for node in inner)) - wanted
+        return [name for name in (*self.optimizer.slots, *self.buffered, *self.elements)
+                if name in wanted]  # fmt: skip
+
+    def loop(self, nodes: list[ast.expr], last: list[str], per_row: bool) -> list[str]:
+        """A loop over a row or a tensor that computes what `nodes` need, then the last lines."""
+        before: list[str] = []
+        body = [
+            "theta = _theta_row[_i]",
+            "g = _clip * _g_row[_i] + _coupled * theta",
+            "theta = theta - _decoupled * theta",
+        ]
+        for name in self.needed(nodes):
+            slot = self.optimizer.slots.get(name)
+            if slot is not None:
+                if not slot.scalar:
+                    body.append(f"{name} = {name}_row[_i]")
+            elif name in self.buffered:
+                body.append(f"{name} = {self.buffered[name]}[_i]")
+            else:
+                code, hoisted = self.element(self.elements[name])
+                before += hoisted
+                body.append(f"{name} = {code}")
+        bounds = "_size" if per_row else "_start, _stop"
+        return [*before, f"for _i in range({bounds}):", *(f"    {b}" for b in (*body, *last))]
+
+    def finish(self, values: list[ast.expr]) -> None:
+        """The last loop, which stores what the rule returns."""
+        theta_new, *slots_new = values
+        by_tensor = bool(self.tensor)
+        lines = self.tensor if by_tensor else self.row
+        nodes, last = [theta_new], []
+        code, before = self.element(theta_new)
+        last.append(f"_new = {code}")
+        stores, ends = [], []
+        for (name, slot), value in zip(self.optimizer.slots.items(), slots_new, strict=True):
+            if slot.scalar:
+                ends.append(f"{name}_rows[_row] = {ast.unparse(value)}")
+                continue
+            if isinstance(value, ast.Name) and value.id == name:
+                continue  # it stays as it is
+            code, hoisted = self.element(value)
+            before += hoisted
+            nodes.append(value)
+            stores.append(f"{name}_row[_i] = {code}")
+        last += [*stores, "_theta_row[_i] = _new", "_check += _zero * _new"]
+        lines += [*before, *self.loop(nodes, last, not by_tensor)]
+        self.ends = ends
+
+    def text(self) -> str:
+        lines = list(self.row)
+        if self.tensor:
+            lines += [
+                "for _tensor in range(_tensors.shape[0]):",
+                "    _start, _stop, _inputs, _outputs, _hidden = _tensors[_tensor]",
+                "    hidden = _hidden != 0",
+                *(f"    {line}" for line in self.tensor),
+            ]
+        return ("\n" + " " * 8).join([*lines, *self.ends])
 
 
 def source(optimizer: Optimizer) -> tuple[str, str]:
     """Name and source of the pass of an optimizer."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(optimizer.rule))).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    *statements, result = [s for s in tree.body if not isinstance(s, ast.Expr)]
-    assert isinstance(result, ast.Return)
-    assert result.value is not None
-    hoist = _Hoist({"t", *optimizer.hyperparameters})
-    body = []
-    for statement in statements:
-        assert isinstance(statement, ast.Assign)
-        target = statement.targets[0]
-        assert isinstance(target, ast.Name)
-        if hoist.is_constant(statement.value):
-            hoist.hoisted.append(ast.unparse(statement))
-            hoist.constant_names.add(target.id)
-        else:
-            body.append(ast.unparse(hoist.visit(statement)))
-    value = hoist.visit(result.value)
-    returned = value.elts if isinstance(value, ast.Tuple) else [value]
-    theta_new, *slots_new = map(ast.unparse, returned)
-
-    def lines(indent: int, items: list[str]) -> str:
-        return ("\n" + " " * indent).join(items or ["pass"])
-
-    slots = optimizer.slots
-    template = TEMPLATE.format(
+    sweep = _Sweep(optimizer)
+    arrays = [name for name, slot in optimizer.slots.items() if not slot.scalar]
+    # A rule with a weight decay of its own applies that alone.
+    shared = "weight_decay" not in hyperparameters(optimizer.rule)
+    buffers = [f"{b} = np.empty(_size, _theta.dtype)" for b in sweep.buffered.values()]
+    text = TEMPLATE.format(
         function="{function}",
-        slots="".join(f"{s}_, " for s in slots),
+        slots="".join(f"{name}_rows, " for name in optimizer.slots),
+        buffers="\n    ".join(buffers or ["pass"]),
         settings=", ".join(name for name in optimizer.hyperparameters if name != "lr"),
-        hoisted=lines(8, hoist.hoisted),
-        slot_rows=lines(8, [f"{s}_row_ = {s}_[row_]" for s in slots]),
-        coupled="0.0" if optimizer.decoupled else "weight_decay",
-        decoupled="lr * weight_decay" if optimizer.decoupled else "0.0",
-        slot_loads=lines(12, [f"{s} = {s}_row_[i_]" for s in slots]),
-        body=lines(12, body),
-        theta_new=theta_new,
-        slot_stores=lines(
-            12, [f"{s}_row_[i_] = {n}" for s, n in zip(slots, slots_new, strict=True)]
+        slot_rows="\n        ".join(
+            [f"{n}_row = {n}_rows[_row]" for n in arrays]
+            + [f"{n} = {n}_rows[_row]" for n in optimizer.slots if n not in arrays]
+            or ["pass"]
         ),
+        coupled="weight_decay" if shared and not optimizer.decoupled else "0.0",
+        decoupled="lr * weight_decay" if shared and optimizer.decoupled else "0.0",
+        sweep=sweep.text(),
     )
-    function = f"{optimizer.name}_{digest(template)}"
-    return function, template.format(function=function)
+    function = f"{optimizer.name}_{digest(text, inspect.getsource(tensors))}"
+    return function, text.format(function=function)
 
 
 @cache
 def fused_pass(name: str) -> Callable[..., None]:
     """The compiled pass of the optimizer of that name.
 
-    It takes `(theta, g, *slots, t, rates, column, settings, losses, norms, left_at)` and changes
-    theta, slots, t, norms and left_at in place:
+    It takes `(theta, g, *slots, t, rates, column, total, tensors, settings, losses, norms,
+    left_at)` and changes theta, slots, t, norms and left_at in place:
 
-    - theta, g, slots: (rows, size), C-contiguous, float32 or float64
+    - theta, g, slots: (rows, size), C-contiguous, float32 or float64; scalar slots (rows,) float64
     - t: (rows,) float64, the steps taken
     - rates: (rows, steps) float64, learning rates, of which this step's are in `column`
+    - total: the number of all steps
+    - tensors: (tensors, 5) int64: start, stop, inputs, outputs, and whether it is a hidden matrix
     - settings: (rows, hyperparameters but lr) float64, in the order of `Optimizer.hyperparameters`
     - losses: (rows,) float64, the loss of this step
     - norms: (rows,) float64, to which the norm of the gradient before clipping is added
@@ -158,6 +322,7 @@ def fused_pass(name: str) -> Callable[..., None]:
     optimizer = load(name)
     function, text = source(optimizer)
     namespace: dict[str, Any] = {"np": np, "__name__": optimizer.rule.__module__}
+    namespace |= {name: tensors.load(name) for name in tensors.names() if f"{name}(" in text}
     exec(compile(text, inspect.getfile(optimizer.rule), "exec"), namespace)
     sweep: Callable[..., None] = compiled(namespace[function])
     return sweep

@@ -1,12 +1,12 @@
 """The training loop: a population through one epoch, its rows in blocks over threads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Event
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,14 +14,19 @@ from threadpoolctl import threadpool_limits
 from tuner.training import optimizers, schedules
 from tuner.training.compiling import compiled
 from tuner.training.fused import fused_pass
-from tuner.training.population import Population, take, view
+from tuner.training.population import Population, evaluated, take, view
 from tuner.training.problems import Problem
+from tuner.training.wrappers import average, clip_adaptively, clip_by_value, look_ahead
 
 Array = np.ndarray
 
 # A block's parameters, gradient and slots should stay in the cache of one core.
 BLOCK_BYTES = 1 << 20
 SMALLEST_BLOCK = 4
+
+
+# A compiled function and its arguments.
+Sweep = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 class Interrupted(Exception):
@@ -81,7 +86,10 @@ class Trainer:
         few = take(population, firsts)
         with np.errstate(all="ignore"):
             objective = self.problem.attach(few.theta, np.empty_like(few.theta), few.left_at)
-            metrics = {"train_loss": objective.training_loss(), **objective.evaluate()}
+            metrics = {
+                "train_loss": objective.training_loss(few.theta),
+                **objective.evaluate(few.theta),
+            }
         row_of = [list(dict.fromkeys(seeds)).index(seed) for seed in seeds]
         return Epoch(
             0,
@@ -135,9 +143,17 @@ class Trainer:
                 (
                     fused_pass(name),
                     (rows.theta[at], gradient[at], *slots, rows.step[at], rates[at]),
-                    (settings, objective.losses[at], norms[at], rows.left_at[at]),
+                    (
+                        self.total_steps,
+                        problem.tensors,
+                        settings,
+                        objective.losses[at],
+                        norms[at],
+                        rows.left_at[at],
+                    ),
                 )
             )
+        before_update, after_update = self.wrappers(rows, gradient)
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"):
             for i, batch in enumerate(batches):
@@ -147,13 +163,20 @@ class Trainer:
                     before = rows.theta.copy()
                 objective.differentiate(batch)
                 total += objective.losses * len(batch)
+                for sweep, arguments in before_update:
+                    sweep(*arguments)
                 for update, arrays, others in updates:
                     update(*arrays, i, *others)
-            metrics = dict(objective.evaluate())
+                for sweep, arguments in after_update:
+                    sweep(*arguments)
+            final = evaluated(rows)
+            metrics = dict(objective.evaluate(final))
             ratios = np.zeros(len(members))
             update_ratio(before, rows.theta, ratios)
             train_loss = (
-                total / sum(map(len, batches)) if problem.batched else objective.training_loss()
+                total / sum(map(len, batches))
+                if problem.batched
+                else objective.training_loss(final)
             )
         return {
             "train_loss": train_loss,
@@ -162,6 +185,35 @@ class Trainer:
             "gradient_norm": norms / len(batches),
             "update_ratio": ratios,
         }
+
+    def wrappers(self, rows: Population, gradient: Array) -> tuple[list[Sweep], list[Sweep]]:
+        """The sweeps that some row needs before the update of a step, and after it."""
+
+        def column(name: str) -> Array:
+            default = optimizers.SHARED[name].default
+            return np.array([m.settings.get(name, default) for m in rows.members])
+
+        def used(name: str) -> bool:
+            return bool((column(name) != optimizers.SHARED[name].default).any())
+
+        theta, t, left_at, kept = rows.theta, rows.step, rows.left_at, rows.kept
+        before: list[Sweep] = []
+        after: list[Sweep] = []
+        if used("clip_value"):
+            before.append((clip_by_value, (gradient, left_at, column("clip_value"))))
+        if used("clip_adaptive"):
+            limits = column("clip_adaptive")
+            before.append(
+                (clip_adaptively, (theta, gradient, left_at, self.problem.tensors, limits))
+            )
+        if used("lookahead_rate"):
+            rates, steps = column("lookahead_rate"), column("lookahead_steps")
+            after.append((look_ahead, (theta, kept["slow"], t, left_at, rates, steps)))
+        if used("ema") or used("tail_average"):
+            ema, tail = column("ema"), column("tail_average")
+            total = self.total_steps
+            after.append((average, (theta, kept["mean"], t, left_at, total, ema, tail)))
+        return before, after
 
     def rates(self, rows: Population, steps: int) -> Array:
         """Learning rates (rows, steps) of the next epoch, from where each row stands."""

@@ -157,6 +157,17 @@ class MLP:
     def size(self) -> int:
         return int(sum(i * o + o for i, o in pairwise(self.widths)))
 
+    @property
+    def tensors(self) -> Array:
+        """Weights and biases in turn: start, stop, inputs, outputs, whether a hidden matrix."""
+        rows, start = [], 0
+        for layer, (i, o) in enumerate(pairwise(self.widths)):
+            hidden = layer < len(self.hidden)
+            rows.append((start, start + i * o, i, o, hidden))
+            rows.append((start + i * o, start + i * o + o, 1, o, False))
+            start += i * o + o
+        return np.array(rows, dtype=np.int64)
+
     def initial(self, rng: np.random.Generator) -> Array:
         """Starting parameters (size,), float64: zero biases, and weights uniform within
         sqrt(6 / (inputs + outputs)) of each layer (Glorot & Bengio 2010, equation 16), with 2 in

@@ -7,6 +7,7 @@ import numpy as np
 
 from tuner.training import optimizers
 from tuner.training.problems import Problem
+from tuner.training.rules import Slot
 
 Array = np.ndarray
 
@@ -34,7 +35,10 @@ class Population:
     members: one a row, ordered by seed and optimizer, so that the rows of one optimizer and seed
     are neighbours
     theta: (rows, size) parameters, C-contiguous
-    slots: for each optimizer its state, arrays (its rows, size), in the order of the rows
+    slots: for each optimizer its state, arrays (its rows, size) or (its rows,), in the order of the
+    rows
+    kept: what wrappers keep, (rows, size) each: `mean`, the averaged parameters, and `slow`, those
+    of Lookahead; empty where no row is wrapped so
     step: (rows,) float64, the steps taken
     left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite, or 0
     """
@@ -42,6 +46,7 @@ class Population:
     members: tuple[Member, ...]
     theta: Array
     slots: Mapping[str, tuple[Array, ...]]
+    kept: Mapping[str, Array]
     step: Array
     left_at: Array
 
@@ -63,12 +68,45 @@ def create(problem: Problem, members: Sequence[Member]) -> Population:
     names = [m.optimizer for m in members]
     slots = {
         name: tuple(
-            np.zeros((names.count(name), problem.size), problem.dtype)
-            for _ in optimizers.load(name).slots
+            starting(slot, theta, members, [r for r, n in enumerate(names) if n == name])
+            for slot in optimizers.load(name).slots.values()
         )
         for name in dict.fromkeys(names)
     }
-    return Population(members, theta, slots, np.zeros(len(members)), np.zeros(len(members)))
+    kept = {name: theta.copy() for name in dict.fromkeys(k for m in members for k in keeps(m))}
+    return Population(members, theta, slots, kept, np.zeros(len(members)), np.zeros(len(members)))
+
+
+def keeps(member: Member) -> list[str]:
+    """Names of the arrays that the wrappers of a member keep."""
+    s = member.settings
+    averaged = s.get("ema", 0.0) > 0 or s.get("tail_average", 0.0) > 0
+    return ["mean"] * averaged + ["slow"] * (s.get("lookahead_rate", 1.0) < 1)
+
+
+def evaluated(population: Population) -> Array:
+    """The parameters that validation sees (rows, size): averages where a row has one."""
+    theta = population.theta
+    if not population.kept and not any(optimizers.load(n).averages for n in population.slots):
+        return theta
+    theta = theta.copy()
+    for name, arrays in population.slots.items():
+        optimizer = optimizers.load(name)
+        if optimizer.averages:
+            theta[population.rows_of(name)] = arrays[list(optimizer.slots).index("average")]
+    for row, member in enumerate(population.members):
+        if "mean" in keeps(member):
+            theta[row] = population.kept["mean"][row]
+    return theta
+
+
+def starting(slot: Slot, theta: Array, members: Sequence[Member], rows: Sequence[int]) -> Array:
+    """A slot before the first step: (rows, size), or (rows,) float64 for a scalar one."""
+    out = np.empty(len(rows)) if slot.scalar else np.empty_like(theta[rows])
+    for i, row in enumerate(rows):
+        # The expression is the rule's own, from its file.
+        out[i] = eval(slot.start, {"theta": theta[row], **members[row].settings})
+    return out
 
 
 def take(population: Population, keep: Sequence[int] | Array) -> Population:
@@ -85,6 +123,7 @@ def take(population: Population, keep: Sequence[int] | Array) -> Population:
         members,
         population.theta[keep],
         slots,
+        {name: array[keep] for name, array in population.kept.items()},
         population.step[keep],
         population.left_at[keep],
     )
@@ -100,10 +139,15 @@ def join(first: Population, second: Population) -> Population:
             if mine is not None
             else arrays
         )
+    kept = {
+        name: np.concatenate([p.kept.get(name, p.theta) for p in (first, second)])
+        for name in {**first.kept, **second.kept}
+    }
     both = Population(
         first.members + second.members,
         np.concatenate([first.theta, second.theta]),
         slots,
+        kept,
         np.concatenate([first.step, second.step]),
         np.concatenate([first.left_at, second.left_at]),
     )
@@ -123,6 +167,7 @@ def view(population: Population, start: int, stop: int) -> Population:
         members=members,
         theta=population.theta[start:stop],
         slots=slots,
+        kept={name: array[start:stop] for name, array in population.kept.items()},
         step=population.step[start:stop],
         left_at=population.left_at[start:stop],
     )

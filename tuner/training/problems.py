@@ -29,12 +29,12 @@ class Objective(ABC):
         """Writes the batch's mean loss into `losses`, (rows,) float64, and its gradient."""
 
     @abstractmethod
-    def evaluate(self) -> Mapping[str, Array]:
-        """Metrics of the parameters as they are, (rows,) each: validation_loss, and scores."""
+    def evaluate(self, theta: Array) -> Mapping[str, Array]:
+        """Metrics of parameters (rows, size), (rows,) each: validation_loss, and scores."""
 
     @abstractmethod
-    def training_loss(self) -> Array:
-        """Mean loss over the whole training part, (rows,) float64."""
+    def training_loss(self, theta: Array) -> Array:
+        """Mean loss of parameters (rows, size) over the whole training part, (rows,) float64."""
 
 
 class Problem(ABC):
@@ -54,6 +54,13 @@ class Problem(ABC):
     @abstractmethod
     def steps(self) -> int:
         """Number of steps in an epoch."""
+
+    @cached_property
+    def tensors(self) -> Array:
+        """What the parameters are made of, (tensors, 5) int64: start, stop, inputs, outputs, and
+        1 for a weight matrix that does not make the scores. One tensor, if nothing else is said.
+        """
+        return np.array([[0, self.size, 1, self.size, 0]])
 
     @abstractmethod
     def initial(self, seed: int) -> Array:
@@ -92,6 +99,10 @@ class Supervised(Problem):
     @property
     def size(self) -> int:
         return self.model.size
+
+    @cached_property
+    def tensors(self) -> Array:
+        return self.model.tensors
 
     @property
     def steps(self) -> int:
@@ -133,28 +144,26 @@ class SupervisedObjective(Objective):
             self.X_batch, self.y_batch, self.work, self.losses,
         )  # fmt: skip
 
-    def sums(self, X: Array, y: Array) -> tuple[Array, Array]:
+    def sums(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Sums of losses and of hits over a part, (rows,) each."""
-        losses, hits = np.zeros(len(self.theta)), np.zeros(len(self.theta))
-        self.evaluation(
-            self.theta, self.left_at, self.widths, X, y, self.CHUNK, self.work, losses, hits
-        )
+        losses, hits = np.zeros(len(theta)), np.zeros(len(theta))
+        self.evaluation(theta, self.left_at, self.widths, X, y, self.CHUNK, self.work, losses, hits)
         return losses, hits
 
-    def evaluate(self) -> Mapping[str, Array]:
+    def evaluate(self, theta: Array) -> Mapping[str, Array]:
         p = self.problem
         if p.X_validation is None or p.y_validation is None:
             return {}
-        losses, hits = self.sums(p.X_validation, p.y_validation)
+        losses, hits = self.sums(theta, p.X_validation, p.y_validation)
         score = p.loss.score
         return {
             "validation_loss": losses / len(p.X_validation),
             f"validation_{score.__name__}": score(hits, p.y_validation),
         }
 
-    def training_loss(self) -> Array:
+    def training_loss(self, theta: Array) -> Array:
         p = self.problem
-        return self.sums(p.X_train, p.y_train)[0] / len(p.X_train)
+        return self.sums(theta, p.X_train, p.y_train)[0] / len(p.X_train)
 
 
 @dataclass(frozen=True)
@@ -189,11 +198,11 @@ class QuadraticObjective(Objective):
 
     def differentiate(self, batch: Array) -> None:
         np.multiply(self.theta, 2.0, out=self.gradient)
-        self.losses[:] = self.training_loss()
+        self.losses[:] = self.training_loss(self.theta)
 
-    def evaluate(self) -> Mapping[str, Array]:
-        return {"validation_loss": self.training_loss(), "x": self.theta[:, 0].astype(np.float64)}
+    def evaluate(self, theta: Array) -> Mapping[str, Array]:
+        return {"validation_loss": self.training_loss(theta), "x": theta[:, 0].astype(np.float64)}
 
-    def training_loss(self) -> Array:
-        losses: Array = np.square(self.theta[:, 0], dtype=np.float64)
+    def training_loss(self, theta: Array) -> Array:
+        losses: Array = np.square(theta[:, 0], dtype=np.float64)
         return losses

@@ -2,32 +2,65 @@
 
 A rule is the paper's formula for arrays alike in shape,
 
-    rule(theta, g, *slots, t, lr, *hyperparameters) -> theta, *slots
+    rule(theta, g, *slots, t, *given, lr, *hyperparameters) -> theta, *slots
 
-with the parameters `theta`, their gradient `g`, the state that the rule keeps (its slots, zero
-before the first step), the number of the step `t` counted from 1, and the hyperparameters,
-annotated with their domains. It runs as it stands on NumPy arrays; `tuner.training.fused`
-compiles it into one pass over a population.
+with the parameters `theta`, their gradient `g`, the state that the rule keeps (its slots; zero
+before the first step if no annotation says otherwise), the number of the step `t` counted from 1,
+what the rule asks to be given (`loss`, `T`, `hidden`: see tuner.training.fused), and the
+hyperparameters, annotated with their domains. Sums over a row or a tensor come from
+tuner.training.rules, and so do functions of a whole tensor. A slot named
+`average` is what the validation sees in place of theta. A rule runs as it stands on NumPy arrays;
+`tuner.training.fused` compiles it into one pass over a population.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from tuner.training.domains import Hyperparameter, NonNegative, Positive, hyperparameters
+from tuner.training.domains import (
+    Fraction,
+    Hyperparameter,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    UnitInterval,
+    hyperparameters,
+)
+from tuner.training.rules import Slot
 
 
-def shared(weight_decay: NonNegative = 0.0, clip_norm: Positive = float("inf")) -> None:
-    """What every optimizer takes beside its own hyperparameters; the fused pass applies them.
+def shared(
+    clip_value: Positive = float("inf"),
+    clip_adaptive: Positive = float("inf"),
+    clip_norm: Positive = float("inf"),
+    weight_decay: NonNegative = 0.0,
+    ema: Fraction = 0.0,
+    tail_average: UnitInterval = 0.0,
+    lookahead_rate: PositiveFraction = 1.0,
+    lookahead_steps: Positive = 5.0,
+) -> None:
+    """The hyperparameters that every optimizer takes beside its own, in the order they act.
 
-    clip_norm scales a row's gradient down to this Euclidean norm (Pascanu et al. 2013,
-    Algorithm 1); weight_decay is added after clipping, as PyTorch does: `g + weight_decay * theta`
-    where the decay is coupled (an L2 penalty), `theta - lr * weight_decay * theta` where it is
-    decoupled (Loshchilov & Hutter 2019).
+    The defaults leave the optimizer as it is.
+
+    clip_value: the gradient's numbers are cut off at +-clip_value.
+    clip_adaptive: the gradient of an output's weights is scaled to at most this share of their
+    norm (Brock et al. 2021, equation 3, with their floor of 1e-3 on the norm).
+    clip_norm: a row's gradient is scaled to at most this Euclidean norm (Pascanu et al. 2013,
+    Algorithm 1).
+    weight_decay: coupled, it is added to the gradient after clipping, `g + weight_decay * theta`
+    (an L2 penalty, as in PyTorch); decoupled, it is taken off the weights before the step,
+    `theta - lr * weight_decay * theta` (Loshchilov & Hutter 2019), by a rule whose file says
+    `DECOUPLED = True`. A rule with a `weight_decay` of its own applies that alone.
+    ema: decay of the exponential moving average of the parameters, which validation sees.
+    tail_average: share of the training, at its end, over which the parameters that validation
+    sees are averaged (averaged SGD, Bottou 2012, section 5.3).
+    lookahead_rate, lookahead_steps: after so many steps the slow parameters go this share of the
+    way to the fast ones, which start again from there (Zhang et al. 2019, Algorithm 1).
     """
 
 
@@ -40,12 +73,18 @@ class Optimizer:
 
     name: str
     rule: Callable[..., Any]
-    slots: tuple[str, ...]
+    slots: Mapping[str, Slot]
     decoupled: bool
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
-        return hyperparameters(self.rule) | SHARED
+        own = hyperparameters(self.rule)
+        return own | {name: h for name, h in SHARED.items() if name not in own}
+
+    @property
+    def averages(self) -> bool:
+        """Whether validation sees the rule's own average in place of its parameters."""
+        return "average" in self.slots
 
 
 def names() -> list[str]:
@@ -63,6 +102,11 @@ def load(name: str) -> Optimizer:
         raise KeyError(name)
     module = import_module(f"{__name__}.{name}")
     rule = getattr(module, name)
-    parameters = list(signature(rule).parameters)
-    slots = tuple(parameters[2 : parameters.index("t")])
+    parameters = signature(rule).parameters
+    kept = list(parameters)[2 : list(parameters).index("t")]
+    slots = {slot: _slot(parameters[slot].annotation) for slot in kept}
     return Optimizer(name, rule, slots, getattr(module, "DECOUPLED", False))
+
+
+def _slot(annotation: Any) -> Slot:
+    return Slot() if annotation is Parameter.empty else get_args(annotation)[1]

@@ -1,0 +1,67 @@
+"""Wrappers: what may be put around any optimizer, by the hyperparameters that all of them share.
+
+`tuner.training.optimizers.shared` says what they mean. Each is one sweep over the rows that use
+it. theta, gradient and kept arrays: (rows, size); t, left_at and the
+hyperparameters: (rows,) float64; rows that have left are passed over.
+"""
+
+import numpy as np
+
+from tuner.training.compiling import compiled
+
+
+@compiled
+def clip_by_value(gradient, left_at, limits):
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or limits[row] == np.inf:
+            continue
+        limit = gradient.dtype.type(limits[row])
+        for i in range(gradient.shape[1]):
+            gradient[row, i] = min(max(gradient[row, i], -limit), limit)
+
+
+@compiled
+def clip_adaptively(theta, gradient, left_at, tensors, limits):
+    """tensors: as Problem.tensors; a bias is a weight matrix of one input."""
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or limits[row] == np.inf:
+            continue
+        for start, stop, inputs, outputs, _ in tensors:
+            W = theta[row, start:stop].reshape(inputs, outputs)
+            dW = gradient[row, start:stop].reshape(inputs, outputs)
+            for output in range(outputs):
+                length, slope = 0.0, 0.0
+                for i in range(inputs):
+                    length += np.float64(W[i, output]) ** 2
+                    slope += np.float64(dW[i, output]) ** 2
+                most = limits[row] * max(np.sqrt(length), 1e-3)
+                if np.sqrt(slope) > most:
+                    scale = dW.dtype.type(most / np.sqrt(slope))
+                    for i in range(inputs):
+                        dW[i, output] *= scale
+
+
+@compiled
+def average(theta, mean, t, left_at, total, ema, tail):
+    """mean becomes the average of the parameters so far; t counts the steps taken."""
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0 or (ema[row] == 0.0 and tail[row] == 0.0):
+            continue
+        begun = t[row] - (total - np.floor(tail[row] * total)) if tail[row] > 0.0 else t[row]
+        share = 1.0
+        if begun > 1.0:
+            share = 1.0 / begun if tail[row] > 0.0 else 1.0 - ema[row]
+        weight = theta.dtype.type(share)
+        for i in range(theta.shape[1]):
+            mean[row, i] += weight * (theta[row, i] - mean[row, i])
+
+
+@compiled
+def look_ahead(theta, slow, t, left_at, rates, steps):
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0 or rates[row] == 1.0 or t[row] % np.floor(steps[row]) != 0.0:
+            continue
+        rate = theta.dtype.type(rates[row])
+        for i in range(theta.shape[1]):
+            slow[row, i] += rate * (theta[row, i] - slow[row, i])
+            theta[row, i] = slow[row, i]
