@@ -102,10 +102,18 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
     folders = [config_folder(), *([Path(extra_folder)] if extra_folder else [])]
     search = [f"hydra.searchpath=[file://{Path(extra_folder).resolve()}]"] if extra_folder else []
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        parser, parsed = OverridesParser.create(), []
+        for text in overrides:
+            try:
+                parsed.append(parser.parse_override(text))
+            except HydraException as error:
+                said = one_line(error).partition(" See https")[0]
+                raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
         values, choices = {}, []
         for override in parsed:
             key = str(override.key_or_group)
+            if not key:
+                raise UserError(f"{override.input_line}: must begin with a key")
             if key.startswith("hydra"):
                 raise UserError(f"{key}: tuner composes with Hydra, but does not run under it")
             if override.type is OverrideType.CHANGE and not any(
@@ -118,6 +126,9 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
                     )
                 values[key] = override.value()
             else:
+                change = override.type is OverrideType.CHANGE
+                if change and not isinstance(override.value(), str | list):
+                    raise UserError(f"{key}: {override.value()}: must be the name of an option")
                 if isinstance(override.value(), list) and key not in SEVERAL:
                     raise UserError(
                         f"{key}: {override.value()}: choose one; several go with "
@@ -174,6 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         return command(arguments)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except UserError as error:
         for line in str(error).splitlines():
             print(f"tuner: {line}", file=sys.stderr)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tuner.errors import UserError
 from tuner.search.space import Choices, Range, Setting, Space
@@ -32,6 +32,21 @@ _WORDS = {
 }
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+
+
+def _folder(root: Path) -> Path:
+    if root == Path():
+        raise ValueError("must be the path of a folder")
+    return root
+
+
+def _store(uri: str) -> str:
+    if uri.partition("://")[0].partition("+")[0] not in STORES:
+        raise ValueError(f"must be a URI of {', '.join(STORES)}, as http://127.0.0.1:5000")
+    return uri
 
 
 class _Strict(BaseModel):
@@ -72,7 +87,7 @@ class PrunerConfig(_Strict):
 
 class TrackingConfig(_Strict):
     name: Literal["mlflow", "none"]
-    uri: Annotated[str, Field(min_length=1)] | None = None
+    uri: Annotated[str, AfterValidator(_store)] | None = None
 
 
 class Config(_Strict):
@@ -87,7 +102,7 @@ class Config(_Strict):
     )
 
     job: str
-    root: Annotated[Path, Field(strict=False)]
+    root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
     threads: _Count | None
     dtype: Literal["float32", "float64"]
     study: StudyConfig
@@ -177,7 +192,8 @@ def _line(error: Any) -> str:
         return f"{path}: {error['input']!r}: must be a mapping"
     if error["type"] == "path_type":
         return f"{path}: {error['input']!r}: must be the path of a folder"
-    message = error["msg"][0].lower() + error["msg"][1:]
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
     return f"{path}: {error['input']!r}: {message}"

@@ -101,13 +101,13 @@ class BowlObjective(Objective):
 
     def differentiate(self, batch: np.ndarray) -> None:
         np.multiply(self.theta, self.problem.eigenvalues, out=self.gradient)
-        self.losses[:] = self.training_loss()
+        self.losses[:] = self.training_loss(self.theta)
 
-    def evaluate(self) -> Mapping[str, np.ndarray]:
-        return {"validation_loss": self.training_loss()}
+    def evaluate(self, theta: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"validation_loss": self.training_loss(theta)}
 
-    def training_loss(self) -> np.ndarray:
-        return 0.5 * np.square(self.theta.astype(np.float64)) @ np.array(self.problem.eigenvalues)
+    def training_loss(self, theta: np.ndarray) -> np.ndarray:
+        return 0.5 * np.square(theta.astype(np.float64)) @ np.array(self.problem.eigenvalues)
 
 
 def member(

@@ -123,7 +123,7 @@ def test_a_part_of_any_length_is_evaluated_whole(samples: int):
     theta = somewhere(problem)
     together = losses_and_gradients(problem, theta, np.arange(samples))[0]
     objective = problem.attach(theta, np.empty_like(theta), np.zeros(2))
-    np.testing.assert_allclose(objective.training_loss(), together, rtol=1e-12)
+    np.testing.assert_allclose(objective.training_loss(theta), together, rtol=1e-12)
 
 
 def test_what_a_row_that_left_holds_is_not_touched():

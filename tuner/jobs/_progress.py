@@ -22,7 +22,7 @@ class Progress:
         self.best: float | None = None
         self.started = self.printed = time.monotonic()
         self.bar = (
-            tqdm(total=total, initial=done, file=self.stream, bar_format="{bar:20} {desc}")
+            tqdm(total=total, initial=done, file=self.stream, bar_format="{desc}", ncols=0)
             if self.stream.isatty()
             else None
         )
@@ -66,10 +66,9 @@ class Progress:
 
     def line(self, running: int, epoch: int) -> str:
         seconds = max(time.monotonic() - self.started, 1e-9)
-        best = "none yet" if self.best is None else f"{self.best:.4g}"
-        work = f", {running} at epoch {epoch}" if running else ""
+        best = "none" if self.best is None else f"{self.best:.4g}"
+        work = f" ({running} at epoch {epoch})" if running else ""
         return (
-            f"trials {self.done}/{self.total}{work}, pruned {self.pruned}, "
-            f"diverged {self.diverged}, best validation loss {best}, "
-            f"{(self.done - self.before) / seconds:.1f} trials/s"
+            f"{self.done}/{self.total} trials{work}, {self.pruned} pruned, {self.diverged} "
+            f"diverged, best loss {best}, {(self.done - self.before) / seconds:.1f}/s"
         )

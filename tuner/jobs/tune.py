@@ -74,9 +74,10 @@ def pruner(config: Config) -> Pruner:
 
 def check_same(study: Study, config: Config) -> None:
     """A study goes on as it was begun. Raises UserError for a config that differs."""
-    now = flat(config.plain)
+    now = flat(config.plain) | {group: list(b) for group, b in config.space.branches.items()}
     begun = study.remember("config", now)
-    for path in sorted(begun.keys() | now.keys()):
+    # What was chosen of a group says more than the settings that came with it.
+    for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
         if path.startswith(FREE) or begun.get(path) == now.get(path):
             continue
         raise UserError(

@@ -181,7 +181,13 @@ class Race:
             self.lanes[number].rungs[epoch] = loss
         survivors = self.pruner.survivors(losses, entered)
         for number, loss in losses.items():
-            if number not in survivors:
+            if number in survivors:
+                continue
+            lane = self.lanes[number]
+            if lane.train_losses()[-1] > lane.train_losses()[0]:
+                reason = f"training loss above its initial one at the rung of epoch {epoch}"
+                self.diverge(lane, reason, epoch / self.epochs)
+            else:
                 reason = f"validation loss {loss:.4g} not among the best {len(survivors)}"
                 self.end([number], "PRUNED", f"{reason} of its cohort at epoch {epoch}")
         return len(survivors)

@@ -40,10 +40,8 @@ def open_study(path: Path, name: str) -> optuna.Study:
     cut_torn_tail(path)
     storage: Any = JournalStorage(JournalFileBackend(str(path), lock_obj=_Held()))
     # The sampler is never asked: tuner.search.samplers proposes.
-    return optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="minimize",
-        load_if_exists=True,
-        sampler=optuna.samplers.RandomSampler(seed=0),
-    )
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    # Looking first: what is created if it is not there leaves a line even where it is.
+    if name in optuna.get_all_study_names(storage):
+        return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+    return optuna.create_study(study_name=name, storage=storage, sampler=sampler)

@@ -95,6 +95,9 @@ class _Single(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         node.args = [self.visit(arg) for arg in node.args]
+        if ast.unparse(node.func) == "np.where":
+            # Of single numbers numba would make an array.
+            return ast.IfExp(*node.args)
         name = _called(node)
         if name in _START or name in tensors.names():
             return self.add(name, node)
@@ -195,6 +198,8 @@ class _Sweep:
                 case ast.BinOp(left, ast.Pow(), ast.Constant(int() as power)):
                     # A power written as a whole number is a product, not a logarithm.
                     return ast.BinOp(rewrite(left), ast.Pow(), ast.Constant(power))
+                case ast.IfExp(condition, this, that):
+                    return ast.IfExp(rewrite(condition), rewrite(this), rewrite(that))
                 case ast.Call(function, arguments):
                     return ast.Call(function, [rewrite(a) for a in arguments], [])
                 case ast.BinOp(left, operation, right):

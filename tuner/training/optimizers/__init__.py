@@ -78,8 +78,13 @@ class Optimizer:
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
-        own = hyperparameters(self.rule)
-        return own | {name: h for name, h in SHARED.items() if name not in own}
+        shared = {name: h for name, h in SHARED.items() if name not in self.own}
+        return self.own | shared
+
+    @cached_property
+    def own(self) -> dict[str, Hyperparameter]:
+        """The hyperparameters of the rule itself."""
+        return hyperparameters(self.rule)
 
     @property
     def averages(self) -> bool:
