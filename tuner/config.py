@@ -223,6 +223,10 @@ def _space(plain: Mapping[str, Any], problems: list[str]) -> Space:
         if not isinstance(options, Mapping) or not options:
             problems.append(f"{group}: {options!r}: must name one or more of {', '.join(known)}")
             continue
+        if group == "schedule" and schedules.PARTS in options:
+            branches[group], fixed[group] = (schedules.PARTS,), schedules.PARTS
+            _parts(options, fixed, put, problems)
+            continue
         branches[group] = tuple(options)
         if len(options) > 1:
             searched[group] = Choices(tuple(options))
@@ -256,6 +260,38 @@ def _space(plain: Mapping[str, Any], problems: list[str]) -> Space:
                 put(f"model.{key}", value, MODELS[name][key], whole=key == "hidden")
     put("batch_size", plain["batch_size"], BATCH_SIZE, whole=True)
     return Space(fixed, searched, branches)
+
+
+def _parts(
+    options: Mapping[str, Any], fixed: dict[str, Any], put: Any, problems: list[str]
+) -> None:
+    """The parts of schedule.parts, which take the place of the schedule that was chosen."""
+    path, parts = f"schedule.{schedules.PARTS}", options[schedules.PARTS]
+    if len(options) > 2:
+        others = ", ".join(name for name in options if name != schedules.PARTS)
+        problems.append(f"{path}: takes the place of one schedule, not of several ({others})")
+    if not isinstance(parts, list) or not parts:
+        problems.append(
+            f"{path}: {parts!r}: must be a list of parts, as {{name: cosine, until: 0.5}}"
+        )
+        return
+    known = [n for n in schedules.names() if not schedules.load(n).state]
+    ends: list[float] = [0.0]
+    for i, part in enumerate(parts):
+        values = dict(part) if isinstance(part, Mapping) else {}
+        name = values.pop("name", None)
+        if name not in known:
+            problems.append(f"{path}.{i}.name: {name!r}: must be one of {', '.join(known)}")
+            continue
+        fixed[f"{path}.{i}.name"] = name
+        own = {**schedules.PART, **schedules.schedule_hyperparameters(name)}
+        _hyperparameters(f"{path}.{i}", values, own, fixed, put, problems)
+        end, last = values.get("until", 1.0), i == len(parts) - 1
+        if isinstance(end, int | float):
+            if end != 1 if last else not ends[-1] < end < 1:
+                lie = "be 1, as the last" if last else f"lie between {ends[-1]:g} and 1"
+                problems.append(f"{path}.{i}.until: {end}: must {lie}")
+            ends.append(end)
 
 
 def _hyperparameters(

@@ -1,4 +1,4 @@
-"""Two pictures of a study: which learning rates worked, and how the losses fell."""
+"""Pictures: which learning rates of a study worked, how its losses fell, and schedules."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 # Okabe and Ito's palette: told apart by colour-blind readers too. Vermilion is for divergence.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#806000")
@@ -151,6 +151,10 @@ def _canvas(title: str) -> tuple[Figure, Axes]:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)
+    return figure, _dressed(axes)
+
+
+def _dressed(axes: Axes) -> Axes:
     axes.grid(color="#E6E6E6", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK, labelsize=9, which="both")
@@ -158,7 +162,7 @@ def _canvas(title: str) -> tuple[Figure, Axes]:
     axes.xaxis.label.set_color(INK)
     axes.yaxis.label.set_color(INK)
     axes.spines[["left", "bottom"]].set_color("#999999")
-    return figure, axes
+    return axes
 
 
 def _finish(figure: Figure, axes: Axes, handles: Sequence[Line2D], file: Path) -> None:
@@ -223,3 +227,81 @@ def _colours(count: int) -> list[str]:
 
 def _dot(colour: str, label: str, size: float = 7) -> Line2D:
     return Line2D([], [], linestyle="", marker="o", color=colour, markersize=size, label=label)
+
+
+@dataclass(frozen=True)
+class ScheduleCurve:
+    """A schedule to draw: arrays (steps,) over shares of the training.
+
+    rates: multiples of the optimizer's; low, high: between which they lie in the ranges that are
+    searched; momentum: the name of what momenta holds, which is None where the schedule leaves
+    them; note: what else is to be said, in lines.
+    """
+
+    name: str
+    note: str
+    shares: np.ndarray
+    rates: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    momentum: str
+    momenta: np.ndarray | None
+
+
+def draw_schedules(curves: Sequence[ScheduleCurve], file: Path) -> None:
+    """Draw rates against the share of the training; below them the momenta, if one has any.
+
+    Where one is drawn alone, so is the band in which its ranges lie.
+    """
+    title = curves[0].name if len(curves) == 1 else "Schedules"
+    ranges = len(curves) == 1 and bool((curves[0].high > curves[0].low).any())
+    cycled = [curve for curve in curves if curve.momenta is not None]
+    figure, axes = _canvas(f"{title}: the learning rate in the course of the training")
+    panels = [axes]
+    if cycled:
+        figure.set_size_inches(7.6, 5.8)
+        grid = figure.add_gridspec(2, 1, height_ratios=(2.2, 1))
+        axes.set_subplotspec(grid[0])
+        panels.append(_dressed(figure.add_subplot(grid[1], sharex=axes)))
+        axes.tick_params(labelbottom=False)
+    handles = []
+    for index, (curve, colour) in enumerate(zip(curves, _colours(len(curves)), strict=True)):
+        dashes = ("-", (0, (5, 1.5)), (0, (1, 1)))[index // len(COLOURS) % 3]
+        label = f"{curve.name}\n{curve.note}" if curve.note else curve.name
+        style: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 2}
+        if ranges:
+            axes.fill_between(
+                curve.shares, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0
+            )
+        axes.plot(curve.shares, curve.rates, **style)
+        if curve.momenta is not None:
+            panels[1].plot(curve.shares, curve.momenta, **style)
+        handles.append(Line2D([], [], label=label, **style))
+    if ranges:
+        band: dict[str, Any] = {"color": COLOURS[0], "alpha": 0.2, "linewidth": 8}
+        handles.append(Line2D([], [], label="where the ranges lead", **band))
+    _rate_scale(axes, curves, max(float((c.high if ranges else c.rates).max()) for c in curves))
+    axes.set_ylabel("Learning rate (multiples of lr)")
+    if cycled:
+        panels[1].set_ylabel(cycled[0].momentum)
+        figure.align_ylabels(panels)
+        panels[1].margins(y=0.12)
+    panels[-1].set_xlim(0, 1)
+    panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    panels[-1].set_xlabel("Share of the training")
+    _finish(figure, axes, handles, file)
+
+
+def _rate_scale(axes: Axes, curves: Sequence[ScheduleCurve], top: float) -> None:
+    """A log axis where a linear one would press half of a curve against its foot."""
+    tops = [curve.rates.max() for curve in curves]
+    pressed = any(np.median(c.rates) < 0.05 * top for c, top in zip(curves, tops, strict=True))
+    apart = max(tops) > 20 * min(tops)
+    if pressed or apart:
+        axes.set_yscale("log")
+        positive = [c.rates[c.rates > 0] for c in curves]
+        # Below that share of its top a rate is nothing, and the curve may leave the picture.
+        lowest = max(min(float(rates.min()) for rates in positive), 1e-6 * min(tops))
+        axes.set_ylim(lowest / 1.5, top * 1.5)
+    else:
+        axes.set_ylim(0, top * 1.05)

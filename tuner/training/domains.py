@@ -30,6 +30,7 @@ class Domain:
 
 Positive = Annotated[float, Domain(0.0, math.inf, low_closed=False)]
 NonNegative = Annotated[float, Domain(0.0, math.inf)]
+AtLeastOne = Annotated[float, Domain(1.0, math.inf)]
 Fraction = Annotated[float, Domain(0.0, 1.0)]
 UnitInterval = Annotated[float, Domain(0.0, 1.0, high_closed=True)]
 PositiveFraction = Annotated[float, Domain(0.0, 1.0, low_closed=False, high_closed=True)]

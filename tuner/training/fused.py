@@ -58,17 +58,18 @@ def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settin
             _left_at[_row] = t
 """
 
-# What a rule may ask for between t and its hyperparameters: the loss of this step, the number of
-# all steps, and whether the tensor is a weight matrix that does not make the scores.
+# What a rule may ask for between t and its hyperparameters: the loss of this step and the number of
+# all steps; the shape of the tensor, and whether it is a weight matrix that does not make the
+# scores.
 GIVEN_TO_ROWS = ("loss", "T")
-GIVEN_TO_TENSORS = ("hidden",)
+GIVEN_TO_TENSORS = ("inputs", "outputs", "hidden")
 
 _START = {"row_sum": "0.0", "row_max": "-np.inf", "tensor_sum": "0.0", "tensor_mean": "0.0"}
 _ADD = {
     "row_sum": "{0} += np.float64({1})",
     "row_max": "{0} = max({0}, np.float64({1}))",
     "tensor_sum": "{0} += np.float64({1})",
-    "tensor_mean": "{0} += np.float64({1}) / (_stop - _start)",
+    "tensor_mean": "{0} += np.float64({1}) / _count",
 }
 
 
@@ -164,7 +165,7 @@ class _Sweep:
             self.tensor += self.loop([value.args[0]], [f"{buffer}[_i] = {code}"], False)
             others = "".join(f", {ast.unparse(arg)}" for arg in value.args[1:])
             self.tensor.append(
-                f"{called}({buffer}[_start:_stop].reshape(_inputs, _outputs){others})"
+                f"{called}({buffer}[:_count].reshape(_inputs, _outputs){others})"
             )
             self.buffered[name] = buffer
         elif _names(value) <= self.row_constants:
@@ -243,8 +244,8 @@ class _Sweep:
                 code, hoisted = self.element(self.elements[name])
                 before += hoisted
                 body.append(f"{name} = {code}")
-        bounds = "_size" if per_row else "_start, _stop"
-        return [*before, f"for _i in range({bounds}):", *(f"    {b}" for b in (*body, *last))]
+        count = "_size" if per_row else "_count"
+        return [*before, f"for _i in range({count}):", *(f"    {b}" for b in (*body, *last))]
 
     def finish(self, values: list[ast.expr]) -> None:
         """The last loop, which stores what the rule returns."""
@@ -275,7 +276,17 @@ class _Sweep:
             lines += [
                 "for _tensor in range(_tensors.shape[0]):",
                 "    _start, _stop, _inputs, _outputs, _hidden = _tensors[_tensor]",
-                "    hidden = _hidden != 0",
+                "    inputs, outputs, hidden = float(_inputs), float(_outputs), _hidden != 0",
+                # Slices, so that indices count from 0: where they might be negative, numba looks
+                # at each, and nothing vectorizes.
+                "    _count = _stop - _start",
+                "    _theta_row = _theta[_row][_start:_stop]",
+                "    _g_row = _g[_row][_start:_stop]",
+                *(
+                    f"    {name}_row = {name}_rows[_row][_start:_stop]"
+                    for name, slot in self.optimizer.slots.items()
+                    if not slot.scalar
+                ),
                 *(f"    {line}" for line in self.tensor),
             ]
         return ("\n" + " " * 8).join([*lines, *self.ends])

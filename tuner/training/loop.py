@@ -1,6 +1,6 @@
 """The training loop: a population through one epoch, its rows in blocks over threads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from tuner.training import optimizers, schedules
 from tuner.training.compiling import compiled
 from tuner.training.fused import fused_pass
-from tuner.training.population import Population, evaluated, take, view
+from tuner.training.population import Member, Population, evaluated, take, view
 from tuner.training.problems import Problem
 from tuner.training.wrappers import average, clip_adaptively, clip_by_value, look_ahead
 
@@ -133,12 +133,16 @@ class Trainer:
         batches = problem.batches(members[0].seed, epoch - 1)
         rates = self.rates(rows, len(batches))
         norms, total = np.zeros(len(members)), np.zeros(len(members))
-        updates = []
+        updates, momenta = [], []
         for name, slots in rows.slots.items():
-            own = rows.rows_of(name)
-            at = slice(own[0], own[-1] + 1)
+            numbers = rows.rows_of(name)
+            at = slice(numbers[0], numbers[-1] + 1)
             order = [key for key in optimizers.load(name).hyperparameters if key != "lr"]
             settings = np.array([[m.settings[key] for key in order] for m in members[at]])
+            for key in schedules.MOMENTA:
+                if key in order and any(map(cycles_momentum, members[at])):
+                    own = settings[:, order.index(key)]
+                    momenta.append((own, self.momenta(members[at], own, rows.step[at], batches)))
             updates.append(
                 (
                     fused_pass(name),
@@ -165,6 +169,8 @@ class Trainer:
                 total += objective.losses * len(batch)
                 for sweep, arguments in before_update:
                     sweep(*arguments)
+                for setting, cycle in momenta:
+                    setting[:] = cycle[:, i]
                 for update, arrays, others in updates:
                     update(*arrays, i, *others)
                 for sweep, arguments in after_update:
@@ -177,6 +183,13 @@ class Trainer:
                 total / sum(map(len, batches))
                 if problem.batched
                 else objective.training_loss(final)
+            )
+            schedules.after_epoch(
+                [m.schedule for m in members],
+                [m.schedule_settings for m in members],
+                rows.schedule_state,
+                metrics.get("validation_loss", train_loss),
+                self.total_steps / problem.steps,
             )
         return {
             "train_loss": train_loss,
@@ -218,13 +231,33 @@ class Trainer:
     def rates(self, rows: Population, steps: int) -> Array:
         """Learning rates (rows, steps) of the next epoch, from where each row stands."""
         members = rows.members
-        return schedules.table(
+        table: Array = schedules.table(
             [m.schedule for m in members],
             [m.schedule_settings for m in members],
             np.array([m.settings["lr"] for m in members]),
             rows.step[:, None] + np.arange(steps),
             self.total_steps,
+            self.problem.steps,
         )
+        table *= rows.schedule_state[:, :1]
+        return table
+
+    def momenta(
+        self, members: Sequence[Member], own: Array, step: Array, batches: Sequence[Array]
+    ) -> Array:
+        """Momenta (rows, steps) of the next epoch; own: (rows,), those of the optimizers."""
+        return schedules.momentum_table(
+            [m.schedule for m in members],
+            [m.schedule_settings for m in members],
+            own.copy(),
+            step[:, None] + np.arange(len(batches)),
+            self.total_steps,
+            self.problem.steps,
+        )
+
+
+def cycles_momentum(member: Member) -> bool:
+    return schedules.cycles_momentum(member.schedule, member.schedule_settings)
 
 
 @compiled

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from tuner.training import optimizers
+from tuner.training import optimizers, schedules
 from tuner.training.problems import Problem
 from tuner.training.rules import Slot
 
@@ -17,7 +18,8 @@ class Member:
     """What a row is: a trial's settings under one seed.
 
     seed fixes the initialisation and the order of the batches; settings and schedule_settings hold
-    a number for every hyperparameter of the optimizer and the schedule.
+    a number for every hyperparameter of the optimizer and the schedule. Those of `parts` are paths,
+    as `0.until`, and the names of its schedules are among them, as `0.name`.
     """
 
     trial: int
@@ -25,7 +27,7 @@ class Member:
     optimizer: str
     settings: Mapping[str, float]
     schedule: str
-    schedule_settings: Mapping[str, float]
+    schedule_settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Population:
     of Lookahead; empty where no row is wrapped so
     step: (rows,) float64, the steps taken
     left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite, or 0
+    schedule_state: (rows, 4), what schedules know of the losses (tuner.training.schedules.plateau)
     """
 
     members: tuple[Member, ...]
@@ -49,6 +52,7 @@ class Population:
     kept: Mapping[str, Array]
     step: Array
     left_at: Array
+    schedule_state: Array
 
     def rows_of(self, optimizer: str) -> list[int]:
         return [row for row, m in enumerate(self.members) if m.optimizer == optimizer]
@@ -66,15 +70,16 @@ def create(problem: Problem, members: Sequence[Member]) -> Population:
     for row, member in enumerate(members):
         theta[row] = initial[member.seed]
     names = [m.optimizer for m in members]
-    slots = {
-        name: tuple(
-            starting(slot, theta, members, [r for r, n in enumerate(names) if n == name])
-            for slot in optimizers.load(name).slots.values()
-        )
-        for name in dict.fromkeys(names)
-    }
+    slots = {}
+    for name in dict.fromkeys(names):
+        rows = [row for row, n in enumerate(names) if n == name]
+        settings = [members[row].settings for row in rows]
+        own = optimizers.load(name).slots.values()
+        slots[name] = tuple(starting(slot, theta[rows], settings) for slot in own)
     kept = {name: theta.copy() for name in dict.fromkeys(k for m in members for k in keeps(m))}
-    return Population(members, theta, slots, kept, np.zeros(len(members)), np.zeros(len(members)))
+    steps, left_at = np.zeros(len(members)), np.zeros(len(members))
+    state = schedules.initial_state(len(members))
+    return Population(members, theta, slots, kept, steps, left_at, state)
 
 
 def keeps(member: Member) -> list[str]:
@@ -100,12 +105,15 @@ def evaluated(population: Population) -> Array:
     return theta
 
 
-def starting(slot: Slot, theta: Array, members: Sequence[Member], rows: Sequence[int]) -> Array:
-    """A slot before the first step: (rows, size), or (rows,) float64 for a scalar one."""
-    out = np.empty(len(rows)) if slot.scalar else np.empty_like(theta[rows])
-    for i, row in enumerate(rows):
+def starting(slot: Slot, theta: Array, settings: Sequence[Mapping[str, float]]) -> Array:
+    """A slot before the first step: (rows, size), or (rows,) float64 for a scalar one.
+
+    theta: (rows, size); settings: the hyperparameters of each row.
+    """
+    out = np.empty(len(theta)) if slot.scalar else np.empty_like(theta)
+    for row, own in enumerate(settings):
         # The expression is the rule's own, from its file.
-        out[i] = eval(slot.start, {"theta": theta[row], **members[row].settings})
+        out[row] = eval(slot.start, {"theta": theta[row], **own})
     return out
 
 
@@ -126,6 +134,7 @@ def take(population: Population, keep: Sequence[int] | Array) -> Population:
         {name: array[keep] for name, array in population.kept.items()},
         population.step[keep],
         population.left_at[keep],
+        population.schedule_state[keep],
     )
 
 
@@ -150,6 +159,7 @@ def join(first: Population, second: Population) -> Population:
         kept,
         np.concatenate([first.step, second.step]),
         np.concatenate([first.left_at, second.left_at]),
+        np.concatenate([first.schedule_state, second.schedule_state]),
     )
     return take(both, _sorted_rows(both.members))
 
@@ -170,4 +180,5 @@ def view(population: Population, start: int, stop: int) -> Population:
         kept={name: array[start:stop] for name, array in population.kept.items()},
         step=population.step[start:stop],
         left_at=population.left_at[start:stop],
+        schedule_state=population.schedule_state[start:stop],
     )

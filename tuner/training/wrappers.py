@@ -22,11 +22,13 @@ def clip_by_value(gradient, left_at, limits):
 
 @compiled
 def clip_adaptively(theta, gradient, left_at, tensors, limits):
-    """tensors: as Problem.tensors; a bias is a weight matrix of one input."""
+    """tensors: as Problem.tensors; all biases of a layer are one unit, as in the authors' code."""
     for row in range(gradient.shape[0]):
         if left_at[row] != 0.0 or limits[row] == np.inf:
             continue
         for start, stop, inputs, outputs, _ in tensors:
+            if inputs == 1:
+                inputs, outputs = outputs, 1
             W = theta[row, start:stop].reshape(inputs, outputs)
             dW = gradient[row, start:stop].reshape(inputs, outputs)
             for output in range(outputs):
@@ -47,11 +49,14 @@ def average(theta, mean, t, left_at, total, ema, tail):
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or (ema[row] == 0.0 and tail[row] == 0.0):
             continue
-        begun = t[row] - (total - np.floor(tail[row] * total)) if tail[row] > 0.0 else t[row]
-        share = 1.0
-        if begun > 1.0:
-            share = 1.0 / begun if tail[row] > 0.0 else 1.0 - ema[row]
-        weight = theta.dtype.type(share)
+        begun = t[row]
+        if tail[row] > 0.0:
+            # The small number keeps a start at its step where the product is rounded downwards.
+            begun -= total - np.floor(tail[row] * total + 1e-9)
+        if begun <= 1.0:
+            mean[row] = theta[row]
+            continue
+        weight = theta.dtype.type(1.0 / begun if tail[row] > 0.0 else 1.0 - ema[row])
         for i in range(theta.shape[1]):
             mean[row, i] += weight * (theta[row, i] - mean[row, i])
 

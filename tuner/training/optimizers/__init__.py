@@ -6,10 +6,10 @@ A rule is the paper's formula for arrays alike in shape,
 
 with the parameters `theta`, their gradient `g`, the state that the rule keeps (its slots; zero
 before the first step if no annotation says otherwise), the number of the step `t` counted from 1,
-what the rule asks to be given (`loss`, `T`, `hidden`: see tuner.training.fused), and the
-hyperparameters, annotated with their domains. Sums over a row or a tensor come from
-tuner.training.rules, and so do functions of a whole tensor. A slot named
-`average` is what the validation sees in place of theta. A rule runs as it stands on NumPy arrays;
+what the rule asks to be given (`loss`, `T`, `inputs`, `outputs`, `hidden`: see
+tuner.training.fused), and the hyperparameters, annotated with their domains. Sums over a row or a
+tensor come from tuner.training.rules, and so do functions of a whole tensor. A slot named `average`
+is what the validation sees in place of theta. A rule runs as it stands on NumPy arrays;
 `tuner.training.fused` compiles it into one pass over a population.
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tuner.training.domains import (
+    AtLeastOne,
     Fraction,
     Hyperparameter,
     NonNegative,
@@ -41,15 +42,15 @@ def shared(
     ema: Fraction = 0.0,
     tail_average: UnitInterval = 0.0,
     lookahead_rate: PositiveFraction = 1.0,
-    lookahead_steps: Positive = 5.0,
+    lookahead_steps: AtLeastOne = 5.0,
 ) -> None:
     """The hyperparameters that every optimizer takes beside its own, in the order they act.
 
     The defaults leave the optimizer as it is.
 
     clip_value: the gradient's numbers are cut off at +-clip_value.
-    clip_adaptive: the gradient of an output's weights is scaled to at most this share of their
-    norm (Brock et al. 2021, equation 3, with their floor of 1e-3 on the norm).
+    clip_adaptive: the gradient of an output's weights, or of a layer's biases, is scaled to at most
+    this share of their norm (Brock et al. 2021, equation 3, with their floor of 1e-3 on the norm).
     clip_norm: a row's gradient is scaled to at most this Euclidean norm (Pascanu et al. 2013,
     Algorithm 1).
     weight_decay: coupled, it is added to the gradient after clipping, `g + weight_decay * theta`

@@ -1,0 +1,84 @@
+"""What a fused pass costs: nanoseconds a parameter for every optimizer, beside a copy.
+
+Every optimizer is found from its file. A pass and a copy of the same arrays (theta, gradient and
+slots, read and written once) are timed in turn, and the best of several rounds counts, for these
+machines are noisy. `of a copy` is the pass over the copy, `of adam` over Adam's pass.
+
+    python benchmarks/optimizers.py [--rounds 5] [--json]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from tuner.training import optimizers
+from tuner.training.fused import fused_pass
+from tuner.training.models import MLP
+from tuner.training.population import starting
+
+# Rows and the model whose parameters they are: slots that fit the cache, and those of images.
+SIZES = {"in cache": (4, MLP(64, 10, (32,))), "16 x 50890": (16, MLP(784, 10, (64,)))}
+PARAMETERS_A_ROUND = 4_000_000
+
+
+def seconds(work: Callable[[], object], times: int) -> float:
+    start = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - start) / times
+
+
+def cost(name: str, rows: int, model: MLP, rounds: int) -> tuple[float, float]:
+    """Nanoseconds a parameter of the pass and of a copy of its arrays."""
+    optimizer = optimizers.load(name)
+    rng = np.random.default_rng(0)
+    settings = {key: h.default for key, h in optimizer.hyperparameters.items()}
+    theta, g = (rng.normal(size=(rows, model.size)).astype(np.float32) for _ in range(2))
+    slots = [starting(slot, theta, [settings] * rows) for slot in optimizer.slots.values()]
+    table = np.array([[v for k, v in settings.items() if k != "lr"]] * rows)
+    rates = np.full((rows, 1), 1e-6)
+    losses, norms, left_at = np.ones(rows), np.zeros(rows), np.zeros(rows)
+    arrays = [a for a in (theta, g, *slots) if a.ndim == 2]
+    copies = [np.empty_like(a) for a in arrays]
+    sweep = fused_pass(name)
+    t = np.zeros(rows)
+
+    def update() -> None:
+        sweep(theta, g, *slots, t, rates, 0, 1e6, model.tensors, table, losses, norms, left_at)
+
+    def copy() -> None:
+        for target, source in zip(copies, arrays, strict=True):
+            np.copyto(target, source)
+
+    update()
+    times = max(1, PARAMETERS_A_ROUND // theta.size)
+    pairs = [(seconds(update, times), seconds(copy, times)) for _ in range(rounds)]
+    best = [min(column) * 1e9 / theta.size for column in zip(*pairs, strict=True)]
+    return best[0], best[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args()
+    report = {
+        size: {name: cost(name, rows, model, arguments.rounds) for name in optimizers.names()}
+        for size, (rows, model) in SIZES.items()
+    }
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    for size, costs in report.items():
+        print(f"{size:<22}  ns a parameter   of a copy   of adam")
+        for name, (own, copied) in sorted(costs.items(), key=lambda item: item[1][0]):
+            print(
+                f"    {name:<18}  {own:14.2f}  {own / copied:10.2f}  {own / costs['adam'][0]:8.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""COCOB: every parameter bets on its next gradient, with what it won so far."""
+
+from typing import Any
+
+import numpy as np
+
+from tuner.training.domains import Positive
+from tuner.training.rules import Initial, starting
+
+Scale: Any = starting("eps + 0 * theta")
+
+
+def cocob(
+    theta,
+    g,
+    theta0: Initial,
+    total,
+    scale: Scale,
+    length,
+    reward,
+    t,
+    lr: Positive = 1.0,
+    alpha: Positive = 100.0,
+    eps: Positive = 1e-8,
+):
+    """COCOB-Backprop (Orabona & Tommasi 2017, Algorithm 2) as in optax.
+
+    As in optax, the largest gradients start from eps, not from zero, and lr multiplies the
+    gradients: a constant one changes nothing, a falling one makes late gradients count less.
+
+    The gradient's scale does not matter:
+
+    >>> def after(scale, steps=50):
+    ...     theta, *slots = 3.0, 3.0, 0.0, 1e-8, 0.0, 0.0
+    ...     for t in range(1, steps + 1):
+    ...         theta, *slots = cocob(theta, scale * theta, *slots, t)
+    ...     return theta
+    >>> bool(np.isclose(after(1.0), after(1e6))), bool(after(1.0) < 3.0)
+    (True, True)
+    """
+    g = lr * g
+    scale = np.maximum(scale, np.abs(g))
+    length = length + np.abs(g)
+    reward = np.maximum(reward - g * (theta - theta0), 0.0)
+    total = total - g
+    share = total / (scale * np.maximum(length + scale, alpha * scale))
+    return theta0 + share * (scale + reward), theta0, total, scale, length, reward

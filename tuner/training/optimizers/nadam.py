@@ -1,0 +1,44 @@
+"""NAdam: Adam whose momentum looks one step ahead."""
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from tuner.training.domains import Fraction, NonNegative, Positive
+from tuner.training.rules import Slot
+
+Product = Annotated[Any, Slot(scalar=True, start="1.0")]
+
+
+def nadam(
+    theta,
+    g,
+    m,
+    v,
+    product: Product,
+    t,
+    lr: Positive = 2e-3,
+    beta1: Fraction = 0.9,
+    beta2: Fraction = 0.999,
+    momentum_decay: NonNegative = 4e-3,
+    eps: Positive = 1e-8,
+):
+    """NAdam (Dozat 2016, Algorithm 2 with the schedule of momentum of its text), as in PyTorch.
+
+    The momentum mu rises from beta1 / 2 to beta1; `product` is the product of all mu so far. Keras
+    has the momentum_decay 1, optax keeps mu at beta1.
+
+    Without momentum it is RMSprop, bias corrected:
+
+    >>> theta, *slots = nadam(np.zeros(2), np.array([1e3, -1e-3]), 0, 0, 1.0, 1, lr=0.1, beta1=0.0)
+    >>> theta.round(4)
+    array([-0.1,  0.1])
+    """
+    mu = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
+    mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay))
+    product = product * mu
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    m_hat = mu_next / (1 - product * mu_next) * m + (1 - mu) / (1 - product) * g
+    v_hat = v / (1 - beta2**t)
+    return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v, product

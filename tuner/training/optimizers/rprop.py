@@ -1,0 +1,50 @@
+"""Rprop: steps of their own length along every axis, that only the gradient's sign steers."""
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+
+from tuner.training.domains import Domain, Fraction, Positive
+from tuner.training.rules import Slot
+
+AboveOne = Annotated[float, Domain(1.0, math.inf, low_closed=False)]
+StepSize = Annotated[Any, Slot(start="lr")]
+
+
+def rprop(
+    theta,
+    g,
+    sign,
+    step_size: StepSize,
+    t,
+    lr: Positive = 0.01,
+    etaminus: Fraction = 0.5,
+    etaplus: AboveOne = 1.2,
+    step_size_min: Positive = 1e-6,
+    step_size_max: Positive = 50.0,
+):
+    """Resilient propagation (Riedmiller & Braun 1993), as in PyTorch.
+
+    It is the variant iRprop- (Igel & Huesken 2000): a step grows by etaplus while the sign stays
+    and shrinks by etaminus where it turned; there the parameter waits a step (the original goes
+    back instead). lr is the first step, and as in PyTorch no
+    schedule of it matters afterwards. Meant for whole batches: the signs of noisy gradients do not
+    tell the length of a step.
+
+    The scale of the gradient does not count:
+
+    >>> small = large = 5.0, 0.0, 0.1
+    >>> for t in range(1, 100):
+    ...     small = rprop(small[0], 1e-6 * small[0], *small[1:], t)
+    ...     large = rprop(large[0], 1e+6 * large[0], *large[1:], t)
+    >>> bool(small[0] == large[0])
+    True
+    """
+    now = np.sign(g)
+    kept = np.maximum(sign * now, 0)  # 1 where the sign stayed
+    turned = np.maximum(-sign * now, 0)  # 1 where it turned
+    factor = 1 + (etaplus - 1) * kept + (etaminus - 1) * turned
+    step_size = np.minimum(np.maximum(step_size * factor, step_size_min), step_size_max)
+    sign = now - now * turned
+    return theta - step_size * sign, sign, step_size

@@ -1,0 +1,189 @@
+"""Rates that fall smoothly along one formula, from the first step to the last."""
+
+import numpy as np
+
+from tuner.training.domains import (
+    Fraction,
+    NonNegative,
+    Positive,
+    PositiveFraction,
+    UnitInterval,
+)
+from tuner.training.schedules._power import raised
+
+
+def exponential(t, T, lr, gamma: PositiveFraction = 0.01):
+    """lr * gamma**(t / T): the rate falls to the share gamma over the whole run.
+
+    PyTorch's ExponentialLR multiplies by gamma**(1 / T) at each step.
+
+    >>> exponential(np.array([0, 5, 10]), 10, 1.0, gamma=0.01)
+    array([1.  , 0.1 , 0.01])
+    """
+    return lr * raised(gamma, t / T)
+
+
+def linear(t, T, lr, final: UnitInterval = 0.0):
+    """Straight down to the share `final` of the starting rate, reached at step T.
+
+    PyTorch's LinearLR with end_factor=final, optax's linear_schedule.
+
+    >>> linear(np.arange(4), 4, 1.0)
+    array([1.  , 0.75, 0.5 , 0.25])
+    """
+    return lr * (1.0 - (1.0 - final) * t / T)
+
+
+def polynomial(
+    t,
+    T,
+    lr,
+    power: Positive = 1.0,
+    final: UnitInterval = 0.0,
+    until: PositiveFraction = 1.0,
+):
+    """(1 - t / T)**power down to the share `final`, reached at the share `until` and held.
+
+    optax's polynomial_schedule; PyTorch's PolynomialLR, which knows no final rate. Keras's default
+    ends at the rate 1e-4, whatever the first one.
+
+    A power of 2 is at a quarter where a power of 1 is at a half:
+
+    >>> polynomial(np.array([0, 5, 10]), 10, 1.0, power=2.0)
+    array([1.  , 0.25, 0.  ])
+    """
+    left = 1.0 - np.minimum(t / (until * T), 1.0)
+    return lr * (final + (1.0 - final) * raised(left, power))
+
+
+def inverse_time(t, T, lr, decay: NonNegative = 9.0):
+    """lr / (1 + decay * t / T): to a (1 + decay)th of the rate, a tenth if nothing is said.
+
+    Keras's InverseTimeDecay with decay_steps = T. Equal spans of time add equally to 1 / rate:
+
+    >>> 1 / inverse_time(np.array([0, 5, 10]), 10, 1.0)
+    array([ 1. ,  5.5, 10. ])
+    """
+    return lr / (1.0 + decay * t / T)
+
+
+def inverse_sqrt(t, T, lr, timescale: PositiveFraction = 0.04):
+    """lr / sqrt(1 + t / timescale), the timescale a share of all steps (Zhai et al. 2022).
+
+    The inverse square root of Hugging Face and big_vision; with a linear warmup as long as the
+    timescale it is that of the Transformer (Vaswani et al. 2017, section 5.3), whose 4,000 of
+    100,000 steps are the default. It has no end: twice the steps, the same start.
+
+    Four times as late, half the rate:
+
+    >>> inverse_sqrt(np.array([0, 3, 15]), 100, 1.0, timescale=0.01)
+    array([1.  , 0.5 , 0.25])
+    """
+    return lr / np.sqrt(1.0 + t / (timescale * T))
+
+
+def bottou(t, T, lr, alpha: NonNegative = 1e-4):
+    """lr / (1 + lr * alpha * t) with alpha the strength of regularization (Bottou 2012, eq. 9).
+
+    The paper's lambda, its default scikit-learn's alpha. t counts steps, not shares: however high
+    it starts, the rate comes down to 1 / (alpha * t), the best asymptotically for a loss whose
+    smallest curvature is alpha.
+
+    >>> (bottou(1e6, 1e6, np.array([0.1, 1.0, 10.0, 1e9])) * 1e2).round(2)
+    array([0.91, 0.99, 1.  , 1.  ])
+    """
+    return lr / (1.0 + lr * alpha * t)
+
+
+def invscaling(t, T, lr, power: NonNegative = 0.5):
+    """lr / t**power with steps counted from 1: scikit-learn's learning_rate="invscaling".
+
+    SGDClassifier counts samples, MLPClassifier samples but renews its rate once an epoch; here, as
+    they are, steps are counted. The default power is that of SGDClassifier and MLPClassifier
+    (SGDRegressor: 0.25).
+
+    >>> invscaling(np.array([0, 3, 99]), 100, 1.0)
+    array([1. , 0.5, 0.1])
+    """
+    return lr / raised(t + 1.0, power)
+
+
+def optimal(t, T, lr, alpha: Positive = 1e-4):
+    """lr / (alpha * (t0 + t)), t0 = alpha**-0.75: scikit-learn's "optimal" of SGDClassifier.
+
+    scikit-learn knows no starting rate here and its curve is that of lr = 1: `lr` scales it. t
+    counts steps from 0. It is Bottou's schedule from his guess of a first rate, alpha**-0.25 (ten,
+    if nothing is said):
+
+    >>> optimal(np.array([0, 999000]), 10**6, 1.0, alpha=1e-4).round(6)
+    array([10.  ,  0.01])
+    >>> bottou(np.array([0, 999000]), 10**6, 10.0, alpha=1e-4).round(6)
+    array([10.  ,  0.01])
+    """
+    return lr / (alpha * (raised(alpha, -0.75) + t))
+
+
+def cosine(t, T, lr, final: UnitInterval = 0.0):
+    """Half a cosine down to the share `final` (Loshchilov & Hutter 2017, without restarts).
+
+    PyTorch's CosineAnnealingLR with T_max = T, optax's cosine_decay_schedule.
+
+    >>> cosine(np.array([0, 5, 10]), 10, 1.0).round(6)
+    array([1. , 0.5, 0. ])
+    """
+    return lr * (final + (1.0 - final) * 0.5 * (1.0 + np.cos(np.pi * t / T)))
+
+
+def rex(t, T, lr, beta: Fraction = 0.5):
+    """lr * (1 - z) / (1 - beta + beta * (1 - z)), z = t / T: REX (Chen et al. 2022, equation 1).
+
+    The paper's beta is a half: high for longer than a linear decay, which is beta = 0, and steeper
+    at the end.
+
+    >>> rex(np.array([0, 5, 10]), 10, 1.0).round(4)
+    array([1.    , 0.6667, 0.    ])
+    >>> rex(np.array([0, 5, 10]), 10, 1.0, beta=0.0)
+    array([1. , 0.5, 0. ])
+    """
+    left = 1.0 - np.minimum(t / T, 1.0)
+    return lr * left / (1.0 - beta + beta * left)
+
+
+def wsd_linear(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.0):
+    """Warmup-stable-decay: the rate, then over the last share `decay` straight to `final`.
+
+    Hu et al. 2024 (MiniCPM, section 4), Hägele et al. 2024. The warmup is the one that all
+    schedules share; shares are counted from its end.
+
+    >>> wsd_linear(np.array([0, 5, 8, 9, 10]), 10, 1.0, decay=0.4).round(4)
+    array([1.  , 1.  , 0.5 , 0.25, 0.  ])
+    """
+    return lr * (1.0 - (1.0 - final) * _decayed(t, T, decay))
+
+
+def wsd_cosine(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.0):
+    """Warmup-stable-decay whose decay is half a cosine.
+
+    With a decay all along it is `cosine`:
+
+    >>> t = np.arange(10)
+    >>> np.array_equal(wsd_cosine(t, 10, 1.0, decay=1.0), cosine(t, 10, 1.0))
+    True
+    """
+    return lr * (final + (1.0 - final) * 0.5 * (1.0 + np.cos(np.pi * _decayed(t, T, decay))))
+
+
+def wsd_sqrt(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.0):
+    """Warmup-stable-decay whose decay is 1 - sqrt (Hägele et al. 2024, section 3).
+
+    It falls steeply first: after a quarter of the decay half of it is done.
+
+    >>> wsd_sqrt(np.array([6, 7, 10]), 10, 1.0, decay=0.4)
+    array([1. , 0.5, 0. ])
+    """
+    return lr * (1.0 - (1.0 - final) * np.sqrt(_decayed(t, T, decay)))
+
+
+def _decayed(t, T, decay):
+    """How much of the decay at the end is done, from 0 to 1."""
+    return np.clip((t - (1.0 - decay) * T) / (decay * T), 0.0, 1.0)

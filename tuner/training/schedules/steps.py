@@ -1,0 +1,91 @@
+"""Rates that change at once: constant, and those that drop at boundaries."""
+
+import numpy as np
+
+from tuner.training.domains import NonNegative, PositiveFraction
+from tuner.training.schedules._power import raised
+
+# Keeps a boundary at its step where share * T is rounded upwards.
+TINY = 1e-9
+
+
+def constant(t, T, lr):
+    """The rate throughout.
+
+    >>> constant(np.arange(3), 3, 0.1)
+    array([0.1, 0.1, 0.1])
+    """
+    return lr + 0.0 * t
+
+
+def step(t, T, lr, gamma: PositiveFraction = 0.1, every: PositiveFraction = 1 / 3):
+    """Multiplied by gamma after each share `every` of all steps (PyTorch's StepLR).
+
+    >>> step(np.arange(6), 6, 1.0, gamma=0.1, every=0.5)
+    array([1. , 1. , 1. , 0.1, 0.1, 0.1])
+    """
+    return lr * raised(gamma, np.floor(t / (every * T) + TINY))
+
+
+def multistep(
+    t,
+    T,
+    lr,
+    gamma: PositiveFraction = 0.1,
+    milestone1: PositiveFraction = 0.5,
+    milestone2: PositiveFraction = 0.75,
+    milestone3: PositiveFraction = 1.0,
+):
+    """Multiplied by gamma at each milestone, a share of all steps (PyTorch's MultiStepLR).
+
+    The defaults are those of ResNets on CIFAR (He et al. 2016); a milestone of 1 never comes. More
+    of them, or others than constant pieces: `schedule.parts`.
+
+    The order of the milestones does not matter, and two in one place are passed at once:
+
+    >>> multistep(np.arange(4), 4, 1.0, milestone1=0.75, milestone2=0.5)
+    array([1.  , 1.  , 0.1 , 0.01])
+    >>> multistep(np.arange(4), 4, 1.0, milestone1=0.5, milestone2=0.5)
+    array([1.  , 1.  , 0.01, 0.01])
+    """
+    passed = 0.0
+    for milestone in (milestone1, milestone2, milestone3):
+        passed = passed + (t >= milestone * T - TINY)
+    return lr * raised(gamma, passed)
+
+
+def piecewise(
+    t,
+    T,
+    lr,
+    boundary1: PositiveFraction = 0.5,
+    factor1: NonNegative = 0.1,
+    boundary2: PositiveFraction = 0.75,
+    factor2: NonNegative = 0.1,
+    boundary3: PositiveFraction = 1.0,
+    factor3: NonNegative = 0.1,
+):
+    """Multiplied by a factor of its own at each boundary (optax's piecewise_constant_schedule).
+
+    Boundaries are shares of all steps; one of 1 never comes. The new rate holds from the step of
+    the boundary on, as in PyTorch and optax; in Keras's PiecewiseConstantDecay from the next one.
+
+    >>> piecewise(np.arange(4), 4, 1.0, boundary1=0.25, factor1=0.5, boundary2=0.75, factor2=4.0)
+    array([1. , 0.5, 0.5, 2. ])
+    """
+    rate = lr + 0.0 * t
+    for boundary, factor in ((boundary1, factor1), (boundary2, factor2), (boundary3, factor3)):
+        rate = rate * np.where(t >= boundary * T - TINY, factor, 1.0)
+    return rate
+
+
+def staircase(t, T, lr, gamma: PositiveFraction = 0.01, every: PositiveFraction = 0.1):
+    """The exponential decay in stairs, each `every` of all steps wide.
+
+    optax's and Keras's exponential decay with staircase=True. It meets the smooth curve,
+    lr * gamma**(t / T), at the start of each stair:
+
+    >>> staircase(np.arange(4), 4, 1.0, gamma=0.0001, every=0.5)
+    array([1.  , 1.  , 0.01, 0.01])
+    """
+    return lr * raised(gamma, every * np.floor(t / (every * T) + TINY))
