@@ -14,8 +14,8 @@ from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
-SHORTEST_REST, LONGEST_REST = 2.0, 60.0  # seconds between two rounds
-REST = 3.0  # times as long as the last round took: the longer the rest, the fewer and larger calls
+SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds between two rounds
+REST = 0.5  # times as long as the last round took, so that records gather for larger calls
 PATIENCE = 2  # failures in a row after which flush and close stop waiting
 
 
