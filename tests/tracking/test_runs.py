@@ -191,7 +191,7 @@ def saved_model(tmp_path):
 
     x = np.arange(40.0).reshape(20, 2)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, np.arange(20) // 10)
-    models.save(tmp_path / "model", pipeline, x[:5])
+    models.describe(tmp_path / "model", pipeline, x[:5], ())
     return tmp_path / "model", pipeline, x
 
 
@@ -233,8 +233,8 @@ def test_a_model_with_types_that_are_not_trusted_is_not_saved_silently(tmp_path)
 
 def test_a_model_that_cannot_be_loaded_is_refused_and_does_not_block_the_rest(store, open_runs):
     broken = store.root / "model"
-    broken.mkdir()
-    (broken / "model.skops").write_text("no model")
+    (broken / models.FORMAT).mkdir(parents=True)
+    (broken / models.FORMAT / "MLmodel").write_text("- no model")
     runs = open_runs()
     runs.write(study(trial(0), [Model(None, str(broken), "best")]))
     (refusal,) = runs.refused

@@ -110,6 +110,46 @@ class BowlObjective(Objective):
         return 0.5 * np.square(theta.astype(np.float64)) @ np.array(self.problem.eigenvalues)
 
 
+@dataclass(frozen=True)
+class Rosenbrock(Problem):
+    """(1 - x)**2 + 100 (y - x**2)**2 from (-1.2, 1), `steps` exact steps an epoch."""
+
+    steps: int = 1
+    dtype: Any = field(default_factory=lambda: np.dtype(np.float64))
+    batched = False
+    size = 2
+
+    def initial(self, seed: int) -> np.ndarray:
+        return np.array([-1.2, 1.0])
+
+    def batches(self, seed: int, epoch: int) -> Sequence[np.ndarray]:
+        return [np.zeros(1, dtype=np.int64)] * self.steps
+
+    def attach(
+        self, theta: np.ndarray, gradient: np.ndarray, left_at: np.ndarray
+    ) -> "RosenbrockObjective":
+        return RosenbrockObjective(theta, gradient)
+
+
+class RosenbrockObjective(Objective):
+    def __init__(self, theta: np.ndarray, gradient: np.ndarray) -> None:
+        self.theta, self.gradient = theta, gradient
+        self.losses = np.zeros(len(theta))
+
+    def differentiate(self, batch: np.ndarray) -> None:
+        x, y = self.theta.T
+        self.gradient[:, 0] = -2 * (1 - x) - 400 * x * (y - x**2)
+        self.gradient[:, 1] = 200 * (y - x**2)
+        self.losses[:] = self.training_loss(self.theta)
+
+    def evaluate(self, theta: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"validation_loss": self.training_loss(theta)}
+
+    def training_loss(self, theta: np.ndarray) -> np.ndarray:
+        x, y = theta.T
+        return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
 def member(
     optimizer: str = "sgd",
     *,

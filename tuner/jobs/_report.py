@@ -115,7 +115,7 @@ class Report:
         from sklearn.pipeline import Pipeline
 
         from tuner.estimators import NetworkClassifier, NetworkRegressor
-        from tuner.tracking.model import save
+        from tuner.tracking.model import describe, save
 
         data, member = training.data, training.member(trial)
         assert data is not None
@@ -138,12 +138,11 @@ class Report:
             network.adopt(theta, data.inputs, data.classes)
         trusted = [f"{kind.__module__}.{kind.__name__}"]
         pipeline = Pipeline([("preprocessing", data.preprocessing), ("network", network)])
-        save(self.folder / "model", pipeline, data.example, trusted)
-        self.put(
-            Model(
-                None, str(self.folder / "model"), "best", trusted, {}, {"trial": str(trial.number)}
-            )
-        )
+        folder = self.folder / "model"
+        save(folder, pipeline, data.example, trusted)
+        if self.writer is not None:
+            describe(folder, pipeline, data.example, trusted)
+            self.put(Model(None, str(folder), "best", tags={"trial": str(trial.number)}))
 
     def end(
         self,

@@ -1,5 +1,7 @@
-"""The best model: saved without pickle by the study, put into MLflow's format by the courier."""
+"""The best model, saved without pickle: for whoever loads it, and in MLflow's format."""
 
+import shutil
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -8,12 +10,14 @@ from typing import Any
 import numpy as np
 
 import tuner
+from tuner.tracking.store import prepare_mlflow
 
+FORMAT = "mlflow"  # the folder of MLflow's format, beside what `save` writes
 PACKAGES = ("scikit-learn", "numpy", "skops")  # what loading and predicting needs beside tuner
 
 
 def save(folder: Path, pipeline: Any, example: np.ndarray, trusted: Sequence[str] = ()) -> None:
-    """Write `model.skops` and `example.npy` into a folder, for a `tuner.tracking.Model` record.
+    """Write `model.skops` and `example.npy` into a folder.
 
     `pipeline` is a fitted scikit-learn estimator and `example` some raw rows, (rows, features), as
     its `predict` takes them. `trusted`: full names of the types that may be loaded beside those
@@ -29,28 +33,24 @@ def save(folder: Path, pipeline: Any, example: np.ndarray, trusted: Sequence[str
         raise ValueError(f"trusted: name also {', '.join(sorted(unknown))}")
 
 
-def load(folder: Path, trusted: Sequence[str] = ()) -> tuple[Any, np.ndarray]:
-    """The pipeline and the example that `save` wrote; nothing but trusted types is made."""
-    from skops import io
+def describe(folder: Path, pipeline: Any, example: np.ndarray, trusted: Sequence[str]) -> None:
+    """Write the same into `folder`/mlflow as MLflow has it: signature, example, requirements.
 
-    pipeline = io.load(folder / "model.skops", trusted=list(trusted))
-    return pipeline, np.load(folder / "example.npy", allow_pickle=False)
-
-
-def describe(source: Path, target: Path, description: Any, trusted: Sequence[str]) -> None:
-    """Put what `save` wrote into MLflow's format: signature, input example, requirements.
-
-    `description` is the `mlflow.models.Model` to be completed; `target` must not exist.
+    It imports MLflow (some 3 s), so it comes when training is over; the courier then only copies.
     """
-    import mlflow.sklearn
-    from mlflow.models import infer_signature
+    prepare_mlflow()
+    with warnings.catch_warnings():
+        # Of mlflow.pyfunc's own type hints, as it is imported.
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType")
+        import mlflow.sklearn
+        from mlflow.models import infer_signature
 
-    pipeline, example = load(source, trusted)
+    target = folder / FORMAT
+    shutil.rmtree(target, ignore_errors=True)
     requirements = [f"{package}=={version(package)}" for package in PACKAGES]
     mlflow.sklearn.save_model(
         pipeline,
         str(target),
-        mlflow_model=description,
         signature=infer_signature(example, pipeline.predict(example)),
         input_example=example,
         # Named, because finding them out takes MLflow 8 to 16 s.

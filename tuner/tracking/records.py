@@ -72,15 +72,13 @@ class Artifact(Record):
 
 @dataclass(frozen=True)
 class Model(Record):
-    """A model that `tuner.tracking.model.save` wrote to `folder`, to be shown on the run.
+    """A model that `tuner.tracking.model.describe` wrote to `folder`, to be shown on the run.
 
-    `trusted` are the types it may hold beside those skops knows. It is logged once for each name
-    and tags, so the tags should tell which model it is.
+    It is logged once for each name and tags, so the tags should tell which model it is.
     """
 
     folder: str
     name: str
-    trusted: Sequence[str] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 

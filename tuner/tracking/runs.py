@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tuner.tracking.model import describe
+from tuner.tracking.model import FORMAT
 from tuner.tracking.provenance import provenance
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, State
 from tuner.tracking.store import Store
@@ -216,17 +217,19 @@ class StudyRuns:
             return
         if not self._is_output(run_id, logged.model_id):
             self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        description = Description(
-            logged.artifact_location, run_id, model_uuid=logged.model_id, model_id=logged.model_id
-        )
         with TemporaryDirectory() as scratch:
             target = Path(scratch, "model")
             try:
-                describe(Path(model.folder), target, description, model.trusted)
-            except Exception as error:  # of skops, scikit-learn or the pipeline: it will not heal
+                shutil.copytree(Path(model.folder, FORMAT), target)
+                description = Description.load(str(target))
+            except Exception as error:  # what was saved is gone or broken: it will not heal
                 self.refused.append(f"{model.folder}: {one_line(error)}")
                 self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
                 return
+            description.run_id = run_id
+            description.model_id = description.model_uuid = logged.model_id
+            description.artifact_path = logged.artifact_location
+            description.save(str(target / "MLmodel"))
             self._client.log_model_artifacts(logged.model_id, str(target))
         self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
 

@@ -164,9 +164,7 @@ class _Sweep:
             self.tensor += before
             self.tensor += self.loop([value.args[0]], [f"{buffer}[_i] = {code}"], False)
             others = "".join(f", {ast.unparse(arg)}" for arg in value.args[1:])
-            self.tensor.append(
-                f"{called}({buffer}[:_count].reshape(_inputs, _outputs){others})"
-            )
+            self.tensor.append(f"{called}({buffer}[:_count].reshape(_inputs, _outputs){others})")
             self.buffered[name] = buffer
         elif _names(value) <= self.row_constants:
             self.row.append(f"{name} = {ast.unparse(value)}")
