@@ -73,15 +73,15 @@ def help_page() -> str:
     groups = ""
     for folder in folders:
         groups += (
-            f"    {folder.name:<10} {', '.join(sorted(p.stem for p in folder.glob('*.yaml')))}\n"
+            f"    {folder.name:<13} {', '.join(sorted(p.stem for p in folder.glob('*.yaml')))}\n"
         )
     experiments = ""
     for path in sorted((conf / "experiment").glob("*.yaml")):
-        experiments += f"    {path.stem:<10} {first_comment(path)}\n"
+        experiments += f"    {path.stem:<13} {first_comment(path)}\n"
     jobs = ""
     for path in sorted((Path(tuner.__file__).parent / "jobs").glob("[!_]*.py")):
         with path.open(encoding="utf-8") as file:
-            jobs += f"    {path.stem:<10} {file.readline().strip().strip(QUOTES)}\n"
+            jobs += f"    {path.stem:<13} {file.readline().strip().strip(QUOTES)}\n"
     return HELP.format(experiments=experiments, groups=groups, jobs=jobs)
 
 

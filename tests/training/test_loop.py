@@ -70,7 +70,9 @@ def test_a_row_is_frozen_at_the_step_whose_loss_is_not_finite(
     shorter = Bowl((1.0,) * 19, steps=step - 1, dtype=np.dtype(dtype))
     before = create(shorter, members[:1])
     if step > 1:
-        train(shorter, before, (1,), total=1)
+        with Trainer(shorter, 1) as trainer:
+            trainer.total_steps = 60  # as long a training as that of the others
+            trainer.epoch(before, 1)
     np.testing.assert_array_equal(population.theta[0], before.theta[0])
     for frozen, slot in zip(population.slots[name], before.slots[name], strict=True):
         np.testing.assert_array_equal(frozen[0], slot[0])
@@ -86,8 +88,12 @@ def test_a_row_leaves_at_the_step_whose_parameters_are_not_finite(
 ):
     members = [member(name, trial=i, lr=0.01) for i in range(3)]
     population, epochs = trained(poisoned(dtype, 7, slope=slope), members, epochs=1)
-    assert list(population.left_at) == [7, 0, 0]
-    assert not np.isfinite(population.theta[0]).all()
+    # A step by the sign alone has the same length whatever the slope's.
+    finite = np.isfinite(population.theta[0]).all()
+    assert not (finite and np.isnan(slope))
+    # ADOPT divides by the squares of the step before, so it meets this slope one step later.
+    assert population.left_at[0] in ((0,) if finite else (7, 8))
+    assert list(population.left_at[1:]) == [0, 0]
     assert np.isfinite(population.theta[1:]).all()
     assert list(epochs[0].left) == [True, False, False]
 
