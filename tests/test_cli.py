@@ -183,7 +183,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(command: Command) ->
     assert "\r" not in told.err
     assert "\x1b" not in told.err
     last = told.err.splitlines()[-1]
-    assert last.startswith("trials 6/6")
+    assert last.startswith("6/6 trials")
     assert all(word in last for word in ("pruned", "diverged", "best", "trials/s"))
 
 
@@ -206,4 +206,4 @@ def test_progress_is_one_moving_line_on_a_terminal(command: Command) -> None:
     text = seen.decode()
     assert text.count("\r") - text.count("\r\n") > 1
     assert text.replace("\r\n", "\n").strip("\r\n").count("\n") == 0
-    assert "trials 24/24" in text
+    assert "24/24 trials" in text

@@ -1,5 +1,6 @@
 """The command line: composes a config with Hydra, checks it, runs the job that it names."""
 
+import difflib
 import os
 import signal
 import sys
@@ -116,32 +117,28 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
                 raise UserError(f"{override.input_line}: must begin with a key")
             if key.startswith("hydra"):
                 raise UserError(f"{key}: tuner composes with Hydra, but does not run under it")
-            if override.type is OverrideType.CHANGE and not any(
-                (f / key).is_dir() for f in folders
-            ):
-                if override.is_sweep_override():
-                    raise UserError(
-                        f"{key}: {override.value()}: give a range as {{low: ..., high: ...}} "
-                        "or a list as {choices: [...]}"
-                    )
-                values[key] = override.value()
-            else:
-                change = override.type is OverrideType.CHANGE
-                if change and not isinstance(override.value(), str | list):
-                    raise UserError(f"{key}: {override.value()}: must be the name of an option")
-                if isinstance(override.value(), list) and key not in SEVERAL:
-                    raise UserError(
-                        f"{key}: {override.value()}: choose one; several go with "
-                        f"{' and '.join(SEVERAL)} alone"
-                    )
+            options = {p.stem for f in folders for p in (f / key).glob("*.yaml")}
+            if override.type is not OverrideType.DEL and options:
+                check_options(key, override.value(), options)
+            if override.type is not OverrideType.CHANGE or options:
                 choices.append(str(override.input_line))
+            elif override.is_sweep_override():
+                raise UserError(
+                    f"{key}: {override.value()}: give a range as {{low: ..., high: ...}} "
+                    "or a list as {choices: [...]}"
+                )
+            else:
+                values[key] = override.value()
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
             config = compose("config", overrides=[*choices, *search])
         for key, value in values.items():
             above = key.rpartition(".")[0]
             if above and OmegaConf.select(config, above) is None:
                 raise UserError(f"{key}: {value}: there is no {above} in this config")
-            OmegaConf.update(config, key, value, merge=False, force_add=True)
+            try:
+                OmegaConf.update(config, key, value, merge=False, force_add=True)
+            except (OmegaConfBaseException, ValueError, AssertionError):
+                raise UserError(f"{key}: {value}: does not fit there") from None
         # A config may refer to itself, but it reads no environment and runs no code.
         for resolver in ("oc.env", "oc.decode", "oc.create", "oc.deprecated"):
             OmegaConf.clear_resolver(resolver)
@@ -150,6 +147,23 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
         raise UserError(one_line(error)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def check_options(group: str, chosen: Any, options: set[str]) -> None:
+    """The options chosen of a group are there, and one only where one is meant."""
+    several = group in SEVERAL
+    if isinstance(chosen, list) and not several:
+        raise UserError(
+            f"{group}: {chosen}: choose one; several go with {' and '.join(SEVERAL)} alone"
+        )
+    names = chosen if isinstance(chosen, list) else [chosen]
+    if not names:
+        raise UserError(f"{group}: []: must name one or more: --help lists them")
+    for name in names:
+        if str(name) not in options:
+            near = difflib.get_close_matches(str(name), sorted(options), 5, 0.4)
+            hint = f"did you mean {', '.join(near)}?" if near else "there is no such option;"
+            raise UserError(f"{group}: {name}: {hint} --help lists them")
 
 
 def one_line(error: Exception) -> str:

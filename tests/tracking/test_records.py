@@ -14,7 +14,7 @@ from tuner.tracking.records import from_line, to_line
         Points(3, [0, 1], {"loss": [0.5, 0.25]}),
         RunEnds(3, "PRUNED", "lost at rung 2", 5),
         Artifact(None, "result.json", "report"),
-        Model(None, "model", "best", ["tuner.x.Y"], {"lr": 0.1}, {"trial": "3"}),
+        Model(None, "model", "best", {"lr": 0.1}, {"trial": "3"}),
     ],
     ids=lambda record: type(record).__name__,
 )

@@ -1,5 +1,6 @@
 """Progress of a study: one line that moves on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,8 +22,9 @@ class Progress:
         self.pruned = self.diverged = 0
         self.best: float | None = None
         self.started = self.printed = time.monotonic()
+        columns = shutil.get_terminal_size().columns
         self.bar = (
-            tqdm(total=total, initial=done, file=self.stream, bar_format="{desc}", ncols=0)
+            tqdm(total=total, initial=done, file=self.stream, bar_format="{desc}", ncols=columns)
             if self.stream.isatty()
             else None
         )

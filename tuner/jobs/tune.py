@@ -87,11 +87,12 @@ def check_same(study: Study, config: Config) -> None:
 
 
 def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping as one of paths."""
+    """A nested mapping as one of paths; a range or choices are one value."""
     out: dict[str, Any] = {}
     for key, value in plain.items():
         path = f"{prefix}{key}"
-        out |= flat(value, f"{path}.") if isinstance(value, Mapping) else {path: value}
+        nested = isinstance(value, Mapping) and not value.keys() & {"low", "choices"}
+        out |= flat(value, f"{path}.") if nested else {path: value}
     return out
 
 
