@@ -16,6 +16,9 @@ from tuner.errors import UserError
 
 QUOTES = '"'
 
+# So many options of a group are named in an error; of more, --help tells.
+FEW = 12
+
 # The groups of which several options are branches of the search.
 SEVERAL = ("optimizer", "schedule")
 
@@ -133,8 +136,11 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
             config = compose("config", overrides=[*choices, *search])
         for key, value in values.items():
             above = key.rpartition(".")[0]
-            if above and OmegaConf.select(config, above) is None:
+            holder = OmegaConf.select(config, above) if above else config
+            if holder is None:
                 raise UserError(f"{key}: {value}: there is no {above} in this config")
+            if not OmegaConf.is_dict(holder):
+                raise UserError(f"{above}: {holder}: must be a mapping, to hold {key}")
             try:
                 OmegaConf.update(config, key, value, merge=False, force_add=True)
             except (OmegaConfBaseException, ValueError, AssertionError):
@@ -162,8 +168,9 @@ def check_options(group: str, chosen: Any, options: set[str]) -> None:
     for name in names:
         if str(name) not in options:
             near = difflib.get_close_matches(str(name), sorted(options), 5, 0.4)
-            hint = f"did you mean {', '.join(near)}?" if near else "there is no such option;"
-            raise UserError(f"{group}: {name}: {hint} --help lists them")
+            hint = f"did you mean {', '.join(near)}? " if near else ""
+            known = ", ".join(sorted(options)) if len(options) <= FEW else "those in --help"
+            raise UserError(f"{group}: {name}: {hint}must be one of {known}")
 
 
 def one_line(error: Exception) -> str:
