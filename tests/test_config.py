@@ -11,6 +11,7 @@ from tuner.config import check
 from tuner.errors import UserError
 from tuner.search.space import Choices, Range
 from tuner.training import optimizers, schedules
+from tuner.training.domains import Hyperparameter
 
 
 @pytest.fixture(scope="module")
@@ -217,22 +218,41 @@ def test_a_reversed_range_is_told_in_the_words_of_the_house(composed: dict[str, 
 def test_every_hyperparameter_of_an_optimizer_may_be_left_out_fixed_or_searched(
     name: str, composed: dict[str, Any]
 ):
-    known = optimizers.load(name).hyperparameters
+    optimizer = optimizers.load(name)
     left_out = check(changed(composed, "optimizer", {name: None})).space
-    for key, hyperparameter in known.items():
+    for key, hyperparameter in optimizer.hyperparameters.items():
         path = f"optimizer.{name}.{key}"
         assert left_out.fixed[path] == hyperparameter.default
-        fixed = check(changed(composed, "optimizer", {name: {key: 0.5}})).space
-        assert fixed.fixed[path] == 0.5
-        searched = check(changed(composed, "optimizer", {name: {key: {"low": 0.1, "high": 0.2}}}))
-        assert searched.space.searched[path] == Range(0.1, 0.2)
+        if optimizer.averages and key in ("ema", "tail_average"):
+            continue  # it averages by itself
+        low, high = allowed(hyperparameter)
+        fixed = check(changed(composed, "optimizer", {name: {key: low}})).space
+        assert fixed.fixed[path] == low
+        searched = check(changed(composed, "optimizer", {name: {key: {"low": low, "high": high}}}))
+        assert searched.space.searched[path] == Range(low, high)
+
+
+def allowed(hyperparameter: Hyperparameter) -> tuple[float, float]:
+    """Two numbers of its domain, in order."""
+    pairs = [(0.25, 0.5), (1.25, 1.5)]
+    return next(p for p in pairs if all(number in hyperparameter.domain for number in p))
+
+
+@pytest.mark.parametrize("name", [n for n in optimizers.names() if optimizers.load(n).averages])
+def test_validation_sees_one_average_at_the_most(name: str, composed: dict[str, Any]):
+    (line,) = complaints(changed(composed, "optimizer", {name: {"ema": 0.9}}))
+    assert line == f"optimizer.{name}.ema: {name} averages by itself: give 0"
+    both = {"sgd": {"ema": 0.9, "tail_average": 0.5}}
+    (line,) = complaints(changed(composed, "optimizer", both))
+    assert line.startswith("optimizer.sgd.tail_average: goes without optimizer.sgd.ema")
 
 
 @pytest.mark.parametrize("name", schedules.names())
 def test_every_hyperparameter_of_a_schedule_may_be_searched(name: str, composed: dict[str, Any]):
-    for key in schedules.schedule_hyperparameters(name):
-        plain = changed(composed, "schedule", {name: {key: {"choices": [0.25, 0.5]}}})
-        assert check(plain).space.searched[f"schedule.{name}.{key}"] == Choices((0.25, 0.5))
+    for key, hyperparameter in schedules.schedule_hyperparameters(name).items():
+        options = allowed(hyperparameter)
+        plain = changed(composed, "schedule", {name: {key: {"choices": list(options)}}})
+        assert check(plain).space.searched[f"schedule.{name}.{key}"] == Choices(options)
 
 
 def test_several_optimizers_are_a_branch(composed: dict[str, Any]):

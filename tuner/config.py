@@ -152,8 +152,23 @@ def check(plain: Mapping[str, Any]) -> Config:
     return config
 
 
+def _check_averages(space: Space) -> None:
+    """Validation sees one average at the most: the rule's own, ema's or the tail's."""
+    for name in space.branches["optimizer"]:
+        asked = [
+            path
+            for key in ("ema", "tail_average")
+            if (path := f"optimizer.{name}.{key}") in space.searched or space.fixed[path] > 0
+        ]
+        if optimizers.load(name).averages and asked:
+            raise UserError(f"{asked[0]}: {name} averages by itself: give 0")
+        if len(asked) > 1:
+            raise UserError(f"{asked[1]}: goes without {asked[0]}: give one of the two")
+
+
 def _check_together(config: Config) -> None:
     """What no key can tell by itself."""
+    _check_averages(config.space)
     function = config.model == "quadratic"
     if function != (config.data.name == "none"):
         mend = "data=none" if function else "data=digits, or another data set"

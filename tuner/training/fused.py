@@ -329,7 +329,7 @@ def fused_pass(name: str) -> Callable[..., None]:
     - tensors: (tensors, 5) int64: start, stop, inputs, outputs, and whether it is a hidden matrix
     - settings: (rows, hyperparameters but lr) float64, in the order of `Optimizer.hyperparameters`
     - losses: (rows,) float64, the loss of this step
-    - norms: (rows,) float64, to which the norm of the gradient before clipping is added
+    - norms: (rows,) float64, to which the norm of the gradient before `clip_norm` is added
     - left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite,
       0 before; such a row is left as it is
     """

@@ -15,12 +15,14 @@ from tuner.training.compiling import compiled
 
 @compiled
 def input_mean_in_place(x):
-    for output in range(x.shape[1]):
-        total = 0.0
-        for i in range(x.shape[0]):
-            total += x[i, output]
-        for i in range(x.shape[0]):
-            x[i, output] = total / x.shape[0]
+    means = np.zeros(x.shape[1])
+    for i in range(x.shape[0]):
+        for output in range(x.shape[1]):
+            means[output] += x[i, output]
+    means /= x.shape[0]
+    for i in range(x.shape[0]):
+        for output in range(x.shape[1]):
+            x[i, output] = means[output]
 
 
 @compiled
@@ -29,8 +31,9 @@ def output_mean_in_place(x):
         total = 0.0
         for output in range(x.shape[1]):
             total += x[i, output]
+        mean = x.dtype.type(total / x.shape[1])
         for output in range(x.shape[1]):
-            x[i, output] = total / x.shape[1]
+            x[i, output] = mean
 
 
 @compiled
