@@ -34,6 +34,9 @@ _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
 
+# So many names are given in an error; of more, --help tells.
+FEW = 20
+
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -331,9 +334,11 @@ def _hyperparameters(
 
 
 def _unknown(key: object, where: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(key), list(known), 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{hint}{where} has {', '.join(known) or 'no settings'}"
+    names = list(known)
+    few = len(names) <= FEW
+    near = difflib.get_close_matches(str(key), names, 1 if few else 3)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    return f"{hint}{where} has {(', '.join(names) if few else 'those in --help') or 'no settings'}"
 
 
 def _setting(path: str, value: Any, domain: Domain | tuple[str, ...], whole: bool) -> Any:
