@@ -58,7 +58,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("optimizer.adam.beta_1", 0.9, ["did you mean beta1?"]),
     ("optimizer.adam.learning_rate", 0.9, ["lr", "beta1"]),
     ("optimizer.adma", {}, ["did you mean", "adam"]),
-    ("schedule.cosin", {}, ["did you mean cosine?"]),
+    ("schedule.cosin", {}, ["did you mean cosine"]),
     ("model.activaton", "relu", ["did you mean activation?"]),
     ("optimizer.adam.lr", {"low": 0.1, "hihg": 0.2}, ["hihg", "did you mean high?"]),
     # numbers out of their domain

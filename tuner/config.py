@@ -239,7 +239,7 @@ def _space(plain: Mapping[str, Any], problems: list[str]) -> Space:
     ):
         options = plain[group]
         if not isinstance(options, Mapping) or not options:
-            problems.append(f"{group}: {options!r}: must name one or more of {', '.join(known)}")
+            problems.append(f"{group}: {options!r}: must name one or more: --help lists them")
             continue
         if group == "schedule" and schedules.PARTS in options:
             branches[group], fixed[group] = (schedules.PARTS,), schedules.PARTS
