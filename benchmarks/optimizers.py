@@ -20,7 +20,7 @@ from tuner.training.models import MLP
 from tuner.training.population import starting
 
 # Rows and the model whose parameters they are: slots that fit the cache, and those of images.
-SIZES = {"in cache": (4, MLP(64, 10, (32,))), "16 x 50890": (16, MLP(784, 10, (64,)))}
+SIZES = {"in cache": (16, MLP(64, 10, (32,))), "16 x 50890": (16, MLP(784, 10, (64,)))}
 PARAMETERS_A_ROUND = 4_000_000
 
 
