@@ -19,7 +19,6 @@ import numpy as np
 
 from tuner.training import tensors
 from tuner.training.compiling import compiled, digest
-from tuner.training.domains import hyperparameters
 from tuner.training.optimizers import Optimizer, load
 
 TEMPLATE = """
@@ -49,8 +48,8 @@ def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settin
         _clip = _cast(1.0)
         if _norm > clip_norm:
             _clip = _cast(clip_norm / _norm)
-        _coupled = _cast({coupled})
-        _decoupled = _cast({decoupled})
+        _coupled = _cast(weight_decay)
+        _decoupled = _cast(lr * weight_decay)
         _zero = _cast(0.0)
         _check = _zero
         {sweep}
@@ -226,11 +225,15 @@ class _Sweep:
     def loop(self, nodes: list[ast.expr], last: list[str], per_row: bool) -> list[str]:
         """A loop over a row or a tensor that computes what `nodes` need, then the last lines."""
         before: list[str] = []
-        body = [
-            "theta = _theta_row[_i]",
-            "g = _clip * _g_row[_i] + _coupled * theta",
-            "theta = theta - _decoupled * theta",
-        ]
+        # Only what the rule needs: a product with nought is not nothing to the compiler.
+        shared = "weight_decay" not in self.optimizer.own
+        body = ["theta = _theta_row[_i]"]
+        if shared and not self.optimizer.decoupled:
+            body.append("g = _clip * _g_row[_i] + _coupled * theta")
+        else:
+            body.append("g = _clip * _g_row[_i]")
+        if shared and self.optimizer.decoupled:
+            body.append("theta = theta - _decoupled * theta")
         for name in self.needed(nodes):
             slot = self.optimizer.slots.get(name)
             if slot is not None:
@@ -294,8 +297,6 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
     """Name and source of the pass of an optimizer."""
     sweep = _Sweep(optimizer)
     arrays = [name for name, slot in optimizer.slots.items() if not slot.scalar]
-    # A rule with a weight decay of its own applies that alone.
-    shared = "weight_decay" not in hyperparameters(optimizer.rule)
     buffers = [f"{b} = np.empty(_size, _theta.dtype)" for b in sweep.buffered.values()]
     text = TEMPLATE.format(
         function="{function}",
@@ -307,8 +308,6 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
             + [f"{n} = {n}_rows[_row]" for n in optimizer.slots if n not in arrays]
             or ["pass"]
         ),
-        coupled="weight_decay" if shared and not optimizer.decoupled else "0.0",
-        decoupled="lr * weight_decay" if shared and optimizer.decoupled else "0.0",
         sweep=sweep.text(),
     )
     function = f"{optimizer.name}_{digest(text, inspect.getsource(tensors))}"
