@@ -98,13 +98,13 @@ class Report:
         if self.writer is not None:
             self.writer.sync()
 
-    def best_so_far(self, summaries: Sequence[Mapping[str, Any]]) -> None:
-        """The parent's curve: the lowest validation loss after each trial."""
+    def best_so_far(self, summaries: Sequence[Mapping[str, Any]], since: int) -> None:
+        """The parent's curve: the lowest validation loss after each trial from `since` on."""
         steps, values, best = [], [], np.inf
         for s in summaries:
             if s["state"] == "COMPLETE":
                 best = min(best, s["validation_loss"])
-            if np.isfinite(best):
+            if np.isfinite(best) and s["number"] >= since:
                 steps.append(s["number"])
                 values.append(best)
         if steps:

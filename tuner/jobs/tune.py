@@ -182,7 +182,8 @@ class Tune:
         self.report.tell(outcomes)
         for outcome in outcomes:
             self.study.tell(outcome)
-        self.report.best_so_far(self.study.summaries())
+        if outcomes:
+            self.report.best_so_far(self.study.summaries(), since=outcomes[0].trial.number)
 
     def result(self, judge: bool) -> dict[str, Any]:
         """What the seed determines of the outcome: the `result` part of result.json."""

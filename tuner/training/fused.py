@@ -63,10 +63,9 @@ def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settin
 GIVEN_TO_ROWS = ("loss", "T")
 GIVEN_TO_TENSORS = ("inputs", "outputs", "hidden")
 
-_START = {"row_sum": "0.0", "row_max": "-np.inf", "tensor_sum": "0.0", "tensor_mean": "0.0"}
+_START = {"row_sum": "0.0", "tensor_sum": "0.0", "tensor_mean": "0.0"}
 _ADD = {
     "row_sum": "{0} += np.float64({1})",
-    "row_max": "{0} = max({0}, np.float64({1}))",
     "tensor_sum": "{0} += np.float64({1})",
     "tensor_mean": "{0} += np.float64({1}) / _count",
 }

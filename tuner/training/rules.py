@@ -34,18 +34,13 @@ def starting(expression: str) -> Any:
 
 
 def scalar_starting(expression: str) -> Any:
-    """A slot of one number a row that starts at this expression of hyperparameters."""
+    """A slot of one number a row that starts at this expression of theta and hyperparameters."""
     return Annotated[Any, Slot(scalar=True, start=expression)]
 
 
 def row_sum(x):
     """The sum over all parameters of a row: a number."""
     return np.sum(x)
-
-
-def row_max(x):
-    """The largest of all parameters of a row: a number."""
-    return np.max(x)
 
 
 def tensor_sum(x):
