@@ -1,6 +1,5 @@
 """The command line: composes a config with Hydra, checks it, runs the job that it names."""
 
-import difflib
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 import tuner
-from tuner.errors import UserError
+from tuner.errors import UserError, did_you_mean
 
 QUOTES = '"'
 
@@ -167,8 +166,7 @@ def check_options(group: str, chosen: Any, options: set[str]) -> None:
         raise UserError(f"{group}: []: must name one or more: --help lists them")
     for name in names:
         if str(name) not in options:
-            near = difflib.get_close_matches(str(name), sorted(options), 5, 0.4)
-            hint = f"did you mean {', '.join(near)}? " if near else ""
+            hint = did_you_mean(name, sorted(options), 5, 0.4)
             known = ", ".join(sorted(options)) if len(options) <= FEW else "those in --help"
             raise UserError(f"{group}: {name}: {hint}must be one of {known}")
 

@@ -3,7 +3,6 @@
 Every error is one line that names the key, the value and what is allowed.
 """
 
-import difflib
 import math
 import sys
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tuner.errors import UserError
+from tuner.errors import UserError, did_you_mean
 from tuner.search.space import Choices, Range, Setting, Space
 from tuner.training import optimizers, schedules
 from tuner.training.domains import Domain, Hyperparameter
@@ -336,8 +335,7 @@ def _hyperparameters(
 def _unknown(key: object, where: str, known: Iterable[str]) -> str:
     names = list(known)
     few = len(names) <= FEW
-    near = difflib.get_close_matches(str(key), names, 1 if few else 3)
-    hint = f"did you mean {', '.join(near)}? " if near else ""
+    hint = did_you_mean(key, names, 1 if few else 3)
     return f"{hint}{where} has {(', '.join(names) if few else 'those in --help') or 'no settings'}"
 
 

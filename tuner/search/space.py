@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,6 +194,11 @@ class Space:
 
     def grid(self) -> list[dict[str, Any]]:
         """Every combination of the searched settings, the last path varying fastest."""
+        return self._combinations
+
+    @cached_property
+    def _combinations(self) -> list[dict[str, Any]]:
+        # Kept, for the grid sampler asks again for every trial.
         combinations: list[dict[str, Any]] = [{}]
         for path in (*self.branches, *(p for p in self.searched if p not in self.branches)):
             setting = self.searched.get(path, Choices((self.fixed.get(path),)))

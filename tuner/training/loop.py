@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Event
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -67,12 +66,7 @@ class Trainer:
         self.limits = threadpool_limits(1, user_api="blas")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.pool.shutdown(cancel_futures=True)
         self.limits.restore_original_limits()
 
