@@ -2,28 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tuner.training import activations, optimizers, schedules
+from tuner.training import activations, functions, losses, optimizers, schedules
+from tuner.training.analytic import Analytic
 from tuner.training.domains import Hyperparameter
+from tuner.training.functions import Function
 from tuner.training.loop import Epoch, Trainer
-from tuner.training.losses import LOSSES
 from tuner.training.models import MLP
 from tuner.training.population import Member, Population, create
-from tuner.training.problems import Objective, Problem, Supervised
+from tuner.training.problems import Fold, Objective, Part, Problem, Supervised
+from tuner.training.sparse import CSR
 
 # Every task with a number of outputs that suits it.
-TASKS = {task: {"binary": 1, "multiclass": 4}.get(task, 3) for task in LOSSES}
+TASKS = {task: {"binary": 1, "multiclass": 4}.get(task, 3) for task in losses.TASKS}
 
-
-# Each pair of an activation and a loss is compiled apart, which takes seconds on a fresh machine:
-# the quick tests have each of both once, the slow ones all pairs.
+# Each pair of an activation and a task is compiled apart, which takes seconds on a fresh machine:
+# the quick tests have each task once, the slow ones all pairs. Uncompiled, as `interpreted` makes
+# them, all kinds of models and losses are in the quick tests.
 _ACTIVATIONS, _TASKS = sorted(activations.names(), reverse=True), sorted(TASKS, reverse=True)
-_COUNT = max(len(_ACTIVATIONS), len(_TASKS))
-QUICK = {(_ACTIVATIONS[i % len(_ACTIVATIONS)], _TASKS[i % len(_TASKS)]) for i in range(_COUNT)}
+QUICK = set(zip(_ACTIVATIONS, _TASKS, strict=False))
 PAIRS = [
     pytest.param(
         activation,
@@ -37,10 +39,25 @@ PAIRS = [
 
 
 def targets(task: str, samples: int, rng: np.random.Generator, dtype: Any) -> np.ndarray:
-    """Random targets (samples,) of classes or (samples, outputs) of numbers."""
+    """Random targets, as a part has them; numbers are above 0, which every loss can learn."""
     if task == "regression":
-        return rng.normal(size=(samples, TASKS[task])).astype(dtype)
+        return rng.gamma(2.0, size=(samples, TASKS[task])).astype(dtype)
+    if task == "multilabel":
+        return rng.integers(0, 2, (samples, TASKS[task])).astype(dtype)
     return rng.integers(0, max(2, TASKS[task]), samples)
+
+
+def interpreted(function: Any, **meanings: Any) -> Any:
+    """What `specialised` makes, but left to Python: nothing has to be compiled for it."""
+    plain = {name: getattr(meaning, "py_func", meaning) for name, meaning in meanings.items()}
+    return FunctionType(function.__code__, {**function.__globals__, **plain})
+
+
+def compressed(X: np.ndarray) -> CSR:
+    """The same rows as CSR."""
+    samples, columns = np.nonzero(X)
+    starts = np.searchsorted(samples, np.arange(len(X) + 1))
+    return CSR(X[samples, columns], columns, starts, X.shape[1])
 
 
 def supervised(
@@ -49,23 +66,40 @@ def supervised(
     activation: str | None = None,
     dtype: Any = np.float64,
     *,
+    loss: str | None = None,
     samples: int = 60,
     features: int = 7,
     batch_size: int = 16,
+    weighted: bool = False,
+    sparse: bool = False,
+    folds: int = 1,
+    model: Any = MLP,
+    **shape: Any,
 ) -> Supervised:
     """A problem on random data; by default its last batch is smaller than the others.
 
-    Without an activation it takes one that the quick tests compile for the task.
+    Without an activation it takes one that the quick tests compile for the task; without a loss the
+    usual one.
     """
-    activation = activation or next(a for a, t in sorted(QUICK) if t == task)
     rng = np.random.default_rng(5)
-    parts = [
-        (rng.normal(size=(n, features)).astype(dtype), targets(task, n, rng, dtype))
-        for n in (samples, 20)
-    ]
-    model = MLP(features, TASKS[task], hidden, activation)
-    (X, y), (X_validation, y_validation) = parts
-    return Supervised(model, LOSSES[task], X, y, X_validation, y_validation, batch_size)
+
+    def part(count: int) -> Part:
+        X = rng.normal(size=(count, features)).astype(dtype)
+        y = targets(task, count, rng, dtype)
+        if sparse:
+            X *= rng.random(X.shape) < 0.4
+        weights = rng.gamma(1.0, size=count).astype(dtype) if weighted else None
+        return Part(compressed(X) if sparse else X, y, weights)
+
+    if model is MLP:
+        shape |= {"hidden": hidden}
+        shape["activation"] = activation or next(a for a, t in sorted(QUICK) if t == task)
+    return Supervised(
+        model(features, TASKS[task], **shape),
+        losses.load(loss or losses.fitting(task)[0]),
+        tuple(Fold(part(samples + 5 * fold), part(20)) for fold in range(folds)),
+        batch_size,
+    )
 
 
 @dataclass(frozen=True)
@@ -111,43 +145,11 @@ class BowlObjective(Objective):
 
 
 @dataclass(frozen=True)
-class Rosenbrock(Problem):
-    """(1 - x)**2 + 100 (y - x**2)**2 from (-1.2, 1), `steps` exact steps an epoch."""
+class Rosenbrock(Analytic):
+    """Rosenbrock's valley, `steps` exact steps an epoch."""
 
+    function: Function = field(default_factory=functions.Rosenbrock)
     steps: int = 1
-    dtype: Any = field(default_factory=lambda: np.dtype(np.float64))
-    batched = False
-    size = 2
-
-    def initial(self, seed: int) -> np.ndarray:
-        return np.array([-1.2, 1.0])
-
-    def batches(self, seed: int, epoch: int) -> Sequence[np.ndarray]:
-        return [np.zeros(1, dtype=np.int64)] * self.steps
-
-    def attach(
-        self, theta: np.ndarray, gradient: np.ndarray, left_at: np.ndarray
-    ) -> "RosenbrockObjective":
-        return RosenbrockObjective(theta, gradient)
-
-
-class RosenbrockObjective(Objective):
-    def __init__(self, theta: np.ndarray, gradient: np.ndarray) -> None:
-        self.theta, self.gradient = theta, gradient
-        self.losses = np.zeros(len(theta))
-
-    def differentiate(self, batch: np.ndarray) -> None:
-        x, y = self.theta.T
-        self.gradient[:, 0] = -2 * (1 - x) - 400 * x * (y - x**2)
-        self.gradient[:, 1] = 200 * (y - x**2)
-        self.losses[:] = self.training_loss(self.theta)
-
-    def evaluate(self, theta: np.ndarray) -> Mapping[str, np.ndarray]:
-        return {"validation_loss": self.training_loss(theta)}
-
-    def training_loss(self, theta: np.ndarray) -> np.ndarray:
-        x, y = theta.T
-        return (1 - x) ** 2 + 100 * (y - x**2) ** 2
 
 
 def member(
@@ -157,6 +159,8 @@ def member(
     seed: int = 0,
     schedule: str = "constant",
     schedule_settings: Mapping[str, float] | None = None,
+    fold: int = 0,
+    model_settings: Mapping[str, float] | None = None,
     **settings: float,
 ) -> Member:
     """A member with the Python defaults, but for what is given."""
@@ -169,6 +173,8 @@ def member(
         {name: h.default for name, h in known.items()} | settings,
         schedule,
         {name: h.default for name, h in laid_out.items()} | dict(schedule_settings or {}),
+        fold,
+        dict(model_settings or {}),
     )
 
 

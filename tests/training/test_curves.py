@@ -1,24 +1,30 @@
 """Promises of the curves: the guard catches what diverges, and labels agree with analysis."""
 
-from pathlib import Path
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.training.conftest import member, trained
-from tuner.training.curves import PATIENCE, diagnose, stands_above_start
-from tuner.training.problems import Quadratic
+from tuner.training.analytic import Analytic
+from tuner.training.curves import FURTHEST, PATIENCE, Curve, Diagnosis, Guard, diagnose
 
 EPOCHS = 50
-REAL_CURVES = Path(__file__).parents[2] / ".." / "shared" / "data" / "deepobs_baselines_curves.npz"
+
+
+def watch(losses: list[float], momentum: float = 0.0, steps: int = 1) -> tuple[int | None, bool]:
+    """The epoch after which the guard gives a run up, if it does, and whether it is lost."""
+    guard = Guard.at(np.array(losses[:1]), np.array([momentum]), steps)
+    for epoch, loss in enumerate(losses[1:], 1):
+        guard = guard.after(np.array([loss]))
+        if guard.leaves[0]:
+            return epoch, True
+    return None, bool(guard.lost[0])
 
 
 def left_after(losses: list[float]) -> int | None:
-    """The epoch after which the guard gives a run up: losses, the initial one first."""
-    for epoch in range(1, len(losses)):
-        if stands_above_start(np.array(losses[: epoch + 1])[:, None])[0]:
-            return epoch
-    return None
+    return watch(losses)[0]
 
 
 def test_a_run_leaves_after_just_five_evaluations_above_its_initial_loss():
@@ -37,57 +43,41 @@ def test_a_run_that_stays_at_its_initial_loss_goes_on():
 
 
 def test_each_row_is_compared_with_its_own_start():
-    starts = np.array([1.0, 3.0])
-    losses = np.vstack([starts, np.full((5, 2), 2.0)])
-    assert list(stands_above_start(losses)) == [True, False]
+    guard = Guard.at(np.array([1.0, 3.0]), np.zeros(2), 1)
+    for _ in range(5):
+        guard = guard.after(np.full(2, 2.0))
+    assert list(guard.leaves) == [True, False]
+    assert list(guard.take([1]).leaves) == [False]
 
 
-@pytest.fixture(scope="module")
-def real_runs() -> dict[str, np.ndarray]:
-    """1080 real runs: which ended above their start, which were good, which the guard gave up."""
-    if not REAL_CURVES.exists():
-        pytest.skip("the curves of real runs are not beside the project")
-    with np.load(REAL_CURVES) as data:
-        runs = {name: data[name] for name in data.files}
-    every, last = np.arange(len(runs["lr"])), runs["n_logged"] - 1
-    train = runs["train"].astype(np.float64)
-    final, start = (runs["test"].astype(np.float64)[every, i] for i in (last, 0))
-    good = np.zeros(len(every), dtype=bool)
-    # Good: within a tenth of what the best run of the same problem and optimizer gained.
-    for kind in set(zip(runs["problem"], runs["optimizer"], strict=True)):
-        own = (runs["problem"] == kind[0]) & (runs["optimizer"] == kind[1])
-        best = np.nanmin(np.where(np.isfinite(final[own]), final[own], np.nan))
-        with np.errstate(invalid="ignore"):
-            good |= own & np.isfinite(final) & ((final - best) / (start - best) <= 0.1)
-    logged = np.arange(train.shape[1]) <= last[:, None]
-    given_up = (logged & ~np.isfinite(train)).any(axis=1)
-    for epoch in range(1, train.shape[1]):
-        given_up |= logged[:, epoch] & stands_above_start(train[:, : epoch + 1].T)
-    return {"bad": ~(final <= start), "good": good, "given up": given_up}
+def test_a_run_that_comes_back_from_above_its_start_goes_on():
+    """As with batch norm, whose first epochs are worse than the untrained model."""
+    back = [2.78, 3.02, 2.95, 2.91, 2.87, 2.84, 2.82, 2.80, 2.78, 2.77]
+    assert watch(back) == (None, False)
+    assert left_after([2.78, 3.02, 2.95, 2.91, 2.87, 2.89]) == 5
 
 
-def test_the_guard_gives_up_the_diverging_runs_and_next_to_none_that_are_good(
-    real_runs: dict[str, np.ndarray],
-):
-    bad, good, given_up = (real_runs[k] for k in ("bad", "good", "given up"))
-    assert (bad.sum(), good.sum()) == (336, 430)
-    assert (given_up & bad).sum() / bad.sum() >= 0.95
-    assert (given_up & bad).sum() / given_up.sum() >= 0.9
-    assert (given_up & good).sum() <= 1
+def curve(name: str, epochs: int = EPOCHS, **settings: Any) -> Curve:
+    """A run on x**2 from 10."""
+    said = trained(Analytic(), [member(name, **settings)], epochs=epochs)[1]
+    known = ("learning_rate", "gradient_norm", "update_ratio")
+    losses = np.array([100.0, *(e.metrics["train_loss"][0] for e in said)])
+    return Curve(losses, losses, *(np.array([e.metrics[k][0] for e in said]) for k in known))
 
 
-def curve(name: str, epochs: int = EPOCHS, **settings: float) -> tuple[np.ndarray, np.ndarray]:
-    """Losses, the initial one first, and update ratios of a run on x**2 from 10."""
-    said = trained(Quadratic(), [member(name, **settings)], epochs=epochs)[1]
-    losses = [100.0, *(e.metrics["train_loss"][0] for e in said)]
-    return np.array(losses), np.array([e.metrics["update_ratio"][0] for e in said])
-
-
-def label(losses: np.ndarray, ratios: np.ndarray) -> str:
+def diagnosed(whole: Curve, momentum: float = 0.0) -> Diagnosis:
     """As a race would say it: the guard first, the diagnosis of what there is then."""
-    end = left_after(list(losses))
-    stop = len(losses) if end is None else end + 1
-    return diagnose(losses[:stop], ratios[: stop - 1], end is not None).label
+    end, lost = watch(list(whole.train), momentum)
+    stop = whole.epochs if end is None else end
+    seen = Curve(
+        whole.train[: stop + 1], whole.validation[: stop + 1], whole.learning_rate[:stop],
+        whole.gradient_norm[:stop], whole.update_ratio[:stop],
+    )  # fmt: skip
+    return diagnose(seen, "above its start" if lost else "")
+
+
+def label(whole: Curve, momentum: float = 0.0) -> str:
+    return diagnosed(whole, momentum).label
 
 
 def analytic(lr: float) -> str:
@@ -109,51 +99,144 @@ RATES = [
 
 @pytest.mark.parametrize("lr", RATES)
 def test_gradient_descent_on_a_parabola_gets_the_label_that_analysis_gives(lr: float):
-    assert label(*curve("sgd", lr=lr)) == analytic(lr)
+    assert label(curve("sgd", lr=lr)) == analytic(lr)
+
+
+def heavy_ball(momentum: float, share: float, epochs: int) -> list[float]:
+    """Losses of the heavy ball on x**2 from 10 at this share of its limit, 1 + momentum."""
+    x, v, losses = 10.0, 0.0, [100.0]
+    for _ in range(epochs):
+        v = momentum * v + 2 * x
+        x -= share * (1 + momentum) * v
+        losses.append(x * x)
+    return losses
+
+
+@pytest.mark.parametrize("epochs", [20, 50, 200, 1000])
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99])
+def test_the_guard_tells_on_which_side_of_its_limit_the_heavy_ball_is(momentum: float, epochs: int):
+    """Just below the limit it climbs to a multiple of its first loss, and comes back."""
+    for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999):
+        assert watch(heavy_ball(momentum, share, epochs), momentum) == (None, False), share
+    for share in (1.001, 1.005, 1.01, 1.02, 1.05, 1.1, 1.5, 3.0, 100.0):
+        assert watch(heavy_ball(momentum, share, epochs), momentum)[1], share
+
+
+def test_momentum_excuses_nothing_where_an_epoch_outlasts_its_memory():
+    assert watch([1.0] + [1.1] * 10, momentum=0.9, steps=100)[0] == 5
+    assert watch([1.0] + [1.1] * 10, momentum=0.9, steps=1) == (None, False)
 
 
 @pytest.mark.parametrize("momentum", [0.5, 0.9])
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9, 0.99])
 def test_the_heavy_ball_within_its_limit_does_not_count_as_diverged(momentum: float, share: float):
-    """Its limit on a parabola of curvature 2 is 1 + momentum; just below it, it climbs at first."""
-    assert label(*curve("momentum", lr=share * (1 + momentum), momentum=momentum)) != "diverged"
+    whole = curve("momentum", lr=share * (1 + momentum), momentum=momentum)
+    assert label(whole, momentum) != "diverged"
 
 
 @pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
 @pytest.mark.parametrize("share", [1.05, 1.3, 2.0, 100.0])
 def test_the_heavy_ball_beyond_its_limit_counts_as_diverged(momentum: float, share: float):
-    losses, ratios = curve("momentum", lr=share * (1 + momentum), momentum=momentum)
-    assert label(losses, ratios) == "diverged"
+    whole = curve("momentum", lr=share * (1 + momentum), momentum=momentum)
+    assert label(whole, momentum) == "diverged"
 
 
 @pytest.mark.parametrize(("momentum", "lr"), [(0.5, 0.1), (0.5, 0.2), (0.7, 0.1), (0.8, 0.2)])
 def test_a_heavy_ball_that_has_settled_counts_as_converged(momentum: float, lr: float):
     """Roots of modulus sqrt(momentum): over the first three quarters nothing is left."""
-    assert label(*curve("momentum", lr=lr, momentum=momentum)) == "converged"
+    assert label(curve("momentum", lr=lr, momentum=momentum), momentum) == "converged"
 
 
 @pytest.mark.parametrize("lr", [1e-5, 1e-4, 3e-4])
 def test_a_heavy_ball_with_a_tiny_rate_counts_as_slow(lr: float):
-    assert label(*curve("momentum", lr=lr, momentum=0.5)) == "slow"
+    assert label(curve("momentum", lr=lr, momentum=0.5), 0.5) == "slow"
 
 
 def test_a_heavy_ball_that_swings_to_and_fro_counts_as_oscillating():
-    assert label(*curve("momentum", lr=0.5, momentum=0.99)) == "oscillating"
+    assert label(curve("momentum", lr=0.5, momentum=0.99), 0.99) == "oscillating"
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 2, 3])
 def test_a_run_of_few_epochs_gets_a_label_too(epochs: int):
-    losses, ratios = curve("sgd", epochs=epochs, lr=0.01)
-    assert diagnose(losses, ratios, False).label in ("slow", "converged")
+    assert diagnose(curve("sgd", epochs=epochs, lr=0.01)).label in ("slow", "converged", "plateau")
 
 
 def test_a_run_that_left_counts_as_diverged_whatever_its_curve_says():
-    assert diagnose(np.array([1.0, 0.5]), np.array([0.1]), True).label == "diverged"
-    assert diagnose(np.array([1.0, np.nan]), np.array([0.1]), False).label == "diverged"
+    assert diagnose(Curve(np.array([1.0, 0.5])), "not finite at step 3").label == "diverged"
+    assert diagnose(Curve(np.array([1.0, 0.5])), "not finite at step 3").evidence == (
+        "not finite at step 3"
+    )
+    assert diagnose(Curve(np.array([1.0, np.nan]))).label == "diverged"
 
 
-def test_evidence_and_advice_are_given_with_every_label():
+def told(*words: str, factor: str) -> float:
+    """The number before `times` in a line of advice that holds these words."""
+    for word in words:
+        assert word in factor, factor
+    found = re.search(r"([\d.]+) times", factor)
+    assert found, factor
+    return float(found.group(1))
+
+
+@pytest.mark.parametrize("lr", [0.98, 0.99, 1.05, 1.1, 1.5, 3.0])
+def test_the_lower_rate_that_is_advised_is_the_best_one_of_a_parabola(lr: float):
+    """The best rate of curvature 2 is 0.5: it gets to the minimum in one step."""
+    advice = diagnosed(curve("sgd", lr=lr)).advice
+    assert lr / told("lower the learning rate", factor=advice) == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("lr", [0.002, 0.003, 0.01, 0.02])
+def test_a_slow_run_settles_where_it_trains_as_much_longer_as_is_advised(lr: float):
+    whole = curve("sgd", lr=lr)
+    assert label(whole) == "slow"
+    times = told("train longer", factor=diagnose(whole).advice)
+    if times < FURTHEST:
+        assert label(curve("sgd", epochs=int(1.1 * times * EPOCHS), lr=lr)) == "converged"
+        assert label(curve("sgd", epochs=int(0.7 * times * EPOCHS), lr=lr)) == "slow"
+        assert label(curve("sgd", lr=1.1 * times * lr)) == "converged"
+
+
+def noisy(decays: bool) -> Curve:
+    """Gradient descent on x**2 from 10 with noise on the gradients, at a rate that may decay."""
+    rng, x, epochs, steps = np.random.default_rng(3), 10.0, 40, 50
+    rates, losses, norms = [], [x * x], []
+    for epoch in range(epochs):
+        rate = 0.05 * (0.8**epoch if decays else 1.0)
+        gradients = []
+        for _ in range(steps):
+            gradients.append(2 * x + rng.normal(scale=4.0))
+            x -= rate * gradients[-1]
+        rates.append(rate)
+        norms.append(float(np.mean(np.abs(gradients))))
+        losses.append(x * x)
+    return Curve(np.array(losses), learning_rate=np.array(rates), gradient_norm=np.array(norms))
+
+
+def test_a_loss_at_the_noise_of_its_steps_is_a_plateau_and_a_decayed_rate_converges():
+    plateau, converged = diagnose(noisy(decays=False)), diagnose(noisy(decays=True))
+    assert (plateau.label, plateau.advice) == ("plateau", "let the learning rate decay")
+    assert converged.label == "converged"
+
+
+def test_a_loss_that_never_moved_is_a_plateau():
+    stuck = diagnose(Curve(np.array([2.3] + [2.299] * 20)))
+    assert stuck.label == "plateau"
+    assert "above and below" in stuck.advice
+
+
+def test_a_validation_loss_that_rises_after_its_minimum_is_overfitting():
+    epochs = np.arange(41)
+    train, validation = np.exp(-epochs / 8), np.exp(-epochs / 8) + 0.01 * epochs
+    told = diagnose(Curve(train, validation))
+    assert told.label == "overfitting"
+    lowest = int(np.argmin(validation))
+    assert f"at epoch {lowest} " in told.evidence
+    assert f"stop at epoch {lowest}" in told.advice
+    assert diagnose(Curve(train, train)).label != "overfitting"
+
+
+def test_every_label_comes_with_evidence_and_advice():
     for lr in (0.001, 0.1, 1.0, 1.1):
-        d = diagnose(*curve("sgd", lr=lr), False)
+        d = diagnosed(curve("sgd", lr=lr))
         assert d.evidence
         assert d.advice

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tuner
@@ -17,11 +18,11 @@ USE = """
 import json, sys
 import numpy as np
 from tests.training.conftest import member, supervised, trained
-from tuner.training import fused, models
+from tuner.training import dense, fused, passes
 problem = supervised(dtype=np.float32)
 trained(problem, [member("sgd"), member("adam", trial=1)], epochs=1)
 functions = [fused.fused_pass("sgd"), fused.fused_pass("adam")]
-functions += models.passes(problem.model.activation, problem.loss)
+functions += passes.passes(problem.model, problem.loss, dense)
 print(json.dumps([[sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values())]
                   for f in functions]))
 """
@@ -53,6 +54,19 @@ def test_the_source_of_a_pass_is_the_same_each_time_and_bears_its_digest(name: s
 def test_passes_of_different_rules_have_different_names():
     names = [fused.source(optimizers.load(name))[0] for name in optimizers.names()]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-25, 1e-3, 1e25])
+def test_the_norm_of_a_gradient_is_exact_beyond_the_range_of_its_squares(scale: float):
+    g = np.random.default_rng(0).normal(size=(1, 1000)).astype(np.float32) * np.float32(scale)
+    settings = [[h.default for k, h in optimizers.load("sgd").hyperparameters.items() if k != "lr"]]
+    norms, left_at = np.zeros(1), np.zeros(1)
+    fused.fused_pass("sgd")(
+        np.zeros_like(g), g, np.zeros(1), np.full((1, 1), 1e-6), 0, 1.0,
+        np.array([[0, g.size, 1, g.size, 0]]), np.array(settings), np.ones(1), norms, left_at,
+    )  # fmt: skip
+    np.testing.assert_allclose(norms[0], np.linalg.norm(g.astype(np.float64)), rtol=1e-6)
+    assert left_at[0] == 0
 
 
 @pytest.mark.slow

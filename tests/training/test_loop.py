@@ -1,6 +1,7 @@
 """Promises of the training loop: divergence, interruption, clipping and what an epoch reports."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -20,9 +21,10 @@ from tests.training.conftest import (
     trained,
 )
 from tuner.training import optimizers
+from tuner.training.analytic import Analytic
 from tuner.training.loop import Interrupted, Trainer
 from tuner.training.population import create
-from tuner.training.problems import Quadratic, Supervised
+from tuner.training.problems import Fold, Supervised
 
 NAMES = optimizers.names()
 DTYPES = [np.float32, np.float64]
@@ -135,7 +137,7 @@ def test_the_neighbours_of_a_diverging_row_are_bit_identical_to_a_run_without_it
 
 def test_a_row_at_its_exact_minimum_has_not_diverged():
     """A rate of a half takes x**2 to 0 in one step: a change of 10 over a length of 0."""
-    population, epochs = trained(Quadratic(), [member("sgd", lr=0.5)], epochs=3)
+    population, epochs = trained(Analytic(), [member("sgd", lr=0.5)], epochs=3)
     assert population.theta[0, 0] == 0.0
     assert not any(e.left[0] for e in epochs)
 
@@ -198,10 +200,11 @@ def by_hand(problem: Supervised, seed: int, rates: list[float]) -> Mapping[str, 
     k, n = problem.model.outputs, problem.model.inputs
     theta = np.zeros(problem.size)
     W, b = theta[: n * k].reshape(n, k), theta[n * k :]
-    classes = problem.y_train.ndim == 1
+    (X_train, y_train, _), (X_validation, y_validation, _) = problem.folds[0]
+    classes = y_train.ndim == 1
     losses, norms, ratio = [], [], np.nan
     for batch, lr in zip(problem.batches(seed, 0), rates, strict=True):
-        X, y = problem.X_train[batch], problem.y_train[batch]
+        X, y = X_train[batch], y_train[batch]
         scores = X @ W + b
         if classes:
             p = softmax(scores, axis=1)
@@ -214,8 +217,7 @@ def by_hand(problem: Supervised, seed: int, rates: list[float]) -> Mapping[str, 
         norms.append(np.linalg.norm(g))
         theta -= lr * g
         ratio = lr * np.linalg.norm(g) / np.linalg.norm(theta)
-    scores = problem.X_validation @ W + b
-    y = problem.y_validation
+    scores, y = X_validation @ W + b, y_validation
     if classes:
         validation = {
             "validation_loss": log_loss(y, softmax(scores, axis=1), labels=range(k)),
@@ -227,7 +229,7 @@ def by_hand(problem: Supervised, seed: int, rates: list[float]) -> Mapping[str, 
             "validation_r2": r2_score(y, scores, multioutput="variance_weighted"),
         }
     return validation | {
-        "train_loss": np.sum(losses) / len(problem.X_train),
+        "train_loss": np.sum(losses) / len(X_train),
         "gradient_norm": np.mean(norms),
         "update_ratio": ratio,
         "learning_rate": rates[-1],
@@ -258,13 +260,13 @@ def test_metrics_before_the_first_step_are_those_of_the_whole_training_part():
 
 def test_without_a_validation_part_there_are_no_validation_metrics():
     whole = supervised("multiclass")
-    problem = Supervised(whole.model, whole.loss, whole.X_train, whole.y_train, None, None, 16)
+    problem = replace(whole, folds=(Fold(whole.fold.train, None),))
     (epoch,) = trained(problem, [member()], epochs=1)[1]
     assert set(epoch.metrics) == {"train_loss", "learning_rate", "gradient_norm", "update_ratio"}
 
 
 def test_the_training_loss_of_a_function_is_that_after_the_epoch():
-    (epoch,) = trained(Quadratic(), [member("sgd", lr=0.1)], epochs=1)[1]
+    (epoch,) = trained(Analytic(), [member("sgd", lr=0.1)], epochs=1)[1]
     assert epoch.metrics["train_loss"][0] == pytest.approx(64.0)
     assert epoch.metrics["x"][0] == pytest.approx(8.0)
 

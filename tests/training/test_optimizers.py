@@ -11,12 +11,12 @@ from omegaconf import OmegaConf
 from tests.training.conftest import Bowl, Rosenbrock, drawn_settings, member, trained
 from tuner.__main__ import config_folder
 from tuner.search.space import Range
-from tuner.training import optimizers
+from tuner.training import losses, optimizers
+from tuner.training.analytic import Analytic
 from tuner.training.loop import Trainer
-from tuner.training.losses import LOSSES
 from tuner.training.models import MLP
 from tuner.training.population import create, starting
-from tuner.training.problems import Quadratic, Supervised
+from tuner.training.problems import Fold, Part, Supervised
 
 NAMES, CONF = optimizers.names(), config_folder()
 
@@ -171,9 +171,9 @@ def digits() -> Supervised:
     X, y = load_digits(return_X_y=True)
     X = (X / 16.0).astype(np.float32)
     model = MLP(64, 10, (), "relu")
-    parts = X[:600], y[:600], X[600:700], y[600:700]
+    train, validation = Part(X[:600], y[:600]), Part(X[600:700], y[600:700])
     # One batch: Rprop reads the sign of the whole gradient.
-    return Supervised(model, LOSSES["multiclass"], *parts, 600)
+    return Supervised(model, losses.load("cross_entropy"), (Fold(train, validation),), 600)
 
 
 # What is descended: the problem, its epochs, and the share of the first loss to get below.
@@ -210,7 +210,7 @@ def test_a_rate_of_its_yaml_descends(name: str, descended: dict[str, float]):
 
 def points(lr: float, steps: int) -> list[float]:
     """Where gradient descent on x**2 stands after each step, from 10."""
-    problem = Quadratic()
+    problem = Analytic()
     epochs = trained(problem, [member("sgd", lr=lr)], epochs=steps)[1]
     return [e.metrics["x"][0] for e in epochs]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tuner.training import optimizers, schedules
+from tuner.training.analytic import Analytic
 from tuner.training.domains import hyperparameters
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
-from tuner.training.problems import Quadratic
 
 FILE = Path(__file__).parents[1] / "references" / "schedules" / "rates.npz"
 with np.load(FILE) as file:
@@ -192,7 +192,7 @@ def trained(optimizer: str, name: str, epochs: int, lr: float = 0.3, **own: floa
     settings = {key: h.default for key, h in known.items()} | {"lr": lr}
     plans = [(name, own), ("constant", {})]
     members = [Member(i, 0, optimizer, settings, *plan) for i, plan in enumerate(plans)]
-    problem = Quadratic()
+    problem = Analytic()
     population = create(problem, members)
     with Trainer(problem, epochs) as trainer:
         return [trainer.epoch(population, epoch) for epoch in range(1, epochs + 1)]

@@ -1,15 +1,20 @@
 """Activations: nonlinearities in two in-place halves.
 
-`<name>(z, b)` turns z (samples, units) into the activation of z + b; `<name>_backward(a, d)`
-multiplies d by the derivative, told from the activation a. Both are compiled.
+`<name>(z, b, work, at)` turns z (samples, units) into the activation of z + b;
+`<name>_backward(a, work, at, d)` multiplies d by the derivative. It is told from the activation a,
+or, where that cannot tell it, from what the first half left in `work`, from `at` on: the derivative
+(samples, units). Both are compiled.
 """
 
+import math
 import sys
 from typing import Any
 
 import numpy as np
 
 from tuner.training.compiling import compiled
+
+LEAK = 0.01
 
 
 @compiled
@@ -20,7 +25,7 @@ def identity(z, b):
 
 
 @compiled
-def relu(z, b):
+def relu(z, b, work, at):
     zero = z.dtype.type(0)
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
@@ -29,7 +34,7 @@ def relu(z, b):
 
 
 @compiled
-def relu_backward(a, d):
+def relu_backward(a, work, at, d):
     zero = d.dtype.type(0)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -37,14 +42,33 @@ def relu_backward(a, d):
 
 
 @compiled
-def tanh(z, b):
+def leaky_relu(z, b, work, at):
+    """z where it is positive, else LEAK times z (Maas et al. 2013)."""
+    zero, leak = z.dtype.type(0), z.dtype.type(LEAK)
+    for sample in range(z.shape[0]):
+        for unit in range(z.shape[1]):
+            a = z[sample, unit] + b[unit]
+            z[sample, unit] = leak * a if a < zero else a
+
+
+@compiled
+def leaky_relu_backward(a, work, at, d):
+    zero, leak = d.dtype.type(0), d.dtype.type(LEAK)
+    for sample in range(d.shape[0]):
+        for unit in range(d.shape[1]):
+            own = d[sample, unit]
+            d[sample, unit] = leak * own if a[sample, unit] <= zero else own
+
+
+@compiled
+def tanh(z, b, work, at):
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
             z[sample, unit] = np.tanh(z[sample, unit] + b[unit])
 
 
 @compiled
-def tanh_backward(a, d):
+def tanh_backward(a, work, at, d):
     one = d.dtype.type(1)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -52,7 +76,7 @@ def tanh_backward(a, d):
 
 
 @compiled
-def logistic(z, b):
+def logistic(z, b, work, at):
     one, half = z.dtype.type(1), z.dtype.type(0.5)
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
@@ -61,11 +85,51 @@ def logistic(z, b):
 
 
 @compiled
-def logistic_backward(a, d):
+def logistic_backward(a, work, at, d):
     one = d.dtype.type(1)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
             d[sample, unit] *= a[sample, unit] * (one - a[sample, unit])
+
+
+@compiled
+def gelu(z, b, work, at):
+    """z times the normal distribution's share below z (Hendrycks & Gimpel 2016), not the
+    approximation of it by tanh."""
+    one, half = z.dtype.type(1), z.dtype.type(0.5)
+    root, height = z.dtype.type(math.sqrt(0.5)), z.dtype.type(1 / math.sqrt(2 * math.pi))
+    for sample in range(z.shape[0]):
+        for unit in range(z.shape[1]):
+            x = z[sample, unit] + b[unit]
+            below = half * (one + math.erf(x * root))
+            z[sample, unit] = x * below
+            work[at + sample * z.shape[1] + unit] = below + x * height * np.exp(-half * x * x)
+
+
+@compiled
+def gelu_backward(a, work, at, d):
+    for sample in range(d.shape[0]):
+        for unit in range(d.shape[1]):
+            d[sample, unit] *= work[at + sample * d.shape[1] + unit]
+
+
+@compiled
+def silu(z, b, work, at):
+    """z times the logistic function of z (Elfwing et al. 2018); also known as swish."""
+    one, half = z.dtype.type(1), z.dtype.type(0.5)
+    for sample in range(z.shape[0]):
+        for unit in range(z.shape[1]):
+            x = z[sample, unit] + b[unit]
+            share = half * (one + np.tanh(half * x))
+            z[sample, unit] = x * share
+            work[at + sample * z.shape[1] + unit] = share * (one + x * (one - share))
+
+
+@compiled
+def silu_backward(a, work, at, d):
+    for sample in range(d.shape[0]):
+        for unit in range(d.shape[1]):
+            d[sample, unit] *= work[at + sample * d.shape[1] + unit]
 
 
 def names() -> list[str]:

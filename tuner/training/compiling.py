@@ -9,12 +9,15 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 from llvmlite import binding
 from numba import njit
 from numba.core import event
+from numba.core.dispatcher import Dispatcher
 
 # Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
@@ -31,14 +34,29 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join([*parts, *sorted(FASTMATH)]).encode()).hexdigest()[:12]
 
 
+@cache
 def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
     """A compiled copy of `function`, in which the global names given mean compiled functions."""
     assert isinstance(function, FunctionType)
-    sources = [inspect.getsource(f) for f in (function, *(m.py_func for m in meanings.values()))]
-    names = [m.py_func.__name__ for m in meanings.values()]
     copy = FunctionType(function.__code__, {**function.__globals__, **meanings})
-    copy.__qualname__ = copy.__name__ = "_".join([function.__name__, *names, digest(*sources)])
+    copy.__qualname__ = copy.__name__ = f"{function.__name__}_{digest(*ingredients(copy))}"
     return compiled(copy)
+
+
+def ingredients(function: FunctionType) -> Iterator[str]:
+    """Sources of a function and of all compiled ones that it calls, and the numbers they know."""
+    seen, waiting = {function}, [function]
+    while waiting:
+        function = waiting.pop()
+        yield inspect.getsource(function)
+        # Among these names are those of attributes, too: too much is told, never too little.
+        for name in function.__code__.co_names:
+            meaning = function.__globals__.get(name)
+            if isinstance(meaning, int | float | np.generic):
+                yield f"{name} = {meaning}"
+            elif isinstance(meaning, Dispatcher) and meaning.py_func not in seen:
+                seen.add(meaning.py_func)
+                waiting.append(meaning.py_func)
 
 
 class _FirstCompilation(event.Listener):

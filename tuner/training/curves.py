@@ -1,6 +1,7 @@
 """Loss curves: when a row must leave, and what its curve says of its learning rate."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,17 +10,126 @@ Array = np.ndarray
 # Evaluations in a row above the initial loss after which a run is given up: on 1080 real runs this
 # found the diverging ones and lost next to none that would have been good.
 PATIENCE = 5
+# A loss this share of the way up that it was is coming back.
+FALLEN = 0.9
+# A velocity has forgotten what it kept a hundredth of.
+FORGOTTEN = 0.01
+LONG = 100
+ROUNDING = 1e-6
 
 
-def stands_above_start(train_losses: Array) -> Array:
-    """Which rows' last PATIENCE training losses all exceed their initial one: (rows,), bool.
+@dataclass(frozen=True)
+class Guard:
+    """Watches training losses and says which rows have diverged.
 
-    train_losses: (epochs + 1, rows), the initial losses first.
+    A row is given up when its loss has stood above the initial one for PATIENCE evaluations and
+    does not come back: of these the last is not the lowest, or is not below FALLEN of the way up.
+
+    Momentum lifts the loss of a stable run, too. On a quadratic the heavy ball at its limit of
+    stability, from rest, goes out to (1 + b - 2 b^(t + 1)) / (1 - b) times its first distance in t
+    steps, and below the limit not as far. So a row with momentum b is given up only above the
+    square of this times its initial loss, or when its velocity has forgotten how it began, or, if
+    its loss falls at all, has had LONG times as long.
+
+    start: initial losses, (rows,); momentum: b, (rows,), 0 for a row that has none; steps: in an
+    epoch, after which there is an evaluation; epoch: evaluations so far; above: how many of the
+    last ones stood above the start, (rows,); last: the losses of the last PATIENCE, (rows, ...).
     """
-    if len(train_losses) <= PATIENCE:
-        return np.zeros(train_losses.shape[1], dtype=bool)
-    above: Array = (train_losses[-PATIENCE:] > train_losses[0]).all(axis=0)
-    return above
+
+    start: Array
+    momentum: Array
+    steps: int
+    epoch: int
+    above: Array
+    last: Array
+
+    @classmethod
+    def at(cls, start: Array, momentum: Array, steps: int) -> "Guard":
+        """Before the first step."""
+        rows = len(start)
+        last = np.full((rows, PATIENCE), -np.inf)
+        return cls(start, np.clip(momentum, 0.0, 1 - 1e-12), steps, 0, np.zeros(rows, int), last)
+
+    def after(self, losses: Array) -> "Guard":
+        """One evaluation later; losses that are not finite stand above."""
+        above = np.where(losses <= self.start, 0, self.above + 1)
+        last = np.column_stack([self.last[:, 1:], losses])
+        return replace(self, epoch=self.epoch + 1, above=above, last=last)
+
+    def take(self, keep: list[int]) -> "Guard":
+        """The guard of these rows alone."""
+        own = ("start", "momentum", "above", "last")
+        return replace(self, **{name: getattr(self, name)[keep] for name in own})
+
+    @property
+    def memory(self) -> Array:
+        """Whole epochs until a velocity has forgotten its beginning."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(FORGOTTEN) / np.log(self.momentum) // self.steps)
+
+    @property
+    def excused(self) -> Array:
+        """Rows that momentum may have lifted to where they stand."""
+        b, t = self.momentum, self.epoch * self.steps
+        reach = (1 + b - 2 * b ** (t + 1)) / (1 - b) * (1 + ROUNDING)
+        allowed = self.start + (reach**2 - 1) * np.abs(self.start)
+        falls = (self.above >= PATIENCE) & self.lowest
+        patience = PATIENCE + np.where(falls, LONG, 1) * self.memory
+        return np.asarray((self.last.max(axis=1) <= allowed) & (self.above < patience))
+
+    @property
+    def lowest(self) -> Array:
+        """Rows whose loss is below those of the PATIENCE - 1 evaluations before."""
+        return np.asarray(self.last[:, -1] < self.last[:, :-1].min(axis=1))
+
+    @property
+    def lost(self) -> Array:
+        """Rows that stand above their start without an excuse, and do not come back."""
+        up = self.last - self.start[:, None]
+        with np.errstate(invalid="ignore"):
+            back = (self.above >= PATIENCE) & self.lowest & (up[:, -1] < FALLEN * up.max(axis=1))
+        return np.asarray((self.above > 0) & ~self.excused & ~back)
+
+    @property
+    def leaves(self) -> Array:
+        """Rows that are given up now."""
+        return np.asarray((self.above >= PATIENCE) & self.lost)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What was seen of a run: losses (epochs + 1,), the initial ones first; the others (epochs,).
+
+    Empty arrays stand for what is not known. learning_rate: at the end of each epoch;
+    gradient_norm: mean length of the gradients of an epoch; update_ratio: length of an epoch's last
+    update over the length of the parameters; steps: in an epoch.
+    """
+
+    train: Array
+    validation: Array = field(default_factory=lambda: np.empty(0))
+    learning_rate: Array = field(default_factory=lambda: np.empty(0))
+    gradient_norm: Array = field(default_factory=lambda: np.empty(0))
+    update_ratio: Array = field(default_factory=lambda: np.empty(0))
+    steps: int = 1
+
+    @property
+    def epochs(self) -> int:
+        return len(self.train) - 1
+
+    @property
+    def quarter(self) -> int:
+        """Losses in the last quarter, two at least."""
+        return max(2, len(self.train) // 4)
+
+    @property
+    def gained(self) -> float:
+        return float(self.train[0] - np.min(self.train))
+
+    @property
+    def late(self) -> float:
+        """What the last quarter brought."""
+        last = self.train[-self.quarter :]
+        return float(last[0] - last.min())
 
 
 @dataclass(frozen=True)
@@ -37,44 +147,144 @@ SETTLED = 0.01
 LEAP = 0.5
 # Steps back that undo this share of the progress of the last half are a bounce, not noise.
 BOUNCE = 0.5
+# And what the last quarter's median gained over the one before must be less than this of them.
+TREND = 0.25
+# A validation loss this share above its minimum has risen.
+RISEN = 0.1
+# Of the largest, a rate and a gradient that are still this large keep a settled run moving.
+MOVING = 0.1
+# No advice goes further than this factor: one run does not tell more.
+FURTHEST = 10.0
 
 
-def diagnose(losses: Array, update_ratios: Array, diverged: bool) -> Diagnosis:
-    """Label of one training-loss curve: diverged, converged, oscillating or slow.
+def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
+    """One label for a run, with its evidence and a line of advice.
 
-    losses: (epochs + 1,), the initial loss first; update_ratios: (epochs,), the length of the last
-    update of each epoch over the length of the parameters; diverged: whether the row left for it.
+    diverged: how and when, for a run that left for it; where it is "" the curve alone decides.
+
+    - diverged: it left, or its losses are not finite
+    - oscillating: it has not settled, and steps back undo most of the progress
+    - overfitting: the validation loss has risen since its minimum while training went on
+    - plateau: the loss stands still while rate and gradients do not, or has never moved
+    - converged: the loss stands still
+    - slow: none of these; the loss still falls
     """
-    start, best = float(losses[0]), float(np.min(losses))
-    epochs = len(losses) - 1
-    if diverged or not np.isfinite(losses).all() or losses[-1] > start:
-        return Diagnosis(
-            "diverged",
-            f"loss {losses[-1]:.4g} after {epochs} epochs, {start:.4g} at the start",
-            "lower the learning rate",
-        )
-    quarter = losses[-max(2, len(losses) // 4) :]
-    gained = start - best
-    late = float(quarter[0] - quarter.min())
-    half = losses[len(losses) // 2 :]
+    if diverged or not np.isfinite(curve.train).all():
+        return _diverged(curve, diverged or "losses are not finite")
+    gained, late = curve.gained, curve.late
+    settled = late <= SETTLED * gained and curve.train[-1] - curve.train.min() <= SETTLED * gained
+    if not (settled and gained > 0) and (told := _oscillation(curve)):
+        return told
+    if told := _overfitting(curve):
+        return told
+    if settled or late <= SETTLED * gained:
+        return _still(curve)
+    return _slow(curve)
+
+
+def _diverged(curve: Curve, how: str) -> Diagnosis:
+    factor = FURTHEST
+    if curve.epochs >= 2 and np.isfinite(curve.train[-2:]).all() and curve.train[-2] > 0:
+        factor = 1 + _shrinkage(curve.train[-2:], curve.steps)
+    return Diagnosis("diverged", how, f"lower the learning rate {_times(max(2.0, factor))}")
+
+
+def _oscillation(curve: Curve) -> Diagnosis | None:
+    half = curve.train[len(curve.train) // 2 :]
     moves = np.diff(half)
     back, forth = float(moves[moves > 0].sum()), float(-moves[moves < 0].sum())
-    bounced = back / forth if forth > 0 else 0.0
-    ratio = float(np.median(update_ratios[-max(1, epochs // 4) :])) if epochs else 0.0
-    if gained > 0 and late <= SETTLED * gained and losses[-1] - best <= SETTLED * gained:
-        return Diagnosis(
-            "converged", f"the last quarter brought {late / gained:.1%} of the gain", "none needed"
-        )
-    if ratio > LEAP or (bounced > BOUNCE and back > SETTLED * max(gained, 0.0)):
-        return Diagnosis(
-            "oscillating",
-            f"steps back undid {bounced:.0%} of the late progress, a step moves {ratio:.2g} of the "
-            "parameters' length",
-            "lower the learning rate or let it decay further",
-        )
-    share = late / gained if gained > 0 else 0.0
-    return Diagnosis(
-        "slow",
-        f"the last quarter still brought {share:.1%} of the gain",
-        "raise the learning rate or train longer",
+    undone = back / forth if forth > 0 else float(back > 0)
+    ratios = curve.update_ratio[-max(1, curve.epochs // 4) :]
+    ratio = float(np.median(ratios)) if len(ratios) else 0.0
+    # Noise on a loss that falls undoes much, too; what swings gets nowhere.
+    middle = len(half) // 2
+    progress = float(np.median(half[:middle]) - np.median(half[middle:])) if middle else 0.0
+    swings = undone > BOUNCE and SETTLED * curve.gained < back and progress < back * TREND
+    if not swings and ratio <= LEAP:
+        return None
+    evidence = f"steps back undid {undone:.0%} of the late progress"
+    if len(ratios):
+        evidence += f", a step moves {ratio:.2g} of the parameters' length"
+    last = curve.train[-curve.quarter :]
+    factor = 1 + min(1.0, _shrinkage(last, curve.steps * (len(last) - 1)))
+    advice = f"lower the learning rate {_times(factor)} or let it decay further"
+    return Diagnosis("oscillating", evidence, advice)
+
+
+def _shrinkage(losses: Array, steps: int) -> float:
+    """By what a quadratic's distance from its minimum was multiplied in each of so many steps.
+
+    Gradient descent multiplies it by |1 - rate * curvature|. Where that is f because the rate is
+    too high, a rate 1 + f times lower is the reciprocal of the curvature, the best one.
+    """
+    if not losses[0] > 0 or not losses[-1] > 0:
+        return 1.0
+    return math.exp((math.log(losses[-1]) - math.log(losses[0])) / (2 * steps))
+
+
+def _overfitting(curve: Curve) -> Diagnosis | None:
+    losses = curve.validation
+    if len(losses) != len(curve.train) or not np.isfinite(losses).all():
+        return None
+    lowest = int(np.argmin(losses))
+    least, end = float(losses[lowest]), float(np.median(losses[-curve.quarter :]))
+    trained = float(np.median(curve.train[-curve.quarter :]))
+    risen = end - least > max(RISEN * abs(least), SETTLED * curve.gained)
+    if lowest >= len(losses) - curve.quarter or not risen or trained >= curve.train[lowest]:
+        return None
+    evidence = (
+        f"the validation loss rose from its minimum {least:.4g} at epoch {lowest} to {end:.4g} "
+        f"while the training loss fell to {trained:.4g}"
     )
+    return Diagnosis("overfitting", evidence, f"regularise, or stop at epoch {lowest}")
+
+
+def _still(curve: Curve) -> Diagnosis:
+    """A loss that stands still: settled for good, at the noise of its steps, or never moved."""
+    share = curve.late / curve.gained if curve.gained > 0 else 0.0
+    evidence = f"the last quarter brought {share:.1%} of the gain"
+    if curve.epochs and curve.gained <= SETTLED * abs(curve.train[0]):
+        evidence = f"{curve.epochs} epochs brought {curve.gained / abs(curve.train[0] or 1):.1%}"
+        advice = "try learning rates far above and below, or another initialisation"
+        return Diagnosis("plateau", evidence, advice)
+    above = float(curve.train[-1] - curve.train.min())
+    if above > SETTLED * curve.gained:
+        evidence += f", {above / curve.gained:.1%} of it is lost again"
+        return Diagnosis("plateau", evidence, "lower the learning rate or let it decay")
+    rate, gradient = _end(curve.learning_rate, curve), _end(curve.gradient_norm, curve)
+    if min(rate, gradient) > MOVING:
+        evidence += f", the gradients still have {gradient:.0%} of their largest length"
+        return Diagnosis("plateau", evidence, "let the learning rate decay")
+    return Diagnosis("converged", evidence, "none needed")
+
+
+def _end(values: Array, curve: Curve) -> float:
+    """The last quarter's mean as a share of the largest value; 0 where nothing is known."""
+    largest = float(np.max(values, initial=0.0))
+    return float(np.mean(values[-curve.quarter :])) / largest if largest > 0 else 0.0
+
+
+def _slow(curve: Curve) -> Diagnosis:
+    """How much longer it should train is told as if its gains shrank alike from epoch to epoch."""
+    share = curve.late / curve.gained if curve.gained > 0 else 0.0
+    evidence = f"the last quarter still brought {share:.1%} of the gain"
+    shrinks = _shrinks(share, curve.quarter - 1, max(curve.epochs, 1))
+    epochs = math.log(SETTLED) / (0.75 * math.log(shrinks)) if shrinks < 1 else math.inf
+    told = _times(max(1.1, epochs / max(curve.epochs, 1)))
+    return Diagnosis("slow", evidence, f"raise the learning rate or train longer, {told}")
+
+
+def _shrinks(share: float, late: int, epochs: int) -> float:
+    """The factor from each epoch's gain to the next, of which the last `late` bring this share."""
+    if share >= late / epochs:
+        return 1.0
+    low, high = 1e-9, 1 - 1e-9
+    for _ in range(60):
+        r = (low + high) / 2
+        less = r ** (epochs - late) * (1 - r**late) < share * (1 - r**epochs)
+        low, high = (r, high) if less else (low, r)
+    return high
+
+
+def _times(factor: float) -> str:
+    return f"{FURTHEST:g} times or more" if factor >= FURTHEST else f"about {factor:.2g} times"

@@ -9,12 +9,17 @@ from typing import Annotated, Any, get_args
 
 @dataclass(frozen=True)
 class Domain:
-    """An interval of real numbers; a bound that is not `closed` does not belong to it."""
+    """An interval of real numbers; a bound that is not `closed` does not belong to it.
+
+    whole: whether the numbers are whole; many: whether a list of them may be given.
+    """
 
     low: float
     high: float
     low_closed: bool = True
     high_closed: bool = False
+    whole: bool = False
+    many: bool = False
 
     def __contains__(self, value: float) -> bool:
         above = value >= self.low if self.low_closed else value > self.low
@@ -32,6 +37,7 @@ Positive = Annotated[float, Domain(0.0, math.inf, low_closed=False)]
 NonNegative = Annotated[float, Domain(0.0, math.inf)]
 AtLeastOne = Annotated[float, Domain(1.0, math.inf)]
 Fraction = Annotated[float, Domain(0.0, 1.0)]
+OpenFraction = Annotated[float, Domain(0.0, 1.0, low_closed=False)]
 UnitInterval = Annotated[float, Domain(0.0, 1.0, high_closed=True)]
 PositiveFraction = Annotated[float, Domain(0.0, 1.0, low_closed=False, high_closed=True)]
 

@@ -15,7 +15,15 @@ from tuner.training.compiling import compiled
 from tuner.training.fused import fused_pass
 from tuner.training.population import Member, Population, evaluated, take, view
 from tuner.training.problems import Problem
-from tuner.training.wrappers import average, clip_adaptively, clip_by_value, look_ahead
+from tuner.training.subnormals import flushed
+from tuner.training.wrappers import (
+    add_decay,
+    average,
+    clip_adaptively,
+    clip_by_value,
+    look_ahead,
+    shrink,
+)
 
 Array = np.ndarray
 
@@ -23,6 +31,9 @@ Array = np.ndarray
 BLOCK_BYTES = 1 << 20
 SMALLEST_BLOCK = 4
 
+
+# What a member's model_settings call the penalties.
+PENALTIES = ("l1", "l2")
 
 # A compiled function and its arguments.
 Sweep = tuple[Callable[..., None], tuple[Any, ...]]
@@ -71,25 +82,20 @@ class Trainer:
         self.limits.restore_original_limits()
 
     def start(self, population: Population) -> Epoch:
-        """Losses and scores before the first step.
-
-        Rows of one seed start alike, so one of each is evaluated.
-        """
-        seeds = [m.seed for m in population.members]
-        firsts = [seeds.index(seed) for seed in dict.fromkeys(seeds)]
-        few = take(population, firsts)
+        """Losses and scores before the first step; rows that start alike are evaluated once."""
+        kinds = [self.problem.alike_at_first(m) for m in population.members]
+        parts = []
         with np.errstate(all="ignore"):
-            objective = self.problem.attach(few.theta, np.empty_like(few.theta), few.left_at)
-            metrics = {
-                "train_loss": objective.training_loss(few.theta),
-                **objective.evaluate(few.theta),
-            }
-        row_of = [list(dict.fromkeys(seeds)).index(seed) for seed in seeds]
-        return Epoch(
-            0,
-            {name: values[row_of] for name, values in metrics.items()},
-            np.zeros(len(seeds), bool),
-        )
+            for kind in dict.fromkeys(kinds):
+                one = take(population, [kinds.index(kind)])
+                objective = self.problem.for_rows(one).attach(
+                    one.theta, np.empty_like(one.theta), one.left_at
+                )
+                train_loss = objective.training_loss(one.theta)
+                parts.append({"train_loss": train_loss, **objective.evaluate(one.theta)})
+        part_of = [list(dict.fromkeys(kinds)).index(kind) for kind in kinds]
+        metrics = {name: np.concatenate([p[name] for p in parts])[part_of] for name in parts[0]}
+        return Epoch(0, metrics, np.zeros(len(kinds), bool))
 
     def epoch(self, population: Population, epoch: int) -> Epoch:
         """Trains every row through one epoch (counted from 1), in place."""
@@ -102,16 +108,17 @@ class Trainer:
         return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
 
     def blocks(self, population: Population) -> list[tuple[int, int]]:
-        """Bounds of blocks of rows: of one seed each, small for the cache, even for the threads."""
-        seeds = [m.seed for m in population.members]
+        """Bounds of blocks of rows: of one seed and fold each, small for the cache, even for the
+        threads."""
+        kinds = [(m.seed, m.fold) for m in population.members]
         row_bytes = population.theta[0].nbytes * (
             2 + max(len(slots) for slots in population.slots.values())
         )
         most = max(SMALLEST_BLOCK, BLOCK_BYTES // row_bytes)
         bounds: list[tuple[int, int]] = []
         start = 0
-        for seed in dict.fromkeys(seeds):
-            rows = seeds.count(seed)
+        for kind in dict.fromkeys(kinds):
+            rows = kinds.count(kind)
             count = -(-rows // most)
             count = min(rows, -(-count // self.threads) * self.threads)
             edges = [start + rows * i // count for i in range(count + 1)]
@@ -121,12 +128,13 @@ class Trainer:
 
     def block(self, rows: Population, epoch: int) -> dict[str, Array]:
         """Trains the rows of one block through an epoch; returns their metrics."""
-        problem, members = self.problem, rows.members
+        problem, members = self.problem.for_rows(rows), rows.members
+        total_steps = self.total_steps * problem.steps // self.problem.steps
         gradient = np.empty_like(rows.theta)
         objective = problem.attach(rows.theta, gradient, rows.left_at)
         batches = problem.batches(members[0].seed, epoch - 1)
-        rates = self.rates(rows, len(batches))
-        norms, total = np.zeros(len(members)), np.zeros(len(members))
+        rates = self.rates(rows, problem.steps, total_steps)
+        norms, total, mass = np.zeros(len(members)), np.zeros(len(members)), 0.0
         updates, momenta = [], []
         for name, slots in rows.slots.items():
             numbers = rows.rows_of(name)
@@ -136,13 +144,14 @@ class Trainer:
             for key in schedules.MOMENTA:
                 if key in order and any(map(cycles_momentum, members[at])):
                     own = settings[:, order.index(key)]
-                    momenta.append((own, self.momenta(members[at], own, rows.step[at], batches)))
+                    steps = rows.step[at][:, None] + np.arange(len(batches))
+                    momenta.append((own, self.momenta(members[at], own, steps, total_steps)))
             updates.append(
                 (
                     fused_pass(name),
                     (rows.theta[at], gradient[at], *slots, rows.step[at], rates[at]),
                     (
-                        self.total_steps,
+                        total_steps,
                         problem.tensors,
                         settings,
                         objective.losses[at],
@@ -151,16 +160,18 @@ class Trainer:
                     ),
                 )
             )
-        before_update, after_update = self.wrappers(rows, gradient)
+        before_update, after_update = self.wrappers(rows, gradient, rates, total_steps)
         # A diverging row overflows; that is a fact about its rate, not an error.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), flushed():
             for i, batch in enumerate(batches):
                 if self.stop.is_set():
                     return {}
                 if i == len(batches) - 1:
                     before = rows.theta.copy()
                 objective.differentiate(batch)
-                total += objective.losses * len(batch)
+                weight = objective.mass(batch)
+                total += objective.losses * weight
+                mass += weight
                 for sweep, arguments in before_update:
                     sweep(*arguments)
                 for setting, cycle in momenta:
@@ -173,17 +184,13 @@ class Trainer:
             metrics = dict(objective.evaluate(final))
             ratios = np.zeros(len(members))
             update_ratio(before, rows.theta, ratios)
-            train_loss = (
-                total / sum(map(len, batches))
-                if problem.batched
-                else objective.training_loss(final)
-            )
+            train_loss = total / mass if problem.batched else objective.training_loss(final)
             schedules.after_epoch(
                 [m.schedule for m in members],
                 [m.schedule_settings for m in members],
                 rows.schedule_state,
                 metrics.get("validation_loss", train_loss),
-                self.total_steps / problem.steps,
+                total_steps / problem.steps,
             )
         return {
             "train_loss": train_loss,
@@ -193,8 +200,13 @@ class Trainer:
             "update_ratio": ratios,
         }
 
-    def wrappers(self, rows: Population, gradient: Array) -> tuple[list[Sweep], list[Sweep]]:
+    def wrappers(
+        self, rows: Population, gradient: Array, rates: Array, total_steps: int
+    ) -> tuple[list[Sweep], list[Sweep]]:
         """The sweeps that some row needs before the update of a step, and after it."""
+        theta, t, left_at, kept = rows.theta, rows.step, rows.left_at, rows.kept
+        penalised = self.problem.penalised
+        l1, l2 = (np.array([m.model_settings.get(k, 0.0) for m in rows.members]) for k in PENALTIES)
 
         def column(name: str) -> Array:
             default = optimizers.SHARED[name].default
@@ -203,9 +215,12 @@ class Trainer:
         def used(name: str) -> bool:
             return bool((column(name) != optimizers.SHARED[name].default).any())
 
-        theta, t, left_at, kept = rows.theta, rows.step, rows.left_at, rows.kept
         before: list[Sweep] = []
         after: list[Sweep] = []
+        if l2.any():
+            before.append((add_decay, (theta, gradient, left_at, penalised, l2)))
+        if l1.any():
+            after.append((shrink, (theta, left_at, penalised, l1, rates, t.copy(), t)))
         if used("clip_value"):
             before.append((clip_by_value, (gradient, left_at, column("clip_value"))))
         if used("clip_adaptive"):
@@ -214,15 +229,14 @@ class Trainer:
                 (clip_adaptively, (theta, gradient, left_at, self.problem.tensors, limits))
             )
         if used("lookahead_rate"):
-            rates, steps = column("lookahead_rate"), column("lookahead_steps")
-            after.append((look_ahead, (theta, kept["slow"], t, left_at, rates, steps)))
+            shares, steps = column("lookahead_rate"), column("lookahead_steps")
+            after.append((look_ahead, (theta, kept["slow"], t, left_at, shares, steps)))
         if used("ema") or used("tail_average"):
             ema, tail = column("ema"), column("tail_average")
-            total = self.total_steps
-            after.append((average, (theta, kept["mean"], t, left_at, total, ema, tail)))
+            after.append((average, (theta, kept["mean"], t, left_at, total_steps, ema, tail)))
         return before, after
 
-    def rates(self, rows: Population, steps: int) -> Array:
+    def rates(self, rows: Population, steps: int, total_steps: int) -> Array:
         """Learning rates (rows, steps) of the next epoch, from where each row stands."""
         members = rows.members
         table: Array = schedules.table(
@@ -230,23 +244,24 @@ class Trainer:
             [m.schedule_settings for m in members],
             np.array([m.settings["lr"] for m in members]),
             rows.step[:, None] + np.arange(steps),
-            self.total_steps,
-            self.problem.steps,
+            total_steps,
+            steps,
         )
         table *= rows.schedule_state[:, :1]
         return table
 
     def momenta(
-        self, members: Sequence[Member], own: Array, step: Array, batches: Sequence[Array]
+        self, members: Sequence[Member], own: Array, steps: Array, total_steps: int
     ) -> Array:
-        """Momenta (rows, steps) of the next epoch; own: (rows,), those of the optimizers."""
+        """Momenta (rows, steps) of the next epoch; own: (rows,), those of the optimizers; steps:
+        (rows, steps), their numbers."""
         return schedules.momentum_table(
             [m.schedule for m in members],
             [m.schedule_settings for m in members],
             own.copy(),
-            step[:, None] + np.arange(len(batches)),
-            self.total_steps,
-            self.problem.steps,
+            steps,
+            total_steps,
+            steps.shape[1],
         )
 
 

@@ -1,131 +1,395 @@
 """Losses: value and gradient together, and the score that people read beside the loss.
 
-A loss is a pair of compiled functions on the scores of one row, (samples, outputs):
-`value(scores, y)` returns the sum of the losses over the samples and overwrites the scores with
-the gradient of their *mean*; `hits(scores, y)` returns what the samples add to the score.
+A loss is a compiled function on the scores of one row, (samples, outputs),
+
+    loss(scores, y, weights, mass, <number>) -> total
+
+that returns the weighted sum of the losses of the samples and overwrites the scores with the
+gradient of their weighted mean, total / mass. y is (samples, 1) int64 classes, or (samples,
+outputs) of the dtype of the scores; weights (samples,), or (0,) where all are 1; mass is their sum,
+and where it is 0, so is the gradient. The last argument is the loss's own number, as delta, if it
+has an annotation; it differs from row to row.
+
+`hits(scores, y, weights)` returns what the samples add to the score; what a folder is to
+optimizers, this file is to losses: each is found by its name.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
-from tuner.training.compiling import compiled
+from tuner.training.domains import Fraction, Hyperparameter, OpenFraction, Positive, hyperparameters
 
 Array = np.ndarray
 
-
-@compiled
-def cross_entropy(scores, y):
-    """Softmax cross-entropy in nats; y (samples,) holds class indices."""
-    one = scores.dtype.type(1)
-    scale = one / scores.dtype.type(scores.shape[0])
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        highest = scores[sample, 0]
-        for k in range(1, scores.shape[1]):
-            highest = max(highest, scores[sample, k])
-        normalizer = scores.dtype.type(0)
-        true = scores[sample, y[sample]] - highest
-        for k in range(scores.shape[1]):
-            e = np.exp(scores[sample, k] - highest)
-            scores[sample, k] = e
-            normalizer += e
-        total += np.log(np.float64(normalizer)) - true
-        factor = scale / normalizer
-        for k in range(scores.shape[1]):
-            scores[sample, k] *= factor
-        scores[sample, y[sample]] -= scale
-    return total
+TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
-@compiled
-def highest_is_true(scores, y):
-    """Samples whose highest score is that of their class."""
-    correct = 0.0
-    for sample in range(scores.shape[0]):
-        best = 0
-        for k in range(1, scores.shape[1]):
-            if scores[sample, k] > scores[sample, best]:
-                best = k
-        correct += best == y[sample]
-    return correct
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """A loss, what it is for, and the score that goes with it.
+
+    rule, counting: what is compiled as its value and its hits; score: the score (rows,) of a part
+    from the hits (rows,) of all its samples, y and weights; tasks: what it can learn; own: its own
+    number, if it has one; only_in_training: whether evaluations take that number's default, so that
+    trials compare; standardise: whether targets may be standardised; lowest: the lowest target.
+    """
+
+    name: str
+    rule: Callable[..., Any]
+    counting: Callable[..., Any]
+    score: Callable[[Array, Array, Array], Array]
+    tasks: tuple[str, ...]
+    own: Mapping[str, Hyperparameter]
+    only_in_training: bool = False
+    standardise: bool = True
+    lowest: float = -np.inf
+
+    @cached_property
+    def value(self) -> Any:
+        """The rule, compiled."""
+        return _compiled(self.rule)
+
+    @cached_property
+    def hits(self) -> Any:
+        """What counts the hits, compiled."""
+        return _compiled(self.counting)
+
+    def numbers(self, settings: Sequence[Mapping[str, float]]) -> Array:
+        """Its own number for each row (rows,), from what rows say of model and loss; or zeros."""
+        out = np.zeros(len(settings))
+        for name, hyperparameter in self.own.items():
+            out[:] = [row.get(name, hyperparameter.default) for row in settings]
+        return out
+
+    def outputs(self, task: str, targets: int) -> int:
+        """Scores of a sample: one for two classes, else one a class, label or target."""
+        if task not in self.tasks:
+            raise ValueError(f"{self.name} is for {', '.join(self.tasks)}, not for {task}")
+        return 1 if task == "binary" else targets
 
 
-@compiled
-def logistic_loss(scores, y):
-    """Binary cross-entropy in nats of one score, the log-odds of class 1; y (samples,) is 0, 1."""
-    one = scores.dtype.type(1)
-    scale = one / scores.dtype.type(scores.shape[0])
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        s = scores[sample, 0]
-        e = np.exp(-abs(s))  # at most 1: nothing overflows
-        probability = one / (one + e) if s >= 0 else e / (one + e)
-        total += max(s, scores.dtype.type(0)) - s * y[sample] + np.log1p(np.float64(e))
-        scores[sample, 0] = (probability - scores.dtype.type(y[sample])) * scale
-    return total
+@cache
+def _compiled(function: Callable[..., Any]) -> Any:
+    # The config knows losses by their names; numba must not wait at its start.
+    from tuner.training.compiling import compiled
+
+    return compiled(function)
 
 
-@compiled
-def sign_is_true(scores, y):
-    """Samples whose score is above zero just where y is 1."""
-    correct = 0.0
-    for sample in range(scores.shape[0]):
-        correct += (scores[sample, 0] > 0) == (y[sample] == 1)
-    return correct
+def names() -> list[str]:
+    """Names of all losses."""
+    return [name for name, thing in vars(sys.modules[__name__]).items() if isinstance(thing, Loss)]
 
 
-@compiled
-def squared_error(scores, y):
-    """Half the squared error, summed over outputs as scikit-learn does; y (samples, outputs)."""
-    scale = scores.dtype.type(1) / scores.dtype.type(scores.shape[0])
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        for output in range(scores.shape[1]):
-            error = scores[sample, output] - y[sample, output]
-            total += 0.5 * np.float64(error) * np.float64(error)
-            scores[sample, output] = error * scale
-    return total
+def load(name: str) -> Loss:
+    """The loss of that name. Raises KeyError for a name that none bears."""
+    if name not in names():
+        raise KeyError(name)
+    loss: Loss = getattr(sys.modules[__name__], name)
+    return loss
 
 
-@compiled
-def squared_distance(scores, y):
-    """Sum of squared errors."""
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        for output in range(scores.shape[1]):
-            error = np.float64(scores[sample, output]) - np.float64(y[sample, output])
-            total += error * error
-    return total
+def fitting(task: str) -> list[str]:
+    """Names of the losses for a task; the first is the usual one."""
+    return [name for name in names() if task in load(name).tasks]
 
 
-def accuracy(hits: Array, y: Array) -> Array:
-    """Share of the samples that are hit."""
-    return hits / len(y)
+def total_weight(weights: Array, y: Array) -> float:
+    """The sum of the weights of a part; weights (0,) are all 1."""
+    return float(weights.sum(dtype=np.float64)) if len(weights) else float(len(y))
 
 
-def r2(hits: Array, y: Array) -> Array:
+def accuracy(hits: Array, y: Array, weights: Array) -> Array:
+    """Share of the samples that are hit, by weight; of several labels all must be right."""
+    return hits / total_weight(weights, y)
+
+
+def r2(hits: Array, y: Array, weights: Array) -> Array:
     """1 - squared error / variance, over all outputs together; of constant targets as scikit-learn
     has it: 1 for no error, 0 for any."""
-    spread = float(np.square(y - y.mean(axis=0), dtype=np.float64).sum())
+    own = weights.astype(np.float64) if len(weights) else np.ones(len(y))
+    mean = own @ y / own.sum()
+    spread = float(own @ np.square(y - mean, dtype=np.float64).sum(axis=1))
     if spread == 0.0:
         return np.where(hits == 0.0, 1.0, 0.0)
     return 1.0 - hits / spread
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A loss, its hits, and the score (rows,) of a part from the hits of all its samples."""
-
-    value: Any
-    hits: Any
-    score: Callable[[Array, Array], Array]
+def coverage(hits: Array, y: Array, weights: Array) -> Array:
+    """Share of the targets that are at most their prediction: a good quantile has its own level."""
+    share: Array = hits / (total_weight(weights, y) * y.shape[1])
+    return share
 
 
-LOSSES = {
-    "binary": Loss(logistic_loss, sign_is_true, accuracy),
-    "multiclass": Loss(cross_entropy, highest_is_true, accuracy),
-    "regression": Loss(squared_error, squared_distance, r2),
-}
+def class_is_true(scores, y, weights):
+    """Samples whose highest score is that of their class; of one score, whose sign is."""
+    correct = 0.0
+    for sample in range(scores.shape[0]):
+        best = 0
+        if scores.shape[1] == 1:
+            best = 1 if scores[sample, 0] > 0 else 0
+        for k in range(1, scores.shape[1]):
+            if scores[sample, k] > scores[sample, best]:
+                best = k
+        if best == y[sample, 0]:
+            correct += weights[sample] if weights.shape[0] > 0 else 1.0
+    return correct
+
+
+def signs_are_true(scores, y, weights):
+    """Samples whose scores are above zero just where y is 1."""
+    correct = 0.0
+    for sample in range(scores.shape[0]):
+        right = True
+        for output in range(scores.shape[1]):
+            right = right and (scores[sample, output] > 0) == (y[sample, output] == 1)
+        if right:
+            correct += weights[sample] if weights.shape[0] > 0 else 1.0
+    return correct
+
+
+def squared_distance(scores, y, weights):
+    """Sum of squared errors."""
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        own = 0.0
+        for output in range(scores.shape[1]):
+            error = np.float64(scores[sample, output]) - np.float64(y[sample, output])
+            own += error * error
+        total += own * weights[sample] if weights.shape[0] > 0 else own
+    return total
+
+
+def squared_distance_of_means(scores, y, weights):
+    """Sum of squared errors of predictions whose logarithms are the scores."""
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        own = 0.0
+        for output in range(scores.shape[1]):
+            error = np.exp(np.float64(scores[sample, output])) - np.float64(y[sample, output])
+            own += error * error
+        total += own * weights[sample] if weights.shape[0] > 0 else own
+    return total
+
+
+def not_above(scores, y, weights):
+    """Targets that are at most their score."""
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        own = 0.0
+        for output in range(scores.shape[1]):
+            own += y[sample, output] <= scores[sample, output]
+        total += own * weights[sample] if weights.shape[0] > 0 else own
+    return total
+
+
+def _loss(hits: Any, score: Any, *tasks: str, **more: Any) -> Callable[[Any], Loss]:
+    """Makes a loss of its function."""
+
+    def made(function: Any) -> Loss:
+        own = hyperparameters(function)
+        return Loss(function.__name__, function, hits, score, tasks, own, **more)
+
+    return made
+
+
+@_loss(class_is_true, accuracy, "multiclass", only_in_training=True)
+def cross_entropy(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
+    """Softmax cross-entropy in nats.
+
+    With label_smoothing e the target is 1 - e + e/K for the class and e/K for the others (Szegedy
+    et al. 2016, section 7); evaluations are without.
+    """
+    kind = scores.dtype.type
+    one, smoothing = kind(1), kind(label_smoothing)
+    spread = smoothing / kind(scores.shape[1])
+    weighted = weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        highest = scores[sample, 0]
+        for k in range(1, scores.shape[1]):
+            highest = max(highest, scores[sample, k])
+        normalizer = kind(0)
+        true = scores[sample, y[sample, 0]] - highest
+        if smoothing > 0:
+            others = kind(0)
+            for k in range(scores.shape[1]):
+                others += scores[sample, k] - highest
+            true = (one - smoothing) * true + spread * others
+        for k in range(scores.shape[1]):
+            e = np.exp(scores[sample, k] - highest)
+            scores[sample, k] = e
+            normalizer += e
+        total += (np.log(np.float64(normalizer)) - true) * w
+        factor = w * scale / normalizer
+        for k in range(scores.shape[1]):
+            scores[sample, k] *= factor
+        scores[sample, y[sample, 0]] -= (one - smoothing) * w * scale
+        if smoothing > 0:
+            for k in range(scores.shape[1]):
+                scores[sample, k] -= spread * w * scale
+    return total
+
+
+@_loss(signs_are_true, accuracy, "binary", "multilabel", only_in_training=True)
+def logistic(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
+    """Binary cross-entropy in nats, summed over the labels; a score is the log-odds of a 1.
+
+    With label_smoothing e the targets are 1 - e/2 and e/2; evaluations are without.
+    """
+    kind = scores.dtype.type
+    one, smoothing = kind(1), kind(label_smoothing)
+    weighted = weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            s = scores[sample, output]
+            target = kind(y[sample, output]) * (one - smoothing) + smoothing / kind(2)
+            e = np.exp(-abs(s))  # at most 1: nothing overflows
+            probability = one / (one + e) if s >= 0 else e / (one + e)
+            own += max(s, kind(0)) - s * target + np.log1p(np.float64(e))
+            scores[sample, output] = (probability - target) * (w * scale)
+        total += own * w
+    return total
+
+
+@_loss(class_is_true, accuracy, "binary", "multiclass")
+def hinge(scores, y, weights, mass, _):
+    """max(0, 1 - side * score) summed over the outputs, where side is 1 for the class and -1 else.
+
+    One score for two classes, else one class against the rest, as scikit-learn's SGDClassifier.
+    """
+    kind = scores.dtype.type
+    one, weighted = kind(1), weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            true = y[sample, 0] == (1 if scores.shape[1] == 1 else output)
+            side = one if true else -one
+            margin = one - side * scores[sample, output]
+            inside = not margin <= 0  # nan stays nan
+            own += np.float64(margin) if inside else 0.0
+            scores[sample, output] = -side * (w * scale) if inside else kind(0)
+        total += own * w
+    return total
+
+
+@_loss(class_is_true, accuracy, "binary", "multiclass")
+def squared_hinge(scores, y, weights, mass, _):
+    """max(0, 1 - side * score)**2 summed over the outputs, the sides being those of `hinge`."""
+    kind = scores.dtype.type
+    one, two, weighted = kind(1), kind(2), weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            true = y[sample, 0] == (1 if scores.shape[1] == 1 else output)
+            side = one if true else -one
+            margin = one - side * scores[sample, output]
+            margin = kind(0) if margin <= 0 else margin  # nan stays nan
+            own += np.float64(margin) * np.float64(margin)
+            scores[sample, output] = -two * side * margin * (w * scale)
+        total += own * w
+    return total
+
+
+@_loss(squared_distance, r2, "regression")
+def squared_error(scores, y, weights, mass, _):
+    """Half the squared error, summed over outputs as scikit-learn does."""
+    kind = scores.dtype.type
+    one, weighted = kind(1), weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            error = scores[sample, output] - y[sample, output]
+            own += 0.5 * np.float64(error) * np.float64(error)
+            scores[sample, output] = error * (w * scale)
+        total += own * w
+    return total
+
+
+@_loss(squared_distance, r2, "regression")
+def huber(scores, y, weights, mass, delta: Positive = 1.35):
+    """Half the squared error up to an error of delta, from there linear (Huber 1964), over outputs.
+
+    delta is in units of the targets that training sees: of their standard deviation, where they are
+    standardised. scikit-learn's HuberRegressor estimates that unit of the errors instead.
+    """
+    kind = scores.dtype.type
+    one, bound, weighted = kind(1), kind(delta), weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            error = scores[sample, output] - y[sample, output]
+            size = np.float64(abs(error))
+            own += 0.5 * size * size if size <= delta else delta * (size - 0.5 * delta)
+            slope = min(max(error, -bound), bound)
+            scores[sample, output] = slope * (w * scale)
+        total += own * w
+    return total
+
+
+@_loss(not_above, coverage, "regression")
+def quantile(scores, y, weights, mass, quantile: OpenFraction = 0.5):
+    """The pinball loss (Koenker & Bassett 1978), over outputs: the prediction is that quantile.
+
+    An error costs `quantile` of its size where the target is above the prediction, else the rest.
+    """
+    kind = scores.dtype.type
+    one, zero, level, weighted = kind(1), kind(0), kind(quantile), weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else zero
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            error = scores[sample, output] - y[sample, output]
+            own += np.float64(error) * (1.0 - quantile if error > 0 else -quantile)
+            slope = one - level if error > 0 else (-level if error < 0 else zero)
+            scores[sample, output] = slope * (w * scale)
+        total += own * w
+    return total
+
+
+@_loss(squared_distance_of_means, r2, "regression", standardise=False, lowest=0.0)
+def poisson(scores, y, weights, mass, _):
+    """exp(score) - y score, over outputs: minus the log-likelihood of counts but for log(y!).
+
+    A score is the logarithm of the mean; targets are 0 or more. It is half of scikit-learn's
+    mean_poisson_deviance but for what the targets alone determine, and so may be negative.
+    """
+    kind = scores.dtype.type
+    one, weighted = kind(1), weights.shape[0] > 0
+    scale = one / kind(mass) if mass > 0 else kind(0)
+    total = 0.0
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        own = 0.0
+        for output in range(scores.shape[1]):
+            s = scores[sample, output]
+            mean = np.exp(s)
+            own += np.float64(mean) - np.float64(y[sample, output]) * np.float64(s)
+            scores[sample, output] = (mean - y[sample, output]) * (w * scale)
+        total += own * w
+    return total

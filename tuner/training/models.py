@@ -1,83 +1,197 @@
 """Models: from the parameters of a row to scores, and back to gradients.
 
-A model's parameters lie in a row of `theta: (rows, size)`, layer after layer, the weights
-(inputs, outputs) before the biases (outputs,). One compiled call takes all rows of a block through
-a step, row after row, so that what a row computes stays in the cache and no two rows meet.
+A model's parameters lie in a row of `theta: (rows, size)`, tensor after tensor. It has two
+halves, functions that tuner.training.passes calls row after row, so that what a row computes stays
+in the cache and no two rows meet:
+
+    forward(theta, layout, X, work, rate, state) -> where in `work` the scores start
+    backward(theta, layout, X, work, scores_at, gradient, rate, state)
+
+theta, gradient: (size,); layout: the model's shape, its outputs last; X: rows as
+tuner.training.dense or tuner.training.sparse have them; work: (room(samples),), where the first
+half leaves the scores (samples, outputs) and what the second needs, which gets the gradient of the
+scores in their place; rate, state: of dropout (tuner.training.dropout), 0.0 for none.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  (numba's dot needs it, and threads are limited by then)
 
-from tuner.training import activations
+from tuner.training import activations, dense, normalisation, sparse
+from tuner.training.activations import identity
 from tuner.training.compiling import compiled, specialised
-from tuner.training.losses import Loss
+from tuner.training.dropout import drop, drop_backward, mixed
+from tuner.training.sparse import CSR
 
 Array = np.ndarray
 
+# Of dropout, where there is none.
+NO_STATE = np.uint64(0)
+
 # What `specialised` gives to the functions below.
+count: Any = None
+times: Any = None
+transposed_times: Any = None
 activation: Any = None
 activation_backward: Any = None
-network_forward: Any = None
-network_backward: Any = None
-loss: Any = None
-hits: Any = None
+normalise: Any = None
+normalise_backward: Any = None
 
 
-def forward(theta, widths, X, work):
-    """Leaves the activations of all layers in `work`, one after another.
+class Tensor(NamedTuple):
+    """Some of the parameters: their shape, whether they are weights, and whether these make
+    something else than scores."""
 
-    theta: (size,); widths: (layers + 1,), the inputs first; X: (samples, inputs), C-contiguous;
-    returns where the scores (samples, outputs) start in `work`.
+    inputs: int
+    outputs: int
+    weights: bool = False
+    hidden: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.inputs * self.outputs
+
+
+class Model(ABC):
+    """A function from features to scores; inputs, outputs: numbers of features and of scores."""
+
+    inputs: int
+    outputs: int
+
+    @property
+    @abstractmethod
+    def layout(self) -> Array:
+        """Its shape as its halves read it, (numbers,) int64, the outputs last."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> Sequence[Tensor]:
+        """What the parameters are made of, in their order."""
+
+    @abstractmethod
+    def initial(self, rng: np.random.Generator) -> Array:
+        """Starting parameters (size,), float64."""
+
+    @abstractmethod
+    def room(self, samples: int) -> int:
+        """Numbers that a forward and a backward pass need to keep for so many samples."""
+
+    @abstractmethod
+    def halves(self, kind: ModuleType, build: Callable[..., Any] = specialised) -> tuple[Any, Any]:
+        """`forward` and `backward` for dense or sparse input, the module `kind`."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def tensors(self) -> Array:
+        """What the parameters are made of, as Problem.tensors has it."""
+        stops = np.cumsum([part.size for part in self.parts])
+        return np.array(
+            [
+                (stop - part.size, stop, part.inputs, part.outputs, part.hidden)
+                for part, stop in zip(self.parts, stops, strict=True)
+            ],
+            dtype=np.int64,
+        )
+
+    @property
+    def penalised(self) -> Array:
+        """Start and stop of each tensor that penalties act on, (tensors, 2): the weights."""
+        return self.tensors[[part.weights for part in self.parts], :2]
+
+    def scores(self, theta: Array, X: Array | CSR) -> Array:
+        """Scores (samples, outputs) of X (samples, inputs) under the parameters theta (size,)."""
+        kind = kind_of(X)
+        rows = kind.whole(X)
+        samples = kind.count(rows)
+        work = np.empty(self.room(samples), theta.dtype)
+        start = self.halves(kind)[0](theta, self.layout, rows, work, 0.0, NO_STATE)
+        return work[start : start + samples * self.outputs].reshape(samples, self.outputs)
+
+
+def kind_of(X: Array | CSR) -> ModuleType:
+    """What makes the products of X: tuner.training.sparse or tuner.training.dense."""
+    return sparse if isinstance(X, CSR) else dense
+
+
+def forward(theta, layout, X, work, rate, state):
+    """Of an MLP; layout: whether its layers are normalised, and the widths, the inputs first.
+
+    In `work` are the activations of all layers, one after another; two layers' room for slopes;
+    then, for the hidden layers, what the activations and the normalisation want to keep.
     """
-    samples, last = X.shape[0], widths.shape[0] - 2
+    samples, last = count(X), layout.shape[0] - 3
+    hidden, aside = places(layout, samples)
     at, below, start = 0, 0, 0
     for layer in range(last + 1):
-        i, o = widths[layer], widths[layer + 1]
+        i, o = layout[layer + 1], layout[layer + 2]
         W = theta[at : at + i * o].reshape(i, o)
-        b = theta[at + i * o : at + i * o + o]
         z = work[start : start + samples * o].reshape(samples, o)
+        at += i * o
         if layer == 0:
-            np.dot(X, W, z)
+            times(X, W, z)
         else:
             np.dot(work[below : below + samples * i].reshape(samples, i), W, z)
         if layer == last:
-            activations.identity(z, b)
+            identity(z, theta[at : at + o])
         else:
-            activation(z, b)
-        at, below, start = at + i * o + o, start, start + samples * o
+            slope = aside + start
+            normal, inverse = slope + hidden, aside + 2 * hidden + layer * samples
+            at += normalise(z, theta, at, work, normal, inverse)
+            activation(z, theta[at : at + o], work, slope)
+            if rate > 0.0:
+                drop(z, rate, mixed(state, layer))
+        at, below, start = at + o, start, start + samples * o
     return below
 
 
-def backward(theta, widths, X, work, scores_at, gradient):
-    """Writes the gradient (size,) from that of the scores, which stands in `work`."""
-    samples, last = X.shape[0], widths.shape[0] - 2
+def backward(theta, layout, X, work, scores_at, gradient, rate, state):
+    """Of an MLP."""
+    samples, last = count(X), layout.shape[0] - 3
+    hidden, aside = places(layout, samples)
     at, above, below = theta.shape[0], scores_at, scores_at
-    free = scores_at + samples * widths[last + 1]
-    widest = 0
-    for layer in range(1, last + 1):
-        widest = max(widest, widths[layer])
-    spare = free + samples * widest
+    free = scores_at + samples * layout[last + 2]
+    spare = (aside + free) // 2
     for layer in range(last, -1, -1):
-        i, o = widths[layer], widths[layer + 1]
-        at -= i * o + o
+        i, o = layout[layer + 1], layout[layer + 2]
         d = work[above : above + samples * o].reshape(samples, o)
+        at -= o
+        sum_samples(d, gradient[at : at + o])
+        if layer < last:
+            normal, inverse = aside + hidden + below, aside + 2 * hidden + layer * samples
+            at -= normalise_backward(d, theta, gradient, at, work, normal, inverse)
+        at -= i * o
         dW = gradient[at : at + i * o].reshape(i, o)
-        sum_samples(d, gradient[at + i * o : at + i * o + o])
         if layer == 0:
-            np.dot(X.T, d, dW)
+            transposed_times(X, d, dW)
         else:
             below -= samples * i
             a = work[below : below + samples * i].reshape(samples, i)
             np.dot(a.T, d, dW)
             d_below = work[free : free + samples * i].reshape(samples, i)
             np.dot(d, theta[at : at + i * o].reshape(i, o).T, d_below)
-            activation_backward(a, d_below)
+            if rate > 0.0:
+                drop_backward(a, d_below, rate, mixed(state, layer - 1))
+            activation_backward(a, work, aside + below, d_below)
             above, free, spare = free, spare, free
+
+
+@compiled
+def places(layout, samples):
+    """Numbers in all hidden activations, and where in `work` the room behind slopes starts."""
+    units, widest = 0, 0
+    for layer in range(2, layout.shape[0]):
+        units += layout[layer]
+        widest = max(widest, layout[layer])
+    return samples * (units - layout[-1]), samples * (units + 2 * widest)
 
 
 @compiled
@@ -90,123 +204,85 @@ def sum_samples(d, out):
             out[unit] += d[sample, unit]
 
 
-@compiled
-def gather(source, batch, out):
-    """out[i] becomes source[batch[i]]; both C-contiguous.
-
-    Number by number: an assignment of rows would make numba compile its error messages too.
-    """
-    width = source.size // source.shape[0]
-    numbers, copies = source.reshape(source.size), out.reshape(out.size)
-    for sample in range(batch.shape[0]):
-        start = batch[sample] * width
-        for i in range(width):
-            copies[sample * width + i] = numbers[start + i]
-
-
-def step(theta, gradient, left_at, widths, X, y, batch, X_batch, y_batch, work, losses):
-    """Losses and gradients of one batch, for all rows that have not left.
-
-    batch: (samples,) indices into X (n, inputs) and y; X_batch, y_batch, work: room for a batch;
-    gradient: (rows, size), that of the mean loss; losses: (rows,), the mean loss.
-    """
-    samples = batch.shape[0]
-    gather(X, batch, X_batch)
-    gather(y, batch, y_batch)
-    for row in range(theta.shape[0]):
-        if left_at[row] != 0.0:
-            continue
-        scores_at = network_forward(theta[row], widths, X_batch[:samples], work)
-        scores = work[scores_at : scores_at + samples * widths[-1]].reshape(samples, widths[-1])
-        losses[row] = loss(scores, y_batch[:samples]) / samples
-        network_backward(theta[row], widths, X_batch[:samples], work, scores_at, gradient[row])
-
-
-def evaluate(theta, left_at, widths, X, y, chunk, work, losses, scores_hit):
-    """Adds to (rows,) losses and hits those of all samples of X (n, inputs), by chunks."""
-    for row in range(theta.shape[0]):
-        if left_at[row] != 0.0:
-            continue
-        for start in range(0, X.shape[0], chunk):
-            X_part, y_part = X[start : start + chunk], y[start : start + chunk]
-            samples = X_part.shape[0]
-            scores_at = network_forward(theta[row], widths, X_part, work)
-            scores = work[scores_at : scores_at + samples * widths[-1]].reshape(samples, widths[-1])
-            scores_hit[row] += hits(scores, y_part)
-            losses[row] += loss(scores, y_part)
-
-
 @dataclass(frozen=True)
-class MLP:
+class MLP(Model):
     """A fully connected network; without hidden layers it is a linear model.
 
-    inputs, outputs: numbers of features and of scores; hidden: widths of the hidden layers;
-    activation: a name in tuner.training.activations.
+    hidden: widths of the hidden layers; activation: a name in tuner.training.activations;
+    initialization: how the weights are drawn; layer_norm: whether what reaches an activation is
+    normalised over the units of its layer.
+
+    A layer is its weights (inputs, outputs), its gains (outputs,) if it is hidden and normalised,
+    and its biases (outputs,), which come after the normalisation.
     """
 
     inputs: int
     outputs: int
     hidden: tuple[int, ...] = ()
     activation: str = "relu"
+    initialization: Literal["glorot", "he"] = "glorot"
+    layer_norm: bool = False
 
     @property
-    def widths(self) -> Array:
-        return np.array([self.inputs, *self.hidden, self.outputs])
+    def widths(self) -> tuple[int, ...]:
+        return (self.inputs, *self.hidden, self.outputs)
 
     @property
-    def size(self) -> int:
-        return int(sum(i * o + o for i, o in pairwise(self.widths)))
+    def layout(self) -> Array:
+        return np.array([self.layer_norm, *self.widths], dtype=np.int64)
 
     @property
-    def tensors(self) -> Array:
-        """Weights and biases in turn: start, stop, inputs, outputs, whether a hidden matrix."""
-        rows, start = [], 0
+    def parts(self) -> Sequence[Tensor]:
+        out: list[Tensor] = []
         for layer, (i, o) in enumerate(pairwise(self.widths)):
             hidden = layer < len(self.hidden)
-            rows.append((start, start + i * o, i, o, hidden))
-            rows.append((start + i * o, start + i * o + o, 1, o, False))
-            start += i * o + o
-        return np.array(rows, dtype=np.int64)
+            out.append(Tensor(i, o, weights=True, hidden=hidden))
+            out += [Tensor(1, o)] * (2 if hidden and self.layer_norm else 1)
+        return out
 
     def initial(self, rng: np.random.Generator) -> Array:
-        """Starting parameters (size,), float64: zero biases, and weights uniform within
-        sqrt(6 / (inputs + outputs)) of each layer (Glorot & Bengio 2010, equation 16), with 2 in
-        place of 6 for the logistic activation, as scikit-learn draws them. A linear model starts
-        at zero.
+        """Zero biases, gains of one, and weights uniform within +-sqrt(6 / (inputs + outputs)) of
+        each layer (glorot: Glorot & Bengio 2010, equation 16), with 2 in place of 6 for the
+        logistic activation, as scikit-learn draws them; or within +-sqrt(6 / inputs) (he: He et al.
+        2015, equation 10, as a uniform distribution of that variance). A linear model starts at
+        zero.
         """
         gain = (2.0 if self.activation == "logistic" else 6.0) if self.hidden else 0.0
         parts = []
-        for i, o in pairwise(self.widths):
-            bound = np.sqrt(gain / (i + o))
-            parts += [rng.uniform(-bound, bound, i * o), np.zeros(o)]
+        for layer, (i, o) in enumerate(pairwise(self.widths)):
+            if self.initialization == "he":
+                bound = np.sqrt(6.0 / i) if self.hidden else 0.0
+            else:
+                bound = np.sqrt(gain / (i + o))
+            parts.append(rng.uniform(-bound, bound, i * o))
+            if self.layer_norm and layer < len(self.hidden):
+                parts.append(np.ones(o))
+            parts.append(np.zeros(o))
         return np.concatenate(parts)
 
     def room(self, samples: int) -> int:
-        """Numbers that a forward and a backward pass need to keep for so many samples."""
-        return int(samples * (self.widths[1:].sum() + 2 * self.widths[1:].max()))
+        hidden, widest = sum(self.hidden), max(self.widths[1:])
+        return samples * (3 * hidden + self.outputs + 2 * widest + len(self.hidden))
 
-    def scores(self, theta: Array, X: Array) -> Array:
-        """Scores (samples, outputs) of X (samples, inputs) under the parameters theta (size,)."""
-        work = np.empty(self.room(len(X)), theta.dtype)
-        start = network(self.activation)[0](theta, self.widths, X, work)
-        return work[start : start + len(X) * self.outputs].reshape(len(X), self.outputs)
-
-
-@cache
-def network(activation: str) -> tuple[Any, Any]:
-    """`forward` and `backward`, compiled for an activation."""
-    there, back = activations.load(activation)
-    return (
-        specialised(forward, activation=there),
-        specialised(backward, activation_backward=back),
-    )
-
-
-@cache
-def passes(activation: str, loss: Loss) -> tuple[Any, Any]:
-    """`step` and `evaluate`, compiled for an activation and a loss."""
-    there, back = network(activation)
-    return (
-        specialised(step, network_forward=there, network_backward=back, loss=loss.value),
-        specialised(evaluate, network_forward=there, loss=loss.value, hits=loss.hits),
-    )
+    def halves(self, kind: ModuleType, build: Callable[..., Any] = specialised) -> tuple[Any, Any]:
+        there, back = activations.load(self.activation)
+        return (
+            build(
+                forward,
+                count=kind.count,
+                times=kind.times,
+                activation=there,
+                normalise=normalisation.normalise if self.layer_norm else normalisation.leave,
+            ),
+            build(
+                backward,
+                count=kind.count,
+                transposed_times=kind.transposed_times,
+                activation_backward=back,
+                normalise_backward=(
+                    normalisation.normalise_backward
+                    if self.layer_norm
+                    else normalisation.leave_backward
+                ),
+            ),
+        )

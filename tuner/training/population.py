@@ -1,7 +1,7 @@
 """A population: many models alike in structure, one row of one matrix each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Member:
-    """What a row is: a trial's settings under one seed.
+    """What a row is: a trial's settings under one seed, on one fold of the data.
 
-    seed fixes the initialisation and the order of the batches; settings and schedule_settings hold
-    a number for every hyperparameter of the optimizer and the schedule. Those of `parts` are paths,
-    as `0.until`, and the names of its schedules are among them, as `0.name`.
+    seed fixes the initialisation, the order of the batches and what dropout takes out; settings and
+    schedule_settings hold a number for every hyperparameter of the optimizer and the schedule.
+    Those of `parts` are paths, as `0.until`, and the names of its schedules are among them, as
+    `0.name`. model_settings hold the row's numbers of model and loss: l1, l2, dropout and the
+    loss's own, each at its default where it is left out.
     """
 
     trial: int
@@ -28,14 +30,16 @@ class Member:
     settings: Mapping[str, float]
     schedule: str
     schedule_settings: Mapping[str, Any]
+    fold: int = 0
+    model_settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Population:
     """The rows that train together; training changes its arrays in place.
 
-    members: one a row, ordered by seed and optimizer, so that the rows of one optimizer and seed
-    are neighbours
+    members: one a row, ordered by seed, fold and optimizer, so that the rows of one optimizer, seed
+    and fold are neighbours
     theta: (rows, size) parameters, C-contiguous
     slots: for each optimizer its state, arrays (its rows, size) or (its rows,), in the order of the
     rows
@@ -59,7 +63,10 @@ class Population:
 
 
 def _sorted_rows(members: Sequence[Member]) -> list[int]:
-    return sorted(range(len(members)), key=lambda i: (members[i].seed, members[i].optimizer))
+    def place(i: int) -> tuple[int, int, str]:
+        return members[i].seed, members[i].fold, members[i].optimizer
+
+    return sorted(range(len(members)), key=place)
 
 
 def create(problem: Problem, members: Sequence[Member]) -> Population:

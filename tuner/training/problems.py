@@ -1,14 +1,23 @@
 """Problems: what a population minimises, by batches of data or by a formula."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
+from tuner.training import losses
+from tuner.training.dropout import mixed
 from tuner.training.losses import Loss
-from tuner.training.models import MLP, passes
+from tuner.training.models import Model, kind_of
+from tuner.training.passes import passes
+from tuner.training.sparse import CSR
+
+if TYPE_CHECKING:
+    from tuner.training.population import Member, Population
 
 Array = np.ndarray
 
@@ -27,6 +36,10 @@ class Objective(ABC):
     @abstractmethod
     def differentiate(self, batch: Array) -> None:
         """Writes the batch's mean loss into `losses`, (rows,) float64, and its gradient."""
+
+    def mass(self, batch: Array) -> float:
+        """How much a batch counts in the training loss of its epoch."""
+        return len(batch)
 
     @abstractmethod
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
@@ -62,6 +75,20 @@ class Problem(ABC):
         """
         return np.array([[0, self.size, 1, self.size, 0]])
 
+    @cached_property
+    def penalised(self) -> Array:
+        """Start and stop of each tensor that the penalties l1 and l2 act on, (tensors, 2) int64."""
+        return np.empty((0, 2), np.int64)
+
+    def for_rows(self, rows: "Population") -> Self:
+        """The problem as these rows see it, which are of one seed and one fold: with their data and
+        their own numbers of model and loss."""
+        return self
+
+    def alike_at_first(self, member: "Member") -> Hashable:
+        """Members with the same of this have the same losses before the first step."""
+        return member.seed
+
     @abstractmethod
     def initial(self, seed: int) -> Array:
         """Starting parameters (size,) under that seed, float64."""
@@ -75,26 +102,67 @@ class Problem(ABC):
         """The problem for these rows: (rows, size) twice, (rows,)."""
 
 
-@dataclass(frozen=True)
-class Supervised(Problem):
-    """A model and a loss on a training part and, unless it is None, a validation part.
+class Part(NamedTuple):
+    """Samples that are trained on, or evaluated.
 
-    X: (samples, features) in the dtype of the parameters; y as the loss takes it. The last batch
-    of an epoch may be smaller than batch_size.
+    X: (n, features), C-contiguous, or CSR, in the dtype of the parameters; y: (n,) int64 classes,
+    or (n, outputs) of that dtype for regression and multilabel; weights: (n,) of that dtype, at
+    least 0, or None where all count alike.
     """
 
-    model: MLP
+    X: Array | CSR
+    y: Array
+    weights: Array | None = None
+
+
+class Fold(NamedTuple):
+    """What some rows train on, and what they are then judged by."""
+
+    train: Part
+    validation: Part | None
+
+
+# From scores (n, outputs), y and weights of a part to a number.
+Metric = Callable[[Array, Array, Array | None], float]
+
+
+@dataclass(frozen=True)
+class Supervised(Problem):
+    """A model and a loss on folds of data; a row is of one of them.
+
+    The last batch of an epoch may be smaller than batch_size. metrics: further numbers that are
+    reported of the validation part, by name. rows: those it is seen by (see `for_rows`); without
+    them it is the problem of rows of the first fold whose numbers have their defaults.
+    """
+
+    model: Model
     loss: Loss
-    X_train: Array
-    y_train: Array
-    X_validation: Array | None
-    y_validation: Array | None
+    folds: tuple[Fold, ...]
     batch_size: int
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    rows: "Population | None" = None
     batched = True
+
+    def for_rows(self, rows: "Population") -> Self:
+        return replace(self, rows=rows)
+
+    def alike_at_first(self, member: "Member") -> Hashable:
+        numbers = tuple(member.model_settings.get(name) for name in self.loss.own)
+        return member.seed, member.fold, numbers
+
+    @property
+    def fold(self) -> Fold:
+        return self.folds[self.rows.members[0].fold if self.rows else 0]
+
+    @property
+    def settings(self) -> Sequence[Mapping[str, float]] | None:
+        """What the rows say of model and loss."""
+        return None if self.rows is None else [m.model_settings for m in self.rows.members]
 
     @cached_property
     def dtype(self) -> np.dtype:  # type: ignore[override]
-        return self.X_train.dtype
+        X = self.folds[0].train.X
+        return X.values.dtype if isinstance(X, CSR) else X.dtype
 
     @property
     def size(self) -> int:
@@ -104,20 +172,34 @@ class Supervised(Problem):
     def tensors(self) -> Array:
         return self.model.tensors
 
+    @cached_property
+    def penalised(self) -> Array:
+        return self.model.penalised
+
     @property
     def steps(self) -> int:
-        return -(-len(self.X_train) // self.batch_size)
+        return -(-len(self.fold.train.y) // self.batch_size)
 
     def initial(self, seed: int) -> Array:
         return self.model.initial(np.random.default_rng((seed, INITIAL)))
 
     def batches(self, seed: int, epoch: int) -> Sequence[Array]:
-        order = np.random.default_rng((seed, ORDER, epoch)).permutation(len(self.X_train))
+        order = np.random.default_rng((seed, ORDER, epoch)).permutation(len(self.fold.train.y))
         starts = range(0, len(order), self.batch_size)
         return [order[start : start + self.batch_size] for start in starts]
 
     def attach(self, theta: Array, gradient: Array, left_at: Array) -> "SupervisedObjective":
         return SupervisedObjective(self, theta, gradient, left_at)
+
+
+class _Arrays:
+    """A part as compiled passes take it: y (n, targets), weights (n,) or (0,), and their sum."""
+
+    def __init__(self, part: Part, kind: ModuleType, dtype: np.dtype) -> None:
+        self.X = kind.whole(part.X)
+        self.y = part.y.reshape(len(part.y), -1)
+        self.weights = np.empty(0, dtype) if part.weights is None else part.weights
+        self.mass = losses.total_weight(self.weights, self.y)
 
 
 class SupervisedObjective(Objective):
@@ -127,82 +209,74 @@ class SupervisedObjective(Objective):
     def __init__(self, problem: Supervised, theta: Array, gradient: Array, left_at: Array):
         self.problem, self.theta, self.gradient = problem, theta, gradient
         self.left_at = left_at
-        model, size = problem.model, problem.batch_size
-        self.widths = model.widths
-        self.step, self.evaluation = passes(model.activation, problem.loss)
-        self.X_batch = np.empty((size, model.inputs), theta.dtype)
-        self.y_batch = np.empty((size, *problem.y_train.shape[1:]), problem.y_train.dtype)
-        self.work = np.empty(model.room(max(size, self.CHUNK)), theta.dtype)
+        model, size, fold = problem.model, problem.batch_size, problem.fold
+        kind = kind_of(fold.train.X)
+        self.layout = model.layout
+        self.step, self.evaluation = passes(model, problem.loss, kind)
+        self.train = _Arrays(fold.train, kind, theta.dtype)
+        self.validation = fold.validation and _Arrays(fold.validation, kind, theta.dtype)
+        self.rooms = (
+            kind.room(fold.train.X, size),
+            np.empty((size, self.train.y.shape[1]), self.train.y.dtype),
+            np.empty(size, theta.dtype),
+            np.empty(model.room(max(size, self.CHUNK)), theta.dtype),
+        )
+        rows = problem.rows
+        settings = problem.settings or [{}] * len(theta)
+        self.numbers = problem.loss.numbers(settings)
+        self.rates = np.array([row.get("dropout", 0.0) for row in settings])
+        self.state = np.uint64(mixed(rows.members[0].seed if rows else 0, 0))
+        self.taken = rows.step if rows else np.zeros(len(theta))
         self.losses = np.zeros(len(theta))
 
     def differentiate(self, batch: Array) -> None:
-        p = self.problem
-        if len(batch) > len(self.X_batch):
-            raise ValueError(f"a batch of {len(batch)} where batch_size is {p.batch_size}")
+        if len(batch) > self.problem.batch_size:
+            size = self.problem.batch_size
+            raise ValueError(f"a batch of {len(batch)} where batch_size is {size}")
+        part = self.train
         self.step(
-            self.theta, self.gradient, self.left_at, self.widths, p.X_train, p.y_train, batch,
-            self.X_batch, self.y_batch, self.work, self.losses,
+            self.theta, self.gradient, self.left_at, self.layout, part.X, part.y, part.weights,
+            batch, *self.rooms, self.numbers, self.rates, self.state, self.taken, self.losses,
         )  # fmt: skip
 
-    def sums(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
-        """Sums of losses and of hits over a part, (rows,) each."""
-        losses, hits = np.zeros(len(theta)), np.zeros(len(theta))
-        self.evaluation(theta, self.left_at, self.widths, X, y, self.CHUNK, self.work, losses, hits)
-        return losses, hits
+    def mass(self, batch: Array) -> float:
+        weights = self.train.weights
+        return float(weights[batch].sum(dtype=np.float64)) if len(weights) else len(batch)
+
+    def sums(self, theta: Array, part: _Arrays, numbers: Array, kept: Array) -> tuple[Array, Array]:
+        """Sums of losses and of hits over a part, (rows,) each; kept: see `evaluate` in passes."""
+        totals, hits = np.zeros(len(theta)), np.zeros(len(theta))
+        self.evaluation(
+            theta, self.left_at, self.layout, part.X, part.y, part.weights, self.CHUNK,
+            self.rooms[-1], numbers, totals, hits, kept,
+        )  # fmt: skip
+        return totals, hits
 
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
-        p = self.problem
-        if p.X_validation is None or p.y_validation is None:
+        p, part = self.problem, self.validation
+        if part is None or p.fold.validation is None:
             return {}
-        losses, hits = self.sums(theta, p.X_validation, p.y_validation)
+        numbers = p.loss.numbers([{}] * len(theta)) if p.loss.only_in_training else self.numbers
+        shape = (len(theta), len(part.y), p.model.outputs) if p.metrics else (0, 0, 0)
+        kept = np.full(shape, np.nan, theta.dtype)
+        totals, hits = self.sums(theta, part, numbers, kept)
         score = p.loss.score
         return {
-            "validation_loss": losses / len(p.X_validation),
-            f"validation_{score.__name__}": score(hits, p.y_validation),
+            "validation_loss": totals / part.mass,
+            f"validation_{score.__name__}": score(hits, part.y, part.weights),
+            **{
+                f"validation_{name}": measured(metric, kept, p.fold.validation)
+                for name, metric in p.metrics.items()
+            },
         }
 
     def training_loss(self, theta: Array) -> Array:
-        p = self.problem
-        return self.sums(theta, p.X_train, p.y_train)[0] / len(p.X_train)
+        kept = np.empty((0, 0, 0), theta.dtype)
+        return self.sums(theta, self.train, self.numbers, kept)[0] / self.train.mass
 
 
-@dataclass(frozen=True)
-class Quadratic(Problem):
-    """f(x) = x**2 from a starting point: the textbook's example, one exact step an epoch."""
-
-    start: float = 10.0
-    dtype: np.dtype = field(default_factory=lambda: np.dtype(np.float64))
-    batched = False
-
-    @property
-    def size(self) -> int:
-        return 1
-
-    @property
-    def steps(self) -> int:
-        return 1
-
-    def initial(self, seed: int) -> Array:
-        return np.array([self.start])
-
-    def batches(self, seed: int, epoch: int) -> Sequence[Array]:
-        return [np.zeros(1, dtype=np.int64)]
-
-    def attach(self, theta: Array, gradient: Array, left_at: Array) -> "QuadraticObjective":
-        return QuadraticObjective(theta, gradient)
-
-
-class QuadraticObjective(Objective):
-    def __init__(self, theta: Array, gradient: Array) -> None:
-        self.theta, self.gradient, self.losses = theta, gradient, np.zeros(len(theta))
-
-    def differentiate(self, batch: Array) -> None:
-        np.multiply(self.theta, 2.0, out=self.gradient)
-        self.losses[:] = self.training_loss(self.theta)
-
-    def evaluate(self, theta: Array) -> Mapping[str, Array]:
-        return {"validation_loss": self.training_loss(theta), "x": theta[:, 0].astype(np.float64)}
-
-    def training_loss(self, theta: Array) -> Array:
-        losses: Array = np.square(theta[:, 0], dtype=np.float64)
-        return losses
+def measured(metric: Metric, scores: Array, part: Part) -> Array:
+    """A metric of each row (rows,); nan where scores (rows, n, outputs) are not finite."""
+    return np.array(
+        [metric(own, part.y, part.weights) if np.isfinite(own).all() else np.nan for own in scores]
+    )

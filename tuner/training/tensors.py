@@ -1,7 +1,7 @@
-"""Functions of a whole tensor that rules may call, as compiled passes call them.
+"""Functions of whole tensors and rows, as compiled passes call them.
 
-They change the tensor, (inputs, outputs), in place; biases are tensors of one input. What they
-mean is said by the functions of the same names in tuner.training.rules.
+Those that rules name change the tensor, (inputs, outputs), in place; biases are tensors of one
+input. What they mean is said by the functions of the same names in tuner.training.rules.
 """
 
 import sys
@@ -11,6 +11,15 @@ import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  (numba's dot needs it)
 
 from tuner.training.compiling import compiled
+
+
+@compiled
+def norm(x):
+    """The Euclidean norm of x (n,), summed in float64."""
+    squares = 0.0
+    for i in range(x.shape[0]):
+        squares += np.float64(x[i]) * np.float64(x[i])
+    return np.sqrt(squares)
 
 
 @compiled

@@ -1,13 +1,45 @@
-"""Wrappers: what may be put around any optimizer, by the hyperparameters that all of them share.
+"""Wrappers: what may be put around any optimizer, by hyperparameters that all of them share.
 
-`tuner.training.optimizers.shared` says what they mean. Each is one sweep over the rows that use
-it. theta, gradient and kept arrays: (rows, size); t, left_at and the
-hyperparameters: (rows,) float64; rows that have left are passed over.
+`tuner.training.optimizers.shared` says what they mean, and `tuner.training.families.penalties` what
+those of models do. Each is one sweep over the rows that use it. theta, gradient and kept arrays:
+(rows, size); t, left_at and the hyperparameters: (rows,) float64; rows that have left are passed
+over.
 """
 
 import numpy as np
 
 from tuner.training.compiling import compiled
+
+
+@compiled
+def add_decay(theta, gradient, left_at, penalised, l2):
+    """penalised: (tensors, 2), where each starts and stops."""
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or l2[row] == 0.0:
+            continue
+        strength = theta.dtype.type(l2[row])
+        for start, stop in penalised:
+            W, dW = theta[row, start:stop], gradient[row, start:stop]
+            for i in range(W.shape[0]):
+                dW[i] += strength * W[i]
+
+
+@compiled
+def shrink(theta, left_at, penalised, l1, rates, before, t):
+    """rates: (rows, steps); before: (rows,), the steps taken before the first of these."""
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0 or l1[row] == 0.0:
+            continue
+        rate = rates[row, int(t[row] - before[row]) - 1]
+        zero, threshold = theta.dtype.type(0), theta.dtype.type(rate * l1[row])
+        for start, stop in penalised:
+            W = theta[row, start:stop]
+            for i in range(W.shape[0]):
+                # What is neither above nor below is 0, or nan, which stays nan.
+                if abs(W[i]) <= threshold:
+                    W[i] = zero
+                else:
+                    W[i] -= threshold if W[i] > zero else -threshold
 
 
 @compiled

@@ -1,0 +1,119 @@
+"""Families: the models of a config by name, what they may learn, and what is set of them.
+
+A linear family has its own loss. The others take any that fits the task. Nothing here is compiled,
+so that a config can be checked at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.training import losses
+from tuner.training.domains import Domain, Fraction, NonNegative, hyperparameters
+
+if TYPE_CHECKING:
+    from tuner.training.models import Model
+
+# A number within a domain, or one of some words.
+Allowed = Domain | tuple[Any, ...]
+
+# The loss of a family that leaves it open: the usual one of the task.
+AUTO = "auto"
+
+_COUNT = Domain(1, 1e5, high_closed=True, whole=True)
+_WIDTHS = Domain(1, 1e5, high_closed=True, whole=True, many=True)
+
+
+def penalties(l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> None:
+    """The numbers that every model takes; a row of a population has its own.
+
+    l1, l2: penalties l1 * |W| + l2 / 2 * |W|**2 on all weights W, not on biases and gains; both are
+    the elastic net. Reported losses are without them, so that trials compare. l2 joins the gradient
+    before it is clipped. l1 is a proximal step (Duchi & Singer 2009): after the update every weight
+    comes closer to 0 by learning rate times l1, and stays at exactly 0 when it gets there. That is
+    exact for SGD; an optimizer that scales its steps, by momentum or by the size of gradients, does
+    not scale this one.
+    """
+
+
+def dropping(dropout: Fraction = 0.0) -> None:
+    """What networks with hidden layers take as well.
+
+    dropout: the share of hidden units that each training step leaves out (tuner.training.dropout).
+    """
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a model of a config is made of.
+
+    own: the losses it has, the usual one of a task first; none: any that fits the task. shape: what
+    is set of it beside penalties and its losses' own numbers.
+    """
+
+    own: tuple[str, ...]
+    shape: Mapping[str, Allowed]
+    numbers: Mapping[str, Domain]
+
+    @property
+    def settings(self) -> dict[str, Allowed]:
+        """All that may be set of it, by name."""
+        of_losses = {key: h.domain for name in self.own for key, h in losses.load(name).own.items()}
+        choice = {"loss": self.own} if self.chooses else {}
+        return {**self.shape, **choice, **self.numbers, **of_losses}
+
+    @property
+    def chooses(self) -> bool:
+        """Whether one of its own losses must be chosen, for they learn the same."""
+        return len({losses.load(name).tasks for name in self.own}) < len(self.own)
+
+    def fitting(self, task: str) -> list[str]:
+        """Names of the losses that it may learn this task by; the first is the usual one."""
+        return [name for name in self.own or losses.names() if task in losses.load(name).tasks]
+
+    @property
+    def tasks(self) -> list[str]:
+        """What it can learn."""
+        return [task for task in losses.TASKS if self.fitting(task)]
+
+
+_PENALTIES = {name: h.domain for name, h in hyperparameters(penalties).items()}
+_DROPOUT = {name: h.domain for name, h in hyperparameters(dropping).items()}
+
+
+def _linear(*own: str) -> Family:
+    return Family(own, {}, _PENALTIES)
+
+
+FAMILIES: Mapping[str, Family] = {
+    "mlp": Family(
+        (),
+        {
+            "hidden": _WIDTHS,
+            "activation": ("relu", "leaky_relu", "tanh", "logistic", "gelu", "silu"),
+            "initialization": ("glorot", "he"),
+            "layer_norm": (False, True),
+        },
+        _PENALTIES | _DROPOUT,
+    ),
+    "factorization_machine": Family((), {"factors": _COUNT}, _PENALTIES),
+    "linear": _linear("squared_error"),
+    "logistic": _linear("logistic"),
+    "softmax": _linear("cross_entropy", "logistic"),
+    "linear_svm": _linear("squared_hinge", "hinge"),
+    "huber": _linear("huber"),
+    "quantile": _linear("quantile"),
+    "poisson": _linear("poisson"),
+}
+
+
+def create(name: str, inputs: int, outputs: int, shape: Mapping[str, Any]) -> "Model":
+    """The model of that name, with what is given of its shape; `hidden` is a tuple of widths."""
+    from tuner.training.factorization_machine import FactorizationMachine
+    from tuner.training.models import MLP
+
+    known = FAMILIES[name].shape
+    given = {key: value for key, value in shape.items() if key in known}
+    if name == "factorization_machine":
+        return FactorizationMachine(inputs, outputs, **given)
+    return MLP(inputs, outputs, **given)
