@@ -13,11 +13,11 @@ CONFIGS = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parents[2] / "conf" / "data").glob("*.yaml"))
 }
-BUNDLED = [name for name, config in CONFIGS.items() if "test_fraction" in config]
+BUNDLED = [name for name, config in CONFIGS.items() if config.get("reader") == "bundled"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `bundled_name` runs once for each set of conf/data that has to be split."""
+    """A test of `bundled_name` runs once for each set of conf/data that scikit-learn ships."""
     if "bundled_name" in metafunc.fixturenames:
         metafunc.parametrize("bundled_name", BUNDLED)
 

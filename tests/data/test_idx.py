@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tuner.data import DataSet, load
-from tuner.data.idx import read_array
+from tuner.data.readers.idx import read_array
 from tuner.errors import UserError
 
 IMAGES = "train-images-idx3-ubyte"
@@ -19,7 +19,8 @@ LABELS = "train-labels-idx1-ubyte"
 
 
 def load_folder(folder: Path, **settings: float) -> DataSet:
-    return load("small", seed=0, dtype="float32", folder=str(folder), scale="minmax", **settings)
+    asked: dict[str, Any] = {"scale": "minmax", "reader": "idx", "folder": str(folder), **settings}
+    return load("small", seed=0, dtype="float32", **asked)
 
 
 def test_what_was_written_is_read(write_idx: Callable[..., Path]) -> None:
@@ -29,19 +30,21 @@ def test_what_was_written_is_read(write_idx: Callable[..., Path]) -> None:
 
 def test_plain_files_are_read_like_gzipped_ones(folder: Path) -> None:
     gzipped = load_folder(folder)
-    gzipped_test, _ = gzipped.test()
+    gzipped_test = gzipped.test().X
     for path in folder.glob("*.gz"):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
     plain = load_folder(folder)
-    np.testing.assert_array_equal(plain.X_train, gzipped.X_train)
-    np.testing.assert_array_equal(plain.test()[0], gzipped_test)
+    np.testing.assert_array_equal(plain.folds[0].train.X, gzipped.folds[0].train.X)
+    np.testing.assert_array_equal(plain.test().X, gzipped_test)
 
 
 def test_the_test_part_is_the_files_of_its_own(folder: Path) -> None:
     data = load_folder(folder, validation_fraction=0.25)
-    X, y = data.test()
-    assert (len(data.X_train), len(data.X_validation), len(X)) == (44, 16, 20)
+    (train, validation), (X, y, weights) = data.folds[0], data.test()
+    assert validation is not None
+    assert weights is None
+    assert (len(train.X), len(validation.X), len(X)) == (44, 16, 20)
     np.testing.assert_array_equal(y, np.arange(20) % 2)
     with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
         raw = np.frombuffer(file.read(), np.uint8, offset=16).reshape(20, 6)
@@ -130,7 +133,8 @@ PEAK = """
 from pathlib import Path
 from tuner.data import load
 data = load(seed=0, dtype="float32", **{settings!r})
-print(data.X_train.nbytes + data.X_validation.nbytes, *data.X_train.shape, data.outputs)
+train, validation = data.folds[0]
+print(train.X.nbytes + validation.X.nbytes, *train.X.shape, data.outputs)
 # Of this program alone: getrusage's maximum counts what the test's process held before it.
 peak = next(line for line in Path("/proc/self/status").open() if line.startswith("VmHWM:"))
 print(int(peak.split()[1]) * 1024)

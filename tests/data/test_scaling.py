@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 from tuner.data.scaling import BLOCK, METHODS, fit
 
@@ -23,7 +23,8 @@ def chosen() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("method", "reference"), [("standard", StandardScaler()), ("minmax", MinMaxScaler())]
+    ("method", "reference"),
+    [("standard", StandardScaler()), ("minmax", MinMaxScaler()), ("maxabs", MaxAbsScaler())],
 )
 def test_it_is_what_scikit_learn_does(
     method: str, reference: StandardScaler, rows: np.ndarray, chosen: np.ndarray

@@ -1,72 +1,176 @@
 """What data must be before anything is trained on it; each check raises a UserError of one line."""
 
+from typing import Any
+
 import numpy as np
 
-from tuner.data.scaling import METHODS
-from tuner.data.source import Source
+from tuner.data import columns, scaling
+from tuner.data.source import Source, is_sparse, is_table
+from tuner.data.splits import Split
+from tuner.data.targets import Target
 from tuner.errors import UserError
 
+BLOCK = 4096  # rows looked at together, of what may be on disk
+CLASS_WEIGHTS = ("balanced",)
+FEW = 20  # classes; whole numbers of more are likely to be no classes
 
-def check_settings(fractions: dict[str, float], scale: str) -> None:
-    """Each part's fraction is a share, together they leave a rest, and the scaling is known."""
+
+def check_settings(
+    fractions: dict[str, float], scale: str, folds: int | None, class_weight: str | None
+) -> None:
+    """Each part's fraction is a share, together they leave a rest, and the words are known."""
     for part, fraction in fractions.items():
         if not 0 < fraction < 1:
             raise UserError(f"data.{part}_fraction: {fraction}: must be above 0 and below 1")
     if sum(fractions.values()) >= 1:
         raise UserError(f"{_join(fractions)}: together must be below 1, to leave rows to train on")
-    if scale not in METHODS:
-        raise UserError(f"data.scale: {scale!r}: must be one of {', '.join(METHODS)}")
+    if scale not in scaling.METHODS:
+        raise UserError(f"data.scale: {scale!r}: must be one of {', '.join(scaling.METHODS)}")
+    if folds is not None and folds < 2:
+        raise UserError(f"data.folds: {folds}: must be 2 at least, or null for one validation part")
+    if class_weight is not None and class_weight not in CLASS_WEIGHTS:
+        raise UserError(
+            f"data.class_weight: {class_weight!r}: must be null or {', '.join(CLASS_WEIGHTS)}"
+        )
 
 
 def check_source(source: Source) -> None:
-    """Every value is a finite number, and there are at least two classes."""
-    _check_numbers(source.where, "rows", source.rows)
-    if source.classes is None:
-        _check_numbers(source.where, "targets", source.targets)
-    elif len(source.classes) < 2:
-        raise UserError(
-            f"{source.where}: every row is of class {source.classes[0]}; must hold two or more"
-        )
+    """Every value is a finite number, or a table's missing one; and there is one target a row."""
+    where, rows = source.where, source.rows
+    if is_table(rows):
+        columns.check(where, rows)
+    elif is_sparse(rows):
+        _check_numbers(where, rows.data.reshape(-1, 1), rows.shape)
+    else:
+        _check_numbers(where, rows, rows.shape)
+    if rows.shape[0] != len(source.targets):
+        raise UserError(f"{where}: {rows.shape[0]} rows, but {len(source.targets)} targets")
+    if source.groups is not None and source.times is not None:
+        raise UserError("data.group: goes without data.time: give one of the two")
+    if source.groups is not None:
+        _check_groups(where, source.groups)
+    if source.times is not None:
+        _check_vector(f"{where}: the times", source.times, least=-np.inf)
+    if source.weights is not None:
+        _check_vector(f"{where}: the sample weights", source.weights, least=0)
 
 
-def _check_numbers(where: str, what: str, values: np.ndarray) -> None:
+def _check_numbers(where: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
     if values.dtype.kind not in "buif":
-        raise UserError(f"{where}: the {what} hold {values.dtype} values; must be numbers")
-    if not values.size:
-        raise UserError(f"{where}: the {what} are empty, of shape {values.shape}")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise UserError(
-            f"{where}: the {what} hold {values[row, column]} in row {row}, column {column} "
-            "(counted from 0); must be finite: fill such values or leave the rows out"
-        )
-
-
-def check_parts(source: Source, parts: dict[str, np.ndarray], fractions: dict[str, float]) -> None:
-    """Each part has a row of every class, so that none is empty."""
-    for group in np.unique(source.groups):
-        rows = np.flatnonzero(source.groups == group)
-        these = "rows" if source.classes is None else f"rows of class {group}"
-        if len(rows) < len(parts):
+        raise UserError(f"{where}: the rows hold {values.dtype} values; must be numbers")
+    if not np.prod(shape):
+        raise UserError(f"{where}: the rows are empty, of shape {tuple(shape)}")
+    if values.dtype.kind != "f":
+        return
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK]
+        if not np.isfinite(block).all():
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(block))[0])
+            place = f"row {start + row}, column {column} (counted from 0)"
+            if values.shape != tuple(shape):
+                place = f"number {start + row} (counted from 0) of those that are not zero"
             raise UserError(
-                f"{source.where}: only {len(rows)} {these}; must be {len(parts)} at least, "
-                f"one each for {', '.join(parts)}"
+                f"{where}: the rows hold {block[row, column]} in {place}; must be finite: fill "
+                "such values or leave the rows out (a table's gaps are filled)"
             )
-        for part, fraction in fractions.items():
-            if not np.isin(rows, parts[part]).any():
+
+
+def _check_groups(where: str, groups: np.ndarray) -> None:
+    missing = [i for i, g in enumerate(groups.tolist()) if g is None or g != g]
+    if missing:
+        raise UserError(f"{where}: row {missing[0]} (counted from 0) has no group; must have one")
+    if groups.dtype.kind == "O" and len({type(g) for g in groups}) > 1:
+        raise UserError(f"{where}: the groups mix numbers and text; must be of one kind")
+
+
+def _check_vector(what: str, values: np.ndarray, least: float) -> None:
+    if values.dtype.kind not in "buif":
+        raise UserError(f"{what} hold {values.dtype} values; must be numbers")
+    bad = ~np.isfinite(values) | (values < least)
+    if bad.any():
+        row = int(np.argmax(bad))
+        said = "finite" if least < 0 else f"finite and at least {least}"
+        raise UserError(f"{what} hold {values[row]} in row {row} (counted from 0); must be {said}")
+
+
+def check_weights(where: str, weights: np.ndarray, split: Split) -> None:
+    """Each part has a row that counts."""
+    parts = {"test": [split.test] if len(split.test) else []}
+    parts |= {"training": [t for t, _ in split.folds], "validation": [v for _, v in split.folds]}
+    for part, pieces in parts.items():
+        if any(not weights[rows].any() for rows in pieces):
+            raise UserError(f"{where}: all sample weights of the {part} part are 0; must be above")
+
+
+def check_classes(source: Source, target: Target, fractions: dict[str, float], folds: int) -> None:
+    """There are rows enough of every class for each part to have one, before they are split."""
+    if source.groups is not None or source.times is not None:
+        return
+    parts = [*fractions, "train"] if folds == 1 else ["test", f"{folds} folds"]
+    for stratum, count in zip(*np.unique(target.strata, return_counts=True), strict=True):
+        these = "rows" if target.classes is None else f"rows of class {stratum}"
+        if folds > 1:
+            held = round(fractions["test"] * count) if "test" in fractions else 0
+            if count - held < folds:
                 raise UserError(
-                    f"data.{part}_fraction: {fraction}: leaves the {part} part none of the "
-                    f"{len(rows)} {these}; must be above {0.5 / len(rows):.2g}"
+                    f"data.folds: {folds}: only {count - held} {these} are left beside the test "
+                    f"part; must be {folds} at least, one for each fold{_hint(source, target)}"
                 )
-        if not np.isin(rows, parts["train"]).any():
+        elif count < len(parts):
             raise UserError(
-                f"{_join(fractions)}: leave no row of the {len(rows)} {these} to train on"
+                f"{source.where}: only {count} {these}; must be {len(parts)} at least, "
+                f"one each for {', '.join(parts)}{_hint(source, target)}"
             )
 
 
-def check_test(
-    rows: np.ndarray, targets: np.ndarray, *, inputs: int, classes: np.ndarray | None
+def _hint(source: Source, target: Target) -> str:
+    """What to do about many classes of numbers, which may be no classes."""
+    few = target.classes is None or len(target.classes) <= FEW
+    if few or target.values.dtype.kind not in "iu":
+        return ""
+    return "; or give data.task=regression, if it is a number to predict"
+
+
+def check_split(
+    source: Source, target: Target, fractions: dict[str, float], split: Split, folds: int | None
 ) -> None:
+    """Each part has a row of every class; by group and by time, each training part has."""
+    if source.groups is None and source.times is None:
+        for stratum in np.unique(target.strata):
+            rows = np.flatnonzero(target.strata == stratum)
+            these = "rows" if target.classes is None else f"rows of class {stratum}"
+            _check_fractions(rows, these, fractions, split, folds)
+        return
+    key = "data.group" if source.times is None else "data.time"
+    for number, (train, _) in enumerate(split.folds):
+        if target.classes is None:
+            continue
+        missing = np.setdiff1d(target.classes, target.values[train])
+        if len(missing):
+            place = f" of fold {number}" if len(split.folds) > 1 else ""
+            raise UserError(
+                f"{key}: leaves the training part{place} no row of class {missing[0]}; give "
+                "other parts or fewer folds, or leave the class out"
+            )
+
+
+def _check_fractions(
+    rows: np.ndarray, these: str, fractions: dict[str, float], split: Split, folds: int | None
+) -> None:
+    parts = {"validation": split.folds[0][1], "test": split.test}
+    for part, fraction in fractions.items():
+        if part == "validation" and folds is not None:
+            continue
+        if not np.isin(rows, parts[part]).any():
+            raise UserError(
+                f"data.{part}_fraction: {fraction}: leaves the {part} part none of the "
+                f"{len(rows)} {these}; must be above {0.5 / len(rows):.2g}"
+            )
+    if not np.isin(rows, split.folds[0][0]).any():
+        raise UserError(f"{_join(fractions)}: leave no row of the {len(rows)} {these} to train on")
+
+
+def check_test(rows: np.ndarray, targets: Any, *, inputs: int, classes: np.ndarray | None) -> None:
     """A test part kept apart is like the training part: as many inputs, no other classes."""
     if rows.shape[1] != inputs:
         raise UserError(f"data.folder: test rows have {rows.shape[1]} values, training {inputs}")

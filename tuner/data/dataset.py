@@ -1,94 +1,275 @@
-"""A data set as training wants it: split, scaled, and its test part shut away."""
+"""A data set as training wants it: split, turned to numbers, and its test part shut away."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import bundled, checks, idx
-from tuner.data.labels import Labels
-from tuner.data.scaling import Scaling, fit
-from tuner.data.source import Source
-from tuner.data.splits import share_out
+from tuner.data import checks, columns, memory, metrics, readers, scaling, scratch, sparse
+from tuner.data.source import Source, is_sparse, is_table
+from tuner.data.splits import Split, split
+from tuner.data.targets import Encoding, Target, shift_and_scale, understand
 from tuner.errors import UserError
 
+if TYPE_CHECKING:
+    from tuner.training.problems import Fold, Part
+
 TEST_FRACTION = 0.2
+Preparation = scaling.Scaling | sparse.SparseScaling | columns.Columns
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How raw rows and raw targets become a part; fitted to the training rows `fitted_to`."""
+
+    fitted_to: np.ndarray
+    rows: Preparation
+    targets: Encoding
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for beside the source and its split."""
+
+    dtype: DTypeLike
+    scale: str
+    class_weight: str | None
+    standardise: bool = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DataSet:
-    """Scaled training and validation parts; the test part is read when it is asked for.
+    """Folds to train on, and a test part that is made when it is asked for.
 
-    X_train, X_validation: (n, inputs), C-contiguous, scaled by what the training part showed
-    y_train, y_validation: (n,) int64 positions in `classes`; for regression (n, outputs) of the
-        dtype of X, standardised by the training part, because squared errors on targets in the
-        hundreds would need learning rates of their own
-    example: (5, inputs) raw rows of the training part, float64
-    scaling, encoding: from raw rows to X, from raw targets to y
+    Each fold has its own preparation, fitted to its own training part. X is (n, inputs), dense and
+    C-contiguous, or sparse; y is (n,) int64 positions in `classes`, or (n, outputs) of the dtype
+    of X: 0 and 1 for several labels, and numbers for regression, standardised by the training
+    part, because squared errors on targets in the hundreds would need learning rates of their own.
+    Weights of training rows are sample weights times class weights, of other rows sample weights
+    alone, so that a score says what the data say; None where all rows count alike.
     """
 
     name: str
-    X_train: np.ndarray
-    y_train: np.ndarray
-    X_validation: np.ndarray
-    y_validation: np.ndarray
-    example: np.ndarray
-    scaling: Scaling
-    encoding: Labels | Scaling
-    _read_test: Callable[[], tuple[np.ndarray, np.ndarray]]
+    source: Source
+    target: Target
+    split: Split
+    asked: Asked
+    # X of the parts and what prepared them, made once and shared with `unstandardised`.
+    made: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
-        """What is predicted: "binary", "multiclass" or "regression"."""
-        if self.classes is None:
-            return "regression"
-        return "binary" if len(self.classes) == 2 else "multiclass"
+        """What is predicted: "binary", "multiclass", "multilabel" or "regression"."""
+        return self.target.task
 
-    @property
+    @cached_property
     def classes(self) -> np.ndarray | None:
-        """The labels as the source has them, sorted; None for regression."""
-        return self.encoding.classes if isinstance(self.encoding, Labels) else None
+        """The labels as the source has them, sorted; None unless each row has one of them."""
+        return self.target.classes
 
-    @property
-    def target_mean(self) -> np.ndarray | None:
-        """(outputs,) what was taken from the raw targets; None for classification."""
-        return self.encoding.shift if isinstance(self.encoding, Scaling) else None
+    @cached_property
+    def folds(self) -> "tuple[Fold, ...]":
+        """The training and validation parts: one pair, or one for each fold."""
+        from tuner.training.problems import Fold
 
-    @property
-    def target_scale(self) -> np.ndarray | None:
-        """(outputs,) what the raw targets were then divided by; None for classification."""
-        return self.encoding.scale if isinstance(self.encoding, Scaling) else None
+        return tuple(
+            Fold(self._part(recipe, train, trains=True), self._part(recipe, validation))
+            for recipe, (train, validation) in zip(self.recipes, self.split.folds, strict=True)
+        )
+
+    @cached_property
+    def final(self) -> "Fold":
+        """What the model that is kept is trained on: the fold, if there is one; of several, all
+        but the test part, with no validation part."""
+        from tuner.training.problems import Fold
+
+        if len(self.folds) == 1:
+            return self.folds[0]
+        return Fold(self._part(self.recipe, self.split.rest, trains=True), None)
+
+    @cached_property
+    def unstandardised(self) -> "DataSet":
+        """The same with regression's targets as they are, for losses that take no others; X is
+        shared."""
+        return replace(self, asked=replace(self.asked, standardise=False))
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The preparation of `final` and of the test part."""
+        train = self.split.folds[0][0] if len(self.split.folds) == 1 else self.split.rest
+        return self._fit(train)
+
+    @cached_property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The preparation of each fold."""
+        if len(self.split.folds) == 1:
+            return (self.recipe,)
+        return tuple(self._fit(train, self.recipe) for train, _ in self.split.folds)
 
     @property
     def inputs(self) -> int:
         """Columns of X."""
-        return len(self.scaling.shift)
+        return self.recipe.rows.inputs
 
     @property
     def outputs(self) -> int:
-        """Scores a model gives a row: 1 for two classes, else one a class; one a target."""
-        if isinstance(self.encoding, Scaling):
-            return len(self.encoding.shift)
-        return 1 if self.task == "binary" else len(self.encoding.classes)
+        """Scores a model gives a row: 1 for two classes, else one a class, label or target."""
+        if self.classes is None:
+            return int(self.target.values.shape[1])
+        return 1 if self.task == "binary" else len(self.classes)
+
+    @property
+    def target_mean(self) -> np.ndarray | None:
+        """(outputs,) what was taken from the raw targets of `final`; None but for regression."""
+        found = shift_and_scale(self.recipe.targets)
+        return None if found is None else found[0]
+
+    @property
+    def target_scale(self) -> np.ndarray | None:
+        """(outputs,) what they were then divided by; None but for regression."""
+        found = shift_and_scale(self.recipe.targets)
+        return None if found is None else found[1]
 
     @property
     def preprocessing(self) -> Any:
-        """A fitted scikit-learn transformer from raw rows to X (imports scikit-learn)."""
-        return self.scaling.transformer()
+        """A fitted scikit-learn transformer from raw rows to the X of `final`."""
+        return self.recipe.rows.transformer()
 
-    def test(self) -> tuple[np.ndarray, np.ndarray]:
-        """X and y of the test part, scaled and encoded as the other parts are.
+    @property
+    def example(self) -> Any:
+        """Five raw training rows: (5, inputs) float64, a SciPy CSR matrix or a DataFrame."""
+        rows: Any = self.recipe.fitted_to[:5]
+        if is_table(self.source.rows):
+            return self.source.rows.iloc[rows].reset_index(drop=True)
+        taken = self.source.rows[rows].astype(np.float64)
+        if is_sparse(taken):
+            from scipy.sparse import csr_matrix
 
-        Read anew at each call: ask once, for the winner. Raises UserError when the files of the
+            return csr_matrix(taken)  # MLflow does not know the array of the same format
+        return taken
+
+    def test(self) -> "Part":
+        """The test part, prepared as `final` is.
+
+        Made anew at each call: ask once, for the winner. Raises UserError when the files of the
         test part turn out to be bad.
         """
-        rows, targets = self._read_test()
+        if self.source.read_test is None:
+            return self._part(self.recipe, self.split.test)
+        from tuner.training.problems import Part
+
+        rows, targets = self.source.read_test()
         checks.check_test(rows, targets, inputs=self.inputs, classes=self.classes)
-        every, dtype = np.arange(len(rows)), self.X_train.dtype
-        return self.scaling(rows, every, dtype), self.encoding(targets, every, dtype)
+        every, dtype = np.arange(len(rows)), self.asked.dtype
+        return Part(
+            self.recipe.rows(rows, every, dtype), self.recipe.targets(targets, every, dtype)
+        )
+
+    def metric(self, name: str, loss: str | None = None) -> metrics.Metric:
+        """A metric on raw scores of any part; `loss` is the name of the one that is trained.
+
+        Each fold has standardised its targets by its own training part. So the y of a fold's
+        validation part, that very array, is read as that fold has it, any other y as `final`.
+        Raises UserError for a metric that does not fit the task, naming those that do.
+        """
+
+        def by(recipe: Recipe) -> metrics.Metric:
+            shift, scale = shift_and_scale(recipe.targets) or (None, None)
+            return metrics.load(name, self.task, self.classes, shift, scale, loss)
+
+        metric = by(self.recipe)
+        if self.task != "regression" or len(self.folds) == 1:
+            return metric
+        own = {
+            id(fold.validation.y): by(recipe).function
+            for fold, recipe in zip(self.folds, self.recipes, strict=True)
+            if fold.validation is not None
+        }
+
+        def measure(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> float:
+            return own.get(id(y), metric.function)(scores, y, weights)
+
+        return replace(metric, function=measure)
+
+    def _fit(self, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
+        """The preparation by these rows; with a layout, in the columns of that one."""
+        key = ("rows", id(train))
+        if key not in self.made:
+            self.made[key] = self._prepare(train, layout)
+        return Recipe(train, self.made[key], self.target.encoding(train, self.asked.standardise))
+
+    def _prepare(self, train: np.ndarray, layout: Recipe | None) -> Preparation:
+        rows, scale = self.source.rows, self.asked.scale
+        if is_table(rows):
+            made = columns.fit(rows, train, scale)
+            if layout is None:
+                return made
+            assert isinstance(layout.rows, columns.Columns)
+            return made.within(layout.rows)
+        return (sparse.fit if is_sparse(rows) else scaling.fit)(rows, train, scale)
+
+    def _part(self, recipe: Recipe, chosen: np.ndarray, trains: bool = False) -> "Part":
+        from tuner.training.problems import Part
+
+        weights = None if self.source.weights is None else self.source.weights[chosen]
+        if trains and self.asked.class_weight is not None:
+            own = self._class_weights(chosen)
+            weights = own if weights is None else weights * own
+        dtype = self.asked.dtype
+        y = recipe.targets(self.target.values, chosen, dtype)
+        weights = None if weights is None else np.ascontiguousarray(weights, dtype)
+        return Part(self._X(recipe.rows, chosen), y, weights)
+
+    def _X(self, prepare: Preparation, chosen: np.ndarray) -> Any:
+        """The chosen rows, prepared; made once, but for those of the test part, made anew."""
+        key = (id(prepare), id(chosen))
+        if key in self.made:
+            return self.made[key]
+        if isinstance(prepare, scaling.Scaling):
+            X: Any = prepare(self.source.rows, chosen, self.asked.dtype, self._empty)
+        else:
+            X = prepare(self.source.rows, chosen, self.asked.dtype)
+        if chosen is not self.split.test:
+            self.made[key] = X
+        return X
+
+    def _class_weights(self, chosen: np.ndarray) -> np.ndarray:
+        """(chosen,) rows / (classes * rows of the class), as scikit-learn's "balanced" has it."""
+        _, codes, counts = np.unique(
+            self.target.values[chosen], return_inverse=True, return_counts=True
+        )
+        own: np.ndarray = len(chosen) / (len(counts) * counts[codes])
+        return own
+
+    @cached_property
+    def _empty(self) -> Callable[..., np.ndarray]:
+        """Where parts are kept: in memory or, if they are too large and come from disk, on disk."""
+        if isinstance(self.source.rows, np.memmap) and not memory.fits(self._needed()):
+            return scratch.empty
+        return np.empty
+
+    def _needed(self) -> float:
+        """Bytes of all X that are made for training."""
+        pieces = [len(train) + len(validation) for train, validation in self.split.folds]
+        rows = sum(pieces) + (len(self.split.rest) if len(pieces) > 1 else 0)
+        size = np.dtype(self.asked.dtype).itemsize
+        if is_sparse(self.source.rows):
+            share = rows / self.source.rows.shape[0]
+            return float(share * self.source.rows.nnz * (size + 8))
+        return float(rows * self.inputs * size)
+
+    def check_memory(self) -> None:
+        """Raises UserError if the parts would take more than half of the memory."""
+        if isinstance(self.source.rows, np.memmap):
+            return
+        folds = len(self.split.folds)
+        mend = "take fewer rows or columns, or give the rows as X.npy, which is read from disk"
+        if folds > 1:
+            mend = f"give fewer data.folds (each of the {folds} has its own copy), or {mend}"
+        memory.check(self.source.where, self._needed(), mend)
 
 
 def load(
@@ -96,44 +277,53 @@ def load(
     *,
     seed: int,
     dtype: DTypeLike,
+    reader: str = "bundled",
     validation_fraction: float = 0.2,
     test_fraction: float | None = None,
+    folds: int | None = None,
     scale: str = "standard",
-    folder: str | None = None,
+    task: str | None = None,
+    class_weight: str | None = None,
+    **settings: Any,
 ) -> DataSet:
-    """Read a data set, check it, split it and scale it; the arguments are the keys of conf/data.
+    """Read a data set, check it, split it and prepare it; the arguments are the keys of conf/data.
 
-    name: a set that scikit-learn ships; with a folder, what to call the set of IDX files there
+    name: what the set is called; reader: a file of tuner/data/readers, which takes the settings
     seed: of the split; the same seed gives the same parts
-    dtype: "float32" or "float64", of X and of regression's y
+    dtype: "float32" or "float64", of X, and of y but for classes
     test_fraction: 0.2 by default; IDX files have a test part of their own and take none
-    scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1) or "none", for each column
+    folds: None for one validation part of validation_fraction; else so many take turns
+    scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1) or "none", for
+        each column of numbers
+    task: what the targets are, if not what they look like (tuner.data.targets.understand)
+    class_weight: "balanced" weighs classes alike in training
 
     Raises UserError, in one line, for settings or data that cannot be trained on.
     """
-    source = bundled.read(name) if folder is None else idx.read(folder)
+    source = readers.read(name, reader, settings)
     fractions = _fractions(source, validation_fraction, test_fraction)
-    checks.check_settings(fractions, scale)
+    checks.check_settings(fractions, scale, folds, class_weight)
     checks.check_source(source)
-    parts = share_out(source.groups, fractions, seed=seed)
-    checks.check_parts(source, parts, fractions)
-
-    train, validation = parts["train"], parts["validation"]
-    scaling = fit(source.rows, train, scale)
-    encoding = (
-        fit(source.targets, train, "standard") if source.classes is None else Labels(source.classes)
+    target = understand(source.where, source.targets, task)
+    if class_weight is not None and target.classes is None:
+        raise UserError(f"data.class_weight: {class_weight}: there are no classes; give null")
+    checks.check_classes(source, target, fractions, folds or 1)
+    parts = split(
+        target.strata,
+        validation=validation_fraction,
+        test=fractions.get("test", 0.0),
+        folds=folds,
+        groups=source.groups,
+        times=source.times,
+        seed=seed,
     )
-    return DataSet(
-        name=name,
-        X_train=scaling(source.rows, train, dtype),
-        y_train=encoding(source.targets, train, dtype),
-        X_validation=scaling(source.rows, validation, dtype),
-        y_validation=encoding(source.targets, validation, dtype),
-        example=source.rows[train[:5]].astype(np.float64),
-        scaling=scaling,
-        encoding=encoding,
-        _read_test=source.read_test or partial(_take, source, parts["test"]),
-    )
+    checks.check_split(source, target, fractions, parts, folds)
+    if source.weights is not None:
+        checks.check_weights(source.where, source.weights, parts)
+    data = DataSet(name, source, target, parts, Asked(np.dtype(dtype), scale, class_weight))
+    data.check_memory()
+    assert data.folds
+    return data
 
 
 def _fractions(
@@ -148,7 +338,3 @@ def _fractions(
             f"data.test_fraction: {test_fraction}: must be left out, the set has a test part"
         )
     return {"validation": validation_fraction}
-
-
-def _take(source: Source, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return source.rows[chosen], source.targets[chosen]

@@ -4,12 +4,14 @@ Rows are chosen by number and worked on in blocks of float64, so that neither a 
 the data nor a rounded mean is ever held.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from tuner.errors import UserError
 
 BLOCK = 1024  # rows: 6 MB of float64 for images of 28 x 28
 
@@ -22,43 +24,93 @@ class Scaling:
     shift: np.ndarray
     scale: np.ndarray
 
-    def __call__(self, rows: np.ndarray, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """The chosen rows scaled: (chosen, columns), C-contiguous, of the dtype."""
-        scaled = np.empty((len(chosen), rows.shape[1]), dtype)
-        for start, block in _blocks(rows, chosen):
-            scaled[start : start + len(block)] = (block - self.shift) / self.scale
+    @property
+    def inputs(self) -> int:
+        """Columns of what it makes."""
+        return len(self.shift)
+
+    def __call__(
+        self,
+        rows: np.ndarray,
+        chosen: np.ndarray,
+        dtype: DTypeLike,
+        empty: Callable[..., np.ndarray] = np.empty,
+    ) -> np.ndarray:
+        """The chosen rows scaled: (chosen, columns), C-contiguous, of the dtype.
+
+        `empty(shape, dtype)` makes the array that is filled. Raises UserError for a number that
+        the dtype cannot hold.
+        """
+        scaled = empty((len(chosen), rows.shape[1]), dtype)
+        for start, block in blocks(rows, chosen):
+            block -= self.shift
+            block /= self.scale
+            made = scaled[start : start + len(block)]
+            with np.errstate(over="ignore"):
+                made[:] = block
+            if not np.isfinite(made).all():
+                column = int(np.argmin(np.isfinite(made).all(axis=0)))
+                raise UserError(
+                    f"data.scale: {self.method}: leaves numbers in column {column} (counted from "
+                    f"0) that {scaled.dtype} cannot hold; give another, or another unit"
+                )
         return scaled
 
     def transformer(self) -> Any:
         """The same as a fitted scikit-learn transformer of raw rows (imports scikit-learn)."""
-        from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
-
+        # Two rows that have this very mean and deviation, or this least and greatest.
         match self.method:
-            case "standard":  # two rows with this very mean and standard deviation
-                return StandardScaler().fit([self.shift - self.scale, self.shift + self.scale])
+            case "standard":
+                two = [self.shift - self.scale, self.shift + self.scale]
             case "minmax":
-                return MinMaxScaler().fit([self.shift, self.shift + self.scale])
+                two = [self.shift, self.shift + self.scale]
             case _:
-                return FunctionTransformer().fit([self.shift])
+                two = [-self.scale, self.scale]
+        return transformer(self.method).fit(two)
+
+
+def transformer(method: str) -> Any:
+    """The scikit-learn transformer that a method is, not fitted (imports scikit-learn)."""
+    from sklearn import preprocessing
+
+    match method:
+        case "standard":
+            return preprocessing.StandardScaler()
+        case "minmax":
+            return preprocessing.MinMaxScaler()
+        case "maxabs":
+            return preprocessing.MaxAbsScaler()
+        case _:
+            return preprocessing.FunctionTransformer(accept_sparse=True)
 
 
 def fit(rows: np.ndarray, chosen: np.ndarray, method: str) -> Scaling:
-    """Fit one of METHODS to the chosen rows: (n, columns). A constant column is shifted only."""
-    shift, scale = METHODS[method](rows, chosen)
+    """Fit one of METHODS to the chosen rows: (n, columns). A constant column is shifted only.
+
+    Raises UserError for numbers whose squares float64 cannot hold.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        shift, scale = METHODS[method](rows, chosen)
+    if not (np.isfinite(shift) & np.isfinite(scale)).all():
+        column = int(np.argmin(np.isfinite(shift) & np.isfinite(scale)))
+        raise UserError(
+            f"data.scale: {method}: the numbers in column {column} (counted from 0) are too large "
+            "for their mean and deviation; give minmax, maxabs or none, or another unit"
+        )
     rounding = len(chosen) * np.finfo(np.float64).eps * np.abs(shift)
     return Scaling(method, shift, np.where(scale > rounding, scale, 1.0))
 
 
 def _standard(rows: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    total = sum(block.sum(axis=0) for _, block in _blocks(rows, chosen))
+    total = sum(block.sum(axis=0) for _, block in blocks(rows, chosen))
     mean = np.asarray(total / len(chosen))
-    squares = sum(((block - mean) ** 2).sum(axis=0) for _, block in _blocks(rows, chosen))
+    squares = sum(((block - mean) ** 2).sum(axis=0) for _, block in blocks(rows, chosen))
     return mean, np.sqrt(squares / len(chosen))
 
 
 def _minmax(rows: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    low = np.min([block.min(axis=0) for _, block in _blocks(rows, chosen)], axis=0)
-    high = np.max([block.max(axis=0) for _, block in _blocks(rows, chosen)], axis=0)
+    low = np.min([block.min(axis=0) for _, block in blocks(rows, chosen)], axis=0)
+    high = np.max([block.max(axis=0) for _, block in blocks(rows, chosen)], axis=0)
     return low, high - low
 
 
@@ -66,9 +118,15 @@ def _none(rows: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return np.zeros(rows.shape[1]), np.ones(rows.shape[1])
 
 
-METHODS = {"standard": _standard, "minmax": _minmax, "none": _none}
+def _maxabs(rows: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    largest = np.max([np.abs(block).max(axis=0) for _, block in blocks(rows, chosen)], axis=0)
+    return np.zeros(rows.shape[1]), largest
 
 
-def _blocks(rows: np.ndarray, chosen: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+METHODS = {"standard": _standard, "minmax": _minmax, "maxabs": _maxabs, "none": _none}
+
+
+def blocks(rows: np.ndarray, chosen: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The chosen rows, a block at a time, as float64, with the place of its first."""
     for start in range(0, len(chosen), BLOCK):
         yield start, rows[chosen[start : start + BLOCK]].astype(np.float64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,23 +12,30 @@ class Source:
     """Raw rows and what to predict from them.
 
     where: the config key and value that named the source, the start of every error about it
-    rows: (n, inputs), any numeric dtype; kept as it was read, so bytes stay bytes
-    targets: labels, (n,) of any dtype but float; or floats to predict, (n, outputs)
+    rows: (n, inputs): an array of any numeric dtype, kept as it was read, so bytes stay bytes and
+        a memory map stays on disk; a SciPy CSR array; or a pandas DataFrame
+    targets: (n,) or (n, outputs) of any dtype; tuner.data.targets says what task they are
+    weights: (n,) how much a row counts, float64, or None for all alike
+    groups: (n,) what may not be in two parts at once, or None
+    times: (n,) what orders the rows, float64, or None
     read_test: reads a test part that is kept apart, as (rows, targets); None when the test part
         has to be split off
     """
 
     where: str
-    rows: np.ndarray
+    rows: Any
     targets: np.ndarray
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
     read_test: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
 
-    @property
-    def classes(self) -> np.ndarray | None:
-        """The labels that occur, sorted; None for regression."""
-        return None if self.targets.dtype.kind == "f" else np.unique(self.targets)
 
-    @property
-    def groups(self) -> np.ndarray:
-        """(n,) what every part has its share of: the labels, or zeros for regression."""
-        return np.zeros(len(self.targets)) if self.classes is None else self.targets
+def is_sparse(rows: Any) -> bool:
+    """Whether rows are a SciPy CSR array."""
+    return hasattr(rows, "indptr")
+
+
+def is_table(rows: Any) -> bool:
+    """Whether rows are a pandas DataFrame."""
+    return hasattr(rows, "iloc")

@@ -1,11 +1,56 @@
 """Which rows are for training, which for validation and which for the test."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from tuner.errors import UserError
 
-def share_out(
-    groups: np.ndarray, fractions: dict[str, float], *, seed: int
-) -> dict[str, np.ndarray]:
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row numbers, ascending: of each fold (train, validation), of all but the test part, of it."""
+
+    folds: tuple[tuple[Array, Array], ...]
+    rest: Array
+    test: Array
+
+
+def split(
+    strata: Array,
+    *,
+    validation: float,
+    test: float,
+    folds: int | None,
+    groups: Array | None,
+    times: Array | None,
+    seed: int,
+) -> Split:
+    """One validation part or `folds` of them, and a test part that is in none.
+
+    strata: (n,) what every part has its share of; groups: (n,) what may not be in two parts;
+    times: (n,) by which validation follows training, and the test both
+    validation, test: shares of all rows; the test share may be 0
+
+    Raises UserError where groups or times leave no such parts.
+    """
+    if times is not None:
+        return _by_time(times, validation, test, folds)
+    if groups is not None:
+        return _by_group(groups, strata, validation, test, folds, seed)
+    shares = {"validation": validation} | ({"test": test} if test else {})
+    parts = share_out(strata, shares, seed=seed)
+    if folds is None:
+        return _split([(parts["train"], parts["validation"])], parts.get("test"))
+    rest = np.sort(np.concatenate([parts["train"], parts["validation"]]))
+    dealt = deal(strata[rest], folds, seed=seed)
+    return _split(_turns([rest[piece] for piece in dealt]), parts.get("test"))
+
+
+def share_out(groups: Array, fractions: dict[str, float], *, seed: int) -> dict[str, Array]:
     """Share out the shuffled rows of each group, so that every part has its share of each.
 
     groups: (n,) the class of each row, or zeros where there are no classes
@@ -20,10 +65,128 @@ def share_out(
     {'validation': [0, 0, 1], 'train': [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1]}
     """
     random = np.random.default_rng(seed)
-    pieces: dict[str, list[np.ndarray]] = {part: [] for part in (*fractions, "train")}
+    pieces: dict[str, list[Array]] = {part: [] for part in (*fractions, "train")}
     for group in np.unique(groups):
         rows = random.permutation(np.flatnonzero(groups == group))
         sizes = [round(fraction * len(rows)) for fraction in fractions.values()]
         for part, piece in zip(pieces, np.split(rows, np.cumsum(sizes)), strict=True):
             pieces[part].append(piece)
     return {part: np.sort(np.concatenate(pieces[part])) for part in pieces}
+
+
+def deal(strata: Array, parts: int, *, seed: int) -> list[Array]:
+    """Deal the shuffled rows of each stratum out in turn, so that parts differ by one row at most.
+
+    >>> [piece.tolist() for piece in deal(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0)]
+    [[2, 5], [0, 4], [1, 3]]
+    """
+    random = np.random.default_rng(seed)
+    shuffled = [random.permutation(np.flatnonzero(strata == s)) for s in np.unique(strata)]
+    cards = np.concatenate(shuffled)
+    return [np.sort(cards[part::parts]) for part in range(parts)]
+
+
+def share_groups(
+    groups: Array, strata: Array, shares: Sequence[float], *, seed: int
+) -> list[Array]:
+    """Give whole groups to parts so that each has about its share of the rows of each stratum.
+
+    The largest group first, each goes where the squared differences from the shares grow least;
+    groups alike in size in random order. Returns the row numbers of each part, ascending; no part
+    is empty if there are as many groups.
+    """
+    names, codes = np.unique(groups, return_inverse=True)
+    kinds, kind_codes = np.unique(strata, return_inverse=True)
+    table = np.zeros((len(names), len(kinds)))
+    np.add.at(table, (codes, kind_codes), 1)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-table[order].sum(axis=1), kind="stable")]
+    table /= table.sum(axis=0)
+
+    wanted = np.asarray(shares)[:, None]
+    filled = np.zeros((len(shares), len(kinds)))
+    taken = np.zeros(len(shares), bool)
+    part_of = np.empty(len(names), int)
+    for placed, group in enumerate(order):
+        growth = (2 * (filled - wanted) * table[group]).sum(axis=1)
+        if len(order) - placed <= (~taken).sum():  # one each for those that have none yet
+            growth = np.where(taken, np.inf, growth)
+        part = int(growth.argmin())
+        part_of[group], taken[part] = part, True
+        filled[part] += table[group]
+    return [np.flatnonzero(part_of[codes] == part) for part in range(len(shares))]
+
+
+def cut(times: Array, shares: Sequence[float]) -> list[Array]:
+    """Cut rows, ordered by time, near the given shares; rows of one time stay together.
+
+    Returns the row numbers of each part in the order of time, the earliest part first.
+
+    >>> [part.tolist() for part in cut(np.array([5, 1, 1, 3, 4, 2]), [0.5, 0.5])]
+    [[1, 2, 5], [3, 4, 0]]
+    """
+    order = np.argsort(times, kind="stable")
+    changes = np.flatnonzero(np.diff(times[order])) + 1
+    if len(changes) < len(shares) - 1:
+        raise UserError(
+            f"data.time: holds {len(changes) + 1} times; must hold {len(shares)} at least, "
+            "to cut the rows there"
+        )
+    cuts: list[int] = []
+    for number, place in enumerate(len(order) * np.cumsum(shares)[:-1]):
+        first = int(np.searchsorted(changes, cuts[-1], "right")) if cuts else 0
+        left = changes[first : len(changes) - (len(shares) - 2 - number)]  # the later ones need one
+        cuts.append(int(left[np.abs(left - place).argmin()]))
+    return np.split(order, cuts)
+
+
+def _by_time(times: Array, validation: float, test: float, folds: int | None) -> Split:
+    """One cut, or windows: fold k trains on the first k pieces and validates on the next."""
+    last = [test] if test else []
+    if folds is None:
+        train, after, *tests = cut(times, [1 - validation - test, validation, *last])
+        return _split([(train, after)], *tests)
+    pieces = cut(times, [(1 - test) / (folds + 1)] * (folds + 1) + last)
+    windows = pieces[: folds + 1]
+    pairs = [(np.concatenate(windows[: k + 1]), windows[k + 1]) for k in range(folds)]
+    return _split(pairs, *pieces[folds + 1 :])
+
+
+def _by_group(
+    groups: Array, strata: Array, validation: float, test: float, folds: int | None, seed: int
+) -> Split:
+    parts = (folds or 2) + (test > 0)
+    if (count := len(np.unique(groups))) < parts:
+        key = "data.group" if folds is None else f"data.folds: {folds}"
+        raise UserError(
+            f"{key}: there are {count} groups; must be {parts} at least, one for each part"
+        )
+    rest, tests = np.arange(len(groups)), []
+    if test:
+        rest, held = share_groups(groups, strata, [1 - test, test], seed=seed)
+        tests = [held]
+    own, kinds = groups[rest], strata[rest]
+    if (count := len(np.unique(own))) < (folds or 2):
+        raise UserError(
+            f"data.group: the test part leaves {count} groups; must leave {folds or 2} at least"
+        )
+    if folds is None:
+        share = validation / (1 - test)
+        train, after = share_groups(own, kinds, [1 - share, share], seed=seed)
+        return _split([(rest[train], rest[after])], *tests)
+    dealt = share_groups(own, kinds, [1 / folds] * folds, seed=seed)
+    return _split(_turns([rest[piece] for piece in dealt]), *tests)
+
+
+def _turns(pieces: Sequence[Array]) -> list[tuple[Array, Array]]:
+    """Each piece is the validation part once, while the others are for training."""
+    return [
+        (np.concatenate([p for other, p in enumerate(pieces) if other != turn]), piece)
+        for turn, piece in enumerate(pieces)
+    ]
+
+
+def _split(folds: Sequence[tuple[Array, Array]], test: Array | None = None) -> Split:
+    pairs = tuple((np.sort(train), np.sort(after)) for train, after in folds)
+    rest = np.unique(np.concatenate([rows for pair in pairs for rows in pair]))
+    return Split(pairs, rest, np.sort(test) if test is not None else np.empty(0, np.int64))

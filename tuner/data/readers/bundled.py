@@ -29,7 +29,7 @@ def read(name: str) -> Source:
         case _:
             raise UserError(
                 f"{where}: scikit-learn ships no such set; choose one with data=<name>, "
-                "or give data.folder"
+                "or give data.reader"
             )
 
 

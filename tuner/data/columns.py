@@ -1,0 +1,160 @@
+"""Tables as numbers: missing ones filled and scaled, words one column each."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tuner.data import memory
+from tuner.data.dates import is_date
+from tuner.data.scaling import transformer
+from tuner.errors import UserError
+
+BLOCK = 16384  # rows turned to numbers at once
+# So many different words tell rows apart rather than alike, if half of the rows has its own.
+MANY = 100
+# What pandas calls values that are one column each; "empty" is a column without any value.
+WORDS = {"string", "boolean", "integer", "floating", "empty"}
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A fitted scikit-learn ColumnTransformer of the raw table.
+
+    Numbers: a missing one becomes the training part's median, and all are scaled. Words, and true
+    and false: a column of 0 and 1 for each that the training part has, missing ones being a word
+    of their own; a word that it has not is 0 in all of them.
+
+    places: (columns,) where its columns stand among those of a wider layout, of `width` columns,
+    or None where they are the layout themselves
+    """
+
+    fitted: Any
+    places: np.ndarray | None = None
+    width: int = 0
+
+    @property
+    def inputs(self) -> int:
+        """Columns of what it makes."""
+        return len(self.names) if self.places is None else self.width
+
+    @property
+    def names(self) -> list[tuple[str, Hashable]]:
+        """What each of its columns stands for: a column of the table and, for words, the word."""
+        named: list[tuple[str, Hashable]] = []
+        for kind, made, columns in self.fitted.transformers_:
+            if kind == "numbers":
+                named += [(column, None) for column in columns]
+            elif kind == "words":
+                for column, words in zip(columns, made.categories_, strict=True):
+                    named += [(column, _word(word)) for word in words]
+        return named
+
+    def within(self, layout: "Columns") -> "Columns":
+        """The same in the columns of a wider layout, whose other columns stay 0.
+
+        So the folds, whose training parts may not have all words, are alike in shape; a column
+        that is 0 in training and validation teaches nothing and tells nothing.
+        """
+        place = {name: number for number, name in enumerate(layout.names)}
+        return replace(self, places=np.array([place[n] for n in self.names]), width=layout.inputs)
+
+    def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """The chosen rows of a DataFrame as numbers: (chosen, inputs), C-contiguous."""
+        made = np.zeros((len(chosen), self.inputs), dtype)
+        places = slice(None) if self.places is None else self.places
+        for start in range(0, len(chosen), BLOCK):
+            block = self.fitted.transform(rows.iloc[chosen[start : start + BLOCK]])
+            if np.abs(block).max(initial=0.0) > np.finfo(made.dtype).max:
+                raise UserError(
+                    f"data.scale: leaves numbers in {self._largest(block)} that {made.dtype} "
+                    "cannot hold; give another, or another unit"
+                )
+            made[start : start + BLOCK, places] = block
+        return made
+
+    def _largest(self, block: np.ndarray) -> str:
+        return self.names[int(np.abs(block).max(axis=0).argmax())][0]
+
+    def transformer(self) -> Any:
+        """The ColumnTransformer."""
+        return self.fitted
+
+
+def fit(rows: Any, chosen: np.ndarray, method: str) -> Columns:
+    """Fit to the chosen rows of a DataFrame that `check` has passed."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    by_kind = kinds(rows)
+    filled = SimpleImputer(strategy="median", keep_empty_features=True)
+    numbers = Pipeline([("fill", filled), ("scale", transformer(method))])
+    words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    parts = [("numbers", numbers, by_kind["numbers"]), ("words", words, by_kind["words"])]
+    made = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
+    return Columns(made.fit(rows.iloc[chosen]))
+
+
+def kinds(rows: Any) -> dict[str, list[str]]:
+    """The columns of a DataFrame by what becomes of them: numbers or words."""
+    numeric = {name for name in rows.columns if rows[name].dtype.kind in "iuf"}
+    return {
+        "numbers": [name for name in rows.columns if name in numeric],
+        "words": [name for name in rows.columns if name not in numeric],
+    }
+
+
+def check(where: str, rows: Any) -> None:
+    """Raises UserError, which says the mend, for a column that is neither numbers nor words, and
+    for words so many that their columns would take more than half of the memory."""
+    width = 0
+    for name in rows.columns:
+        column = rows[name]
+        mend = "leave it out with data.features"
+        if is_date(column):
+            raise UserError(
+                f"{where}: column {name} holds dates; give it as data.time to split by it, turn "
+                f"it into numbers (as days since the first), or {mend}"
+            )
+        width += 1
+        if column.dtype.kind in "iuf":
+            values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            if np.isinf(values).any():
+                row = int(np.argmax(np.isinf(values)))
+                raise UserError(
+                    f"{where}: column {name} holds {values[row]} in row {row} (counted from 0); "
+                    "must be finite, or empty to be filled with the median"
+                )
+            continue
+        present = column.dropna()
+        kind = _kind(present)
+        if kind not in WORDS:
+            raise UserError(
+                f"{where}: column {name} holds {kind} values; must be numbers, or text; {mend}"
+            )
+        words = present.nunique()
+        width += words
+        if words > MANY and words > len(present) / 2:
+            raise UserError(
+                f"{where}: column {name} has {words} different words in {len(present)} rows, "
+                f"which tell rows apart and not what they have in common; {mend}"
+            )
+    mend = "leave out columns of many words with data.features, or take fewer rows"
+    memory.check(where, 8.0 * width * len(rows), mend)
+
+
+def _kind(present: Any) -> str:
+    """pandas' name for the kind of the values, or of the categories, of a column."""
+    from pandas.api.types import infer_dtype
+
+    values = present.cat.categories if hasattr(present, "cat") else present
+    return infer_dtype(values, skipna=True)
+
+
+def _word(word: Any) -> Hashable:
+    """nan, which is not equal to itself, as a name that is."""
+    return ("missing",) if word is None or word != word else ("word", word)

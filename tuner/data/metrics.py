@@ -1,0 +1,265 @@
+"""Metrics: one number from the raw scores of a part, by a short name or any scikit-learn scorer.
+
+The short names are the functions of tuner.data.scores. A scorer is called as for an estimator
+that has given these scores: for two classes the second is the positive one.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from inspect import getmembers, isfunction, signature
+from typing import Any
+
+import numpy as np
+
+from tuner.data import scores as short
+from tuner.errors import UserError, did_you_mean
+
+Array = np.ndarray
+Function = Callable[[Array, Array, Array | None], float]
+
+# The losses whose scores are logarithms of what is predicted, and those that are distances from a
+# border; those of other losses are predictions, log-odds or logarithms of probabilities.
+LOGARITHMS = ("poisson",)
+MARGINS = ("hinge", "squared_hinge")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`function(scores, y, weights)` with scores (n, outputs) as the model gives them, y as a Part
+    has it, weights (n,) or None. It is nan for scores that are not finite."""
+
+    name: str
+    function: Function
+    greater_is_better: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """From raw scores to what they say, for a task.
+
+    shift, scale: (outputs,) what y and the scores of a regression are to be multiplied with and
+    shifted by; logarithmic: whether its scores are logarithms of the prediction
+    probabilistic: whether scores are log-odds, or logarithms of probabilities up to a constant
+    """
+
+    task: str
+    shift: Array
+    scale: Array
+    logarithmic: bool = False
+    probabilistic: bool = True
+
+    def truth(self, y: Array, width: int) -> Array:
+        """(n, width) true where a row is of that class or has that label."""
+        if self.task == "multiclass":
+            return np.asarray(y[:, None] == np.arange(width))
+        return np.asarray(y.reshape(len(y), -1) == 1)
+
+    def guess(self, scores: Array) -> Array:
+        """(n, width) true where the model says so."""
+        if self.task == "multiclass":
+            return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
+        return np.asarray(scores > 0)
+
+    def ranking(self, scores: Array) -> Array:
+        """(n, width) what each class or label is sorted by: for several classes, of which rows
+        have one, their probability, unless scores are none."""
+        return self.probabilities(scores) if self.task == "multiclass" else scores
+
+    def probabilities(self, scores: Array) -> Array:
+        """(n, width) of each class, or of each label; the scores, where they are none."""
+        if not self.probabilistic:
+            return scores
+        scores = scores.astype(np.float64)
+        if self.task == "multiclass":
+            e = np.exp(scores - scores.max(axis=1, keepdims=True))
+            return np.asarray(e / e.sum(axis=1, keepdims=True))
+        e = np.exp(-np.abs(scores))
+        return np.asarray(np.where(scores >= 0, 1, e) / (1 + e))
+
+    def actual(self, y: Array) -> Array:
+        """(n, outputs) in the unit of the raw targets."""
+        return np.asarray(y.astype(np.float64) * self.scale + self.shift)
+
+    def predicted(self, scores: Array) -> Array:
+        """(n, outputs) in the unit of the raw targets."""
+        scores = scores.astype(np.float64)
+        if self.logarithmic:
+            with np.errstate(over="ignore"):
+                scores = np.exp(scores)
+        return np.asarray(scores * self.scale + self.shift)
+
+
+def load(
+    name: str,
+    task: str,
+    classes: Array | None,
+    target_mean: Array | None,
+    target_scale: Array | None,
+    loss: str | None = None,
+) -> Metric:
+    """The metric of that name for a task, as `tuner.data.DataSet` describes it.
+
+    loss: the name of the loss that is trained, which says what scores mean
+
+    Raises UserError for a metric that there is not or that does not fit, naming those that do.
+    """
+    shift = np.zeros(1) if target_mean is None else target_mean
+    scale = np.ones(1) if target_scale is None else target_scale
+    link = Link(task, shift, scale, loss in LOGARITHMS, loss not in MARGINS)
+    width = 1 if task != "multiclass" else 3 if classes is None else len(classes)
+    if name in _short():
+        metric = _shortly(name, link)
+        if metric is not None:
+            return metric
+    elif name in _scorers() and _works(found := _scorer(name, link), link, width):
+        return found
+    known = [*_short(), *_scorers()]
+    hint = did_you_mean(name, known, 3) if name not in known else f"does not fit {_of(link)}; "
+    raise UserError(f"metric: {name}: {hint}must be one of {', '.join(names(link, width))}")
+
+
+def names(link: Link, width: int) -> list[str]:
+    """Metrics that fit, the short names first; `loss` is the loss that is trained."""
+    own = [name for name in _short() if _shortly(name, link) is not None]
+    return ["loss", *own, *(n for n in _scorers() if _works(_scorer(n, link), link, width))]
+
+
+def _of(link: Link) -> str:
+    plain = link.task == "regression" or link.probabilistic
+    return f"a {link.task} task{'' if plain else ' whose scores are no probabilities'}"
+
+
+def _short() -> dict[str, Callable[..., float]]:
+    found = getmembers(short, isfunction)
+    return {name: f for name, f in found if not name.startswith("_")}
+
+
+def _shortly(name: str, link: Link) -> Metric | None:
+    """A short metric; None if it is not for the task."""
+    formula = _short()[name]
+    needs = signature(formula).parameters
+    if ("actual" in needs) != (link.task == "regression"):
+        return None
+    if name == "balanced_accuracy" and link.task == "multilabel":
+        return None
+
+    def measure(scores: Array, y: Array, weights: Array | None) -> float:
+        if not np.isfinite(scores).all():
+            return float("nan")
+        own = np.ones(len(y)) if weights is None else weights.astype(np.float64)
+        if "actual" in needs:
+            predicted = link.predicted(scores)
+            if not np.isfinite(predicted).all():
+                return float("nan")
+            return formula(link.actual(y), predicted, own)
+        said = link.guess(scores) if "guess" in needs else link.ranking(scores)
+        return formula(link.truth(y, scores.shape[1]), said, own)
+
+    return Metric(name, measure, formula not in short.ERRORS)
+
+
+@cache
+def _scorers() -> tuple[str, ...]:
+    from sklearn.metrics import get_scorer_names
+
+    return tuple(name for name in get_scorer_names() if name not in _short())
+
+
+def _scorer(name: str, link: Link) -> Metric:
+    """A scikit-learn scorer; greater is always better.
+
+    From then on scikit-learn no longer warns of classes that no row was said to be of: early in a
+    training that is so, and its value, 0, says so.
+    """
+    from sklearn.exceptions import UndefinedMetricWarning
+    from sklearn.metrics import get_scorer
+
+    warnings.filterwarnings("ignore", category=UndefinedMetricWarning)
+    scorer = get_scorer(name)
+    weighted = "sample_weight" in signature(scorer._score_func).parameters
+
+    def measure(scores: Array, y: Array, weights: Array | None) -> float:
+        if not np.isfinite(scores).all():
+            return float("nan")
+        if weights is not None and not weighted:
+            raise UserError(f"metric: {name}: takes no sample weights; give another metric")
+        given = {} if weights is None else {"sample_weight": weights}
+        actual = link.actual(y) if link.task == "regression" else y.astype(np.int64)
+        if actual.ndim == 2 and actual.shape[1] == 1:
+            actual = actual[:, 0]
+        try:
+            return float(scorer(_oracle(link, scores.shape[1]), scores, actual, **given))
+        except (ValueError, TypeError, AttributeError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise UserError(f"metric: {name}: cannot be had of this part: {said}") from error
+
+    return Metric(name, measure, True)
+
+
+def _works(metric: Metric, link: Link, width: int) -> bool:
+    """Whether a scorer gives a number for such a task, tried on one."""
+    count = 8 * max(width, 2)
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(count, width if link.task == "multiclass" else len(link.shift)))
+    y: Array = np.arange(count) % max(width, 2)
+    if link.task == "multilabel":
+        scores = random.normal(size=(count, 3))
+        y = (np.arange(3 * count).reshape(count, 3) // 2 % 2).astype(np.float64)
+    elif link.task == "binary":
+        scores = scores[:, :1]
+    elif link.task == "regression":  # whose targets may have to be above 0
+        scores = (1 + random.random(scores.shape) - link.shift) / link.scale
+        scores, y = (np.log(scores) if link.logarithmic else scores), scores
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # as of probabilities that do not sum to one
+            return bool(np.isfinite(metric.function(scores, y, None)))
+    except (UserError, UserWarning):
+        return False
+
+
+@cache
+def _oracles() -> tuple[Any, Any]:
+    """A classifier and a regressor for scikit-learn that answer scores with what they say."""
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+    class Oracle(BaseEstimator):  # type: ignore[misc]
+        def __init__(self, link: Link, width: int) -> None:
+            self.link, self.width = link, width
+            self.fitted_ = True
+
+    class Classifier(ClassifierMixin, Oracle):  # type: ignore[misc]
+        @property
+        def classes_(self) -> Array:
+            """Of several labels, too, more than two: scikit-learn would take two for classes."""
+            return np.arange(2 if self.link.task == "binary" else max(3, self.width))
+
+        def predict(self, scores: Array) -> Array:
+            guess = self.link.guess(scores)
+            if self.link.task == "multilabel":
+                return guess.astype(np.int64)
+            return guess[:, 0].astype(np.int64) if self.width == 1 else guess.argmax(axis=1)
+
+        def decision_function(self, scores: Array) -> Array:
+            ranking = self.link.ranking(scores)
+            return ranking[:, 0] if self.link.task == "binary" else ranking
+
+        def predict_proba(self, scores: Array) -> Array:
+            if not self.link.probabilistic:
+                raise ValueError("the scores of this loss are no probabilities")
+            chances = self.link.probabilities(scores)
+            return np.hstack([1 - chances, chances]) if self.link.task == "binary" else chances
+
+    class Regressor(RegressorMixin, Oracle):  # type: ignore[misc]
+        def predict(self, scores: Array) -> Array:
+            predicted = self.link.predicted(scores)
+            return predicted[:, 0] if predicted.shape[1] == 1 else predicted
+
+    return Classifier, Regressor
+
+
+def _oracle(link: Link, width: int) -> Any:
+    classifier, regressor = _oracles()
+    return regressor(link, width) if link.task == "regression" else classifier(link, width)

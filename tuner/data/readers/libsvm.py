@@ -1,0 +1,29 @@
+"""A file in the format of libsvm (svmlight), whose rows stay sparse.
+
+A line is `target column:value column:value ...`, as written by scikit-learn's
+`dump_svmlight_file`; with `.gz` and `.bz2` it is unpacked.
+"""
+
+import numpy as np
+
+from tuner.data.readers import _files
+from tuner.data.source import Source
+
+KIND = "lines of `target column:value ...`"
+
+
+def read(path: str, columns: int | None = None) -> Source:
+    """Rows and targets; `columns` is how many there are, where the last ones are all zero.
+
+    Targets that are all whole numbers are labels. Raises UserError for a file that is not this.
+    """
+    where = f"data.path: {path}"
+    file = _files.find(path, kind=KIND)
+    _files.check_size(where, file, times=1.5)  # 12 bytes a value that is written in some 8
+    from scipy.sparse import csr_array
+    from sklearn.datasets import load_svmlight_file
+
+    with _files.reading(where, KIND):
+        rows, targets = load_svmlight_file(str(file), n_features=columns)
+    whole = np.isfinite(targets).all() and (targets == np.rint(targets)).all()
+    return Source(where, csr_array(rows), targets.astype(np.int64) if whole else targets)

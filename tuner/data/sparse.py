@@ -1,0 +1,62 @@
+"""Sparse rows stay sparse: columns may be divided, but never shifted."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tuner.data.scaling import transformer
+from tuner.errors import UserError
+
+if TYPE_CHECKING:
+    from tuner.training.sparse import CSR
+
+METHODS = ("maxabs", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class SparseScaling:
+    """row / scale, with scale (columns,) in float64."""
+
+    method: str
+    scale: np.ndarray
+
+    @property
+    def inputs(self) -> int:
+        """Columns of what it makes."""
+        return len(self.scale)
+
+    def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "CSR":
+        """The chosen rows of a SciPy CSR array, scaled, as training takes them."""
+        from tuner.training.sparse import CSR
+
+        taken = rows[chosen]
+        taken.sum_duplicates()  # which sorts the columns, too
+        values = (taken.data / self.scale[taken.indices]).astype(dtype)
+        return CSR(
+            values, taken.indices.astype(np.int64), taken.indptr.astype(np.int64), rows.shape[1]
+        )
+
+    def transformer(self) -> Any:
+        """The same as a fitted scikit-learn transformer of sparse or dense rows."""
+        from scipy.sparse import csr_array
+
+        return transformer(self.method).fit(csr_array(self.scale[None, :]))
+
+
+def fit(rows: Any, chosen: np.ndarray, method: str) -> SparseScaling:
+    """Fit to the chosen rows of a SciPy CSR array. A column without numbers is left alone.
+
+    Raises UserError for a method that would fill the zeros.
+    """
+    if method not in METHODS:
+        raise UserError(
+            f"data.scale: {method}: would shift columns, and so fill all zeros of sparse data; "
+            f"give one of {', '.join(METHODS)}"
+        )
+    scale = np.ones(rows.shape[1])
+    if method == "maxabs":
+        largest = np.asarray(abs(rows[chosen]).max(axis=0).todense()).ravel()
+        scale[largest > 0] = largest[largest > 0]
+    return SparseScaling(method, scale)

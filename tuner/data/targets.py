@@ -1,0 +1,158 @@
+"""Targets: which task they are, and how they become what a loss takes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tuner.data.labels import Labels
+from tuner.data.scaling import Scaling, fit
+from tuner.errors import UserError
+
+TASKS = ("binary", "multiclass", "multilabel", "regression")
+
+
+@dataclass(frozen=True)
+class Indicators:
+    """Labels that each row has or has not: (chosen, labels), 0 or 1, of the dtype."""
+
+    labels: int
+
+    def __call__(self, targets: np.ndarray, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        return np.ascontiguousarray(targets[chosen], dtype)
+
+
+Encoding = Labels | Indicators | Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Raw targets of a known task.
+
+    values: (n,) labels of any dtype but float, (n, labels) of 0 and 1, or (n, outputs) float64
+    """
+
+    task: str
+    values: np.ndarray
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """The labels that occur, sorted; None unless each row has one."""
+        return np.unique(self.values) if self.task in ("binary", "multiclass") else None
+
+    @property
+    def strata(self) -> np.ndarray:
+        """(n,) what every part has its share of: the labels, or zeros where a row has not one."""
+        one = self.values.ndim == 1
+        return self.values if one else np.zeros(len(self.values))
+
+    def encoding(self, chosen: np.ndarray, standardise: bool) -> Encoding:
+        """Fitted to the chosen rows alone, but for the classes, which are known beforehand."""
+        if self.classes is not None:
+            return Labels(self.classes)
+        if self.task == "multilabel":
+            return Indicators(self.values.shape[1])
+        return fit(self.values, chosen, "standard" if standardise else "none")
+
+
+def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
+    """The task that raw targets (n,) or (n, outputs) are, and they as that task has them.
+
+    Labels are whole numbers, words, true and false; numbers with a point are for regression;
+    several columns are labels if they hold 0 and 1 alone, and several numbers to predict if not.
+    `asked` overrides this. Raises UserError for targets that the task cannot have.
+    """
+    if asked is not None and asked not in TASKS:
+        raise UserError(f"data.task: {asked!r}: must be one of {', '.join(TASKS)}")
+    raw = _plain(raw)
+    _check_present(where, raw)
+    several = raw.ndim == 2 and raw.shape[1] > 1
+    task = asked or _task(raw, several)
+    if several and task in ("binary", "multiclass"):
+        raise UserError(f"data.task: {task}: takes one target, the data have {raw.shape[1]}")
+    if task == "multilabel":
+        return Target(task, _indicators(where, raw))
+    if task == "regression":
+        return Target(task, _numbers(where, raw))
+    return Target(*_labels(where, raw.reshape(len(raw)), asked))
+
+
+def _plain(raw: np.ndarray) -> np.ndarray:
+    """Objects that are alike in kind get the dtype of their kind."""
+    if raw.dtype.kind != "O":
+        return raw
+    present = [value for value in raw.flat if value is not None and value == value]
+    if len(present) == raw.size and all(isinstance(v, bool | np.bool_) for v in present):
+        return raw.astype(bool)
+    if all(isinstance(v, int | float | np.number) for v in present):
+        whole = len(present) == raw.size and all(isinstance(v, int | np.integer) for v in present)
+        return raw.astype(np.int64 if whole else np.float64)
+    return raw
+
+
+def _task(raw: np.ndarray, several: bool) -> str:
+    if several:
+        return "multilabel" if np.isin(raw, (0, 1)).all() else "regression"
+    return "regression" if raw.dtype.kind == "f" else "multiclass"  # or binary, by its labels
+
+
+def _check_present(where: str, raw: np.ndarray) -> None:
+    if raw.dtype.kind not in "OUSbiuf":
+        raise UserError(f"{where}: the targets hold {raw.dtype} values; must be numbers or text")
+    if not raw.size:
+        raise UserError(f"{where}: the targets are empty, of shape {raw.shape}")
+    if raw.dtype.kind == "O":
+        bad = np.array([v is None or v != v for v in raw.flat]).reshape(raw.shape)
+    elif raw.dtype.kind == "f":
+        bad = ~np.isfinite(raw)
+    else:
+        return
+    if bad.any():
+        row = int(np.argwhere(bad)[0][0])
+        value: Any = raw[tuple(np.argwhere(bad)[0])]
+        said = "is missing" if value is None or value != value else f"is {value}"
+        raise UserError(
+            f"{where}: the target {said} in row {row} (counted from 0): leave such rows out"
+        )
+
+
+def _labels(where: str, raw: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
+    if raw.dtype.kind == "O":
+        kinds = {type(value) for value in raw}
+        if kinds != {str}:
+            named = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise UserError(f"{where}: the targets mix {named}; must be of one kind")
+        raw = raw.astype(str)
+    if raw.dtype.kind == "f" and (raw == np.rint(raw)).all() and np.abs(raw).max() < 2**53:
+        raw = raw.astype(np.int64)
+    count = len(np.unique(raw))
+    if count < 2:
+        raise UserError(f"{where}: every row is of class {raw[0]}; must hold two or more")
+    if asked == "binary" and count > 2:
+        raise UserError(f"data.task: binary: the targets hold {count} classes; give multiclass")
+    return asked or ("binary" if count == 2 else "multiclass"), raw
+
+
+def _indicators(where: str, raw: np.ndarray) -> np.ndarray:
+    values = raw.reshape(len(raw), -1)
+    if raw.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise UserError(f"data.task: multilabel: the targets of {where} must hold 0 and 1 alone")
+    for label in range(values.shape[1]):
+        if len(np.unique(values[:, label])) < 2:
+            raise UserError(
+                f"{where}: label {label} (counted from 0) is {values[0, label]} in every row; "
+                "leave it out"
+            )
+    return values
+
+
+def _numbers(where: str, raw: np.ndarray) -> np.ndarray:
+    if raw.dtype.kind not in "biuf":
+        raise UserError(f"{where}: the targets hold text; must be numbers for data.task=regression")
+    return raw.reshape(len(raw), -1).astype(np.float64)
+
+
+def shift_and_scale(encoding: Encoding) -> tuple[np.ndarray, np.ndarray] | None:
+    """What regression's raw targets were freed of, (outputs,) each; None for other tasks."""
+    return (encoding.shift, encoding.scale) if isinstance(encoding, Scaling) else None
