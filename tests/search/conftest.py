@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import member, supervised
-from tuner.search.racing import Group, Pruner, Race
-from tuner.search.trials import Outcome, Trial
+from tuner.search.pruners import Rule
+from tuner.search.racing import Group, Race
+from tuner.search.trials import Goal, Outcome, Trial
 from tuner.training.loop import Trainer
 from tuner.training.problems import Problem
 
@@ -24,16 +26,20 @@ def trial(number: int, **settings: Any) -> Trial:
 
 @pytest.fixture
 def race() -> Any:
-    """Makes a race of SGD trials with these rates; a rate's structure picks its problem."""
+    """Makes a race of SGD trials with these rates, a member for each pair of seed and fold.
+
+    A rate's structure picks its problem.
+    """
     with ExitStack() as stack:
 
         def make(
             rates: Sequence[float],
-            pruner: Pruner,
+            rule: Rule,
             problems: Sequence[Problem] | None = None,
             structures: Sequence[int] | None = None,
             epochs: int = EPOCHS,
             stop: Event | None = None,
+            keys: Sequence[tuple[int, int]] = ((0, 0),),
             **hooks: Any,
         ) -> Race:
             chosen = problems or [supervised(hidden=(6,))]
@@ -42,13 +48,14 @@ def race() -> Any:
             for place in sorted(set(places)):
                 trainer = stack.enter_context(Trainer(chosen[place], epochs, 1, stop))
                 members = [
-                    member("sgd", trial=number, lr=lr)
+                    replace(member("sgd", trial=number, seed=seed, lr=lr), fold=fold)
                     for number, lr in enumerate(rates)
                     if places[number] == place
+                    for seed, fold in keys
                 ]
                 groups.append(Group(trainer, members))
             trials = [trial(number, lr=lr) for number, lr in enumerate(rates)]
-            return Race(trials, groups, pruner, epochs, **hooks)
+            return Race(trials, groups, rule, epochs, **hooks)
 
         yield make
 
@@ -60,6 +67,7 @@ def outcome(
     *,
     diverged_at: float | None = None,
     rungs: Mapping[int, float] | None = None,
+    goal: Goal = Goal(),  # noqa: B008 (frozen)
 ) -> Outcome:
     """An outcome with this curve of validation losses; the initial loss is 4."""
     curves = {"validation_loss": list(losses), "train_loss": list(losses)}
@@ -68,7 +76,7 @@ def outcome(
     start = {"validation_loss": 4.0, "train_loss": 4.0, "validation_accuracy": 0.1}
     return Outcome(
         of, state, "as the test wants it", len(losses), start, curves, dict(rungs or {}),
-        diverged_at, "slow", "none", "none",
+        diverged_at, "slow", "none", "none", goal,
     )  # fmt: skip
 
 

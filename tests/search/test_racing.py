@@ -1,5 +1,6 @@
 """Promises of a race: rungs where they should be, losers leave, and nobody notices the others."""
 
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -7,75 +8,12 @@ import pytest
 
 from tests.search.conftest import EPOCHS, Racer, halved
 from tests.training.conftest import Bowl, supervised
-from tuner.search.racing import Halving, NoPruning
+from tuner.search.pruners import Halving, NoPruning
+from tuner.search.trials import Goal
 from tuner.training.loop import Interrupted
 
 RATES = [0.001, 0.3, 0.01, 1e300, 0.1, 0.03, 1.0, 0.003, 3.0, 0.2, 0.05, 1e-4]
 WILD = 3
-
-
-@pytest.mark.parametrize(
-    ("epochs", "rungs"),
-    [
-        (10, [1, 2, 4, 8]),
-        (20, [2, 4, 8, 16]),
-        (30, [3, 6, 12, 24]),
-        (50, [5, 10, 20, 40]),
-        (100, [10, 20, 40, 80]),
-        (1000, [100, 200, 400, 800]),
-    ],
-)
-def test_rungs_lie_at_10_20_40_and_80_percent(epochs: int, rungs: list[int]):
-    assert Halving().rungs(epochs) == rungs
-
-
-@pytest.mark.parametrize("keep", [0.5, 1 / 3, 0.9])
-@pytest.mark.parametrize("epochs", range(1, 40))
-def test_rungs_never_coincide_and_all_lie_before_the_end(epochs: int, keep: float):
-    rungs = Halving(keep).rungs(epochs)
-    assert rungs == sorted(set(rungs))
-    assert all(1 <= rung < epochs for rung in rungs)
-
-
-def test_one_epoch_has_no_rung():
-    assert Halving().rungs(1) == []
-
-
-def test_rungs_of_a_third_follow_each_other_three_times_later():
-    assert Halving(1 / 3, 0.1).rungs(100) == [10, 30, 90]
-
-
-def test_no_pruning_has_no_rungs_and_keeps_all():
-    assert NoPruning().rungs(50) == []
-    assert NoPruning().survivors({1: 3.0, 2: 1.0}, 9) == {1, 2}
-
-
-def test_the_better_half_survives():
-    losses = {4: 0.4, 1: 0.1, 3: 0.3, 2: 0.2}
-    assert Halving().survivors(losses, 4) == {1, 2}
-
-
-@pytest.mark.parametrize(
-    ("keep", "entered", "survive"), [(0.5, 5, 3), (1 / 3, 9, 3), (1 / 3, 64, 22)]
-)
-def test_as_many_survive_as_the_share_says_rounded_up(keep: float, entered: int, survive: int):
-    losses = {number: float(number) for number in range(entered)}
-    assert Halving(keep).survivors(losses, entered) == set(range(survive))
-
-
-def test_ties_go_to_the_lower_number():
-    assert Halving().survivors({7: 1.0, 2: 1.0, 5: 1.0, 9: 1.0}, 4) == {2, 5}
-
-
-def test_those_that_diverged_count_among_the_losers():
-    """Of eight that entered four go on: the three left of them all do, had five diverged."""
-    assert Halving().survivors({0: 1.0, 1: 2.0, 2: 3.0}, 8) == {0, 1, 2}
-    assert Halving().survivors({n: float(n) for n in range(6)}, 8) == {0, 1, 2, 3}
-
-
-def test_one_always_survives():
-    assert Halving(0.1).survivors({3: 1.0, 4: 2.0}, 2) == {3}
-    assert Halving().survivors({}, 4) == set()
 
 
 def test_without_pruning_every_trial_trains_to_the_end_unless_it_diverges(race: Racer):
@@ -177,22 +115,22 @@ def test_an_interrupted_race_ends_its_running_trials_as_interrupted(race: Racer)
 def test_when_time_is_up_the_running_trials_are_pruned(race: Racer):
     asked = []
 
-    def time_is_up() -> bool:
+    def out_of_budget(_: object) -> str:
         asked.append(1)
-        return len(asked) == 3
+        return "budget" if len(asked) == 3 else ""
 
-    outcomes = race([0.1, 0.2], NoPruning(), time_is_up=time_is_up).run()
+    outcomes = race([0.1, 0.2], NoPruning(), out_of_budget=out_of_budget).run()
     assert [(o.state, o.epochs) for o in outcomes] == [("PRUNED", 3)] * 2
 
 
 def test_time_that_is_up_with_the_last_epoch_prunes_nobody(race: Racer):
     asked = []
 
-    def time_is_up() -> bool:
+    def out_of_budget(_: object) -> str:
         asked.append(1)
-        return len(asked) >= EPOCHS
+        return "budget" if len(asked) >= EPOCHS else ""
 
-    outcomes = race([0.1, 0.2], NoPruning(), time_is_up=time_is_up).run()
+    outcomes = race([0.1, 0.2], NoPruning(), out_of_budget=out_of_budget).run()
     assert [(o.state, o.epochs) for o in outcomes] == [("COMPLETE", EPOCHS)] * 2
 
 
@@ -209,3 +147,65 @@ def test_after_each_epoch_the_race_says_who_still_runs(race: Racer):
 def test_a_race_of_one_trial_trains_it_to_the_end(race: Racer):
     (only,) = race([0.1], Halving()).run()
     assert (only.state, only.epochs) == ("COMPLETE", EPOCHS)
+
+
+KEYS = [(seed, 0) for seed in (0, 1, 2)]
+
+
+def test_the_curve_of_a_trial_is_the_mean_over_its_members(race: Racer):
+    alone = [race(RATES, NoPruning(), keys=[key]).run() for key in KEYS]
+    together = race(RATES, NoPruning(), keys=KEYS).run()
+    for number, o in enumerate(together):
+        own = [run[number] for run in alone]
+        if o.state != "COMPLETE":
+            continue
+        for name, curve in o.curves.items():
+            expected = np.mean([one.curves[name] for one in own], axis=0)
+            np.testing.assert_allclose(curve, expected, rtol=1e-12)
+        assert o.initial["train_loss"] == pytest.approx(
+            np.mean([one.initial["train_loss"] for one in own])
+        )
+        assert dict(o.members) == {
+            key: one.validation_loss for key, one in zip(KEYS, own, strict=True)
+        }
+    assert sum(o.state == "COMPLETE" for o in together) >= 9
+
+
+def test_a_trial_diverges_when_one_of_its_members_does_and_leaves_with_all(race: Racer):
+    """Rates at the edge: some seeds diverge, others do not."""
+    rates = [0.1, *np.geomspace(1, 100, 16)]
+    alone = [race(rates, NoPruning(), keys=[key]).run() for key in KEYS]
+    outcomes = race(rates, NoPruning(), keys=KEYS).run()
+    states = [{run[number].state for run in alone} for number in range(len(rates))]
+    assert {"COMPLETE", "DIVERGED"} in states
+    for number, o in enumerate(outcomes):
+        assert o.state == ("DIVERGED" if "DIVERGED" in states[number] else "COMPLETE")
+        assert o.epochs == min(run[number].epochs for run in alone)
+
+
+def test_losers_of_a_rung_leave_by_the_mean_of_their_members(race: Racer):
+    whole = {o.trial.number: o for o in race(RATES, NoPruning(), keys=KEYS).run()}
+    curves = {n: np.array(o.curves.get("validation_loss", [])) for n, o in whole.items()}
+    outcomes = race(RATES, Halving(), keys=KEYS).run()
+    assert {o.trial.number: o.epochs for o in outcomes} == halved(curves, EPOCHS)
+
+
+def test_folds_are_members_too(race: Racer):
+    problem = supervised(hidden=(6,))
+    two = replace(problem, folds=(problem.folds[0], problem.folds[0]))
+    folded = race([0.1, 0.3], NoPruning(), [two], keys=[(0, 0), (0, 1)]).run()
+    single = race([0.1, 0.3], NoPruning(), [problem]).run()
+    for both, one in zip(folded, single, strict=True):
+        assert both.curves == one.curves
+        assert set(both.members) == {(0, 0), (0, 1)}
+
+
+def test_a_score_that_should_be_high_ranks_trials_by_it(race: Racer):
+    goal = Goal("validation_accuracy", greater_is_better=True)
+    outcomes = race(RATES, Halving(), goal=goal).run()
+    assert all(o.value == -o.last("validation_accuracy") for o in outcomes)
+    first = {o.trial.number: o.rungs[2] for o in outcomes if 2 in o.rungs}
+    stayed = {o.trial.number for o in outcomes if o.epochs > 2}
+    left = first.keys() - stayed
+    assert max(first[n] for n in stayed & first.keys()) <= min(first[n] for n in left)
+    assert any("validation accuracy" in o.reason for o in outcomes if o.state == "PRUNED")

@@ -8,9 +8,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tuner.errors import UserError
 from tuner.search import samplers
 from tuner.search.samplers import Sampler
 from tuner.search.space import Choices, Range, Space
+from tuner.search.where import parse
 
 SPACE = Space(
     fixed={"model": "mlp"},
@@ -114,6 +116,90 @@ def test_settings_lie_in_the_space(name: str):
                 assert searched.low * (1 - 1e-12) <= value <= searched.high * (1 + 1e-12)
             elif searched:
                 assert value in searched.options
+
+
+LINKED = Space(
+    SPACE.fixed,
+    SPACE.searched,
+    SPACE.branches,
+    tuple(
+        parse(text, SPACE.kinds(), SPACE.branches)
+        for text in ("lr < 0.1 * (1 - momentum)", "batch_size <= 32 or optimizer == 'sgd'")
+    ),
+)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_only_settings_that_the_conditions_allow_are_asked(name: str):
+    study = optuna.create_study()
+    ask(study, SAMPLERS[name], LINKED, 25)
+    for settings in asked(study, LINKED):
+        rate = settings[f"optimizer.{settings['optimizer']}.lr"]
+        assert rate < 0.1 * (1 - settings["momentum"])
+        assert settings["batch_size"] <= 32 or settings["optimizer"] == "sgd"
+    assert len({str(s) for s in asked(study, LINKED)}) == 25
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("at", [1, 5, 9])
+def test_conditions_are_kept_across_a_resume(name: str, at: int):
+    whole, resumed = optuna.create_study(), optuna.create_study()
+    ask(whole, SAMPLERS[name], LINKED, 12)
+    ask(resumed, SAMPLERS[name], LINKED, at)
+    again = optuna.create_study()
+    again.add_trials(resumed.get_trials())
+    ask(again, SAMPLERS[name], LINKED, 12 - at)
+    assert asked(again, LINKED) == asked(whole, LINKED)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_conditions_that_hold_nowhere_are_told_in_one_line(name: str):
+    condition = parse("momentum > 2", SPACE.kinds(), SPACE.branches)
+    space = Space(SPACE.fixed, SPACE.searched, SPACE.branches, (condition,))
+    with pytest.raises(UserError, match=r"^where: momentum > 2: holds for none of \d+ settings"):
+        SAMPLERS[name](optuna.create_study(), space, 0)
+    assert not space.anything_allowed()
+
+
+def test_a_grid_asks_what_the_conditions_allow():
+    plain = Space({}, {"x": Range(0.0, 1.0, step=0.5), "y": Range(0.0, 1.0, step=0.5)}, {})
+    condition = parse("x < y", plain.kinds(), ())
+    study, space = optuna.create_study(), Space({}, plain.searched, {}, (condition,))
+    while samplers.grid(study, space, 0):
+        pass
+    pairs = [(s["x"], s["y"]) for s in asked(study, space)]
+    assert pairs == [(0.0, 0.5), (0.0, 1.0), (0.5, 1.0)]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_trials_of_other_ranges_teach_by_the_ranges_of_now(name: str):
+    study, later = optuna.create_study(), optuna.create_study()
+    ask(study, SAMPLERS[name], SPACE, 16)
+    edited = Space(
+        SPACE.fixed,
+        {
+            **SPACE.searched,
+            "optimizer.adam.lr": Range(1e-4, 1.0),
+            "momentum": Range(0.2, 0.999, "reverse_log"),
+            "batch_size": Choices((8, 16, 24, 32, 40, 48, 56, 64, 128)),
+        },
+        SPACE.branches,
+    )
+    later.add_trials([edited.seen(t) for t in study.get_trials()])
+    fit = [not edited.misfit(s) for s in asked(study, SPACE)]
+    assert 0 < sum(fit) < 16
+    seen = [t.state is not TrialState.FAIL for t in later.get_trials()]
+    assert seen == fit
+    for trial, settings in zip(later.get_trials(), asked(study, SPACE), strict=True):
+        if trial.state is not TrialState.FAIL:
+            again = edited.settings_of(trial)
+            assert again.keys() == settings.keys()
+            for path, value in again.items():
+                number = isinstance(value, float)
+                assert value == (pytest.approx(settings[path]) if number else settings[path])
+            assert trial.distributions == edited.trial(settings).distributions
+    ask(later, SAMPLERS[name], edited, 8)
+    assert all(not edited.misfit(s) for s in asked(later, edited)[16:])
 
 
 def cells(points: np.ndarray, parts: int) -> np.ndarray:

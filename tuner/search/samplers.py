@@ -1,48 +1,77 @@
 """Samplers: what the next trial tries.
 
 A sampler adds one running trial to a study, from the study's seed, the trial's number and, for
-TPE, the trials before it; so a resumed study asks what an uninterrupted one would have asked.
+TPE, the trials before it; so a resumed study asks what an uninterrupted one would have asked. What
+the conditions of the space forbid is never asked: a sampler proposes on until they hold.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
-from tuner.search.space import Space
+from tuner.search import sobol
+from tuner.search.space import TRIES, Setting, Space
 
 # (study, space, seed) -> whether there was anything left to ask.
 Sampler = Callable[[optuna.Study, Space, int], bool]
+
+# Under which a trial keeps where it is from, if no sampler proposed it.
+ORIGIN = "origin"
+# Under which a quasi-random trial keeps the number of its point in its combination.
+POINT = "point"
+# TPE proposes so often for a trial; then chance does.
+PROPOSALS = 16
 
 
 def next_number(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False))
 
 
+def proposed(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that samplers have proposed: all but those of a queue."""
+    return [t for t in study.get_trials(deepcopy=False) if ORIGIN not in t.user_attrs]
+
+
+def add(study: optuna.Study, space: Space, candidates: Iterable[Mapping[str, Any]]) -> bool:
+    """Adds the first candidate that is allowed; raises UserError if none of many is."""
+    settings = next(filter(space.allows, islice(candidates, TRIES)), None)
+    if settings is None:
+        raise space.impossible()
+    study.add_trial(space.trial(settings))
+    return True
+
+
+def generator(study: optuna.Study, seed: int) -> np.random.Generator:
+    """The randomness of the next trial alone."""
+    return np.random.default_rng((seed, next_number(study)))
+
+
 def random(study: optuna.Study, space: Space, seed: int) -> bool:
     """Independent uniform settings, each on the scale of its range."""
-    rng = np.random.default_rng((seed, next_number(study)))
-    study.add_trial(space.trial(space.shares(rng.random(len(space.searched)))))
-    return True
+    return add(study, space, space.drawn(generator(study, seed)))
 
 
 def quasi_random(study: optuna.Study, space: Space, seed: int) -> bool:
-    """Scrambled Sobol points (Owen 1998): the point of the trial's number."""
-    number, shares = next_number(study), np.empty(0)
-    if space.searched:
-        from scipy.stats import qmc
-
-        points = qmc.Sobol(len(space.searched), scramble=True, rng=np.random.default_rng(seed))
-        if number:
-            points.fast_forward(number)
-        shares = points.random(1)[0]
-    study.add_trial(space.trial(space.shares(shares)))
-    return True
+    """Sobol points, as many in each branch: the next that is allowed of the combination due."""
+    points, earlier = sobol.Points(space, seed), proposed(study)
+    last = len(earlier) - points.combinations
+    start = earlier[last].user_attrs[POINT] + 1 if last >= 0 else 0
+    candidates = islice(points.settings(len(earlier), start), TRIES)
+    for point, settings in enumerate(candidates, start):
+        if space.allows(settings):
+            study.add_trial(space.trial(settings, {POINT: point}))
+            return True
+    raise space.impossible()
 
 
 def grid(study: optuna.Study, space: Space, seed: int) -> bool:
-    """Every combination once, in order."""
+    """Every combination that is allowed once, in order."""
     combinations, number = space.grid(), next_number(study)
     if number >= len(combinations):
         return False
@@ -58,23 +87,95 @@ def tpe(startup: int) -> Sampler:
     """
 
     def ask(study: optuna.Study, space: Space, seed: int) -> bool:
-        number = next_number(study)
+        number, drawn = len(proposed(study)), space.drawn(generator(study, seed))
         if number < startup:
             rng, size = np.random.default_rng(seed), len(space.searched)
             cells = rng.permuted(np.tile(np.arange(startup), (size, 1)), axis=1)
             shares = (cells + rng.random((size, startup))) / startup
-            study.add_trial(space.trial(space.shares(shares[:, number])))
-            return True
-        with warnings.catch_warnings():
-            # `group` is what conditional spaces need; Optuna calls it experimental.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.sampler = optuna.samplers.TPESampler(
-                seed=int(np.random.SeedSequence((seed, number)).generate_state(1)[0]),
-                n_startup_trials=0,
-                multivariate=True,
-                group=True,
-            )
+            return add(study, space, chain([space.shares(shares[:, number])], drawn))
+        study.sampler = _Allowed(_estimator(seed, next_number(study)), space, drawn)
         space.suggested(study.ask())
         return True
+
+    return ask
+
+
+def _estimator(seed: int, number: int) -> optuna.samplers.TPESampler:
+    with warnings.catch_warnings():
+        # `group` is what conditional spaces need; Optuna calls it experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=int(np.random.SeedSequence((seed, number)).generate_state(1)[0]),
+            n_startup_trials=0,
+            multivariate=True,
+            group=True,
+        )
+
+
+class _Allowed(optuna.samplers.BaseSampler):
+    """What an estimator proposes, once the conditions of the space hold for it."""
+
+    def __init__(
+        self,
+        estimator: optuna.samplers.TPESampler,
+        space: Space,
+        drawn: Iterator[Mapping[str, Any]],
+    ) -> None:
+        self.estimator, self.space, self.drawn = estimator, space, drawn
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return {s.key(path): s.distribution() for path, s in self.space.searched.items()}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        proposals = islice(self.proposals(study, trial), PROPOSALS)
+        candidates = chain(proposals, islice(self.drawn, TRIES))
+        settings = next(filter(self.space.allows, candidates), None)
+        if settings is None:
+            raise self.space.impossible()
+        return self.space.trial(settings).params
+
+    def proposals(self, study: optuna.Study, trial: FrozenTrial) -> Iterator[dict[str, Any]]:
+        together = self.estimator.infer_relative_search_space(study, trial)
+        while True:
+            params = self.estimator.sample_relative(study, trial, together)
+
+            def choose(path: str, setting: Setting, params: dict[str, Any] = params) -> Any:
+                key = setting.key(path)
+                if key not in params:
+                    params[key] = self.estimator.sample_independent(
+                        study, trial, key, setting.distribution()
+                    )
+                return setting.decode(params[key])
+
+            yield self.space.settings(choose)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        raise AssertionError(f"{param_name}: was to be proposed together with the others")
+
+
+def queued(queue: Sequence[Mapping[str, Any]], then: Sampler) -> Sampler:
+    """The trials of a queue in order, those that fit the space; after them what `then` proposes.
+
+    queue: from `tuner.search.queue.first`.
+    """
+
+    def ask(study: optuna.Study, space: Space, seed: int) -> bool:
+        asked = [t.user_attrs.get(ORIGIN) for t in study.get_trials(deepcopy=False)]
+        for entry in queue:
+            if entry["origin"] in asked or space.misfit(entry["settings"]):
+                continue
+            study.add_trial(space.trial(entry["settings"], {ORIGIN: entry["origin"]}))
+            return True
+        return then(study, space, seed)
 
     return ask

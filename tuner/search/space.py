@@ -1,21 +1,32 @@
 """Search spaces: settings that are fixed, ranges or choices, with conditional branches.
 
 A space maps paths, as `optimizer.adam.lr`, to settings. A path below a branch, as that one below
-the choice `optimizer`, is asked for only where the branch is taken.
+the choice `optimizer`, is asked for only where the branch is taken. Conditions say which settings
+go together.
 """
 
+import copy
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.errors import UserError
+from tuner.search.where import NUMBER, Condition, kind
+
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial
+
+
+# So many settings are drawn in search of one that the conditions allow.
+TRIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,25 @@ class Range:
         value = min(max(value, self.low), self.high)
         return round(value) if self.integer else value
 
+    def nearest(self, value: Any) -> float:
+        """The number of the range nearest to a value; the middle for what is no number."""
+        if not is_number(value):
+            return self.at(0.5)
+        inside = min(max(value, self.low), self.high)
+        if self.count is None:
+            return round(inside) if self.integer else float(inside)
+        step = self.step or 1
+        return self.item(min(round((inside - self.low) / step), self.count - 1))
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value lies in the range, and on its grid; but for the last digit."""
+        if not is_number(value):
+            return False
+        return math.isclose(self.nearest(value), value, rel_tol=1e-12)
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}" + (f" by {self.step:g}" if self.step else "")
+
     def distribution(self) -> "BaseDistribution":
         from optuna.distributions import FloatDistribution, IntDistribution
 
@@ -107,6 +137,19 @@ class Choices:
     def at(self, u: float) -> Any:
         return self.options[int(u * len(self.options))]
 
+    def nearest(self, value: Any) -> Any:
+        """The option that is the value or, among numbers, nearest to it; else the first."""
+        if self.holds(value) or not is_number(value):
+            return value if self.holds(value) else self.options[0]
+        numbers = [option for option in self.options if is_number(option)]
+        return min(numbers, key=lambda n: abs(n - value), default=self.options[0])
+
+    def holds(self, value: Any) -> bool:
+        return value in self.options
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(map(str, self.options))}"
+
     def distribution(self) -> "BaseDistribution":
         from optuna.distributions import CategoricalDistribution
 
@@ -125,18 +168,25 @@ class Choices:
 Setting = Range | Choices
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is one that can be compared: nan cannot."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
 @dataclass(frozen=True)
 class Space:
     """Everything a trial is made of.
 
     fixed: values by path; searched: settings by path. `branches` names the choices that open
     paths below their options: with {"optimizer": ("adam", "sgd")} the paths `optimizer.adam.*`
-    count only where optimizer is adam. A choice with one option is fixed.
+    count only where optimizer is adam. A choice with one option is fixed. conditions: what must
+    hold between the settings of a trial.
     """
 
     fixed: Mapping[str, Any]
     searched: Mapping[str, Setting]
     branches: Mapping[str, tuple[str, ...]]
+    conditions: tuple[Condition, ...] = ()
 
     def active(self, path: str, choices: Mapping[str, Any]) -> bool:
         """Whether a path counts, given what the branches chose."""
@@ -169,31 +219,112 @@ class Space:
         share = dict(zip(self.searched, numbers, strict=True))
         return self.settings(lambda path, setting: setting.at(float(share[path])))
 
+    def drawn(self, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+        """Independent settings without end, each uniform on the scale of its range."""
+        while True:
+            yield self.shares(rng.random(len(self.searched)))
+
+    def allows(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the conditions hold, judged by what Optuna keeps of the settings."""
+        if not self.conditions:
+            return True
+        kept = {
+            p: s.decode(s.encode(settings[p])) for p, s in self.searched.items() if p in settings
+        }
+        return all(condition.holds({**settings, **kept}) for condition in self.conditions)
+
+    def anything_allowed(self) -> bool:
+        """Whether any of the first settings drawn is allowed."""
+        drawn = islice(self.drawn(np.random.default_rng(0)), TRIES)
+        return not self.conditions or any(map(self.allows, drawn))
+
+    def kinds(self) -> dict[str, str]:
+        """What each path is in a condition: a number, text, or neither."""
+        fixed = {path: kind([value]) for path, value in self.fixed.items()}
+        return fixed | {
+            path: kind(s.options) if isinstance(s, Choices) else NUMBER
+            for path, s in self.searched.items()
+        }
+
+    def impossible(self) -> UserError:
+        """What to say when no settings are found that the conditions allow."""
+        conditions = " and ".join(condition.text for condition in self.conditions)
+        return UserError(
+            f"where: {conditions}: holds for none of {TRIES} settings that were drawn: change it, "
+            "or the ranges"
+        )
+
     def suggested(self, trial: "Trial") -> dict[str, Any]:
         """Settings that Optuna suggests."""
         return self.settings(lambda path, setting: setting.suggest(trial, path))
 
-    def trial(self, settings: Mapping[str, Any]) -> "FrozenTrial":
-        """A running trial with these settings, for Optuna."""
+    def trial(
+        self, settings: Mapping[str, Any], attributes: Mapping[str, Any] | None = None
+    ) -> "FrozenTrial":
+        """A running trial with these settings and user attributes, for Optuna."""
         from optuna.trial import TrialState, create_trial
 
-        searched = {path: s for path, s in self.searched.items() if path in settings}
         return create_trial(
-            state=TrialState.RUNNING,
-            params={s.key(p): s.encode(settings[p]) for p, s in searched.items()},
-            distributions={s.key(p): s.distribution() for p, s in searched.items()},
+            state=TrialState.RUNNING, user_attrs=dict(attributes or {}), **self._kept(settings)
         )
 
+    def _kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What Optuna keeps of settings: parameters and their distributions."""
+        searched = {path: s for path, s in self.searched.items() if path in settings}
+        return {
+            "params": {s.key(p): s.encode(settings[p]) for p, s in searched.items()},
+            "distributions": {s.key(p): s.distribution() for p, s in searched.items()},
+        }
+
     def settings_of(self, trial: "FrozenTrial") -> dict[str, Any]:
-        """The settings of a trial as Optuna keeps it."""
-        return self.settings(lambda path, s: s.decode(trial.params[s.key(path)]))
+        """The settings of a trial as Optuna keeps it, asked of these ranges or of earlier ones.
+
+        Raises KeyError for a trial of another space.
+        """
+        return self.settings(lambda path, _: _recorded(trial, path))
+
+    def misfit(self, settings: Mapping[str, Any]) -> str:
+        """Why settings made elsewhere are none of this space, in words; empty if they are."""
+        chosen = self.settings(lambda path, setting: settings.get(path, setting.nearest(None)))
+        for group, options in self.branches.items():
+            if settings.get(group, options[0]) not in options:
+                return f"{group} is {settings.get(group)}, here {' or '.join(options)}"
+        for path in self.searched.keys() & chosen.keys():
+            if path not in settings or not self.searched[path].holds(settings[path]):
+                return f"{path} is {settings.get(path)}, here {self.searched[path]}"
+        return "" if self.allows(chosen) else "`where` does not hold"
+
+    def seen(self, trial: "FrozenTrial") -> "FrozenTrial":
+        """A trial on record as a sampler of this space should see it.
+
+        One that was asked of other ranges is put in terms of these; if it does not fit them, it
+        is seen as failed, which teaches nothing.
+        """
+        from datetime import datetime
+
+        from optuna.trial import TrialState
+
+        seen = copy.copy(trial)
+        try:
+            settings = self.settings_of(trial)
+            fits = not self.misfit(settings)
+        except KeyError:
+            fits = False
+        if not fits:
+            seen.state, seen.values = TrialState.FAIL, None
+            seen.datetime_complete = trial.datetime_complete or datetime.now()
+            return seen
+        kept = self._kept(settings)
+        if kept["distributions"] != trial.distributions:
+            seen.params, seen.distributions = kept["params"], kept["distributions"]
+        return seen
 
     def without_end(self) -> str | None:
         """A searched path that has no countable values, or None if all have."""
         return next((path for path, s in self.searched.items() if s.count is None), None)
 
     def grid(self) -> list[dict[str, Any]]:
-        """Every combination of the searched settings, the last path varying fastest."""
+        """Every combination that is allowed, the last path varying fastest."""
         return self._combinations
 
     @cached_property
@@ -207,4 +338,16 @@ class Space:
                 for c in combinations
                 for i in range((setting.count or 0) if self.active(path, c) else 1)
             ]
-        return [self.settings(lambda path, _, c=c: c[path]) for c in combinations]  # type: ignore[misc]
+        whole = [self.settings(lambda path, _, c=c: c[path]) for c in combinations]  # type: ignore[misc]
+        return [settings for settings in whole if self.allows(settings)]
+
+
+def _recorded(trial: "FrozenTrial", path: str) -> Any:
+    """A setting from what Optuna keeps, whatever its scale was."""
+    from optuna.distributions import CategoricalDistribution
+
+    if path not in trial.params:
+        return 1 - trial.params[f"1 - {path}"]
+    value = trial.params[path]
+    categorical = isinstance(trial.distributions[path], CategoricalDistribution)
+    return json.loads(value) if categorical else value

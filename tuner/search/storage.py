@@ -45,3 +45,11 @@ def open_study(path: Path, name: str) -> optuna.Study:
     if name in optuna.get_all_study_names(storage):
         return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     return optuna.create_study(study_name=name, storage=storage, sampler=sampler)
+
+
+def read_trials(path: Path, name: str) -> list[optuna.trial.FrozenTrial]:
+    """The trials in the journal of a study that may be another process's: it is only read."""
+    backend = JournalFileBackend(str(path), lock_obj=_Held())
+    storage: Any = JournalStorage(backend)
+    study = optuna.load_study(study_name=name, storage=storage)
+    return study.get_trials(deepcopy=False)

@@ -1,13 +1,14 @@
 """A study: trials asked in cohorts and told when they end, on record before anything trains."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.search.samplers import Sampler, next_number
+from tuner.search.samplers import ORIGIN, Sampler, next_number
 from tuner.search.space import Space
 from tuner.search.storage import open_study
 from tuner.search.trials import Outcome, Trial
@@ -20,19 +21,50 @@ STATES = {
     "FAILED": TrialState.FAIL,
 }
 
+# The states of trials that count towards the budget.
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
+
 
 class Study:
     """The record of a study in `folder`, and what it asks next.
 
     Samplers work on a copy in memory; the journal gets every trial whole, in one write, when it is
-    asked. So a kill leaves either no trial or one that can be trained again as it was.
+    asked. So a kill leaves either no trial or one that can be trained again as it was. Where the
+    ranges were others when a trial was asked and it does not fit those of now, the journal keeps
+    it, the copy holds it as failed, and nothing else counts it.
     """
 
     def __init__(self, folder: Path, name: str, space: Space, sampler: Sampler, seed: int) -> None:
         self.space, self.sampler, self.seed = space, sampler, seed
         self.journal = open_study(folder / "optuna.journal", name)
         self.memory = optuna.create_study()
-        self.memory.add_trials(self.journal.get_trials(deepcopy=False))
+        trials = self.journal.get_trials(deepcopy=False)
+        seen = [space.seen(trial) for trial in trials]
+        self.memory.add_trials(seen)
+        self.told: dict[int, dict[str, Any]] = {
+            t.number: t.user_attrs["summary"] for t in trials if "summary" in t.user_attrs
+        }
+        # Those that do not fit the ranges of now.
+        self.left_out = {t.number for t, s in zip(trials, seen, strict=True) if t.state != s.state}
+
+    def refitted(self) -> str:
+        """In words, how many of the earlier trials fit the ranges of now."""
+        told = [t.number for t in self.journal.get_trials(deepcopy=False) if t.state in COUNTED]
+        fit = len(set(told) - self.left_out)
+        return (
+            f"{fit} of {len(told)} earlier trials fit the new ranges and count; "
+            f"{len(told) - fit} are kept on record only."
+        )
+
+    def stranded(self) -> list[int]:
+        """Numbers of trials that a kill left under way and that do not fit the ranges of now."""
+        trials = self.journal.get_trials(deepcopy=False)
+        return [n for n in sorted(self.left_out) if not trials[n].state.is_finished()]
+
+    def give_up(self, numbers: Sequence[int]) -> None:
+        """Ends trials that will not be trained."""
+        for number in numbers:
+            self.journal.tell(number, state=TrialState.FAIL)
 
     @property
     def cohorts(self) -> list[list[int]]:
@@ -42,14 +74,21 @@ class Study:
 
     def remember(self, key: str, value: Any) -> Any:
         """What the journal keeps under the key; `value` becomes it where there is nothing yet."""
-        if key not in self.journal.user_attrs:
-            self.journal.set_user_attr(key, value)
+        if not self.knows(key):
+            self.keep(key, value)
         return self.journal.user_attrs[key]
+
+    def knows(self, key: str) -> bool:
+        """Whether the journal keeps something under the key."""
+        return key in self.journal.user_attrs
+
+    def keep(self, key: str, value: Any) -> None:
+        """Lets the journal keep a value under the key, in place of what it kept before."""
+        self.journal.set_user_attr(key, value)
 
     def finished(self) -> int:
         """Trials that count towards the budget: told, and neither failed nor interrupted."""
-        states = (TrialState.COMPLETE, TrialState.PRUNED)
-        return len(self.memory.get_trials(deepcopy=False, states=states))
+        return len(self.memory.get_trials(deepcopy=False, states=COUNTED))
 
     def cohort(self, size: int) -> list[Trial]:
         """The trials to train next: those of a cohort that a kill cut short, or `size` new ones.
@@ -57,7 +96,7 @@ class Study:
         Fewer, or none, where a grid ends.
         """
         cohorts = self.cohorts
-        if not cohorts or not self.unfinished(*cohorts[-1]):
+        if self.index == len(cohorts):
             start = next_number(self.memory)
             cohorts = [*cohorts, [start, start + size]]
             self.journal.set_user_attr("cohorts", cohorts)
@@ -68,7 +107,14 @@ class Study:
                 self.journal.set_user_attr("cohorts", cohorts)
                 break
             self.journal.add_trial(self.memory.get_trials(deepcopy=False)[-1])
-        return [self.trial(t) for t in self.journal.get_trials(deepcopy=False)[start:stop]]
+        trials = self.journal.get_trials(deepcopy=False)[start:stop]
+        return [self.trial(t) for t in trials if t.number not in self.left_out]
+
+    @property
+    def index(self) -> int:
+        """The index of the cohort to train next: one that a kill cut short, or a new one."""
+        cohorts = self.cohorts
+        return len(cohorts) - bool(cohorts and self.unfinished(*cohorts[-1]))
 
     def unfinished(self, start: int, stop: int) -> bool:
         """Whether trials of these numbers wait to be trained, or even to be asked."""
@@ -80,7 +126,8 @@ class Study:
     def trial(self, trial: FrozenTrial) -> Trial:
         assert trial.datetime_start is not None
         started_ms = int(trial.datetime_start.timestamp() * 1000)
-        return Trial(trial.number, self.space.settings_of(trial), started_ms)
+        origin = trial.user_attrs.get(ORIGIN, {})
+        return Trial(trial.number, self.space.settings_of(trial), started_ms, origin)
 
     def tell(self, outcome: Outcome) -> None:
         """Records how a trial ended, unless an earlier process did.
@@ -92,7 +139,9 @@ class Study:
         reports = dict(outcome.rungs)
         if diverged_at is not None:
             reports[outcome.epochs + 1] = penalty(outcome)
-        value = outcome.validation_loss if outcome.state == "COMPLETE" else None
+        summary = outcome.summary()
+        self.told.setdefault(number, summary)
+        value = outcome.value if outcome.state == "COMPLETE" else None
         for study in (self.memory, self.journal):
             known = study.get_trials(deepcopy=False)[number]
             if known.state.is_finished():
@@ -103,16 +152,15 @@ class Study:
                     trial.report(loss, epoch)
             if diverged_at is not None and "divergence" not in known.constraints:
                 trial.set_constraint("divergence", 2 - diverged_at)
-            trial.set_user_attr("summary", outcome.summary())
+            trial.set_user_attr("summary", summary)
             study.tell(number, value, STATES[outcome.state])
 
     def summaries(self) -> list[dict[str, Any]]:
-        """`Outcome.summary` of every trial told, by number."""
-        trials = self.memory.get_trials(deepcopy=False)
-        return [t.user_attrs["summary"] for t in trials if "summary" in t.user_attrs]
+        """`Outcome.summary` of every trial told that fits the ranges of now, by number."""
+        return [self.told[n] for n in sorted(self.told) if n not in self.left_out]
 
 
 def penalty(outcome: Outcome) -> float:
-    """What a diverged trial is told in place of its loss: ten times the loss at the start."""
-    start = outcome.initial["validation_loss"]
+    """What a diverged trial is told in place of its value: ten times the loss at the start."""
+    start = outcome.initial[outcome.goal.curve]
     return 10 * abs(start) if math.isfinite(start) else 1e30

@@ -1,0 +1,113 @@
+"""Promises of confirmation: fresh seeds are fresh, noise decides nothing, the simplest wins."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tuner.search.confirm import (
+    CHOOSING,
+    JUDGING,
+    Repeats,
+    equals,
+    fresh,
+    needed,
+    numbers,
+    ranked,
+    simplest,
+    told,
+)
+from tuner.training import optimizers
+
+RNG = np.random.default_rng(0)
+NOISE = RNG.normal(0, 0.1, 10)
+
+
+def settings(optimizer: str = "adam", schedule: str = "cosine") -> dict[str, Any]:
+    return {"optimizer": optimizer, "schedule": schedule}
+
+
+def repeats(trial: int, values: Any, curve: Any = (), optimizer: str = "adam") -> Repeats:
+    own = [None if v is None else float(v) for v in values]
+    curve = curve or [1.0, sum(v for v in own if v is not None) / len(own)]
+    return Repeats(trial, settings(optimizer), own[0], own, curve)
+
+
+def test_seeds_that_choose_seeds_that_judge_and_the_studys_are_different():
+    for seed in range(50):
+        chosen, judging = fresh(seed, CHOOSING, 40), fresh(seed, JUDGING, 40)
+        assert len({*chosen, *judging, seed}) == 81
+
+
+def test_more_seeds_are_the_same_and_others():
+    assert fresh(7, CHOOSING, 20)[:5] == fresh(7, CHOOSING, 5)
+
+
+def test_trials_are_ranked_by_their_mean_and_the_diverged_come_last():
+    order = ranked([repeats(0, [None, 0.0]), repeats(1, [3, 3]), repeats(2, [1, 4])])
+    assert [r.trial for r in order] == [2, 1, 0]
+    assert (order[-1].mean, order[-1].diverged) == (math.inf, 1)
+
+
+def test_differences_are_taken_seed_by_seed():
+    """Two trials that share nearly all of their noise are told apart by far less than it."""
+    apart = 0.02 + RNG.normal(0, 0.001, 10)
+    best, other = repeats(0, NOISE), repeats(1, NOISE + apart)
+    assert equals(ranked([other, best])) == [best]
+    shuffled = repeats(1, RNG.permutation(NOISE) + apart)
+    assert equals([best, shuffled]) == [best, shuffled]
+
+
+def test_noise_alone_is_told_apart_about_as_seldom_as_it_says():
+    rng = np.random.default_rng(1)
+    pairs = [(repeats(0, rng.normal(size=10)), repeats(1, rng.normal(size=10))) for _ in range(100)]
+    apart = [len(equals(ranked(pair))) == 1 for pair in pairs]
+    assert np.mean(apart) < 0.15
+
+
+def test_of_equals_the_one_that_needs_fewest_epochs_wins():
+    slow = repeats(0, NOISE, [*np.linspace(1, 0.5, 19), float(NOISE.mean())])
+    fast = repeats(1, NOISE[::-1] + 0.001, [1.0, 0.5, *[float(NOISE.mean())] * 18], "adamw")
+    chosen, why = simplest(ranked([slow, fast]))
+    assert chosen.trial == 1
+    assert why == "it gets there in 3 epochs, the other in 20"
+
+
+def test_of_equals_that_need_as_many_epochs_the_usual_optimizer_wins():
+    adam, sgd = repeats(0, NOISE), repeats(1, NOISE[::-1] + 0.001, optimizer="sgd")
+    chosen, why = simplest(ranked([adam, sgd]))
+    assert (chosen.trial, why) == (1, "there is less to sgd than to adam")
+
+
+def test_a_better_trial_wins_however_simple_the_others_are():
+    adam, sgd = repeats(0, NOISE), repeats(1, NOISE + 0.5, optimizer="sgd")
+    assert simplest(ranked([sgd, adam])) == (adam, "")
+
+
+def test_of_equals_that_are_as_simple_the_better_mean_wins():
+    one, two = repeats(0, NOISE), repeats(1, NOISE[::-1] + 0.001)
+    assert simplest(ranked([two, one])) == (one, "")
+
+
+def test_where_all_diverge_there_still_is_an_order():
+    order = ranked([repeats(0, [None, None]), repeats(1, [None, 1.0])])
+    chosen, why = simplest(order)
+    assert (chosen.trial, why) == (1, "")
+    assert told(chosen)["mean"] is None
+
+
+def test_what_is_needed_is_the_first_epoch_at_the_level():
+    own = repeats(0, [0.1, 0.1], [0.5, 0.3, 0.4, 0.2])
+    assert [needed(own, level) for level in (0.6, 0.3, 0.2, 0.1)] == [1, 2, 4, 4]
+
+
+@pytest.mark.parametrize("order", [("sgd", "momentum", "adam"), ("sgd", "sgdw", "ademamix")])
+def test_the_usual_optimizers_are_those_with_little_to_them(order: tuple[str, ...]):
+    sizes = [numbers(settings(name)) for name in order]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("name", optimizers.names())
+def test_there_is_nothing_less_than_gradient_descent(name: str):
+    assert numbers(settings("sgd")) <= numbers(settings(name))

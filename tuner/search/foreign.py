@@ -1,0 +1,122 @@
+"""Optuna's own pruners, by name: they compare trials with those of earlier cohorts."""
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.errors import UserError, did_you_mean
+from tuner.search.pruners import Rule
+
+# Reports of a trial at the most: a pruner looks at each, and the study's record keeps them.
+REPORTS = 20
+# It compares values of one instance after another, and here a report is an epoch.
+UNSUITED = ("WilcoxonPruner",)
+
+
+def names() -> list[str]:
+    """The classes of optuna.pruners that can be asked for."""
+    own = {name: getattr(optuna.pruners, name) for name in optuna.pruners.__all__}
+    return sorted(
+        name
+        for name, kind in own.items()
+        if inspect.isclass(kind) and not inspect.isabstract(kind) and name not in UNSUITED
+    )
+
+
+def make(kind: str, arguments: Mapping[str, Any], key: str = "pruner") -> BasePruner:
+    """The pruner of this class name with these arguments; `wrapped_pruner` is a class name, too.
+
+    Raises UserError for an unknown name, and for arguments that the class does not take.
+    """
+    if kind in UNSUITED:
+        raise UserError(
+            f"{key}.kind: {kind}: compares problem instances, and a report is an epoch here: "
+            f"give one of {', '.join(names())}"
+        )
+    if kind not in names():
+        hint = did_you_mean(kind, names(), 1)
+        raise UserError(f"{key}.kind: {kind}: {hint}optuna.pruners has {', '.join(names())}")
+    own: Any = getattr(optuna.pruners, kind)
+    known = {} if own.__init__ is object.__init__ else inspect.signature(own).parameters
+    for name in arguments:
+        if name not in known:
+            takes = ", ".join(known) or "no arguments"
+            raise UserError(f"{key}.arguments.{name}: is unknown: {kind} takes {takes}")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in arguments:
+            raise UserError(f"{key}.arguments.{name}: is missing: {kind} needs it")
+    given = dict(arguments)
+    if given.get("wrapped_pruner") is not None:
+        given["wrapped_pruner"] = make(str(given["wrapped_pruner"]), {}, key)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            pruner: BasePruner = own(**given)
+    except (TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"{key}.arguments: {dict(arguments)}: {kind}: {said}") from error
+    return pruner
+
+
+class Foreign:
+    """A pruner of Optuna for a study that is asked cohort by cohort.
+
+    It sees each trial's values at evenly spaced epochs, REPORTS at the most, the trials of a cohort
+    in the order of their numbers; its steps are epochs. It keeps a study of its own in memory,
+    which `learn` brings to the state after the cohorts before, also when a killed process goes on.
+    """
+
+    def __init__(self, pruner: BasePruner, name: str = "study") -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.pruner, self.study = pruner, optuna.create_study(study_name=name)
+        self.trials: dict[int, optuna.trial.Trial] = {}
+
+    def size(self, cohort: int, most: int) -> int:
+        return most
+
+    def rule(self, cohort: int) -> Rule:
+        return self
+
+    def rungs(self, epochs: int) -> list[int]:
+        shares = range(1, min(REPORTS, epochs))
+        return [-(-epochs * i // min(REPORTS, epochs)) for i in shares]
+
+    def survivors(self, epoch: int, values: Mapping[int, float], entered: int) -> set[int]:
+        stay = set()
+        for number in sorted(values):
+            trial = self.trials.get(number) or self.study.ask()
+            self.trials[number] = trial
+            trial.report(values[number], epoch)
+            if not self.pruner.prune(self.study, self.frozen(trial)):
+                stay.add(number)
+        return stay
+
+    def frozen(self, trial: optuna.trial.Trial) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[trial.number]
+
+    def why(self, survivors: int) -> str:
+        return f"stopped by {type(self.pruner).__name__}"
+
+    def learn(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+        """Hears how a cohort ended; one that it did not see race is reported again first."""
+        reports = {s["number"]: dict(s["rungs"]) for s in summaries}
+        if not reports.keys() & self.trials.keys():
+            for epoch in sorted({epoch for own in reports.values() for epoch in own}):
+                at = {n: own[epoch] for n, own in reports.items() if epoch in own}
+                self.survivors(epoch, at, len(at))
+        for s in summaries:
+            if s["number"] in self.trials:
+                self.end(self.trials[s["number"]], s)
+
+    def end(self, trial: optuna.trial.Trial, summary: Mapping[str, Any]) -> None:
+        if summary["state"] == "COMPLETE":
+            self.study.tell(trial, summary["value"])
+        elif summary["state"] in ("PRUNED", "DIVERGED"):
+            self.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self.study.tell(trial, state=TrialState.FAIL)

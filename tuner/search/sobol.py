@@ -1,0 +1,80 @@
+"""Quasi-random settings: Sobol points, dealt out evenly over the branches of a space.
+
+A combination takes one option of each branch. Whatever the number of trials, two combinations
+differ by one trial at the most, and so do two options of a branch. The points of a combination, in
+all that is searched where its options are taken, are a scrambled Sobol sequence of its own (Sobol
+1967; Owen 1998): of its first 2**m points, one lies in each of 2**m equal parts of every range.
+Points that the conditions of the space forbid are passed over.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from math import lcm, prod
+from typing import Any
+
+import numpy as np
+
+from tuner.search.space import Setting, Space
+
+
+def dealt(index: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    """The options that trial `index` takes, one of each branch; sizes: how many each has.
+
+    Every number of a branch comes once in each run of as many trials, and every combination once
+    in each run of as many as there are:
+
+    >>> [dealt(i, (2, 2)) for i in range(4)]
+    [(0, 0), (1, 1), (0, 1), (1, 0)]
+    """
+    options, period = [], 1
+    for size in sizes:
+        place = index % (period * size)
+        options.append((place + place // lcm(period, size)) % size)
+        period *= size
+    return tuple(options)
+
+
+class Points:
+    """The quasi-random settings of a space and a seed."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space, self.seed = space, seed
+        rng = np.random.default_rng(seed)
+        # Which option of a branch comes first is chance.
+        self.groups = {
+            group: [str(option) for option in rng.permutation(options)]
+            for group, options in space.branches.items()
+            if len(options) > 1
+        }
+        self.sizes = [len(options) for options in self.groups.values()]
+
+    @property
+    def combinations(self) -> int:
+        return prod(self.sizes)
+
+    def settings(self, index: int, start: int = 0) -> Iterator[dict[str, Any]]:
+        """The settings of the combination that trial `index` takes, from the start-th on."""
+        places = dealt(index, self.sizes)
+        taken = {g: self.groups[g][place] for g, place in zip(self.groups, places, strict=True)}
+        chosen = {**self.space.fixed, **taken}
+        own = [p for p in self.space.searched if p not in taken and self.space.active(p, chosen)]
+        for point in points(len(own), (self.seed, *places), start):
+            values = taken | dict(zip(own, point, strict=True))
+
+            def choose(path: str, setting: Setting, values: dict[str, Any] = values) -> Any:
+                return values[path] if path in taken else setting.at(values[path])
+
+            yield self.space.settings(choose)
+
+
+def points(dimensions: int, seed: tuple[int, ...], start: int) -> Iterator[np.ndarray]:
+    """The points of a scrambled Sobol sequence from the start-th on."""
+    from scipy.stats import qmc
+
+    if not dimensions:
+        yield from repeat(np.empty(0))
+    sobol = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
+    if start:
+        sobol.fast_forward(start)
+    while True:
+        yield sobol.random(1)[0]
