@@ -1,5 +1,41 @@
 """Scikit-learn's face of the numeric core."""
 
-from tuner.estimators.network import NetworkClassifier, NetworkRegressor
+from tuner.estimators.factorization_machine import (
+    FactorizationMachineClassifier,
+    FactorizationMachineRegressor,
+)
+from tuner.estimators.linear_classifiers import (
+    LinearSVMClassifier,
+    LogisticClassifier,
+    SoftmaxClassifier,
+)
+from tuner.estimators.linear_regressors import (
+    HuberRegressor,
+    LinearRegressor,
+    PoissonRegressor,
+    QuantileRegressor,
+)
+from tuner.estimators.mlp import MLPClassifier, MLPRegressor
+from tuner.estimators.named import Loss, Optimizer, Schedule
+from tuner.estimators.saving import load, save
+from tuner.estimators.search import TunerSearchCV
 
-__all__ = ["NetworkClassifier", "NetworkRegressor"]
+__all__ = [
+    "FactorizationMachineClassifier",
+    "FactorizationMachineRegressor",
+    "HuberRegressor",
+    "LinearRegressor",
+    "LinearSVMClassifier",
+    "LogisticClassifier",
+    "Loss",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Optimizer",
+    "PoissonRegressor",
+    "QuantileRegressor",
+    "Schedule",
+    "SoftmaxClassifier",
+    "TunerSearchCV",
+    "load",
+    "save",
+]

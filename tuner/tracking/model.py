@@ -16,36 +16,63 @@ FORMAT = "mlflow"  # the folder of MLflow's format, beside what `save` writes
 PACKAGES = ("scikit-learn", "numpy", "skops")  # what loading and predicting needs beside tuner
 
 
-def save(folder: Path, pipeline: Any, example: np.ndarray, trusted: Sequence[str] = ()) -> None:
-    """Write `model.skops` and `example.npy` into a folder.
+def save(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str] = ()) -> list[str]:
+    """Write `model.skops` and the example into a folder.
 
-    `pipeline` is a fitted scikit-learn estimator and `example` some raw rows, (rows, features), as
-    its `predict` takes them. `trusted`: full names of the types that may be loaded beside those
-    skops knows. Raises ValueError if the pipeline holds others.
+    `pipeline` is a fitted scikit-learn estimator and `example` some raw rows as its `predict` takes
+    them: an array becomes `example.npy`, a SciPy CSR array `example.npz`, a DataFrame
+    `example.csv`. `trusted`: full names of the types that may be loaded beside those skops knows;
+    those that the file holds are returned. Raises ValueError if the pipeline holds others.
     """
     from skops import io
 
     folder.mkdir(parents=True, exist_ok=True)
     io.dump(pipeline, folder / "model.skops")
-    np.save(folder / "example.npy", example, allow_pickle=False)
-    unknown = set(io.get_untrusted_types(file=folder / "model.skops")) - set(trusted)
+    write_example(folder, example)
+    found = sorted(io.get_untrusted_types(file=folder / "model.skops"))
+    unknown = [name for name in found if name not in trusted]
     if unknown:
-        raise ValueError(f"trusted: name also {', '.join(sorted(unknown))}")
+        raise ValueError(f"trusted: name also {', '.join(unknown)}")
+    return found
 
 
-def describe(folder: Path, pipeline: Any, example: np.ndarray, trusted: Sequence[str]) -> None:
+def write_example(folder: Path, example: Any) -> None:
+    """Write raw rows as `save` says, in place of those of an earlier model."""
+    for old in folder.glob("example.*"):
+        old.unlink()
+    if isinstance(example, np.ndarray):
+        np.save(folder / "example.npy", example, allow_pickle=False)
+    elif hasattr(example, "to_csv"):
+        example.to_csv(folder / "example.csv", index=False)
+    else:
+        from scipy.sparse import save_npz
+
+        save_npz(folder / "example.npz", example)
+
+
+def describe(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str]) -> None:
     """Write the same into `folder`/mlflow as MLflow has it: signature, example, requirements.
 
     It imports MLflow (some 3 s), so it comes when training is over; the courier then only copies.
     """
     prepare_mlflow()
     with warnings.catch_warnings():
-        # Of mlflow.pyfunc's own type hints, as it is imported.
+        # Of MLflow 3.17 alone: its own type hints; on tables, pandas 3 within it, and a hint that
+        # whole numbers have no gaps.
         warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType")
-        import mlflow.sklearn
-        from mlflow.models import infer_signature
+        warnings.filterwarnings("ignore", "Operation with range is deprecated")
+        warnings.filterwarnings("ignore", ".*Inferred schema contains integer column")
+        _describe(folder / FORMAT, pipeline, example, list(trusted))
 
-    target = folder / FORMAT
+
+def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> None:
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    if not isinstance(example, np.ndarray) and hasattr(example, "indptr"):
+        from scipy.sparse import csr_matrix
+
+        example = csr_matrix(example)  # the older class, which is the one that MLflow knows
     shutil.rmtree(target, ignore_errors=True)
     requirements = [f"{package}=={version(package)}" for package in PACKAGES]
     mlflow.sklearn.save_model(
@@ -56,5 +83,5 @@ def describe(folder: Path, pipeline: Any, example: np.ndarray, trusted: Sequence
         # Named, because finding them out takes MLflow 8 to 16 s.
         pip_requirements=[f"tuner=={tuner.__version__}", *requirements],
         serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-        skops_trusted_types=list(trusted),
+        skops_trusted_types=trusted,
     )

@@ -78,14 +78,16 @@ class Store:
         lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         return argv, {**os.environ, **lean}
 
-    def curves_link(self, experiment_id: str, parent_run_id: str, metric: str) -> str:
+    def curves_link(
+        self, experiment_id: str, parent_run_id: str, metric: str, greater_is_better: bool = False
+    ) -> str:
         """The page that draws the curves of all trials of a study, the best by `metric` first."""
         page = self.uri.rstrip("/") if self.is_server else f"http://127.0.0.1:{PORT}"
         children = quote(f"tags.mlflow.parentRunId = '{parent_run_id}'")
         order = quote(f"metrics.`{metric}`")
         return (
             f"{page}/#/experiments/{experiment_id}/runs?searchFilter={children}"
-            f"&orderByKey={order}&orderByAsc=true"
+            f"&orderByKey={order}&orderByAsc={'false' if greater_is_better else 'true'}"
             "&compareRunsMode=CHART&workflowType=machine_learning"
         )
 

@@ -76,9 +76,11 @@ class Writer:
         self.error = error if waiting else None
         return waiting
 
-    def curves_link(self, metric: str) -> str | None:
+    def curves_link(self, metric: str, greater_is_better: bool = False) -> str | None:
         """The page with the curves of all trials; None if MLflow was never reached."""
-        return None if self._page is None else self._store.curves_link(*self._page, metric)
+        if self._page is None:
+            return None
+        return self._store.curves_link(*self._page, metric, greater_is_better)
 
     def _wait(self, timeout: float, closing: bool) -> int:
         with self._progress:

@@ -1,0 +1,74 @@
+"""A promise of rows trained elsewhere: a public estimator takes them over, settings and all."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import tuner.estimators
+from tuner.estimators import Loss, Optimizer, Schedule
+from tuner.estimators.base import Estimator
+from tuner.estimators.trained import estimator_of
+
+KINDS = [
+    kind
+    for kind in (getattr(tuner.estimators, name) for name in tuner.estimators.__all__)
+    if isinstance(kind, type) and issubclass(kind, Estimator)
+]
+
+
+def own(kind: Any) -> dict[str, Any]:
+    """Parameters of the kind alone, none at its default."""
+    chosen = {
+        "hidden": (3, 2),
+        "activation": "tanh",
+        "dropout": 0.25,
+        "factors": 3,
+        "delta": 0.5,
+        "quantile": 0.25,
+        "label_smoothing": 0.125,
+    }
+    known = kind().get_params()
+    return {name: value for name, value in chosen.items() if name in known}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_becomes_the_estimator_that_it_is(kind: Any, cancer: Any) -> None:
+    X, y = cancer
+    fitted = kind(
+        optimizer=Optimizer("adam", lr=0.01, beta1=0.8, clip_norm=2.0),
+        schedule=[Schedule("constant", until=0.5), Schedule("cosine", warmup_linear=0.25)],
+        max_iter=1,
+        batch_size=300,
+        l2=0.01,
+        random_state=7,
+        **own(kind),
+    ).fit(X, y)
+    task = "regression" if hasattr(fitted, "target_mean_") else "binary"
+    fold, _, _ = clone(fitted)._prepared(X, y, None, None, None, None, split_by=0)
+    made = estimator_of(fitted._problem([fold]), fitted._member(7), 1, task)
+    if task == "binary":
+        made.adopt(fitted.theta_, 30, fitted.classes_, task)
+    else:
+        made.adopt(fitted.theta_, 30, fitted.target_mean_, fitted.target_scale_)
+    np.testing.assert_array_equal(made.predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(clone(made).fit(X, y).theta_, fitted.theta_)
+    assert made.optimizer == fitted.optimizer
+    assert made.schedule == fitted.schedule
+
+
+def test_labels_are_taken_over_as_labels(cancer: Any) -> None:
+    X, y = cancer
+    both = np.stack([y, 1 - y], axis=1)
+    fitted = tuner.estimators.MLPClassifier(
+        hidden=(3,), loss=Loss("logistic", label_smoothing=0.1), max_iter=1
+    ).fit(X, both)
+    made = estimator_of(
+        fitted._problem([fitted._fold(X, both, None, np.zeros(len(X), bool))]),
+        fitted._member(0),
+        1,
+        "multilabel",
+    ).adopt(fitted.theta_, 30, np.arange(2), "multilabel")
+    np.testing.assert_array_equal(made.predict(X), fitted.predict(X))
+    assert made.loss == fitted.loss

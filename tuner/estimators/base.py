@@ -1,0 +1,371 @@
+"""What all estimators share: parameters and data become a row of a population, and come back."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, FitCallback, with_callbacks
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from tuner.estimators.callbacks import Told, added
+from tuner.estimators.limits import NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
+from tuner.estimators.named import Loss, Named, Optimizer, Schedule, settled
+from tuner.estimators.patience import Patience
+from tuner.estimators.rows import part, rows
+from tuner.estimators.state import kept, restored
+from tuner.training import losses, optimizers, schedules
+from tuner.training.loop import Epoch, Trainer
+from tuner.training.models import Model
+from tuner.training.population import Member, Population, create, evaluated
+from tuner.training.problems import Fold, Supervised
+
+Array = np.ndarray
+
+CHUNK = 4096  # samples scored at once, for the memory that their activations take
+HELD_OUT = 0.1  # for early stopping, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Started(Supervised):
+    """A problem whose rows start where an earlier training ended."""
+
+    start: Array | None = None
+
+    def initial(self, seed: int) -> Array:
+        return super().initial(seed) if self.start is None else self.start
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+    """A model that an optimizer of tuner.training trains by batches.
+
+    optimizer: a name, or Optimizer(name, lr=..., ...).
+    learning_rate: takes the place of the optimizer's lr.
+    schedule: a name, Schedule(name, ...), or several Schedules, one after another.
+    batch_size: samples in a step. max_iter: epochs, for which the schedule is laid out.
+    l1, l2: penalties on the weights W, not on biases: l1 * |W| + l2 / 2 * |W|^2 joins the mean
+    loss, but not the losses of the curves.
+    validation_fraction: share of the samples held out for the validation curves, where fit gets no
+    X_val; None is no share, or a tenth with early_stopping.
+    early_stopping: stop when the validation loss has not fallen by more than tol for
+    n_iter_no_change epochs, and keep the parameters that had the lowest.
+    warm_start: fit starts from the parameters fitted before.
+    random_state: fixes the initialisation, the order of the batches and what is held out.
+    callbacks: scikit-learn's FitCallback objects, told beside those of set_callbacks.
+
+    Fitted: theta_ (size,), the parameters, float32 if X was and float64 otherwise; history_, a
+    list for each curve, one number an epoch; n_iter_, the epochs; n_features_in_. With an integer
+    random_state they are those of a row of a population with that seed, bit for bit.
+    """
+
+    optimizer: str | Optimizer = "adam"
+    learning_rate: float | None = None
+    schedule: str | Schedule | Sequence[Schedule] = "constant"
+    batch_size: int = 32
+    max_iter: int = 200
+    l1: float = 0.0
+    l2: float = 0.0
+    validation_fraction: float | None = None
+    early_stopping: bool = False
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    warm_start: bool = False
+    random_state: Any = None
+    callbacks: Sequence[FitCallback] | None = None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # What a family of models says.
+
+    @abstractmethod
+    def _model(self, outputs: int) -> Model:
+        """The model for n_features_in_ features."""
+
+    @abstractmethod
+    def _loss(self) -> str | Loss:
+        """The loss for the targets that were seen."""
+
+    def _numbers(self) -> dict[str, float]:
+        """The model's own numbers."""
+        return {"l1": self.l1, "l2": self.l2}
+
+    def _limits(self) -> dict[str, Limit]:
+        """What parameters must be, by name."""
+        return {
+            "learning_rate": POSITIVE,
+            **dict.fromkeys(("batch_size", "max_iter", "n_iter_no_change"), WHOLE),
+            **dict.fromkeys(("l1", "l2", "tol"), NON_NEGATIVE),
+            "validation_fraction": SHARE,
+        }
+
+    # What a kind of targets says.
+
+    @abstractmethod
+    def _targets(self, y: Array) -> Array:
+        """Targets as they were given, checked. Raises ValueError."""
+
+    @abstractmethod
+    def _learn(self, y: Array, weights: Array | None, held: Array) -> None:
+        """Learns what the targets are, from those that are not held out (rows,) where it may."""
+
+    @abstractmethod
+    def _coded(self, y: Array) -> Array:
+        """Targets as the loss takes them."""
+
+    @abstractmethod
+    def _weighted(self, y: Array, weights: Array | None) -> Array | None:
+        """The weights (rows,) that samples train with, or None for equal ones."""
+
+    # Training.
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Trains on X (samples, features), dense or sparse, and y; returns the estimator.
+
+        sample_weight: (samples,); a sample of weight 0 is left out. X_val, y_val,
+        sample_weight_val: a validation set, in place of validation_fraction.
+        Raises ValueError for data or parameters that are not allowed, and if training diverges.
+        """
+        self._check_parameters()
+        before = dict(vars(self)) if self.warm_start and hasattr(self, "theta_") else {}
+        self.__dict__.pop("_state", None)
+        seed = self._seed()
+        fold, X, y = self._prepared(
+            X, y, sample_weight, X_val, y_val, sample_weight_val, split_by=seed
+        )
+        problem = self._problem([fold], self._start(before))
+        with added(self, self.callbacks or ()):
+            self._train(problem, self._member(seed), Told(self, X, y, sample_weight))
+        return self
+
+    def _record(self, result: Epoch, population: Population) -> None:
+        """Takes the curves and the parameters of an epoch."""
+        if result.left[0]:
+            rate = population.members[0].settings["lr"]
+            raise ValueError(
+                f"learning_rate: {rate:g}: training diverged in epoch {result.epoch}: "
+                "give a lower one, or scale X"
+            )
+        for name, values in result.metrics.items():
+            self.history_.setdefault(name, []).append(float(values[0]))
+        self.theta_: Array = evaluated(population)[0].copy()
+        self.n_iter_ += 1
+
+    def _train(self, problem: Supervised, member: Member, told: Told) -> None:
+        population = create(problem, [member])
+        patience = Patience(self.n_iter_no_change, self.tol)
+        self.history_: dict[str, list[float]] = {}
+        self.n_iter_ = 0
+        with Trainer(problem, self.max_iter) as trainer:
+            for epoch in range(1, self.max_iter + 1):
+                told.epoch_begins()
+                self._record(trainer.epoch(population, epoch), population)
+                over = told.epoch_ends(self._fitted)
+                if self.early_stopping:
+                    loss = self.history_["validation_loss"][-1]
+                    over |= patience.is_over(loss, self.theta_)
+                if over:
+                    break
+        if patience.theta is not None:
+            self.theta_ = patience.theta
+        told.fit_ends()
+
+    def _continue(self, X: Any, y: Array, weights: Array | None, first: bool) -> Self:
+        """One epoch on these samples, from where the epoch before ended."""
+        problem = self._problem(
+            [self._fold(X, y, weights, np.zeros(len(y), bool))], None if first else self.theta_
+        )
+        state = getattr(self, "_state", None) or {"seed": self._seed(), "epochs": 0}
+        member = self._member(state["seed"])
+        population = restored(state, member) or create(problem, [member])
+        if first:
+            self.history_, self.n_iter_ = {}, 0
+        # A schedule that has run out stays at its end.
+        reached = -(-int(population.step[0] + problem.steps) // problem.steps)
+        with Trainer(problem, max(self.max_iter, reached)) as trainer:
+            self._record(trainer.epoch(population, state["epochs"] + 1), population)
+        self._state = kept(population, state["seed"], state["epochs"] + 1)
+        return self
+
+    def _fitted(self) -> dict[str, Any]:
+        """What a copy needs to be fitted as this estimator is now."""
+        curves = {name: list(curve) for name, curve in self.history_.items()}
+        return {"theta_": self.theta_, "n_iter_": self.n_iter_, "history_": curves}
+
+    def _start(self, before: Mapping[str, Any]) -> Array | None:
+        """The parameters to start from, of what was fitted before."""
+        if not before:
+            return None
+        for name in ("n_features_in_", "n_outputs_", "classes_"):
+            now: Any = getattr(self, name, None)
+            if not np.array_equal(before.get(name, now), now):
+                raise ValueError(f"warm_start: True: {name} is another than in the fit before")
+        theta: Array = before["theta_"]
+        return theta
+
+    # From parameters to a row.
+
+    def _problem(self, folds: Sequence[Fold], start: Array | None = None) -> Started:
+        name, _ = self._loss_and_number()
+        model = self._model(self.n_outputs_)
+        return Started(model, losses.load(name), tuple(folds), self.batch_size, start=start)
+
+    def _member(self, seed: int, trial: int = 0, fold: int = 0) -> Member:
+        """The row of a population that this estimator is."""
+        optimizer, settings = self._optimizer()
+        schedule, schedule_settings = self._schedule()
+        return Member(
+            trial=trial,
+            seed=seed,
+            optimizer=optimizer,
+            settings=settings,
+            schedule=schedule,
+            schedule_settings=schedule_settings,
+            fold=fold,
+            model_settings=self._numbers() | self._loss_and_number()[1],
+        )
+
+    def _optimizer(self) -> tuple[str, dict[str, float]]:
+        name, settings = settled(
+            "optimizer",
+            self.optimizer,
+            optimizers.names(),
+            lambda name: optimizers.load(name).hyperparameters,
+        )
+        if self.learning_rate is not None:
+            settings["lr"] = self.learning_rate
+        return name, settings
+
+    def _schedule(self) -> tuple[str, dict[str, Any]]:
+        hyperparameters = schedules.schedule_hyperparameters
+        if isinstance(self.schedule, str | Named):
+            return settled("schedule", self.schedule, schedules.names(), hyperparameters)
+        parts: dict[str, Any] = {}
+        for i, chosen in enumerate(self.schedule):
+            name, numbers = settled(
+                f"schedule.{i}",
+                chosen,
+                schedules.names(),
+                lambda name: hyperparameters(name) | schedules.PART,
+            )
+            parts |= {f"{i}.name": name} | {f"{i}.{key}": v for key, v in numbers.items()}
+        if not parts:
+            raise ValueError("schedule: no schedule: give one or more")
+        return schedules.PARTS, parts
+
+    def _loss_and_number(self) -> tuple[str, dict[str, float]]:
+        return settled("loss", self._loss(), losses.names(), lambda name: losses.load(name).own)
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, Integral):
+            check_random_state(self.random_state)  # refuses what is no seed
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _check_parameters(self) -> None:
+        for name, limit in self._limits().items():
+            limit.check(name, getattr(self, name))
+        self._optimizer()
+        self._schedule()
+
+    # From data to parts.
+
+    def _rows(
+        self, X: Any, y: Any, sample_weight: Any, dtype: Any = None
+    ) -> tuple[Any, Array, Array | None]:
+        """X, y and weights as they were given, checked, without the samples of weight 0.
+
+        dtype: that of X in an earlier call, whose features these are.
+        """
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=dtype or (np.float64, np.float32),
+            order="C",
+            multi_output=True,
+            reset=dtype is None,
+        )
+        y = self._targets(y)
+        if sample_weight is None:
+            return X, y, None
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        counts = weights > 0
+        return (X, y, weights) if counts.all() else (X[counts], y[counts], weights[counts])
+
+    def _prepared(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+        split_by: int,
+    ) -> tuple[Fold, Any, Array]:
+        """What to train on and to validate by, and X and y checked; learns what targets are."""
+        X, y, weights = self._rows(X, y, sample_weight)
+        held = self._held_out(y, X_val, split_by)
+        self._learn(y, weights, held)
+        fold = self._fold(X, y, weights, held)
+        if X_val is not None:
+            X_val, y_val, weights_val = self._rows(X_val, y_val, sample_weight_val, X.dtype)
+            fold = fold._replace(validation=part(X_val, self._coded(y_val), weights_val))
+        return fold, X, y
+
+    def _held_out(self, y: Array, X_val: Any, seed: int) -> Array:
+        """Which samples are held out, (samples,) booleans."""
+        held = np.zeros(len(y), bool)
+        share = self.validation_fraction or (HELD_OUT if self.early_stopping else None)
+        if X_val is None and share is not None:
+            _, chosen = train_test_split(
+                np.arange(len(y)),
+                test_size=share,
+                random_state=seed % 2**32,
+                stratify=self._strata(y),
+            )
+            held[chosen] = True
+        return held
+
+    def _strata(self, y: Array) -> Array | None:
+        """What each part should hold the same shares of; None for nothing."""
+        return None
+
+    def _fold(self, X: Any, y: Array, weights: Array | None, held: Array) -> Fold:
+        coded, training = self._coded(y), ~held
+        fitting = self._weighted(y[training], None if weights is None else weights[training])
+        if not held.any():
+            return Fold(part(X, coded, fitting), None)
+        return Fold(
+            part(X[training], coded[training], fitting),
+            part(X[held], coded[held], None if weights is None else weights[held]),
+        )
+
+    def _scores(self, X: Any) -> Array:
+        """Scores (samples, outputs)."""
+        check_is_fitted(self, "theta_")
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=self.theta_.dtype, order="C", reset=False
+        )
+        model, count = self._model(self.n_outputs_), X.shape[0]
+        starts = range(0, count, CHUNK)
+        return np.concatenate([model.scores(self.theta_, rows(X[s : s + CHUNK])) for s in starts])

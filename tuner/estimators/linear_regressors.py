@@ -1,0 +1,99 @@
+"""Linear regressors: of the mean, robust ones, of quantiles and of counts."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils import column_or_1d
+
+from tuner.estimators.linear import Linear, layer
+from tuner.estimators.named import Loss
+from tuner.estimators.regressors import Regressor
+
+Array = np.ndarray
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LinearRegressor(Linear, Regressor):
+    """Least squares; with l2 it is ridge regression, with l1 the lasso, with both elastic net.
+
+    Fitted: coef_ (features,) and intercept_, or (targets, features) and (targets,), in the unit of
+    the targets.
+    """
+
+    LOSSES: ClassVar = ("squared_error",)
+
+    @property
+    def coef_(self) -> Array:
+        W: Array = layer(self)[0] * self.target_scale_[:, None]
+        return W[0] if self._flat else W
+
+    @property
+    def intercept_(self) -> Any:
+        b = layer(self)[1] * self.target_scale_ + self.target_mean_
+        return b[0] if self._flat else b
+
+    def _loss(self) -> str | Loss:
+        return "squared_error"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class HuberRegressor(LinearRegressor):
+    """Linear regression that outliers pull less: the loss is linear beyond an error of delta.
+
+    delta: in standard deviations of the targets, whereas scikit-learn's epsilon is in those of the
+    noise.
+    """
+
+    LOSSES: ClassVar = ("huber",)
+    delta: float = 1.35
+
+    def _loss(self) -> Loss:
+        return Loss("huber", delta=self.delta)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class QuantileRegressor(LinearRegressor):
+    """Linear regression of a quantile of the targets, by the pinball loss.
+
+    quantile: 0.5 is the median.
+    """
+
+    LOSSES: ClassVar = ("quantile",)
+    quantile: float = 0.5
+
+    def _loss(self) -> Loss:
+        return Loss("quantile", quantile=self.quantile)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class PoissonRegressor(Linear, Regressor):
+    """Poisson regression of counts, or of any target not below 0: the log of the mean is linear.
+
+    Fitted: coef_ (features,) and intercept_, of the log of the mean. Of several targets, each is
+    fitted by an estimator of its own, as by scikit-learn's MultiOutputRegressor.
+    """
+
+    LOSSES: ClassVar = ("poisson",)
+
+    @property
+    def coef_(self) -> Array:
+        W = layer(self)[0]
+        return W[0] if self._flat else W
+
+    @property
+    def intercept_(self) -> Any:
+        b = layer(self)[1] + np.log(self.target_scale_)
+        return b[0] if self._flat else b
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Scikit-learn's check of several targets has negative ones among them.
+        tags.target_tags.multi_output = False
+        return tags
+
+    def _targets(self, y: Any) -> Array:
+        return super()._targets(column_or_1d(y, warn=True))
+
+    def _loss(self) -> str:
+        return "poisson"

@@ -1,0 +1,81 @@
+"""Names with numbers: optimizers, schedules and losses as parameters of an estimator."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any, Self
+
+from tuner.errors import did_you_mean
+from tuner.training.domains import Hyperparameter
+
+
+class Named:
+    """A name and numbers that take the place of its defaults, as in `Optimizer("adam", lr=0.01)`.
+
+    It has scikit-learn's get_params and set_params, so that a search reaches its numbers:
+    `optimizer__beta1`. What the name and the numbers may be is checked when an estimator is fitted.
+
+    >>> Optimizer("adam", beta1=0.8).set_params(lr=0.1)
+    Optimizer('adam', beta1=0.8, lr=0.1)
+    """
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        self.name, self.settings = name, settings
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"name": self.name, **self.settings}
+
+    def set_params(self, **params: Any) -> Self:
+        self.name = params.pop("name", self.name)
+        self.settings = {**self.settings, **params}
+        return self
+
+    def __repr__(self) -> str:
+        numbers = "".join(f", {key}={value!r}" for key, value in self.settings.items())
+        return f"{type(self).__name__}({self.name!r}{numbers})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # set_params changes it
+
+
+class Optimizer(Named):
+    """An optimizer of tuner.training.optimizers, with its hyperparameters and the shared ones."""
+
+
+class Schedule(Named):
+    """A schedule of tuner.training.schedules, with its hyperparameters and the shared ones.
+
+    In a sequence of schedules, one after another, it also takes `until` and `rate`
+    (tuner.training.schedules.part).
+    """
+
+
+class Loss(Named):
+    """A loss of tuner.training.losses, with its number if it has one."""
+
+
+def settled(
+    kind: str, chosen: "str | Named", names: Sequence[str], known: Any
+) -> tuple[str, dict[str, float]]:
+    """The name, and a number for each of its hyperparameters.
+
+    kind: the parameter, for errors; known(name): its hyperparameters. Raises ValueError for a name
+    or a number that is none of them.
+    """
+    name, given = (chosen, {}) if isinstance(chosen, str) else (chosen.name, chosen.settings)
+    if name not in names:
+        hint = did_you_mean(name, names, 3) or f"give one of {', '.join(names)}"
+        raise ValueError(f"{kind}: {name!r}: there is none of that name: {hint}".rstrip())
+    hyperparameters: Mapping[str, Hyperparameter] = known(name)
+    check_numbers(f"{kind}.{name}", given, hyperparameters)
+    return name, {key: h.default for key, h in hyperparameters.items()} | given
+
+
+def check_numbers(kind: str, given: Mapping[str, Any], known: Mapping[str, Hyperparameter]) -> None:
+    """Raises ValueError for a number without a place, or outside its domain."""
+    for key, value in given.items():
+        if key not in known:
+            raise ValueError(f"{kind}: {key}: it has no such number, but {', '.join(known)}")
+        if not isinstance(value, Real) or float(value) not in known[key].domain:
+            raise ValueError(f"{kind}.{key}: {value!r}: give a number {known[key].domain}")

@@ -1,0 +1,33 @@
+"""Rows as the numeric core takes them: C-contiguous or CSR, and writable."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from tuner.training.problems import Part
+from tuner.training.sparse import CSR
+
+Array = np.ndarray
+
+
+def rows(X: Any) -> Array | CSR:
+    """X (samples, features), an array or a scipy CSR container that was checked."""
+    if not sparse.issparse(X):
+        return writable(X)
+    starts = X.indptr.astype(np.int64, copy=False)
+    # One kind of index, for each is compiled anew; 32 bits hold any number of features.
+    columns = X.indices.astype(np.int32, copy=False)
+    return CSR(writable(X.data), writable(columns), writable(starts), X.shape[1])
+
+
+def writable(array: Array) -> Array:
+    """The array, or a copy of it, C-contiguous: the core is compiled for such alone."""
+    return np.require(array, requirements=("C", "W"))
+
+
+def part(X: Any, y: Array, weights: Array | None) -> Part:
+    """Samples for training or validation; y: classes (samples,), or targets (samples, outputs);
+    weights: (samples,), or None for equal ones."""
+    targets = y.astype(X.dtype) if y.ndim == 2 else y
+    return Part(rows(X), targets, None if weights is None else weights.astype(X.dtype))
