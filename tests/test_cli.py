@@ -54,7 +54,7 @@ MISTAKES = [
     (["budget.seconds=-1"], ["budget.seconds", "-1", "above 0"]),
     (["budget.seconds=1e400"], ["budget.seconds", "inf"]),
     (["batch_size=0"], ["batch_size", "0"]),
-    (["model.hidden=[0]"], ["model.hidden", "0"]),
+    (["model.mlp.hidden=[0]"], ["model.mlp.hidden", "0"]),
     (["study.name=a/b"], ["study.name", "a/b"]),
     (["study.name=.."], ["study.name", ".."]),
     (["study.project=${oc.env:HOME}"], ["oc.env"]),
@@ -182,11 +182,13 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(command: Command) ->
     told = command.call()
     assert "\r" not in told.err
     assert "\x1b" not in told.err
-    last = told.err.splitlines()[-1]
+    *_, last, confirming = told.err.splitlines()
     assert last.startswith("6/6 trials")
+    assert "fresh seeds" in confirming
     assert all(word in last for word in ("pruned", "diverged", "best loss", "/s"))
 
 
+@pytest.mark.slow
 def test_progress_is_one_moving_line_on_a_terminal(command: Command) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 160))

@@ -4,14 +4,18 @@ import math
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tuner.__main__ import compose
+from tuner.__main__ import compose, config_folder
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.search.space import Choices, Range
-from tuner.training import optimizers, schedules
+from tuner.training import activations, functions, losses, optimizers, schedules
 from tuner.training.domains import Hyperparameter
+from tuner.training.families import FAMILIES
+
+CONF = config_folder()
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +59,12 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("study.sead", 1, ["did you mean seed?"]),
     ("budget.trails", 1, ["did you mean trials?"]),
     ("data.fraction", 0.1, ["no such key"]),
+    ("data.path", "x.csv", ["no such key", "the reader bundled has name"]),
     ("optimizer.adam.beta_1", 0.9, ["did you mean beta1?"]),
     ("optimizer.adam.learning_rate", 0.9, ["lr", "beta1"]),
     ("optimizer.adma", {}, ["did you mean", "adam"]),
     ("schedule.cosin", {}, ["did you mean cosine"]),
-    ("model.activaton", "relu", ["did you mean activation?"]),
+    ("model.mlp.activaton", "relu", ["did you mean activation?"]),
     ("optimizer.adam.lr", {"low": 0.1, "hihg": 0.2}, ["hihg", "did you mean high?"]),
     # numbers out of their domain
     (LR, 0.0, ["0.0", "above 0"]),
@@ -70,7 +75,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("optimizer.adam.clip_norm", 0, ["0", "above 0"]),
     ("schedule.cosine.final", 1.5, ["1.5", "at most 1"]),
     ("batch_size", 0, ["0", "at least 1"]),
-    ("model.hidden", [0], ["0", "at least 1"]),
+    ("model.mlp.hidden", [0], ["0", "at least 1"]),
     ("budget.trials", 0, ["0", "at least 1"]),
     ("budget.epochs", -3, ["-3", "at least 1"]),
     ("budget.seconds", 0, ["0", "above 0"]),
@@ -85,7 +90,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("sampler.startup", 0, ["0", "at least 1"]),
     # ranges
     (LR, {"low": 0.1, "high": 0.01}, ["low (0.1) must be below high (0.01)"]),
-    (LR, {"low": 0.1, "high": 0.1}, ["must be below"]),
+    (LR, {"low": 0.1, "high": 0.1}, ["must be below", "give the number alone"]),
     (LR, {"low": 0.1}, ["high", "missing"]),
     (LR, {"high": 0.1}, ["low", "missing"]),
     (LR, {}, ["low", "missing"]),
@@ -109,10 +114,21 @@ BAD: list[tuple[str, Any, list[str]]] = [
     (LR, {"choices": [1, 1.0]}, ["choices", "twice"]),
     (LR, {"choices": [0.1, -1]}, ["choices", "-1", "above 0"]),
     (LR, {"choices": [[0.1]]}, ["choices", "[0.1]", "number"]),
-    ("model.activation", {"choices": ["relu", "relux"]}, ["choices", "relux", "tanh"]),
-    ("model.activation", {"low": 1, "high": 2}, ["one of", "relu"]),
-    ("model.hidden", {"choices": [[]]}, ["choices", "[]"]),
-    ("model.hidden", {"choices": [[8, 0]]}, ["choices", "0", "at least 1"]),
+    ("model.mlp.activation", {"choices": ["relu", "relux"]}, ["choices", "relux", "tanh"]),
+    ("model.mlp.activation", {"low": 1, "high": 2}, ["one of", "relu"]),
+    ("model.mlp.hidden", {"choices": [[]]}, ["choices", "[]"]),
+    ("model.mlp.hidden", {"choices": [[8, 0]]}, ["choices", "0", "at least 1"]),
+    # conditions
+    ("where", ["momentum < 1 - lr"], ["momentum", "there is no such setting"]),
+    ("where", ["lr <"], ["lr <", "cannot be read"]),
+    ("where", ["lr"], ["must be a comparison"]),
+    ("where", [3], ["'3'", "must be text"]),
+    ("where", {"lr": 1}, ["must be text"]),
+    ("where", "lr > 1", ["lr > 1", "holds for none of"]),
+    # what is tried first
+    ("study.warm_start", "study", ["study", "another study"]),
+    ("study.warm_start", "a/b", ["'a/b'"]),
+    ("study.defaults", "yes", ["'yes'"]),
     # numbers that are none
     (LR, math.nan, ["nan"]),
     (LR, math.inf, ["inf"]),
@@ -124,9 +140,13 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("batch_size", math.nan, ["nan"]),
     ("batch_size", math.inf, ["inf"]),
     ("batch_size", {"low": 1, "high": math.inf}, ["high", "inf"]),
-    ("model.hidden", [math.nan], ["nan"]),
+    ("model.mlp.hidden", [math.nan], ["nan"]),
     ("budget.seconds", math.nan, ["nan"]),
     ("budget.seconds", math.inf, ["inf"]),
+    ("range.epochs", 0, ["0", "at least 1"]),
+    ("range.widen", 0.5, ["0.5", "at least 1"]),
+    ("range.ramp_steps", 5, ["5", "at least 20"]),
+    ("range.seed", 3, ["did you mean seeds?"]),
     ("budget.epochs", math.inf, ["inf"]),
     ("pruner.keep", math.nan, ["nan"]),
     # things of another kind
@@ -135,14 +155,23 @@ BAD: list[tuple[str, Any, list[str]]] = [
     (LR, [0.1], ["[0.1]", "number"]),
     ("batch_size", 3.5, ["3.5", "whole number"]),
     ("batch_size", None, ["None", "whole number"]),
-    ("model.hidden", [8.5], ["8.5", "whole number"]),
-    ("model.hidden", [], ["[]"]),
-    ("model.hidden", "wide", ["'wide'", "whole number"]),
-    ("model.activation", "relux", ["'relux'", "relu", "tanh", "logistic"]),
-    ("model.activation", 3, ["3", "relu"]),
-    ("model.name", "forest", ["'forest'", "mlp"]),
-    ("model.name", ["mlp"], ["mlp"]),
-    ("model", None, ["None", "mlp"]),
+    ("model.mlp.hidden", [8.5], ["8.5", "whole number"]),
+    ("model.mlp.hidden", [], ["[]"]),
+    ("model.mlp.hidden", "wide", ["'wide'", "whole number"]),
+    ("model.mlp.activation", "relux", ["'relux'", "relu", "tanh", "logistic"]),
+    ("model.mlp.activation", 3, ["3", "relu"]),
+    ("model.mlp.dropout", 1.0, ["1.0", "below 1"]),
+    ("model.mlp.l1", -1.0, ["-1.0", "at least 0"]),
+    ("model.mlp.layer_norm", "yes", ["'yes'", "False, True"]),
+    ("model.mlp.initialization", "zeros", ["'zeros'", "glorot", "he"]),
+    ("loss.hubert", {}, ["did you mean huber?"]),
+    ("loss.auto.delta", 1, ["no settings"]),
+    ("loss", {"huber": {"delta": 0.0}}, ["loss.huber.delta", "0.0", "above 0"]),
+    ("model.forest", {}, ["softmax", "mlp"]),
+    ("model", "mlp", ["one or more"]),
+    ("model.hidden", [8], ["did you mean model.mlp.hidden?"]),
+    ("optimizer.lr", 0.1, ["did you mean optimizer.adam.lr?"]),
+    ("model", None, ["None", "one or more"]),
     ("optimizer", None, ["one or more"]),
     ("optimizer", {}, ["one or more"]),
     ("optimizer.adam", [1], ["[1]", "mapping"]),
@@ -155,6 +184,12 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("study.name", "a/b", ["'a/b'"]),
     ("dtype", "float16", ["'float16'", "float32", "float64"]),
     ("data.scale", "robust", ["'robust'", "standard", "minmax"]),
+    ("data.reader", "excel", ["'excel'", "table", "libsvm"]),
+    ("data.task", "ranking", ["'ranking'", "binary", "regression"]),
+    ("data.class_weight", "even", ["'even'", "balanced"]),
+    ("data.folds", 1, ["1", "at least 2"]),
+    ("data.folds", 2.5, ["2.5", "whole number"]),
+    ("data.name", 3, ["3", "text"]),
     ("sampler.name", "gp", ["'gp'", "tpe", "random"]),
     ("pruner.name", "median", ["'median'", "halving", "none"]),
     ("tracking.name", "wandb", ["'wandb'", "mlflow", "none"]),
@@ -182,7 +217,7 @@ def test_a_mistake_is_one_line_with_its_key_and_what_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "path", ["optimizer.adam", "optimizer", "schedule.cosine", "model", "study"]
+    "path", ["optimizer.adam", "optimizer", "schedule.cosine", "model.mlp", "model", "study"]
 )
 def test_a_key_that_is_a_number_is_a_mistake_like_any_other(path: str, composed: dict[str, Any]):
     plain = deepcopy(composed)
@@ -255,6 +290,15 @@ def test_every_hyperparameter_of_a_schedule_may_be_searched(name: str, composed:
         assert check(plain).space.searched[f"schedule.{name}.{key}"] == Choices(options)
 
 
+def test_optimizers_schedules_and_models_are_branches_at_once():
+    space = check(compose(["model=[softmax,mlp]", "optimizer=[adam,sgd]"], None)).space
+    assert space.branches["model"] == ("softmax", "mlp")
+    assert space.searched["model"] == Choices(("softmax", "mlp"))
+    assert {"model", "optimizer"} <= space.searched.keys()
+    assert space.fixed["model.mlp.hidden.0"] == 64
+    assert "model.mlp.hidden.0" not in space.shares(np.zeros(len(space.searched)))
+
+
 def test_several_optimizers_are_a_branch(composed: dict[str, Any]):
     plain = changed(composed, "optimizer", {"adam": {"lr": 0.1}, "sgd": {"lr": 0.2}})
     space = check(plain).space
@@ -265,19 +309,32 @@ def test_several_optimizers_are_a_branch(composed: dict[str, Any]):
 
 def test_hidden_layers_may_be_widths_ranges_or_choices_of_lists(composed: dict[str, Any]):
     def space(hidden: Any) -> Any:
-        return check(changed(composed, "model.hidden", hidden)).space
+        return check(changed(composed, "model.mlp.hidden", hidden)).space
 
-    assert space([64, 32]).fixed["model.hidden.1"] == 32
+    assert space([64, 32]).fixed["model.mlp.hidden.1"] == 32
     ranged = space([{"low": 8, "high": 64, "scale": "log"}])
-    assert ranged.searched["model.hidden.0"] == Range(8, 64, "log", integer=True)
+    assert ranged.searched["model.mlp.hidden.0"] == Range(8, 64, "log", integer=True)
     chosen = space({"choices": [[64], [64, 32]]})
-    assert chosen.searched["model.hidden"] == Choices(([64], [64, 32]))
+    assert chosen.searched["model.mlp.hidden"] == Choices(([64], [64, 32]))
 
 
 def test_a_grid_over_a_range_without_a_step_names_the_range(composed: dict[str, Any]):
     (line,) = complaints(changed(composed, "sampler.name", "grid"))
     assert line.startswith(f"{LR}: ")
     assert "step" in line
+
+
+def test_a_grid_does_not_warm_start(composed: dict[str, Any]):
+    grid = changed(changed(composed, "optimizer", {"adam": {"lr": 0.1}}), "sampler.name", "grid")
+    (line,) = complaints(changed(grid, "study.warm_start", "other"))
+    assert line.startswith("study.warm_start: other: a grid")
+
+
+def test_conditions_may_be_one_or_several(composed: dict[str, Any]):
+    for given in ("lr < 0.01", ["lr < 0.01"], ["lr < 0.01", "beta1 < 1 - lr"], [], None):
+        space = check(changed(composed, "where", given)).space
+        texts = [given] if isinstance(given, str) else given or []
+        assert [c.text for c in space.conditions] == texts
 
 
 def test_halving_needs_two_to_compare(composed: dict[str, Any]):
@@ -287,13 +344,133 @@ def test_halving_needs_two_to_compare(composed: dict[str, Any]):
 
 
 def test_a_function_takes_no_data_and_a_network_needs_some(composed: dict[str, Any]):
-    (line,) = complaints(changed(composed, "model", {"name": "quadratic"}))
+    (line,) = complaints(changed(composed, "model", {"quadratic": {"start": 10}}))
     assert "data=none" in line
     (line,) = complaints(changed(composed, "data.name", "none"))
     assert "data=digits" in line
+
+
+@pytest.mark.parametrize("name", functions.names())
+def test_a_function_chooses_to_have_no_data(name: str):
+    plain = compose([f"model={name}"], None)
+    assert plain["data"]["name"] == "none"
+    space = check(plain).space
+    known = functions.create(name, {})
+    given = {p.removeprefix(f"model.{name}."): v for p, v in space.fixed.items()}
+    assert functions.create(name, given) == known
+
+
+def test_the_start_of_a_function_is_a_number_a_list_or_ranges():
+    def space(*overrides: str) -> Any:
+        return check(compose(["model=beale", *overrides], None)).space
+
+    assert space("model.beale.start=2").fixed["model.beale.start"] == 2
+    assert space("model.beale.start=[2,0.5]").fixed["model.beale.start.1"] == 0.5
+    ranged = space("model.beale.start=[{low: 0, high: 1}, 0.5]")
+    assert ranged.searched["model.beale.start.0"] == Range(0, 1)
+    chosen = space("model.beale.start={choices: [[0, 0], [1, 1]]}")
+    assert chosen.searched["model.beale.start"] == Choices(([0, 0], [1, 1]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (["model=beale", "model.beale.start=[1,2,3]"], "model.beale.start: 3 numbers: "),
+        (["model=beale", "model.beale.start=[]"], "model.beale.start: []: "),
+        (["model=beale", "model.beale.start=1e9"], "model.beale.start: "),
+        (["model=quadratic", "model.quadratic.dimension=0"], "model.quadratic.dimension: 0: "),
+        (["model=quadratic", "model.quadratic.dimension=1.5"], "model.quadratic.dimension: 1.5: "),
+        (
+            ["model=quadratic", "model.quadratic.dimension={choices: [[2]]}"],
+            "model.quadratic.dimension.choices: ",
+        ),
+        (
+            ["model=quadratic", "model.quadratic.condition_number=5"],
+            "model.quadratic.condition_number: 5: ",
+        ),
+        (
+            ["model=quadratic", "model.quadratic.condition_number={low: 1, high: 9}"],
+            "model.quadratic.condition_number: 9: ",
+        ),
+        (
+            [
+                "model=quadratic",
+                "model.quadratic.start=[1,2]",
+                "model.quadratic.dimension={low: 2, high: 3}",
+            ],
+            "model.quadratic.start: 2 numbers: ",
+        ),
+    ],
+)
+def test_settings_of_a_function_go_together(overrides: list[str], key: str):
+    (line,) = complaints(compose(overrides, None))
+    assert line.startswith(key)
+
+
+def test_a_linear_model_keeps_its_own_loss():
+    with pytest.raises(UserError, match=r"^loss: hinge: model=softmax has its own: .*mlp"):
+        check(compose(["model=softmax", "loss=hinge"], None))
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        (["loss=huber", "loss.huber.delta={low: 0.1, high: 2}"], "loss.huber.delta"),
+        (["loss=[huber,quantile]"], "loss"),
+        (["model=linear_svm", "model.linear_svm.loss={choices: [hinge, squared_hinge]}"],
+         "model.linear_svm.loss"),
+    ],
+)  # fmt: skip
+def test_losses_that_do_not_compare_are_searched_by_a_metric_alone(settings: list[str], path: str):
+    with pytest.raises(UserError, match=rf"^{path}: is searched: losses that differ"):
+        check(compose(settings, None))
+    assert path in check(compose([*settings, "metric=mae"], None)).space.searched
+
+
+def test_every_activation_and_every_loss_can_be_chosen():
+    shape = FAMILIES["mlp"].shape
+    assert set(shape["activation"]) == set(activations.names())
+    assert {f.name for f in (CONF / "loss").glob("*.yaml")} == {
+        f"{name}.yaml" for name in ("auto", *losses.names())
+    }
+    for name in losses.names():
+        numbers = compose([f"loss={name}"], None)["loss"][name] or {}
+        assert numbers == {key: h.default for key, h in losses.load(name).own.items()}
 
 
 def test_checking_changes_nothing(composed: dict[str, Any]):
     before = deepcopy(composed)
     check(composed)
     assert composed == before
+
+
+TABLE = {"name": "mine", "reader": "table", "path": "x.csv", "target": "y"}
+
+
+@pytest.mark.parametrize("target", ["y", ["y", "größe"]])
+def test_the_settings_of_a_reader_are_checked_by_what_it_takes(
+    target: Any, composed: dict[str, Any]
+):
+    plain = changed(composed, "data", {**TABLE, "target": target, "features": None})
+    asked = check(plain).data.model_dump(exclude_none=True)
+    assert asked["target"] == target
+    assert "features" not in asked
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"path": None}, "data.path: is missing"),
+        ({"target": 3}, "data.target: 3: must be text or a list of texts"),
+        ({"target": ["y", 3]}, "data.target: 3: must be text or a list of texts"),
+        ({"group": ["a"]}, "data.group: ['a']: must be text"),
+        ({"folder": "x"}, "data.folder: there is no such key: did you mean folds? the reader"),
+        ({"traget": "y"}, "data.traget: there is no such key: did you mean target?"),
+        ({"traget": None}, "data.traget: there is no such key: did you mean target?"),
+    ],
+)
+def test_a_mistake_in_the_settings_of_a_reader_is_one_line(
+    settings: dict[str, Any], line: str, composed: dict[str, Any]
+):
+    (found,) = complaints(changed(composed, "data", {**TABLE, **settings}))
+    assert found.startswith(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.__main__ import HELP, compose, config_folder, help_page
+from tuner.__main__ import HELP, RANGE, compose, config_folder, help_page
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.jobs import names as jobs
@@ -53,7 +53,15 @@ def test_the_documents_show_commands() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_in_the_documents_would_start(command: str) -> None:
+def test_a_command_in_the_documents_would_start(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for study in re.findall(r"\+range=(\w+)", command):
+        # What the command before it has found.
+        found = Path("mlruns", "studies", study, "range", "range.yaml")
+        found.parent.mkdir(parents=True)
+        found.write_text("optimizer: {adam: {lr: {low: 1e-3, high: 1e-1, scale: log}}}")
     config = check(compose(settings(command), None))
     assert config.job in jobs()
 
@@ -105,7 +113,8 @@ def test_the_readme_tells_the_settings_that_there_are() -> None:
     groups = {path.name for path in config_folder().iterdir() if path.is_dir()}
     others = {key: v for key, v in compose([], None).items() if key not in groups}
     below = {f"{key}.{k}" for key, v in others.items() if isinstance(v, dict) for k in v}
-    assert set(table) == groups | below | {k for k, v in others.items() if not isinstance(v, dict)}
+    plain = {key for key, value in others.items() if not isinstance(value, dict)}
+    assert set(table) == groups | below | plain | {RANGE}
     assert len(set(table)) == len(table)
 
 
@@ -122,7 +131,7 @@ def test_the_readme_opens_with_its_two_commands() -> None:
     lines = [line for line in README.splitlines() if line.startswith("python")]
     assert [line.split(" && ")[-1] for line in lines[:2]] == [
         ".venv/bin/python -m tuner +experiment=adam",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n auto --dist loadfile",
     ]
 
 

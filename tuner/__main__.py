@@ -19,7 +19,13 @@ QUOTES = '"'
 FEW = 12
 
 # The groups of which several options are branches of the search.
-SEVERAL = ("optimizer", "schedule")
+SEVERAL = ("optimizer", "schedule", "model", "loss")
+
+# The group of which job=compare takes several options, one after another.
+DATA = "data"
+
+# +range=<study> takes the rates that job=range_test found for it.
+RANGE = "range"
 
 HELP = """\
 tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
@@ -38,6 +44,7 @@ A command is made of settings, key=value, in any order:
     'batch_size={{choices: [16, 32, 64]}}'        search a list
     root=results  study.name=mine  study.seed=1   where it is kept, its name, its randomness
     threads=1  tracking=none                    how it runs
+    +range=NAME                                 the rates that job=range_test found for NAME
 
 Experiments, whole jobs to start from (+experiment=NAME):
 {experiments}
@@ -112,9 +119,14 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
             except HydraException as error:
                 said = one_line(error).partition(" See https")[0]
                 raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
-        values, choices = {}, []
+        if several := [o for o in parsed if many_data(o.key_or_group, o.value())]:
+            return compose_each(overrides, several[-1], extra_folder)
+        values, choices, ranges = {}, [], []
         for override in parsed:
             key = str(override.key_or_group)
+            if key == RANGE and not isinstance(override.value(), dict | None):
+                ranges.append(range_name(str(override.input_line), override.value()))
+                continue
             if not key:
                 raise UserError(f"{override.input_line}: must begin with a key")
             if key.startswith("hydra"):
@@ -133,6 +145,8 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
                 values[key] = override.value()
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
             config = compose("config", overrides=[*choices, *search])
+        for name in ranges:
+            apply_range(config, name, str(values.get("root", config.root)))
         for key, value in values.items():
             above = key.rpartition(".")[0]
             holder = OmegaConf.select(config, above) if above else config
@@ -152,6 +166,61 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
         raise UserError(one_line(error)) from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
+
+
+def many_data(key: Any, value: Any) -> bool:
+    """Whether an override names several data sets, which job=compare takes one by one."""
+    return key == DATA and isinstance(value, list) and len(value) > 1
+
+
+def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None) -> dict[str, Any]:
+    """The config of the first of several data sets, with those of all in compare.data."""
+    names = [str(name) for name in chosen.value()]
+    others = [text for text in overrides if text != str(chosen.input_line)]
+    each = [compose([*others, f"{DATA}={name}"], extra_folder) for name in names]
+    first = each[0]
+    if first["job"] != "compare":
+        raise UserError(f"{DATA}: {names}: choose one; several go with job=compare")
+    if len(set(names)) < len(names):
+        raise UserError(f"{DATA}: {names}: must name each once")
+    first["compare"]["data"] = [plain[DATA] for plain in each]
+    return first
+
+
+def range_name(line: str, value: Any) -> str:
+    """The study whose range `+range=<study>` asks for."""
+    if not line.startswith("+"):
+        raise UserError(f"{RANGE}: {value}: give +{RANGE}={value} for what job=range_test found")
+    return str(value)
+
+
+def apply_range(config: Any, name: str, root: str) -> None:
+    """Puts the learning rates that job=range_test found for a study in the config's place.
+
+    Raises UserError for a study without a range, and for one of other optimizers.
+    """
+    import yaml
+    from omegaconf import OmegaConf
+
+    found = {path.parts[-3]: path for path in Path(root).glob("studies/*/range/range.yaml")}
+    if name not in found:
+        hint = did_you_mean(name, sorted(found), 3)
+        known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
+        raise UserError(
+            f"{RANGE}: {name}: {hint}{known} in {root}: job=range_test study.name={name} makes one"
+        )
+    try:
+        ranges: Any = OmegaConf.to_container(OmegaConf.load(found[name]))
+        rates = {optimizer: own["lr"] for optimizer, own in ranges["optimizer"].items()}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError):
+        raise UserError(f"{RANGE}: {found[name]}: is not as job=range_test writes it") from None
+    chosen = [str(optimizer) for optimizer in config.optimizer]
+    if not set(chosen) & set(rates):
+        raise UserError(
+            f"{RANGE}: {name}: is of optimizer={','.join(rates)}, not of {', '.join(chosen)}"
+        )
+    for optimizer in set(chosen) & set(rates):
+        OmegaConf.update(config, f"optimizer.{optimizer}.lr", rates[optimizer], merge=False)
 
 
 def check_options(group: str, chosen: Any, options: set[str]) -> None:

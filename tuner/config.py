@@ -6,15 +6,20 @@ Every error is one line that names the key, the value and what is allowed.
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from tuner.data import readers
 from tuner.errors import UserError, did_you_mean
 from tuner.search.space import Choices, Range, Setting, Space
-from tuner.training import optimizers, schedules
+from tuner.search.where import parse
+from tuner.training import functions, losses, optimizers, schedules
 from tuner.training.domains import Domain, Hyperparameter
+from tuner.training.families import AUTO, FAMILIES, Allowed
 
 # Pydantic's words, and those of the other checks.
 _WORDS = {
@@ -32,6 +37,9 @@ _WORDS = {
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
+
+# What a study may be called.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 # So many names are given in an error; of more, --help tells.
 FEW = 20
@@ -56,24 +64,60 @@ class _Strict(BaseModel):
 
 
 class StudyConfig(_Strict):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    name: Annotated[str, Field(pattern=NAME, max_length=100)]
     project: Annotated[str, Field(min_length=1, max_length=250)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     cohort: _Count
+    defaults: bool = True
+    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
 
 
 class BudgetConfig(_Strict):
     trials: _Count
     epochs: _Count
     seconds: Annotated[float, Field(gt=0)] | None
+    epochs_total: _Count | None
+
+
+class StopConfig(_Strict):
+    when_noise: bool
+
+
+class ConfirmConfig(_Strict):
+    top: Annotated[int, Field(ge=0)] = 5
+    seeds: Annotated[int, Field(ge=2)] = 10
+    trials: list[Annotated[int, Field(ge=0)]] | None = None
+
+
+class CompareConfig(_Strict):
+    """data: the data sets of `data=[...]`, each composed; null where there is one."""
+
+    by: Literal["optimizer", "schedule", "model"] | None
+    within: _Share
+    target: float | None
+    data: list[dict[str, Any]] | None = None
+
+
+class RangeConfig(_Strict):
+    epochs: _Count
+    confirm_epochs: _Count
+    seeds: _Count
+    per_decade: _Count
+    widen: Annotated[float, Field(ge=1)]
+    ramp_steps: Annotated[int, Field(ge=20)]
 
 
 class DataConfig(_Strict):
+    """What all data sets take; the settings of the reader are added to it (see `_data`)."""
+
     name: str
+    reader: str = "bundled"
     validation_fraction: _Share = 0.2
     test_fraction: _Share | None = None
-    scale: Literal["standard", "minmax", "none"] = "standard"
-    folder: str | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    scale: Literal["standard", "minmax", "maxabs", "none"] = "standard"
+    task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
+    class_weight: Literal["balanced"] | None = None
 
 
 class SamplerConfig(_Strict):
@@ -82,9 +126,13 @@ class SamplerConfig(_Strict):
 
 
 class PrunerConfig(_Strict):
-    name: Literal["halving", "none"]
+    """keep and first_rung are those of halving and hyperband; kind and arguments of optuna."""
+
+    name: Literal["halving", "hyperband", "optuna", "none"]
     keep: _Share = 0.5
     first_rung: _Share = 0.1
+    kind: str = "MedianPruner"
+    arguments: dict[str, Any] = {}
 
 
 class TrackingConfig(_Strict):
@@ -109,24 +157,23 @@ class Config(_Strict):
     dtype: Literal["float32", "float64"]
     study: StudyConfig
     budget: BudgetConfig
+    metric: Annotated[str, Field(min_length=1)] | None
+    target: float | None
+    stop: StopConfig
+    confirm: ConfirmConfig
+    compare: CompareConfig
+    range: RangeConfig
     data: DataConfig
     sampler: SamplerConfig
     pruner: PrunerConfig
     tracking: TrackingConfig
-    model: str
     space: Space
     plain: dict[str, Any]
 
 
-MODELS: dict[str, dict[str, Domain | tuple[str, ...]]] = {
-    "mlp": {
-        "hidden": Domain(1, 1e5, high_closed=True),
-        "activation": ("relu", "tanh", "logistic"),
-    },
-    "softmax": {},
-    "logistic": {},
-    "linear": {},
-    "quadratic": {"start": Domain(-1e6, 1e6, high_closed=True)},
+MODELS: dict[str, Mapping[str, Allowed]] = {
+    **{name: family.settings for name, family in FAMILIES.items()},
+    **{name: functions.settings(name) for name in functions.names()},
 }
 
 BATCH_SIZE = Domain(1, 1e7, high_closed=True)
@@ -139,13 +186,14 @@ def check(plain: Mapping[str, Any]) -> Config:
     """
     rest = dict(plain)
     searched = {
-        key: rest.pop(key, None) for key in ("optimizer", "schedule", "model", "batch_size")
+        key: rest.pop(key, None)
+        for key in ("optimizer", "schedule", "model", "loss", "batch_size", "where")
     }
     problems: list[str] = []
     space = _space(searched, problems)
-    model = searched["model"] if isinstance(searched["model"], Mapping) else {}
+    rest["data"] = _data(rest.get("data"), problems)
     try:
-        config = Config(**rest, model=str(model.get("name")), space=space, plain=dict(plain))
+        config = Config(**rest, space=space, plain=dict(plain))
     except ValidationError as error:
         problems += [_line(e) for e in error.errors()]
     if problems:
@@ -168,25 +216,118 @@ def _check_averages(space: Space) -> None:
             raise UserError(f"{asked[1]}: goes without {asked[0]}: give one of the two")
 
 
+def _check_functions(space: Space) -> None:
+    """The settings of a function go together, at both ends of their ranges too."""
+    for name in set(space.branches["model"]) & set(functions.names()):
+        prefix = f"model.{name}."
+        fixed = {p.removeprefix(prefix): v for p, v in space.fixed.items() if p.startswith(prefix)}
+        ends = {
+            path.removeprefix(prefix): s.options if isinstance(s, Choices) else (s.low, s.high)
+            for path, s in space.searched.items()
+            if path.startswith(prefix)
+        }
+        for values in product(*ends.values()):
+            try:
+                functions.create(name, fixed | dict(zip(ends, values, strict=True)))
+            except ValueError as error:
+                raise UserError(f"{prefix}{error}") from None
+
+
+def _check_loss(config: Config) -> None:
+    """A loss is chosen for a model that leaves it open; losses that are searched must compare."""
+    space, chosen = config.space, config.space.branches["loss"]
+    closed = [m for m in space.branches["model"] if m not in FAMILIES or FAMILIES[m].own]
+    if chosen != (AUTO,) and closed:
+        raise UserError(
+            f"loss: {', '.join(chosen)}: model={closed[0]} has its own: give loss=auto, or a model "
+            f"that takes any: {', '.join(n for n, f in FAMILIES.items() if not f.own)}"
+        )
+    if config.metric not in (None, "loss"):
+        return
+    for path in space.searched:
+        group, _, number = path.partition(".")
+        number = number.rpartition(".")[2]
+        differs = number in ("delta", "quantile") and group in ("loss", "model")
+        if path == "loss" or path == "model.linear_svm.loss" or differs:
+            raise UserError(
+                f"{path}: is searched: losses that differ do not compare: fix it, or give a metric"
+            )
+
+
 def _check_together(config: Config) -> None:
     """What no key can tell by itself."""
     _check_averages(config.space)
-    function = config.model == "quadratic"
-    if function != (config.data.name == "none"):
-        mend = "data=none" if function else "data=digits, or another data set"
+    _check_functions(config.space)
+    _check_loss(config)
+    for model in config.space.branches["model"]:
+        function = model in functions.names()
+        if function != (config.data.name == "none"):
+            mend = "data=none" if function else "data=digits, or another data set"
+            raise UserError(
+                f"data: {config.data.name}: does not go with model={model}: give {mend}"
+            )
+    if config.sampler.name == "grid":
+        if path := config.space.without_end():
+            raise UserError(
+                f"{path}: a grid needs countable values: give {{choices: [...]}}, a number, or a "
+                "linear range with a step"
+            )
+        if config.study.warm_start is not None:
+            raise UserError(
+                f"study.warm_start: {config.study.warm_start}: a grid tries its combinations "
+                "alone: give another sampler"
+            )
+    if config.study.warm_start == config.study.name:
+        raise UserError(f"study.warm_start: {config.study.name}: must be another study")
+    if not config.space.anything_allowed():
+        raise config.space.impossible()
+    _check_pruner(config)
+
+
+def _check_pruner(config: Config) -> None:
+    """A pruner gets what it needs: others to compare with, and arguments that it takes."""
+    name = config.pruner.name
+    if name in ("halving", "hyperband") and config.study.cohort < 2:
         raise UserError(
-            f"data: {config.data.name}: does not go with model={config.model}: give {mend}"
-        )
-    if config.sampler.name == "grid" and (path := config.space.without_end()):
-        raise UserError(
-            f"{path}: a grid needs countable values: give {{choices: [...]}}, a number, or a "
-            "linear range with a step"
-        )
-    if config.pruner.name == "halving" and config.study.cohort < 2:
-        raise UserError(
-            "study.cohort: 1: halving compares the trials of a cohort: give 2 or more, "
+            f"study.cohort: 1: {name} compares the trials of a cohort: give 2 or more, "
             "or pruner=none"
         )
+    if name == "optuna":
+        from tuner.search.foreign import make
+
+        make(config.pruner.kind, config.pruner.arguments)
+
+
+def _data(plain: Any, problems: list[str]) -> Any:
+    """The data settings, checked by what their reader takes; null stands for a default."""
+    if not isinstance(plain, Mapping):
+        return plain  # which the schema says
+    reader = plain.get("reader") or "bundled"
+    if reader not in readers.names():
+        problems.append(f"data.reader: {reader!r}: must be one of {', '.join(readers.names())}")
+        return DataConfig(name="none")
+    own: dict[str, Any] = {
+        key: (p.annotation, ... if p.default is p.empty else p.default)
+        for key, p in readers.settings(reader).items()
+        if plain.get("name") != "none"
+    }
+    schema = create_model("DataConfig", __base__=DataConfig, **own)
+    known = list(schema.model_fields)
+    try:
+        return schema(**{str(k): v for k, v in plain.items() if v is not None or k not in known})
+    except ValidationError as error:
+        # Of a setting that may be of several types, there is one error for each of them.
+        errors = {str(e["loc"][0]): e for e in error.errors()}
+    for key, e in errors.items():
+        if e["type"] == "extra_forbidden":
+            problems.append(
+                f"data.{key}: there is no such key: {_unknown(key, f'the reader {reader}', known)}"
+            )
+        elif len(e["loc"]) > 1:
+            problems.append(f"data.{key}: {e['input']!r}: must be text or a list of texts")
+        else:
+            problems.append(_line({**e, "loc": ("data", key)}))
+    return DataConfig(name="none")
 
 
 def _place(error: Any) -> tuple[str, list[str]]:
@@ -221,7 +362,7 @@ def _space(plain: Mapping[str, Any], problems: list[str]) -> Space:
     searched: dict[str, Setting] = {}
     branches: dict[str, tuple[str, ...]] = {}
 
-    def put(path: str, value: Any, domain: Domain | tuple[str, ...], whole: bool = False) -> None:
+    def put(path: str, value: Any, domain: Allowed, whole: bool = False) -> None:
         try:
             setting = _setting(path, value, domain, whole)
         except UserError as error:
@@ -232,51 +373,80 @@ def _space(plain: Mapping[str, Any], problems: list[str]) -> Space:
         else:
             fixed[path] = setting
 
-    for group, known, parameters in (
-        ("optimizer", optimizers.names(), lambda n: optimizers.load(n).hyperparameters),
-        ("schedule", schedules.names(), schedules.schedule_hyperparameters),
-    ):
+    def branch(group: str, known: Iterable[str]) -> Mapping[str, Any]:
+        """The options that were chosen of a group, with their settings: branches if several."""
         options = plain[group]
         if not isinstance(options, Mapping) or not options:
             problems.append(f"{group}: {options!r}: must name one or more: --help lists them")
-            continue
+            return {}
         if group == "schedule" and schedules.PARTS in options:
             branches[group], fixed[group] = (schedules.PARTS,), schedules.PARTS
             _parts(options, fixed, put, problems)
-            continue
+            return {}
         branches[group] = tuple(options)
         if len(options) > 1:
             searched[group] = Choices(tuple(options))
         else:
             fixed[group] = next(iter(options))
-        for option, values in options.items():
-            if option not in known:
-                problems.append(f"{group}.{option}: {_unknown(option, group, known)}")
-                continue
-            _hyperparameters(
-                f"{group}.{option}", values or {}, parameters(option), fixed, put, problems
-            )
+        problems.extend(
+            f"{group}.{option}: {_unknown_option(option, group, known, options)}"
+            for option in options
+            if option not in known
+        )
+        return {option: values for option, values in options.items() if option in known}
 
-    model = plain["model"]
-    name = model.get("name") if isinstance(model, Mapping) else None
-    if not isinstance(name, str) or name not in MODELS:
-        problems.append(f"model.name: {name!r}: must be one of {', '.join(MODELS)}")
-    else:
-        fixed["model"] = name
-        for key, value in model.items():
-            if key == "name":
-                continue
-            if key not in MODELS[name]:
-                problems.append(f"model.{key}: {_unknown(key, name, MODELS[name])}")
-            elif key == "hidden" and isinstance(value, list):
-                if not value:
-                    problems.append("model.hidden: []: must hold a width; model=softmax has none")
-                for layer, width in enumerate(value):
-                    put(f"model.hidden.{layer}", width, MODELS[name][key], whole=True)
-            else:
-                put(f"model.{key}", value, MODELS[name][key], whole=key == "hidden")
+    for option, values in branch("loss", [AUTO, *losses.names()]).items():
+        numbers = {} if option == AUTO else losses.load(option).own
+        _hyperparameters(f"loss.{option}", values or {}, numbers, fixed, put, problems)
+    for option, values in branch("optimizer", optimizers.names()).items():
+        own = optimizers.load(option).hyperparameters
+        _hyperparameters(f"optimizer.{option}", values or {}, own, fixed, put, problems)
+    for option, values in branch("schedule", schedules.names()).items():
+        own = schedules.schedule_hyperparameters(option)
+        _hyperparameters(f"schedule.{option}", values or {}, own, fixed, put, problems)
+    for option, values in branch("model", MODELS).items():
+        _model(f"model.{option}", values or {}, MODELS[option], put, problems)
     put("batch_size", plain["batch_size"], BATCH_SIZE, whole=True)
-    return Space(fixed, searched, branches)
+    space = Space(fixed, searched, branches)
+    # What a condition may name is known when all settings are.
+    return space if problems else _conditions(space, plain["where"], problems)
+
+
+def _conditions(space: Space, texts: Any, problems: list[str]) -> Space:
+    """The space with its conditions."""
+    conditions = []
+    for text in texts if isinstance(texts, list) else [] if texts is None else [texts]:
+        try:
+            conditions.append(parse(text, space.kinds(), space.branches))
+        except UserError as error:
+            problems.append(str(error))
+    return replace(space, conditions=tuple(conditions))
+
+
+def _model(
+    path: str,
+    values: Any,
+    known: Mapping[str, Allowed],
+    put: Any,
+    problems: list[str],
+) -> None:
+    """The settings of a model; many numbers, as widths, are one a path, or choices of lists."""
+    if not isinstance(values, Mapping):
+        problems.append(f"{path}: {values!r}: must be a mapping of {', '.join(known) or 'nothing'}")
+        return
+    for key, value in values.items():
+        if key not in known:
+            problems.append(f"{path}.{key}: {_unknown(key, path, known)}")
+            continue
+        domain = known[key]
+        whole = isinstance(domain, Domain) and domain.whole
+        if isinstance(domain, Domain) and domain.many and isinstance(value, list):
+            if not value:
+                problems.append(f"{path}.{key}: []: must hold one number or more")
+            for i, item in enumerate(value):
+                put(f"{path}.{key}.{i}", item, domain, whole)
+        else:
+            put(f"{path}.{key}", value, domain, whole)
 
 
 def _parts(
@@ -339,7 +509,17 @@ def _unknown(key: object, where: str, known: Iterable[str]) -> str:
     return f"{hint}{where} has {(', '.join(names) if few else 'those in --help') or 'no settings'}"
 
 
-def _setting(path: str, value: Any, domain: Domain | tuple[str, ...], whole: bool) -> Any:
+def _unknown_option(
+    option: object, group: str, known: Iterable[str], chosen: Mapping[str, Any]
+) -> str:
+    """What an unknown option was meant to be: another option, or a setting of one chosen."""
+    for name, values in chosen.items():
+        if isinstance(values, Mapping) and option in values:
+            return f"is a setting of {name}: did you mean {group}.{name}.{option}?"
+    return _unknown(option, group, known)
+
+
+def _setting(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
     """A number, a word, a Range or Choices; raises UserError."""
     if not isinstance(value, Mapping):
         return _value(path, value, domain, whole)
@@ -358,13 +538,13 @@ def _setting(path: str, value: Any, domain: Domain | tuple[str, ...], whole: boo
         return Choices(tuple(checked))
     if isinstance(domain, tuple):
         raise UserError(
-            f"{path}: {value!r}: must be one of {', '.join(domain)}, or choices of them"
+            f"{path}: {value!r}: must be one of {', '.join(map(str, domain))}, or choices of them"
         )
     return _range(path, value, domain, whole)
 
 
-def _choice(path: str, option: Any, domain: Domain | tuple[str, ...], whole: bool) -> Any:
-    if isinstance(option, list) and option and whole:
+def _choice(path: str, option: Any, domain: Allowed, whole: bool) -> Any:
+    if isinstance(option, list) and option and isinstance(domain, Domain) and domain.many:
         return [_value(path, item, domain, whole) for item in option]
     return _value(path, option, domain, whole)
 
@@ -379,7 +559,8 @@ def _range(path: str, value: Mapping[str, Any], domain: Domain, whole: bool) -> 
     if scale not in ("linear", "log", "reverse_log"):
         raise UserError(f"{path}.scale: {scale!r}: must be linear, log or reverse_log")
     if not low < high:
-        raise UserError(f"{path}: low ({low}) must be below high ({high})")
+        mend = ": give the number alone" if low == high else ""
+        raise UserError(f"{path}: low ({low}) must be below high ({high}){mend}")
     if scale == "log" and low <= 0:
         raise UserError(f"{path}.low: {low}: must be above 0 on a log scale")
     if scale == "reverse_log" and high >= 1:
@@ -396,10 +577,10 @@ def _range(path: str, value: Mapping[str, Any], domain: Domain, whole: bool) -> 
     return Range(low, high, scale, step, integer=whole)
 
 
-def _value(path: str, value: Any, domain: Domain | tuple[str, ...], whole: bool) -> Any:
+def _value(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
     if isinstance(domain, tuple):
         if value not in domain:
-            raise UserError(f"{path}: {value!r}: must be one of {', '.join(domain)}")
+            raise UserError(f"{path}: {value!r}: must be one of {', '.join(map(str, domain))}")
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     # An int has no upper bound, a float has; nan lies in no domain.

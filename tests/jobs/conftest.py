@@ -18,10 +18,11 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 SMALL = {
     "data": "iris",
-    "model.hidden": "[8]",
+    "model.mlp.hidden": "[8]",
     "budget.trials": "6",
     "budget.epochs": "4",
     "study.cohort": "4",
+    "confirm.seeds": "3",
     "tracking": "none",
 }
 # Adam finishes, SGD diverges; half of each cohort is pruned.
@@ -52,7 +53,7 @@ class Command:
     def arguments(self, settings: tuple[str, ...]) -> list[str]:
         given = {setting.lstrip("+").partition("=")[0] for setting in settings}
         if "model" in given:
-            given.add("model.hidden")
+            given.add("model.mlp.hidden")
         small = {"root": str(self.root), **self.small}
         return [*settings, *(f"{key}={value}" for key, value in small.items() if key not in given)]
 

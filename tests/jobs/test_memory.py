@@ -14,7 +14,7 @@ IMAGES = Path("/usr/share/datasets/fashion-mnist")
 @pytest.mark.skipif(not IMAGES.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_fashion_mnist_trains_in_the_memory_of_its_data_and_a_gigabyte(command: Command) -> None:
     process = command.start(
-        "data=fashion_mnist", "model.hidden=[64]", "batch_size=128", "budget.epochs=1",
+        "data=fashion_mnist", "model.mlp.hidden=[64]", "batch_size=128", "budget.epochs=1",
         "budget.trials=16", "study.cohort=16", "pruner=none", stdout=None, stderr=None,
     )  # fmt: skip
     _, status, used = os.wait4(process.pid, 0)

@@ -38,6 +38,15 @@ def test_labels_say_what_analysis_says(told: tuple[str, list[dict[str, Any]]]) -
     assert all(label in row for label, row in zip(LABELS, rows, strict=True))
 
 
+def test_points_of_the_plane_are_told_as_pairs(tmp_path: Path) -> None:
+    command = Command(tmp_path / "mlruns", {"tracking": "none"})
+    one = ("optimizer=sgd", "optimizer.sgd.lr=0.25", "schedule=constant", "pruner=none")
+    bowl = ("model=quadratic", "model.quadratic.dimension=2", "model.quadratic.start=[8,4]")
+    ended = command.call(*bowl, *one, "budget.trials=1", "budget.epochs=3")
+    assert ended.code == 0, ended.err
+    assert "x, y: (8, 4), (4, 2), (2, 1), (1, 0.5), ..." in ended.out
+
+
 @pytest.mark.slow
 def test_mlflow_has_the_curve_of_x(tmp_path: Path) -> None:
     command = Command(tmp_path / "mlruns", {})

@@ -15,7 +15,7 @@ from tests.jobs.conftest import Command, ended, until
 from tuner.jobs._lock import owned
 
 # Some ten seconds of training, so that a signal sent at any moment finds it at work.
-LONG = ("model.hidden=[256,256]", "budget.epochs=60", "budget.trials=24", "data=digits")
+LONG = ("model.mlp.hidden=[256,256]", "budget.epochs=60", "budget.trials=24", "data=digits")
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 

@@ -43,7 +43,7 @@ def test_the_main_command_gives_one_result(tmp_path: Path) -> None:
         command = Command(tmp_path / str(i) / "mlruns")
         command.root.parent.mkdir()
         more = [] if threads is None else [f"threads={threads}"]
-        main = ("+experiment=adam", "study.seed=1", "data=digits", "model.hidden=[64]")
+        main = ("+experiment=adam", "study.seed=1", "data=digits", "model.mlp.hidden=[64]")
         budget = ("budget.trials=50", "budget.epochs=30", "study.cohort=16")
         assert command.run(*main, *budget, "tracking=mlflow", *more).code == 0
         results.append(command.result("adam"))
@@ -146,6 +146,7 @@ def test_every_sampler_fills_a_budget(name: str, command: Command) -> None:
     assert sum(command.result()["trials"].values()) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("schedule"))
 def test_every_schedule_trains(name: str, command: Command) -> None:
     told = command.call(f"schedule={name}", "budget.trials=2")
@@ -153,6 +154,7 @@ def test_every_schedule_trains(name: str, command: Command) -> None:
     assert command.result()["best"]["settings"]["schedule"] == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", options("optimizer"))
 def test_every_optimizer_trains(name: str, command: Command) -> None:
     told = command.call(f"optimizer={name}", "budget.trials=2")
@@ -164,7 +166,9 @@ def test_every_optimizer_trains(name: str, command: Command) -> None:
 def test_every_pruner_leaves_a_winner(name: str, command: Command) -> None:
     assert command.call(f"pruner={name}").code == 0
     states = set(command.states().values())
-    assert states == ({"COMPLETE"} if name == "none" else {"COMPLETE", "PRUNED"})
+    # Optuna's median spares the first five trials, and there are six in two cohorts.
+    spares = name in ("none", "optuna")
+    assert states == ({"COMPLETE"} if spares else {"COMPLETE", "PRUNED"})
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_models_train_on_the_data_they_are_for(model: str, data: str, command: C
 def test_a_choice_may_set_the_structure(command: Command) -> None:
     told = command.call(
         "batch_size={choices: [8, 16]}",
-        "model.hidden={choices: [[4], [8, 4]]}",
+        "model.mlp.hidden={choices: [[4], [8, 4]]}",
         "dtype=float64",
         "pruner=none",
         "budget.trials=8",
@@ -194,7 +198,7 @@ def test_a_choice_may_set_the_structure(command: Command) -> None:
     assert told.code == 0, told.err
     settings = [s["settings"] for s in command.result()["all"]]
     assert {s["batch_size"] for s in settings} == {8, 16}
-    assert {tuple(s["model.hidden"]) for s in settings} == {(4,), (8, 4)}
+    assert {tuple(s["model.mlp.hidden"]) for s in settings} == {(4,), (8, 4)}
 
 
 def test_a_branch_has_its_own_settings_alone(finished: tuple[Command, Ended]) -> None:

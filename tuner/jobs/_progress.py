@@ -8,6 +8,8 @@ from typing import Any, Self, TextIO
 
 from tqdm import tqdm
 
+from tuner.search.trials import Goal
+
 # Seconds between two plain lines.
 INTERVAL = 5.0
 
@@ -15,7 +17,14 @@ INTERVAL = 5.0
 class Progress:
     """Counts trials as they end; use it as a context."""
 
-    def __init__(self, total: int, done: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        total: int,
+        done: int,
+        goal: Goal = Goal(),  # noqa: B008 (frozen)
+        stream: TextIO | None = None,
+    ) -> None:
+        self.goal = goal
         self.stream = stream or sys.stderr
         self.total, self.done, self.before = total, done, done
         self.pruned = self.diverged = 0
@@ -40,8 +49,8 @@ class Progress:
         states = [s["state"] for s in summaries]
         self.pruned, self.diverged = states.count("PRUNED"), states.count("DIVERGED")
         self.done = self.pruned + self.diverged + states.count("COMPLETE")
-        losses = [s["validation_loss"] for s in summaries if s["state"] == "COMPLETE"]
-        self.best = min(losses, default=None)
+        values = [s["value"] for s in summaries if s["state"] == "COMPLETE"]
+        self.best = self.goal.turn(min(values)) if values else None
 
     def note(self, message: str) -> None:
         """A line of its own."""
@@ -49,6 +58,13 @@ class Progress:
             self.bar.write(message, file=self.stream)
         else:
             print(message, file=self.stream, flush=True)
+
+    def stage(self, message: str) -> None:
+        """What goes on in place of counting trials: on a terminal, the line that moves says it."""
+        if self.bar is not None:
+            self.bar.set_description_str(message)
+        else:
+            self.note(message)
 
     def show(self, running: int, epoch: int, *, now: bool = False) -> None:
         """The state of the study; `now` prints a plain line even if one was just printed."""
@@ -66,5 +82,5 @@ class Progress:
         work = f" ({running} at epoch {epoch})" if running else ""
         return (
             f"{self.done}/{self.total} trials{work}, {self.pruned} pruned, {self.diverged} "
-            f"diverged, best loss {best}, {(self.done - self.before) / seconds:.1f}/s"
+            f"diverged, best {self.goal.name} {best}, {(self.done - self.before) / seconds:.1f}/s"
         )

@@ -12,16 +12,17 @@ import yaml
 
 from tuner.config import Config
 from tuner.jobs import _verdict
-from tuner.jobs._training import Training, hidden
+from tuner.jobs._training import Training
+from tuner.search.queue import told
 from tuner.search.study import Study
-from tuner.search.trials import Outcome, Trial
+from tuner.search.trials import Goal, Outcome, Trial
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds
 from tuner.tracking.store import Store
 from tuner.tracking.writer import Writer
+from tuner.training.problems import Supervised
 
 # Seconds to wait at the end for MLflow; what it has not taken by then waits in the spool.
 PATIENCE = 60.0
-METRIC = "validation_loss"
 
 # What the loss of a task is, for the axes of the pictures.
 UNITS = {
@@ -35,8 +36,8 @@ UNITS = {
 class Report:
     """The records of one study; with tracking=none they go nowhere."""
 
-    def __init__(self, config: Config, study: Study, folder: Path) -> None:
-        self.config, self.study, self.folder = config, study, folder
+    def __init__(self, config: Config, study: Study, goal: Goal, folder: Path) -> None:
+        self.config, self.study, self.goal, self.folder = config, study, goal, folder
         self.paths = list(config.space.searched)
         self.key = study.remember("key", uuid.uuid4().hex)
         self.started_ms = study.remember("started_ms", now_ms())
@@ -47,22 +48,22 @@ class Report:
         if self.writer is not None:
             self.writer.put(record)
 
+    def open(self) -> None:
+        """Lets records reach MLflow, where the study is tracked."""
+        study = self.config.study
+        if self.config.tracking.name != "none":
+            names = {"project": study.project, "study": study.name, "key": self.key}
+            self.writer = Writer(self.store, self.folder, **names)
+
     def begin(self) -> None:
         config = self.config
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config.plain, sort_keys=False))
-        if config.tracking.name == "none":
-            return
-        self.writer = Writer(
-            self.store,
-            self.folder,
-            project=config.study.project,
-            study=config.study.name,
-            key=self.key,
-        )
-        note = f"{config.model} on {config.data.name}; the trials are the child runs"
+        self.open()
+        models = ", ".join(config.space.branches["model"])
+        note = f"{models} on {config.data.name}; the trials are the child runs"
         about = {
             "data": config.data.name,
-            "model": config.model,
+            "model": models,
             "optimizer": ", ".join(config.space.branches["optimizer"]),
             "schedule": ", ".join(config.space.branches["schedule"]),
             "sampler": config.sampler.name,
@@ -82,6 +83,13 @@ class Report:
                 )
             )
 
+    def leave_out(self, numbers: Sequence[int]) -> None:
+        """Ends trials that were under way when the ranges were edited and fit them no more."""
+        for number in numbers:
+            self.put(RunEnds(number, "INTERRUPTED", "does not fit the new ranges", now_ms()))
+        if numbers and self.writer is not None:
+            self.writer.sync()
+
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         """All curves and the end of these trials, safe on disk before it returns."""
         for outcome in outcomes:
@@ -93,56 +101,60 @@ class Report:
             tags = {"label": outcome.label, "evidence": outcome.evidence, "advice": outcome.advice}
             if outcome.diverged_at is not None:
                 tags["diverged_at"] = f"{outcome.diverged_at:.4g} of the training"
+            if outcome.trial.origin:
+                tags["origin"] = told(outcome.trial.origin)
             tags = {f"tuner.{name}": value for name, value in tags.items()}
             self.put(RunEnds(number, outcome.state, outcome.reason, now_ms(), tags))
         if self.writer is not None:
             self.writer.sync()
 
     def best_so_far(self, summaries: Sequence[Mapping[str, Any]], since: int) -> None:
-        """The parent's curve: the lowest validation loss after each trial from `since` on."""
+        """The parent's curve: the best of the goal after each trial from `since` on."""
         steps, values, best = [], [], np.inf
         for s in summaries:
             if s["state"] == "COMPLETE":
-                best = min(best, s["validation_loss"])
+                best = min(best, s["value"])
             if np.isfinite(best) and s["number"] >= since:
                 steps.append(s["number"])
-                values.append(best)
+                values.append(self.goal.turn(best))
         if steps:
-            self.put(Points(None, steps, {f"best_{METRIC}": values}))
+            self.put(Points(None, steps, {f"best_{self.goal.curve}": values}))
 
     def model(self, trial: Trial, theta: np.ndarray, training: Training) -> None:
         """Saves the winner as a scikit-learn pipeline that takes raw rows."""
         from sklearn.pipeline import Pipeline
 
-        from tuner.estimators import NetworkClassifier, NetworkRegressor
+        from tuner.estimators.saving import own_types
+        from tuner.estimators.trained import estimator_of
         from tuner.tracking.model import describe, save
 
-        data, member = training.data, training.member(trial)
-        assert data is not None
-        kind: Any = NetworkRegressor if data.task == "regression" else NetworkClassifier
-        network = kind(
-            hidden=hidden(trial.settings),
-            activation=trial.settings.get("model.activation", "relu"),
-            optimizer=member.optimizer,
-            optimizer_settings=dict(member.settings),
-            schedule=member.schedule,
-            schedule_settings=dict(member.schedule_settings),
-            batch_size=trial.settings["batch_size"],
-            epochs=self.config.budget.epochs,
-            dtype=self.config.dtype,
-            random_state=member.seed,
-        )
+        problem = training.problem(trial.settings)
+        assert isinstance(problem, Supervised)
+        data = training.data_for(problem.loss)
+        epochs, member = self.config.budget.epochs, training.member(trial)
+        estimator = estimator_of(problem, member, epochs, data.task)
         if data.task == "regression":
-            network.adopt(theta, data.inputs, data.target_mean, data.target_scale)
+            estimator.adopt(theta, data.inputs, data.target_mean, data.target_scale)
         else:
-            network.adopt(theta, data.inputs, data.classes)
-        trusted = [f"{kind.__module__}.{kind.__name__}"]
-        pipeline = Pipeline([("preprocessing", data.preprocessing), ("network", network)])
+            classes = np.arange(data.outputs) if data.classes is None else data.classes
+            estimator.adopt(theta, data.inputs, classes, data.task)
+        pipeline = Pipeline([("preprocessing", data.preprocessing), ("estimator", estimator)])
         folder = self.folder / "model"
-        save(folder, pipeline, data.example, trusted)
+        trusted = save(folder, pipeline, data.example, own_types())
         if self.writer is not None:
             describe(folder, pipeline, data.example, trusted)
             self.put(Model(None, str(folder), "best", tags={"trial": str(trial.number)}))
+
+    def confirmed(self, told: Mapping[str, Any]) -> None:
+        """The mean curves on fresh seeds, each on its trial's run, and what the winner is worth."""
+        turn, curve = self.goal.turn, self.goal.curve
+        for number, values in told["curves"].items():
+            epochs = list(range(1, len(values) + 1))
+            self.put(Points(int(number), epochs, {f"confirmed_{curve}": [*map(turn, values)]}))
+        if mean := told["judged"]["mean"]:
+            metrics = {"mean": "", "low": "_low", "high": "_high"}
+            points = {f"confirmed_{curve}{metrics[k]}": [turn(v)] for k, v in mean.items()}
+            self.put(Points(None, [told["winner"]], points))
 
     def end(
         self,
@@ -157,7 +169,7 @@ class Report:
             self.put(Artifact(None, str(picture)))
         if result["test"]:
             test = {f"test_{name}": [value] for name, value in result["test"].items()}
-            self.put(Points(None, [result["best"]["number"]], test))
+            self.put(Points(None, [result["winner"]], test))
         if self.writer is not None:
             self.writer.flush(PATIENCE)
         write_result(self.link())
@@ -191,7 +203,9 @@ class Report:
 
     def link(self) -> str | None:
         """The page with the curves of all trials; None if MLflow was not reached yet."""
-        return None if self.writer is None else self.writer.curves_link(METRIC)
+        if self.writer is None:
+            return None
+        return self.writer.curves_link(self.goal.curve, self.goal.greater_is_better)
 
     def close(self) -> None:
         """Gives MLflow a while to take what it has not, and says what waits."""

@@ -1,7 +1,12 @@
 """The verdict: what a study found, in plain words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from tuner.jobs import _confirmed
+from tuner.search import queue
+from tuner.search.statistics import deviation
+from tuner.search.trials import Goal
 
 Summary = Mapping[str, Any]
 
@@ -10,9 +15,15 @@ FEW = 12
 
 
 def best_of(summaries: Sequence[Summary]) -> Summary | None:
-    """The trial with the lowest validation loss among those that trained to the end."""
+    """The trial with the lowest value among those that trained to the end."""
     complete = [s for s in summaries if s["state"] == "COMPLETE"]
-    return min(complete, key=lambda s: (s["validation_loss"], s["number"]), default=None)
+    return min(complete, key=lambda s: (s["value"], s["number"]), default=None)
+
+
+def top_of(summaries: Sequence[Summary], count: int) -> list[Summary]:
+    """The best of those that trained to the end, the best first."""
+    complete = [s for s in summaries if s["state"] == "COMPLETE"]
+    return sorted(complete, key=lambda s: (s["value"], s["number"]))[:count]
 
 
 def rate_of(summary: Summary) -> float:
@@ -65,17 +76,18 @@ def describe(result: Mapping[str, Any], paths: Sequence[str], trials: Sequence[S
     """
     ended = ", ".join(f"{n} {state}" for state, n in result["trials"].items()) or "none ended"
     lines = ["", f"Study {result['study']}: {len(trials)} trials: {ended}."]
+    lines.append(f"Why it stopped: {result['stopped']}.")
     if len(trials) <= FEW:
         lines += table(trials, paths)
     best = result["best"]
     if best is not None:
         lines.append(f"The best is trial {best['number']}:")
         lines.append(searched(best["settings"], paths))
-        lines.append(f"  validation loss {best['validation_loss']:.4g}{scores(best['scores'])}")
-        if result["test"]:
-            test = dict(result["test"])
-            lines.append(f"  test loss {test.pop('loss'):.4g}{scores(test)}, measured this once")
+        goal = Goal(**result["goal"])
+        validation = {"loss": best["validation_loss"], **plain(best["scores"])}
+        lines.append(f"  validation {listed(validation, goal)}{spread(best)}")
         lines.append(f"  its curve: {best['label']}, {best['evidence']}; advice: {best['advice']}")
+        lines += judged(result, goal, paths, trials)
     elif result["trials"].keys() == {"diverged"}:
         lowest = min(rate_of(s) for s in trials)
         lines.append(f"Every trial diverged: try learning rates below {lowest / 10:.1g}.")
@@ -85,9 +97,61 @@ def describe(result: Mapping[str, Any], paths: Sequence[str], trials: Sequence[S
     return "\n".join(lines)
 
 
-def scores(metrics: Mapping[str, float]) -> str:
-    names = {name: name.removeprefix("validation_") for name in metrics}
-    return "".join(f", {names[name]} {number(value)}" for name, value in metrics.items())
+def judged(
+    result: Mapping[str, Any], goal: Goal, paths: Sequence[str], trials: Sequence[Summary]
+) -> Iterator[str]:
+    """What the winner is worth on fresh seeds, on the test part and beside the textbook's."""
+    confirmed, best = result["confirmation"], result["best"]
+    winner = next((s for s in trials if s["number"] == result["winner"]), best)
+    told: set[int] = set()
+    if confirmed:
+        yield from _confirmed.ranking(confirmed, goal)
+        if winner["number"] != best["number"]:
+            yield searched(winner["settings"], paths)
+        yield _confirmed.worth(confirmed, goal)
+        told = {d["trial"] for d in confirmed["defaults"]}
+    if result["test"]:
+        yield f"  test {listed(result['test'], goal)}, measured this once"
+    if confirmed:
+        yield from _confirmed.over_defaults(confirmed, goal)
+    yield from over_defaults(winner, [s for s in trials if s["number"] not in told], goal)
+
+
+def plain(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores by their names alone."""
+    return {name.removeprefix("validation_"): value for name, value in scores.items()}
+
+
+def listed(scores: Mapping[str, float], goal: Goal) -> str:
+    """Numbers by name, the one that counts first."""
+    names = sorted(scores, key=lambda name: name != goal.name)
+    return ", ".join(f"{name} {number(scores[name])}" for name in names)
+
+
+def spread(summary: Summary) -> str:
+    """How far a trial's members lie apart, where it has several."""
+    numbers = [value for _, _, value in summary["members"]]
+    if len(numbers) < 2 or None in numbers:
+        return ""
+    return f"; mean of {len(numbers)} folds, deviation {deviation(numbers):.2g}"
+
+
+def over_defaults(best: Summary, trials: Sequence[Summary], goal: Goal) -> list[str]:
+    """What tuning gained over each optimizer's textbook settings."""
+    lines = []
+    for s in trials:
+        if "default" not in s["origin"] or s["value"] is None:
+            continue
+        reached = f"{goal.name} {goal.turn(s['value']):.4g}"
+        told = f"Trial {s['number']}, {queue.told(s['origin'])},"
+        if s["number"] == best["number"]:
+            lines.append(f"{told} is the best that was found.")
+        elif s["state"] != "COMPLETE":
+            lines.append(f"{told} {s['state'].lower()} at epoch {s['epochs']}, had {reached}.")
+        else:
+            gain = s["value"] - best["value"]
+            lines.append(f"{told} reached {reached}: tuning is {gain:.2g} better.")
+    return lines
 
 
 def divergence_line(d: Mapping[str, Any]) -> str:
@@ -111,8 +175,10 @@ def table(trials: Sequence[Summary], paths: Sequence[str]) -> list[str]:
             for path in paths
             if path in s["settings"]
         )
-        way = s["curves"].get("x", [])[:4]
-        steps = f"  x: {', '.join(number(x) for x in way)}, ..." if way else ""
+        axes = [name for name in ("x", "y") if name in s["curves"]]
+        way = zip(*(map(number, s["curves"][name][:4]) for name in axes), strict=True)
+        points = [f"({', '.join(at)})" if len(at) > 1 else at[0] for at in way]
+        steps = f"  {', '.join(axes)}: {', '.join(points)}, ..." if points else ""
         loss = s["validation_loss"]
         end = "not finite" if loss is None else f"{loss:.4g}"
         lines.append(

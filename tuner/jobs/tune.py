@@ -1,12 +1,12 @@
 """Search for the best settings: train cohorts of trials, keep every curve, judge the winner."""
 
 import json
-import math
 import os
 import platform
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -17,24 +17,33 @@ import tuner
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.jobs import _verdict
+from tuner.jobs._ending import Ending
 from tuner.jobs._lock import owned
 from tuner.jobs._progress import Progress
+from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
-from tuner.jobs._training import Training, load_data
-from tuner.search import samplers
-from tuner.search.racing import Halving, NoPruning, Pruner, Race
+from tuner.jobs._training import Training, goal, load_data
+from tuner.search import queue, samplers
+from tuner.search.pruners import Halving, Hyperband, NoPruning, Pruner
+from tuner.search.racing import Race
 from tuner.search.study import Study
-from tuner.search.trials import Outcome, Trial
+from tuner.search.trials import Outcome, Trial, restored
 from tuner.training.compiling import announced
 from tuner.training.loop import Interrupted
 from tuner.training.population import create, evaluated
 
 EVERY_TRIAL_DIVERGED = 3
 
+INTERRUPTED = "it was interrupted"
+
 COMPILING = "compiling for this machine and these models, which happens once"
 
 # What may differ from one command on a study to the next.
-FREE = ("job", "root", "threads", "tracking", "budget.trials", "budget.seconds", "study.project")
+FREE = (
+    *("job", "root", "threads", "tracking", "range"),
+    *("budget.trials", "budget.seconds", "budget.epochs_total", "study.project"),
+    *("target", "stop", "confirm", "compare"),
+)
 
 
 def run(config: Config, stop: Event) -> int:
@@ -44,11 +53,14 @@ def run(config: Config, stop: Event) -> int:
     `stop` was set.
     """
     data = load_data(config)
+    goal(config, data)
     folder = config.root / "studies" / config.study.name
     threads = config.threads or len(os.sched_getaffinity(0))
+    if not (folder / "optuna.journal").exists():
+        first(config)
     with owned(folder), Training(config, data, threads, stop) as training:
         study = Study(folder, config.study.name, config.space, sampler(config), config.study.seed)
-        check_same(study, config)
+        begin(study, config, folder)
         job = Tune(config, study, training, folder)
         try:
             return job.run()
@@ -66,24 +78,76 @@ def sampler(config: Config) -> samplers.Sampler:
     return named[config.sampler.name]
 
 
-def pruner(config: Config) -> Pruner:
-    if config.pruner.name == "none":
-        return NoPruning()
-    return Halving(config.pruner.keep, config.pruner.first_rung)
+def pruner(config: Config, study: Study) -> Pruner:
+    """The pruner of a study, told of the cohorts that have ended."""
+    own = config.pruner
+    made: Pruner = NoPruning()
+    if own.name == "halving":
+        made = Halving(own.keep, own.first_rung)
+    elif own.name == "hyperband":
+        made = Hyperband(own.keep, own.first_rung)
+    elif own.name == "optuna":
+        from tuner.search.foreign import Foreign, make
+
+        made = Foreign(make(own.kind, own.arguments), config.study.name)
+    for start, stop in study.cohorts[: study.index]:
+        made.learn([s for s in study.summaries() if start <= s["number"] < stop])
+    return made
 
 
-def check_same(study: Study, config: Config) -> None:
-    """A study goes on as it was begun. Raises UserError for a config that differs."""
-    now = flat(config.plain) | {group: list(b) for group, b in config.space.branches.items()}
+def first(config: Config) -> tuple[list[dict[str, Any]], str]:
+    """What a new study tries before its sampler proposes, and a line about it."""
+    if config.sampler.name == "grid":
+        return [], ""
+    study = config.study
+    return queue.first(config.space, config.root, study.defaults, study.warm_start)
+
+
+def begin(study: Study, config: Config, folder: Path) -> None:
+    """Takes a study up, new or old, and says which trials count. Raises UserError if it may not."""
+    if edited(study, config):
+        # Its best trial may be one that counts no more.
+        (folder / "result.json").unlink(missing_ok=True)
+        study.keep("config", recorded(config))
+        print(study.refitted())
+    if not study.knows("queue"):
+        trials, line = first(config)
+        study.remember("queue", trials)
+        if line:
+            print(line)
+    study.sampler = samplers.queued(study.remember("queue", []), study.sampler)
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """The config as the study's record keeps it."""
+    return flat(config.plain) | {group: list(b) for group, b in config.space.branches.items()}
+
+
+def edited(study: Study, config: Config) -> bool:
+    """Whether ranges or conditions are others than the study was begun, or last edited, with.
+
+    Raises UserError for a config that differs otherwise: a study goes on as it was begun.
+    """
+    now = recorded(config)
     begun = study.remember("config", now)
+    found = False
     # What was chosen of a group says more than the settings that came with it.
     for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
         if path.startswith(FREE) or begun.get(path) == now.get(path):
+            continue
+        if path == "where" or (is_searched(begun.get(path)) and is_searched(now.get(path))):
+            found = True
             continue
         raise UserError(
             f"{path}: {now.get(path)}: study {config.study.name} was begun with "
             f"{begun.get(path)}: give it back, or another study.name"
         )
+    return found
+
+
+def is_searched(value: Any) -> bool:
+    """Whether a value of the config is a range or choices."""
+    return isinstance(value, Mapping) and bool(value.keys() & {"low", "choices"})
 
 
 def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -91,7 +155,7 @@ def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, value in plain.items():
         path = f"{prefix}{key}"
-        nested = isinstance(value, Mapping) and not value.keys() & {"low", "choices"}
+        nested = isinstance(value, Mapping) and not is_searched(value)
         out |= flat(value, f"{path}.") if nested else {path: value}
     return out
 
@@ -102,23 +166,33 @@ class Tune:
     def __init__(self, config: Config, study: Study, training: Training, folder: Path) -> None:
         self.config, self.study, self.training, self.folder = config, study, training, folder
         self.started = time.monotonic()
-        self.report = Report(config, study, folder)
+        self.report = Report(config, study, training.goal, folder)
+        self.ending = Ending(config, study, training)
+        self.pruner = pruner(config, study)
 
     def run(self) -> int:
         budget, path = self.config.budget.trials, self.folder / "result.json"
-        if self.study.finished() >= budget and path.exists():
-            print(f"Study {self.config.study.name} is finished: it has its {budget} trials.")
+        stopped = self.ending.reason()
+        if stopped and whole(path):
+            print(f"Study {self.config.study.name} is finished: {stopped}.")
             return self.tell_all(json.loads(path.read_text()))
         self.report.begin()
+        stranded = self.study.stranded()
+        self.report.leave_out(stranded)
+        self.study.give_up(stranded)
         interrupted = False
         try:
-            with Progress(budget, self.study.finished()) as progress:
+            with Progress(budget, self.study.finished(), self.training.goal) as progress:
                 progress.count(self.study.summaries())
                 with announced(lambda: progress.note(COMPILING)):
-                    self.train(progress)
+                    stopped = self.train(progress)
+                confirmed = self.confirm(progress)
+                winner = self.winner(confirmed)
+                test = self.judge(winner) if winner and self.training.data is not None else None
         except Interrupted:
-            interrupted = True
-        result = self.result(judge=not interrupted)
+            interrupted, stopped = True, INTERRUPTED
+            confirmed = winner = test = None
+        result = self.result(stopped, confirmed, winner, test)
         self.report.end(
             result,
             self.study.summaries(),
@@ -137,42 +211,54 @@ class Tune:
         self.report.print(told, self.study.summaries())
         return EVERY_TRIAL_DIVERGED if told["result"]["trials"].keys() == {"diverged"} else 0
 
-    def time_is_up(self) -> bool:
+    def seconds_over(self) -> str:
+        """The budget of seconds in words once it is spent, else ""."""
         seconds = self.config.budget.seconds
-        return seconds is not None and time.monotonic() - self.started > seconds
+        over = seconds is not None and time.monotonic() - self.started > seconds
+        return f"budget.seconds: {seconds:g} s are over" if over else ""
 
-    def train(self, progress: Progress) -> None:
-        """Cohort after cohort, until the budget is spent or the grid has no more."""
-        while (todo := self.config.budget.trials - self.study.finished()) > 0:
-            if self.time_is_up():
-                progress.note(f"budget.seconds: {self.config.budget.seconds:g} s are over")
-                return
-            trials = self.study.cohort(min(self.config.study.cohort, todo))
+    def train(self, progress: Progress) -> str:
+        """Cohort after cohort, until something ends the study; returns what it was."""
+        while True:
+            if stopped := self.ending.reason(measure=True) or self.seconds_over():
+                return stopped
+            todo = self.config.budget.trials - self.study.finished()
+            size = self.pruner.size(self.study.index, self.config.study.cohort)
+            trials = self.study.cohort(min(size, todo))
             if not trials:
                 progress.note("the grid has no more combinations")
-                return
+                return "the grid has no more combinations"
             self.report.ask(trials)
             self.race(trials, progress)
 
     def race(self, trials: Sequence[Trial], progress: Progress) -> None:
         """Trains one cohort and tells how each of its trials ended, whatever happens."""
+        numbers = {trial.number for trial in trials}
+        before = self.ending.epochs(without=numbers)
+
+        def out_of_budget(race: Race) -> str:
+            return self.ending.epochs_over(before + race.trained) or self.seconds_over()
+
         race = Race(
             trials,
             self.training.groups(trials),
-            pruner(self.config),
+            self.pruner.rule(self.study.index),
             self.config.budget.epochs,
+            self.training.goal,
             on_epoch=lambda epoch, race: progress.show(len(race.running), epoch),
-            time_is_up=self.time_is_up,
+            out_of_budget=out_of_budget,
         )
         try:
             race.run()
         except Interrupted:
             raise
         except BaseException as error:
-            race.end(race.running, "FAILED", f"{type(error).__name__}: {error}")
+            begun = [n for n in race.running if race.lanes[n].initial]
+            race.end(begun, "FAILED", f"{type(error).__name__}: {error}")
             raise
         finally:
             self.tell(list(race.outcomes.values()))
+            self.pruner.learn([s for s in self.study.summaries() if s["number"] in numbers])
             progress.count(self.study.summaries())
             progress.show(0, 0, now=True)
 
@@ -185,15 +271,44 @@ class Tune:
         if outcomes:
             self.report.best_so_far(self.study.summaries(), since=outcomes[0].trial.number)
 
-    def result(self, judge: bool) -> dict[str, Any]:
+    def confirm(self, progress: Progress) -> dict[str, Any] | None:
+        """Trains the top trials again on fresh seeds; None where nothing depends on seeds."""
+        asked, summaries = self.config.confirm, self.study.summaries()
+        top = _verdict.top_of(summaries, asked.top)
+        if not top or self.training.data is None:
+            return None
+        progress.stage(f"training the best {len(top)} again on {asked.seeds} fresh seeds")
+        repeating = Repeating(self.config, self.study, self.training)
+        confirmed = repeating.confirmation(top, asked.seeds)
+        self.report.confirmed(confirmed)
+        return confirmed
+
+    def winner(self, confirmed: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """The trial that is judged and saved: the one confirmed, or the best of the search."""
+        summaries = self.study.summaries()
+        if confirmed is None:
+            best = _verdict.best_of(summaries)
+            return dict(best) if best else None
+        return next(s for s in summaries if s["number"] == confirmed["winner"])
+
+    def result(
+        self,
+        stopped: str,
+        confirmed: Mapping[str, Any] | None,
+        winner: Mapping[str, Any] | None,
+        test: Mapping[str, float] | None,
+    ) -> dict[str, Any]:
         """What the seed determines of the outcome: the `result` part of result.json."""
         summaries = self.study.summaries()
         best = _verdict.best_of(summaries)
-        test = self.judge(best) if judge and best and self.training.data is not None else None
         return {
             "study": self.config.study.name,
+            "stopped": stopped,
+            "goal": asdict(self.training.goal),
             "trials": _verdict.counts(summaries),
             "best": best and {k: v for k, v in best.items() if k != "curves"},
+            "confirmation": confirmed and {k: v for k, v in confirmed.items() if k != "curves"},
+            "winner": winner and winner["number"],
             "test": test,
             "divergence": _verdict.divergence(summaries),
             "all": [{k: v for k, v in s.items() if k != "curves"} for s in summaries],
@@ -202,19 +317,15 @@ class Tune:
     def judge(self, best: Mapping[str, Any]) -> dict[str, float]:
         """Trains the winner again, saves it, and scores it on the test part, read only here.
 
-        A row trains alike alone and among others, so the winner must find its losses again.
+        Where folds took turns, it is trained on all but the test part.
         """
         trial = Trial(best["number"], restored(best["settings"]), 0)
-        trainer = self.training.trainer(trial.settings)
+        trainer = self.training.final_trainer(trial.settings)
         population = create(trainer.problem, [self.training.member(trial)])
         for epoch in range(1, self.config.budget.epochs + 1):
             metrics = trainer.epoch(population, epoch).metrics
-        again = float(f"{metrics['validation_loss'][0]:.9g}")
-        if again != best["validation_loss"]:
-            raise RuntimeError(
-                f"trial {trial.number} ended at {again} when trained again, "
-                f"at {best['validation_loss']} before: a curve depended on its neighbours"
-            )
+        if self.training.folds == 1:
+            check_again(best, float(metrics["validation_loss"][0]))
         theta = evaluated(population)
         self.report.model(trial, theta[0], self.training)
         problem = self.training.test_problem(trial.settings)
@@ -243,6 +354,18 @@ class Tune:
         draft.replace(path)
 
 
-def restored(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings from their record, in which JSON has no infinity."""
-    return {path: math.inf if value is None else value for path, value in settings.items()}
+def whole(path: Path) -> bool:
+    """Whether there is a result that was not interrupted on its way."""
+    if not path.exists():
+        return False
+    return bool(json.loads(path.read_text())["result"]["stopped"] != INTERRUPTED)
+
+
+def check_again(best: Mapping[str, Any], loss: float) -> None:
+    """A row trains alike alone and among others, so the winner must find its losses again."""
+    again = float(f"{loss:.9g}")
+    if again != best["validation_loss"]:
+        raise RuntimeError(
+            f"trial {best['number']} ended at {again} when trained again, at "
+            f"{best['validation_loss']} before: a curve depended on its neighbours"
+        )

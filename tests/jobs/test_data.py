@@ -1,0 +1,110 @@
+"""Promises of studies on data of one's own, and of the model that they leave behind."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import dump_svmlight_file, load_digits, load_wine
+
+from tests.jobs.conftest import Command
+
+Interpreter = Callable[..., CompletedProcess[str]]
+
+# Loads a study's model and answers raw rows of a file, as whoever uses it would.
+PREDICT = """
+import json, sys
+from tuner.estimators import load
+
+model, file = sys.argv[1:]
+if file.endswith("libsvm"):
+    from sklearn.datasets import load_svmlight_file
+    rows, _ = load_svmlight_file(file, n_features=64)
+else:
+    import pandas
+    rows = pandas.read_csv(file)
+print(json.dumps(load(model).predict(rows).tolist()))
+"""
+
+
+@pytest.fixture
+def wine(tmp_path: Path) -> Path:
+    """A CSV with gaps, words, a group and a date, and names that are not ASCII."""
+    frame = load_wine(as_frame=True).frame.rename(columns={"alcohol": "alcohol in %"})
+    random = np.random.default_rng(0)
+    kind = frame.pop("target").to_numpy()
+    frame["farbe"] = np.array(["hell", "dunkel", "rosé"])[
+        (kind + (random.random(len(kind)) < 0.2)) % 3
+    ]
+    frame.loc[::8, ["alcohol in %", "farbe"]] = None
+    frame["lot"] = random.integers(0, 30, len(kind))
+    frame["date"] = pd.date_range("2024-01-01", periods=len(kind)).to_numpy()[
+        random.permutation(len(kind))
+    ]
+    frame["Erzeuger"] = np.array(["Barolo", "Grignolino", "Süßmann"])[kind]
+    frame.to_csv(tmp_path / "wein.csv", index=False)
+    return tmp_path / "wein.csv"
+
+
+FEATURES = "data.features=[alcohol in %,farbe,hue,proline]"
+LONGER = ("budget.epochs=12", "optimizer.adam.lr={low: 0.01, high: 0.05}", "model=softmax")
+
+
+@pytest.mark.parametrize(
+    ("how", "more"),
+    [
+        ("folds", ("data.folds=3", "data.sample_weight=hue", "metric=balanced_accuracy")),
+        pytest.param("holdout", ("data.class_weight=balanced",), marks=pytest.mark.slow),
+        pytest.param("grouped", ("data.group=lot",), marks=pytest.mark.slow),
+        pytest.param("by time", ("data.time=date", "data.folds=2"), marks=pytest.mark.slow),
+    ],
+)
+def test_the_model_of_a_table_takes_its_raw_rows_in_a_fresh_process(
+    how: str, more: tuple[str, ...], wine: Path, command: Command, interpreter: Interpreter
+) -> None:
+    told = command.call(
+        *("data=csv", f"data.path={wine}", "data.target=Erzeuger", FEATURES), *LONGER, *more
+    )
+    assert told.code == 0, told.err
+    model = command.folder() / "model" / "model.skops"
+    done = interpreter("-c", PREDICT, str(model), str(wine))
+    said = json.loads(done.stdout)
+    assert np.mean(pd.read_csv(wine)["Erzeuger"] == said) > 0.8
+    assert len(pd.read_csv(command.folder() / "model" / "example.csv")) == 5
+
+
+@pytest.mark.slow
+def test_the_model_of_sparse_rows_takes_sparse_rows(
+    tmp_path: Path, command: Command, interpreter: Interpreter
+) -> None:
+    X, y = load_digits(return_X_y=True)
+    path = tmp_path / "digits.libsvm"
+    dump_svmlight_file(X, y, str(path), zero_based=False)
+    told = command.call("data=libsvm", f"data.path={path}", "data.columns=64", *LONGER)
+    assert told.code == 0, told.err
+    model = command.folder() / "model" / "model.skops"
+    done = interpreter("-c", PREDICT, str(model), str(path))
+    assert np.mean(json.loads(done.stdout) == y) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (("data.target=Winzer",), "data.target: Winzer: "),
+        (("data.target=Erzeuger",), "column date holds dates"),
+        (("data.target=Erzeuger", FEATURES, "metric=mae"), "metric: mae: does not fit"),
+        (("data.target=Erzeuger", FEATURES, "model=linear"), "linear"),
+        (("data.target=Erzeuger", FEATURES, "data.folds=90"), "data.folds: 90: only"),
+    ],
+)
+def test_a_mistake_about_a_table_is_one_line_and_writes_nothing(
+    settings: tuple[str, ...], said: str, wine: Path, command: Command
+) -> None:
+    told = command.call("data=csv", f"data.path={wine}", *settings)
+    assert told.code == 2
+    assert said in told.err
+    assert len(told.err.splitlines()) == 1
+    assert not command.root.exists()
