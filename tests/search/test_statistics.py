@@ -1,6 +1,5 @@
 """Promises of the statistics: no bias, honest intervals, the table of published winners."""
 
-import json
 import math
 from itertools import combinations
 from pathlib import Path
@@ -23,8 +22,7 @@ from tuner.search.statistics import (
     worth,
 )
 
-HERE = Path(__file__).parent
-PUBLISHED = HERE.parents[2] / "shared" / "data" / "deepobs_baselines_curves.npz"
+PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "deepobs_baselines_curves.npz"
 BUDGETS = (1, 2, 4, 8, 16, 32)
 
 # Who has the lowest expected test loss after k learning rates, for k = 1, 2, 4, 8, 16, 32.
@@ -40,17 +38,28 @@ WINNERS = {
 }
 
 
+OPTIMIZERS = {"sgd": "GradientDescent", "momentum": "Momentum", "adam": "Adam"}
+
+
 @pytest.fixture(scope="module")
 def deepobs() -> dict[str, dict[str, list[float]]]:
-    """By problem and optimizer what each learning rate was worth."""
-    problems = json.loads((HERE / "deepobs_final_losses.json").read_text())["problems"]
+    """By problem and optimizer what each learning rate was worth, of runs of DeepOBS."""
+    if not PUBLISHED.exists():
+        pytest.skip("the curves of real runs are not beside the project")
+    with np.load(PUBLISHED, allow_pickle=False) as file:
+        runs = {key: file[key] for key in ("problem", "optimizer", "lr", "seed", "n_logged")}
+        test = file["test"].astype(float)
+
+    def values(problem: str, optimizer: str) -> list[float]:
+        alike = (runs["problem"] == problem) & (runs["seed"] == 42)
+        (rows,) = np.nonzero(alike & (runs["optimizer"] == f"{optimizer}Optimizer"))
+        rows = rows[np.argsort(runs["lr"][rows])]
+        final = test[rows, runs["n_logged"][rows] - 1]
+        return [worth(*pair) for pair in zip(final, test[rows, 0], strict=True)]
+
     return {
-        problem: {
-            name: [worth(math.nan if v is None else v, own["start"]) for v in finals]
-            for name, finals in own.items()
-            if name != "start"
-        }
-        for problem, own in problems.items()
+        problem: {name: values(problem, theirs) for name, theirs in OPTIMIZERS.items()}
+        for problem in WINNERS
     }
 
 
@@ -66,23 +75,6 @@ def test_the_winner_changes_with_the_budget_on_seven_of_eight_problems(
 ):
     changes = [len(set(winners(own, BUDGETS))) > 1 for own in deepobs.values()]
     assert (sum(changes), len(changes)) == (7, 8)
-
-
-def test_the_extract_is_what_was_published(deepobs: dict[str, dict[str, list[float]]]):
-    if not PUBLISHED.exists():
-        pytest.skip("the curves of real runs are not beside the project")
-    names = {"sgd": "GradientDescent", "momentum": "Momentum", "adam": "Adam"}
-    with np.load(PUBLISHED, allow_pickle=False) as file:
-        runs = {key: file[key] for key in ("problem", "optimizer", "lr", "seed", "n_logged")}
-        test = file["test"].astype(float)
-    for problem, own in deepobs.items():
-        for name, values in own.items():
-            alike = (runs["problem"] == problem) & (runs["seed"] == 42)
-            (rows,) = np.nonzero(alike & (runs["optimizer"] == f"{names[name]}Optimizer"))
-            rows = rows[np.argsort(runs["lr"][rows])]
-            final = test[rows, runs["n_logged"][rows] - 1]
-            again = [worth(*pair) for pair in zip(final, test[rows, 0], strict=True)]
-            assert values == pytest.approx(again, rel=1e-5)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 6])
