@@ -72,13 +72,18 @@ def _row(name: str, branch: Told, told: Told, goal: Goal) -> tuple[str, ...]:
         gain = f"-{gain}" if default["worse"]["mean"] < 0 else gain
     return (
         name,
-        reached(tuned, goal) if tuned else f"none ended, {branch['diverged']} diverged",
+        reached(tuned, goal) if tuned else _none(branch),
         f"{goal.turn(default['mean']['mean']):.4g}" if default and default["mean"] else "-",
         gain,
         "never" if epochs is None else str(epochs),
         "-" if epochs is None or seconds is None else f"{epochs * seconds:.2g}",
         f"{basin['decades']:.2g}, {basin['low']:.2g} to {basin['high']:.2g}" if basin else "-",
     )
+
+
+def _none(branch: Told) -> str:
+    """Why there is nothing to tell of a branch."""
+    return f"none ended: {branch['diverged']} diverged, {branch['pruned']} pruned"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -93,6 +98,9 @@ def _best(order: Sequence[str], own: Told) -> Iterator[str]:
     """Which branch is best once tuned, and which of the others the noise does not set apart."""
     if _rank(own[order[0]]["tuned"]) == math.inf:
         yield "  no branch has a trial that trained to the end on all seeds"
+        return
+    if _rank(own[order[1]]["tuned"]) == math.inf:
+        yield f"  {order[0]} alone has a trial that trained to the end on all seeds"
         return
     alike = [name for name in order[1:] if own[name]["alike"]]
     also = f"; the noise does not set it apart from {', '.join(alike)}" if alike else ""

@@ -13,8 +13,10 @@ Told = Mapping[str, Any]
 def ranking(confirmed: Told, goal: Goal) -> Iterator[str]:
     """The trials as fresh seeds rank them, and the winner; confirmed: from `Repeating`."""
     yield f"Trained again on {confirmed['seeds']} fresh seeds, mean {goal.name} and 95 % interval:"
+    several = len({told["optimizer"] for told in confirmed["trials"]}) > 1
     for place, told in enumerate(confirmed["trials"]):
-        yield f"  trial {told['trial']}: {reached(told, goal)}{_beside_best(told, place)}"
+        name = f", {told['optimizer']}" if several else ""
+        yield f"  trial {told['trial']}{name}: {reached(told, goal)}{_beside_best(told, place)}"
     yield f"The winner is trial {confirmed['winner']}: {_why(confirmed)}."
 
 

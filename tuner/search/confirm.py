@@ -130,6 +130,7 @@ def told(repeats: Repeats, best: Repeats | None = None) -> dict[str, Any]:
     worse = repeats.over(best) if best is not None else None
     return {
         "trial": repeats.trial,
+        "optimizer": repeats.settings["optimizer"],
         "believed": repeats.believed,
         "values": list(repeats.values),
         "diverged": repeats.diverged,
