@@ -2,9 +2,11 @@
 
 Every optimizer is found from its file. A pass and a copy of the same arrays (theta, gradient and
 slots, read and written once) are timed in turn, and the best of several rounds counts, for these
-machines are noisy. `of a copy` is the pass over the copy, `of adam` over Adam's pass.
+machines are noisy. `of a copy` is the pass over the copy, `of a touch` over a sweep that only reads
+the arrays and writes back all but the gradient, which no pass can beat by much, `of adam` over
+Adam's pass.
 
-    python benchmarks/optimizers.py [--rounds 5] [--json]
+    python benchmarks/optimizers.py [--rounds 5] [--only sgd adamw] [--json]
 """
 
 import argparse
@@ -15,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tuner.training import optimizers
+from tuner.training.compiling import compiled
 from tuner.training.fused import fused_pass
 from tuner.training.models import MLP
 from tuner.training.population import starting
@@ -31,8 +34,20 @@ def seconds(work: Callable[[], object], times: int) -> float:
     return (time.perf_counter() - start) / times
 
 
-def cost(name: str, rows: int, model: MLP, rounds: int) -> tuple[float, float]:
-    """Nanoseconds a parameter of the pass and of a copy of its arrays."""
+@compiled
+def touch(written, read, one):
+    """Multiplies `written` (arrays, n) by one, in place, and sums `read` (n,)."""
+    for array in range(written.shape[0]):
+        for i in range(written.shape[1]):
+            written[array, i] *= one
+    total = one
+    for i in range(read.shape[0]):
+        total += read[i]
+    return total
+
+
+def cost(name: str, rows: int, model: MLP, rounds: int) -> list[float]:
+    """Nanoseconds a parameter of the pass, of a copy of its arrays and of a touch of them."""
     optimizer = optimizers.load(name)
     rng = np.random.default_rng(0)
     settings = {key: h.default for key, h in optimizer.hyperparameters.items()}
@@ -43,40 +58,45 @@ def cost(name: str, rows: int, model: MLP, rounds: int) -> tuple[float, float]:
     losses, norms, left_at = np.ones(rows), np.zeros(rows), np.zeros(rows)
     arrays = [a for a in (theta, g, *slots) if a.ndim == 2]
     copies = [np.empty_like(a) for a in arrays]
-    sweep = fused_pass(name)
+    sweep, tensors = fused_pass(name), model.tensors
     t = np.zeros(rows)
 
     def update() -> None:
-        sweep(theta, g, *slots, t, rates, 0, 1e6, model.tensors, table, losses, norms, left_at)
+        sweep(theta, g, *slots, t, rates, 0, 1e6, tensors, table, losses, norms, left_at)
 
     def copy() -> None:
         for target, source in zip(copies, arrays, strict=True):
             np.copyto(target, source)
 
-    update()
+    stack, flat, one = np.ones((len(arrays) - 1, g.size), np.float32), g.ravel(), np.float32(1.0)
+    works = [update, copy, lambda: touch(stack, flat, one)]
+    for work in works:
+        work()
     times = max(1, PARAMETERS_A_ROUND // theta.size)
-    pairs = [(seconds(update, times), seconds(copy, times)) for _ in range(rounds)]
-    best = [min(column) * 1e9 / theta.size for column in zip(*pairs, strict=True)]
-    return best[0], best[1]
+    timed = [[seconds(work, times) for work in works] for _ in range(rounds)]
+    return [min(column) * 1e9 / theta.size for column in zip(*timed, strict=True)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, beside Adam")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
+    names = sorted({"adam", *arguments.only}) if arguments.only else optimizers.names()
     report = {
-        size: {name: cost(name, rows, model, arguments.rounds) for name in optimizers.names()}
+        size: {name: cost(name, rows, model, arguments.rounds) for name in names}
         for size, (rows, model) in SIZES.items()
     }
     if arguments.json:
         print(json.dumps(report))
         return
     for size, costs in report.items():
-        print(f"{size:<22}  ns a parameter   of a copy   of adam")
-        for name, (own, copied) in sorted(costs.items(), key=lambda item: item[1][0]):
+        print(f"{size:<22}  ns a parameter   of a copy   of a touch   of adam")
+        for name, (own, copied, touched) in sorted(costs.items(), key=lambda item: item[1][0]):
             print(
-                f"    {name:<18}  {own:14.2f}  {own / copied:10.2f}  {own / costs['adam'][0]:8.2f}"
+                f"    {name:<18}  {own:14.2f}  {own / copied:10.2f}  {own / touched:11.2f}"
+                f"  {own / costs['adam'][0]:8.2f}"
             )
 
 

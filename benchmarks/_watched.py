@@ -1,0 +1,120 @@
+"""Runs `tuner` in this process with some of its functions watched from outside, and says when they
+were called and how long they took.
+
+    python _watched.py <report.json> <settings of tuner>
+
+The report has `started`, seconds of the clock at which this file began to run; `ended`; and for
+each thing that is watched its calls, seconds in the thread that runs the study, seconds in all
+threads, and when the first call had ended: the clock, and the CPU time until then. Time in a
+watched call within another one counts for the inner one alone.
+"""
+
+import time
+
+STARTED = time.time()
+
+import json  # noqa: E402
+import resource  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from collections.abc import Callable, Iterable  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import tuner.__main__ as command  # noqa: E402
+
+
+class Watch:
+    """Seconds by name, each call less the watched calls within it."""
+
+    def __init__(self) -> None:
+        self.main, self.all = dict[str, float](), dict[str, float]()
+        self.calls, self.first = dict[str, int](), dict[str, tuple[float, float]]()
+        self.inner = threading.local()
+        self.lock = threading.Lock()
+
+    def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any, **named: Any) -> Any:
+            stack = self.inner.__dict__.setdefault("stack", [])
+            stack.append(0.0)
+            began = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                seconds = time.perf_counter() - began
+                own = seconds - stack.pop()
+                if stack:
+                    stack[-1] += seconds
+                self.add(name, own, (time.time(), time.process_time()))
+
+        return watched
+
+    def add(self, name: str, own: float, ended: tuple[float, float]) -> None:
+        with self.lock:
+            self.calls[name] = self.calls.get(name, 0) + 1
+            self.all[name] = self.all.get(name, 0.0) + own
+            self.first.setdefault(name, ended)
+            if threading.current_thread() is threading.main_thread():
+                self.main[name] = self.main.get(name, 0.0) + own
+
+    def methods(self, name: str, owner: Any, functions: Iterable[str]) -> None:
+        for function in functions:
+            setattr(owner, function, self.wrap(name, getattr(owner, function)))
+
+    def report(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                "calls": calls, "main": self.main.get(name, 0.0), "all": self.all[name],
+                "first": self.first[name],
+            }
+            for name, calls in self.calls.items()
+        }  # fmt: skip
+
+
+def watch_study(watch: Watch) -> None:
+    """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
+    from tuner.jobs import tune
+    from tuner.jobs._report import Report
+    from tuner.search.study import Study
+    from tuner.training import loop, problems
+
+    watch.methods("training", loop.Trainer, ["start", "epoch"])
+    watch.methods("tracking", Report, ["begin", "ask", "tell", "best_so_far", "end", "close"])
+    watch.methods("saving the winner", Report, ["model"])
+    watch.methods("pictures", Report, ["draw"])
+    watch.methods("storage", Study, ["__init__", "cohort", "tell", "remember", "keep"])
+    sampler = tune.sampler
+    tune.sampler = lambda config: watch.wrap("sampling", sampler(config))
+    tune.load_data = watch.wrap("data", tune.load_data)
+    passes, fused = problems.passes, loop.fused_pass
+    problems.passes = lambda *a: tuple(watch.wrap("kernels", f) for f in passes(*a))
+    loop.fused_pass = lambda name: watch.wrap("kernels", fused(name))
+    loop.update_ratio = watch.wrap("kernels", loop.update_ratio)
+
+
+def main() -> int:
+    path, settings = Path(sys.argv[1]), sys.argv[2:]
+    watch = Watch()
+    load = command.import_module
+
+    def import_job(name: str) -> Any:
+        job = load(name)
+        watch_study(watch)
+        return job
+
+    command.import_module = import_job
+    code = command.main(settings)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = {
+        "started": STARTED,
+        "ended": time.time(),
+        "cpu": time.process_time(),
+        "children cpu": children.ru_utime + children.ru_stime,
+        "watched": watch.report(),
+    }
+    path.write_text(json.dumps(told))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""Test accuracy of what tuner tunes, beside scikit-learn's own models tuned by random search.
+
+For each case both sides make the same number of fits on the same rows: tuner as `data.folds` folds
+of its trials, RandomizedSearchCV with as many folds and settings; tuner confirms no winner on fresh
+seeds, which would be more fits. The winner is then trained on all but the test part, and judged
+there. Several seeds, which set the split, the initialisation and what
+is tried. Fashion-MNIST is tuned by tuner alone, for a known accuracy, on the clock.
+
+    python benchmarks/quality.py [--quick] [--json] [--only digits]
+"""
+
+import contextlib
+import io
+import json
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from _measure import Target, arguments, finish
+
+from tuner.__main__ import compose
+from tuner.__main__ import main as command
+from tuner.config import check
+
+SEEDS, QUICK_SEEDS = 5, 1
+FITS, FOLDS, EPOCHS = 100, 5, 60
+QUICK_FITS, QUICK_EPOCHS = 20, 15
+ALPHA = {"low": 1e-6, "high": 1e-1}
+RATES = {"low": 1e-4, "high": 1e-1}
+BATCHES = [32, 128]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set and a model of tuner, and the rival's model with what is tried of it."""
+
+    settings: tuple[str, ...]
+    rival: Callable[[int, int], tuple[Any, dict[str, Any]]]
+
+
+def ranged(low: float, high: float) -> str:
+    return f"{{low: {low}, high: {high}, scale: log}}"
+
+
+def perceptron(seed: int, epochs: int) -> tuple[Any, dict[str, Any]]:
+    """scikit-learn's network and its space: the same ranges as tuner's."""
+    from scipy.stats import loguniform
+    from sklearn.neural_network import MLPClassifier
+
+    space = {
+        "learning_rate_init": loguniform(RATES["low"], RATES["high"]),
+        "alpha": loguniform(ALPHA["low"], ALPHA["high"]),
+        "batch_size": BATCHES,
+    }
+    return MLPClassifier((64,), max_iter=epochs, random_state=seed), space
+
+
+def logistic(seed: int, epochs: int) -> tuple[Any, dict[str, Any]]:
+    """scikit-learn's logistic regression, trained to its end whatever the epochs."""
+    from scipy.stats import loguniform
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000), {"C": loguniform(1e-3, 1e3)}
+
+
+TUNED = (
+    f"optimizer.adam.lr={ranged(**RATES)}",
+    "optimizer.adam.beta1=0.9",
+    "optimizer.adam.beta2=0.999",
+    f"batch_size={{choices: {BATCHES}}}",
+)
+CASES = {
+    f"{data}, {model}": Case(
+        (
+            f"data={data}", f"model={model}", *TUNED, f"model.{model}.l2={ranged(**ALPHA)}",
+            *(["model.mlp.hidden=[64]"] if model == "mlp" else []),
+        ),
+        perceptron if model == "mlp" else logistic,
+    )
+    for data, models in {"digits": ("mlp", "softmax"), "breast_cancer": ("mlp", "logistic")}.items()
+    for model in models
+}  # fmt: skip
+
+# An experiment of conf/, the test accuracy to reach, and the seconds it may take.
+FASHION = {"fashion_mlp": (0.885, 300.0), "fashion_softmax": (0.843, 300.0)}
+
+
+def study(*settings: str) -> dict[str, Any]:
+    """Runs a study in a folder that is then forgotten; returns its result.json."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = command([*settings, f"root={folder}", "study.name=quality", "tracking=none"])
+        if code:
+            raise RuntimeError(f"tuner {' '.join(settings)} ended with {code}: {said.getvalue()}")
+        path = Path(folder, "studies", "quality", "result.json")
+        told: dict[str, Any] = json.loads(path.read_text())
+        return told
+
+
+def ours(case: Case, seed: int, fits: int, epochs: int) -> float:
+    """Test accuracy of tuner's winner."""
+    told = study(
+        *case.settings, f"study.seed={seed}", f"data.folds={FOLDS}",
+        f"budget.trials={fits // FOLDS}", f"budget.epochs={epochs}", "confirm.top=0",
+    )  # fmt: skip
+    return float(told["result"]["test"]["accuracy"])
+
+
+def theirs(case: Case, seed: int, fits: int, epochs: int) -> float:
+    """Test accuracy of the rival's winner, on the same test rows."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from tuner.jobs._training import load_data
+
+    data = load_data(check(compose([*case.settings[:1], f"study.seed={seed}"], None)))
+    assert data is not None
+    X, y, parts = data.source.rows, data.target.values.ravel(), data.split
+    model, space = case.rival(seed, epochs)
+    search = RandomizedSearchCV(
+        make_pipeline(StandardScaler(), model),
+        {f"{type(model).__name__.lower()}__{key}": values for key, values in space.items()},
+        n_iter=fits // FOLDS,
+        cv=StratifiedKFold(FOLDS, shuffle=True, random_state=seed),
+        random_state=seed,
+        n_jobs=-1,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(X[parts.rest], y[parts.rest])
+    return float(search.score(X[parts.test], y[parts.test]))
+
+
+def compared(case: Case, quick: bool) -> dict[str, Any]:
+    """Test accuracies of both sides by seed, and the seconds that each took in all."""
+    fits, epochs = (QUICK_FITS, QUICK_EPOCHS) if quick else (FITS, EPOCHS)
+    told: dict[str, Any] = {}
+    for name, side in {"tuner": ours, "scikit-learn": theirs}.items():
+        began = time.perf_counter()
+        seeds = range(QUICK_SEEDS if quick else SEEDS)
+        accuracies = [side(case, seed, fits, epochs) for seed in seeds]
+        told[name] = {"accuracies": accuracies, "seconds": time.perf_counter() - began}
+    return told
+
+
+def fashion(experiment: str) -> dict[str, float]:
+    began = time.perf_counter()
+    told = study(f"+experiment={experiment}")
+    seconds = time.perf_counter() - began
+    return {"accuracy": told["result"]["test"]["accuracy"], "seconds": seconds}
+
+
+def targets(report: dict[str, Any]) -> list[Target]:
+    out = []
+    for name, told in report["compared"].items():
+        own, other = (statistics.fmean(told[s]["accuracies"]) for s in ("tuner", "scikit-learn"))
+        out.append(Target(f"{name}: mean test accuracy, as scikit-learn's", other, own, ""))
+    for name, told in report["fashion"].items():
+        accuracy, seconds = FASHION[name]
+        out += [
+            Target(f"{name}: test accuracy", accuracy, told["accuracy"], "", is_ratio=False),
+            Target(f"{name}: time", seconds, told["seconds"], "s", at_most=True, is_ratio=False),
+        ]
+    return out
+
+
+def show(report: dict[str, Any]) -> None:
+    print(f"{'test accuracy':<28}{'mean':>9}{'spread':>9}{'seconds':>9}    by seed")
+    for name, told in report["compared"].items():
+        print(name)
+        for side, own in told.items():
+            accuracies = own["accuracies"]
+            spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+            each = "  ".join(f"{a:.4f}" for a in accuracies)
+            mean = statistics.fmean(accuracies)
+            print(f"    {side:<24}{mean:9.4f}{spread:9.4f}{own['seconds']:9.0f}    {each}")
+    for name, told in report["fashion"].items():
+        print(f"{name:<28}{told['accuracy']:9.4f}{'':9}{told['seconds']:9.0f}")
+
+
+def main() -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds it")
+    given = parser.parse_args()
+    cases = {name: case for name, case in CASES.items() if given.only in name}
+    images = [name for name in FASHION if given.only in name and not given.quick]
+    if not cases and not images:
+        parser.error(f"--only: {given.only}: must be a part of {'; '.join([*CASES, *FASHION])}")
+    report = {
+        "compared": {name: compared(case, given.quick) for name, case in cases.items()},
+        "fashion": {name: fashion(name) for name in images},
+    }
+    return finish(given, report, targets(report), lambda: show(report))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

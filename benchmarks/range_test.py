@@ -1,0 +1,152 @@
+"""The range test against the classic rules: how good is the rate that each of them suggests?
+
+Thirty cases, five data sets, a linear model and a network, SGD, Momentum and Adam, with the
+defaults of the config. Each case is tested by `job=range_test`'s own code; the classic rules look
+at its exponential ramp and at one from 1e-7 to 10, fastai's default. Then a fine grid of rates is
+trained for real, on other seeds, and the regret of a suggestion is
+
+    (loss at the suggested rate - loss at the best one) / (loss before training - the latter).
+
+    python benchmarks/range_test.py
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from tuner.__main__ import compose
+from tuner.config import Config, check
+from tuner.jobs._ranges import Measurement, grid
+from tuner.jobs._training import Training, load_data
+from tuner.training.ramp import ramp
+from tuner.training.ranges import CLASSIC
+
+Array = np.ndarray
+
+DATA = ("digits", "breast_cancer", "wine", "iris", "diabetes")
+OPTIMIZERS = ("sgd", "momentum", "adam")
+LINEAR, NETWORK = {"diabetes": "linear"}, "mlp"
+# The seeds of the real training; the tests take the first few.
+SEEDS = range(100, 103)
+FINE = 8  # rates in a factor of ten
+FASTAI = (1e-7, 10.0)
+OURS, BEST_INSIDE = "range_test", "best in its range"
+MEASURES = ("validation_loss", "train_loss")
+# Mean, share within 0.05 and worst regret of the classic rules on thirty other cases of this kind.
+ELSEWHERE = {
+    "steepest": (0.082, 0.80, 1.0),
+    "valley": (0.085, 0.60, 0.49),
+    "minimum over 10": (0.090, 0.73, 1.0),
+}
+
+
+def config(data: str, model: str, seed: int, per_decade: int | None = None) -> Config:
+    overrides = [f"data={data}", f"model={model}", f"optimizer=[{','.join(OPTIMIZERS)}]"]
+    overrides += ["tracking=none", f"study.seed={seed}"]
+    overrides += [f"range.per_decade={per_decade}"] if per_decade else []
+    return check(compose(overrides, None))
+
+
+def case(data: str, model: str, seed: int, threads: int) -> dict[str, Any]:
+    """Regrets by optimizer, measure and rule, of one data set and one model."""
+    asked, stop = config(data, model, seed), Event()
+    with Training(asked, load_data(asked), threads, stop) as training:
+        measurement = Measurement(asked, training, threads, stop)
+        found = measurement.run(lambda line: None)
+        truth = trained(measurement, config(data, model, seed, FINE))
+        return {
+            name: regrets(truth[name], suggestions(measurement, name, found[name]))
+            for name in OPTIMIZERS
+        }
+
+
+def trained(measurement: Measurement, fine: Config) -> dict[str, dict[str, Any]]:
+    """A fine grid trained for all epochs: rates, losses and those before training, by measure."""
+    truth: dict[str, dict[str, Any]] = {}
+    for name in OPTIMIZERS:
+        rates = grid(fine, name)
+        members = measurement.members({name: rates}, SEEDS)
+        ended = measurement.trained(members, fine.budget.epochs)
+        truth[name] = {"rates": rates}
+        for measure in MEASURES:
+            losses = ended.final[measure].reshape(len(SEEDS), -1)
+            truth[name][measure] = (float(ended.initial[measure].mean()), losses.mean(axis=0))
+    return truth
+
+
+def suggestions(
+    measurement: Measurement, name: str, found: Mapping[str, Any]
+) -> dict[str, list[float]]:
+    """The rates that each rule suggests: one of ours, one a seed of the classic ones."""
+    low, high = FASTAI
+    seeds = range(measurement.asked.seeds)
+    rates, losses = ramp(measurement.problem, measurement.members({name: [low]}, seeds), high, 100)
+    given = found["range"]
+    inside = np.geomspace(given["low"], given["high"], 50).tolist()
+    return {
+        OURS: [found["suggested"]],
+        BEST_INSIDE: inside,
+        **found["ramp"]["rules"],
+        **{
+            f"{rule}, 1e-7 to 10": [look(rates[0], own) for own in losses]
+            for rule, look in CLASSIC.items()
+        },
+    }
+
+
+def regrets(
+    truth: Mapping[str, Any], suggested: Mapping[str, list[float]]
+) -> dict[str, dict[str, float]]:
+    """Regret of each rule by measure, the mean over its suggestions; at most 1."""
+    out: dict[str, dict[str, float]] = {}
+    for measure in MEASURES:
+        initial, losses = truth[measure]
+        losses = np.minimum(np.nan_to_num(losses, nan=np.inf), initial)
+        shares = (losses - losses.min()) / (initial - losses.min())
+        places = np.log10(truth["rates"])
+        out[measure] = {}
+        for rule, rates in suggested.items():
+            own = np.interp(np.log10(np.array(rates, dtype=float)), places, shares)
+            own = np.nan_to_num(own, nan=1.0)
+            out[measure][rule] = float(own.min() if rule == BEST_INSIDE else own.mean())
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split and of the tests")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    arguments = parser.parse_args()
+    cases = {
+        f"{data} {model} {optimizer}": own
+        for data in DATA
+        for model in (LINEAR.get(data, "softmax"), NETWORK)
+        for optimizer, own in case(data, model, arguments.seed, arguments.threads).items()
+    }
+    if arguments.json:
+        print(json.dumps(cases))
+        return
+    for measure in MEASURES:
+        print(f"regret of the {measure.replace('_', ' ')}, {len(cases)} cases")
+        print(
+            f"    {'rule':<28} {'mean':>6} {'within 0.05':>12} {'worst':>6}   "
+            f"{'on 30 other cases':<20} worst case"
+        )
+        for rule in next(iter(cases.values()))[measure]:
+            own = {name: c[measure][rule] for name, c in cases.items()}
+            values, worst = np.array(list(own.values())), max(own, key=lambda name: own[name])
+            known = ELSEWHERE.get(rule)
+            other = f"{known[0]:.3f} {known[1]:5.0%} {known[2]:6.2f}" if known else ""
+            print(
+                f"    {rule:<28} {values.mean():6.3f} {(values <= 0.05).mean():12.0%} "
+                f"{values.max():6.3f}   {other:<20} {worst}"
+            )
+
+
+if __name__ == "__main__":
+    main()
