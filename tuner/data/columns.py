@@ -152,7 +152,8 @@ def _kind(present: Any) -> str:
     from pandas.api.types import infer_dtype
 
     values = present.cat.categories if hasattr(present, "cat") else present
-    return infer_dtype(values, skipna=True)
+    name: str = infer_dtype(values, skipna=True)
+    return name
 
 
 def _word(word: Any) -> Hashable:
