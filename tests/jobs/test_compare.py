@@ -17,6 +17,8 @@ from tuner.errors import UserError
 from tuner.jobs.compare import group, studies
 from tuner.search.statistics import winners
 
+pytestmark = pytest.mark.slow
+
 TWO = (
     "+experiment=optimizers", "optimizer=[sgd,adam]", "data=iris", "budget.trials=18",
     "study.cohort=18", "budget.epochs=6", "confirm.top=2",

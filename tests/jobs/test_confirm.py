@@ -22,6 +22,8 @@ from tuner.jobs._repeating import race
 from tuner.jobs._training import Training, load_data
 from tuner.search.confirm import CHOOSING, JUDGING, fresh
 
+pytestmark = pytest.mark.slow
+
 # Enough seeds for some seconds of work after the search.
 LONG = ("data=digits", "model.mlp.hidden=[128]", "budget.epochs=6", "confirm.seeds=30")
 
@@ -193,7 +195,6 @@ def peaceful(tmp_path_factory: pytest.TempPathFactory) -> Command:
     return command
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_stop_while_it_confirms_changes_no_number(
     number: signal.Signals,

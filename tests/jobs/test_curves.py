@@ -16,6 +16,8 @@ from mlflow.entities import Run
 
 from tests.jobs.conftest import Command, Ended
 
+pytestmark = pytest.mark.slow
+
 CURVES = (
     *("train_loss", "validation_loss", "validation_accuracy"),
     *("learning_rate", "gradient_norm", "update_ratio"),

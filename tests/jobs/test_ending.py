@@ -6,6 +6,8 @@ import pytest
 
 from tests.jobs.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 MANY = ("budget.trials=200", "budget.epochs=6")
 
 

@@ -21,6 +21,8 @@ from tuner.jobs._ranges import grid, held, optimizers_of, settled
 from tuner.jobs._training import load_data
 from tuner.jobs.range_test import fingerprint
 
+pytestmark = pytest.mark.slow
+
 # Few short runs of a small model: the numbers do not matter.
 QUICK = ("range.seeds=2", "range.per_decade=2", "range.epochs=2", "range.ramp_steps=40")
 CHEAP = ("job=range_test", "data=none", "model=quadratic", "schedule=constant", *QUICK)
@@ -224,7 +226,6 @@ def test_a_study_at_work_is_left_alone(command: Command) -> None:
     assert not (command.folder() / "range").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_in_its_midst_it_leaves_what_was_there_and_starts_again(
     number: signal.Signals, command: Command, processes: list["subprocess.Popen[str]"]

@@ -4,11 +4,15 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.jobs.conftest import Command
 from tuner.__main__ import compose
 from tuner.config import check
 from tuner.search import samplers
 from tuner.search.study import Study
+
+pytestmark = pytest.mark.slow
 
 SGD = ("optimizer=sgd", "sampler=quasi_random", "pruner=none")
 WIDE = "optimizer.sgd.lr={low: 1e-3, high: 1, scale: log}"

@@ -14,6 +14,8 @@ from mlflow import MlflowClient
 from tests.jobs.conftest import Command, ended, until
 from tuner.jobs._lock import owned
 
+pytestmark = pytest.mark.slow
+
 # Some ten seconds of training, so that a signal sent at any moment finds it at work.
 LONG = ("model.mlp.hidden=[256,256]", "budget.epochs=60", "budget.trials=24", "data=digits")
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
@@ -66,7 +68,6 @@ def test_a_signal_stops_training_and_the_same_command_goes_on(
     assert command.result()["best"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_leaves_no_run_open_in_mlflow(
     number: signal.Signals, code: int, command: Command, processes: list["subprocess.Popen[str]"]
@@ -105,7 +106,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, fl
     return command, time.monotonic() - since
 
 
-@pytest.mark.slow
 def test_ten_kills_at_any_instant_change_no_result(
     command: Command,
     uninterrupted: tuple[Command, float],
@@ -124,7 +124,6 @@ def test_ten_kills_at_any_instant_change_no_result(
     check_store(command)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sign", ["mlflow.new", "studies/study/model", "studies/study/result.json"])
 def test_a_kill_at_the_start_or_the_end_changes_no_result(
     sign: str,
@@ -156,7 +155,6 @@ def test_who_comes_second_is_told_who_holds_the_study(command: Command) -> None:
     assert command.call("budget.trials=1").code == 0
 
 
-@pytest.mark.slow
 def test_a_second_process_waits_its_turn(
     command: Command, processes: list["subprocess.Popen[str]"]
 ) -> None:
@@ -170,7 +168,6 @@ def test_a_second_process_waits_its_turn(
     assert ended(first).code == 143
 
 
-@pytest.mark.slow
 def test_two_studies_may_make_one_root_at_once(
     command: Command, processes: list["subprocess.Popen[str]"]
 ) -> None:
