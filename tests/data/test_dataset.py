@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from tuner.data import DataSet, load, readers
 from tuner.data.readers import bundled
@@ -353,8 +354,22 @@ def test_sample_weights_go_with_their_rows_and_multiply_class_weights(
     for part in parts(plain):
         np.testing.assert_array_equal(part.weights, part.X[:, 0])
     balanced = parts(load_source(weighted, scale="none", class_weight="balanced"))
-    np.testing.assert_allclose(balanced[0].weights, parts(plain)[0].X[:, 0])  # classes are alike
+    train = parts(plain)[0]
+    of_class = compute_class_weight(
+        "balanced", classes=np.arange(3), y=train.y, sample_weight=train.weights
+    )
+    np.testing.assert_allclose(balanced[0].weights, of_class[train.y] * train.X[:, 0])
     np.testing.assert_array_equal(balanced[1].weights, balanced[1].X[:, 0])
+
+
+def test_balanced_classes_weigh_alike_whatever_their_rows_weigh(
+    load_source: Callable[..., DataSet],
+) -> None:
+    weighted = replace(IRIS, weights=np.array([0.0, 1.0, 7.0])[IRIS.targets])
+    train = parts(load_source(weighted, class_weight="balanced"))[0]
+    none, one, other = np.bincount(train.y, train.weights)
+    assert none == 0
+    assert one == pytest.approx(other)
 
 
 def test_class_weights_need_classes(load_source: Callable[..., DataSet]) -> None:
@@ -431,3 +446,59 @@ def test_what_does_not_fit_into_half_the_memory_is_refused_with_what_it_needs(
     load_source(replace(IRIS, rows=np.repeat(IRIS.rows[:, :1], 36, axis=1)))
     with pytest.raises(UserError, match=r"give fewer data\.folds \(each of the 5 has its own copy"):
         load_source(replace(IRIS, rows=np.repeat(IRIS.rows[:, :1], 36, axis=1)), folds=5)
+
+
+@pytest.mark.parametrize("scale", ["standard", "minmax", "maxabs", "none"])
+def test_the_saved_preprocessing_does_what_training_had(
+    load_source: Callable[..., DataSet], scale: str
+) -> None:
+    rows = IRIS.rows * [1e-18, 1.7e18, 1, 1]
+    data = load_source(replace(IRIS, rows=rows), scale=scale)
+    found = data.preprocessing.transform(rows[data.split.folds[0][0]])
+    rounding = 0 if scale == "none" else 1e-12
+    np.testing.assert_allclose(found, data.folds[0].train.X, rtol=1e-9, atol=rounding)
+
+
+ONE_CLASS_LATE = replace(IRIS, targets=BINARY * (np.arange(150) < 60), times=np.arange(150.0))
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "message"),
+    [
+        (ONE_CLASS_LATE, "roc_auc", "a validation part has not what it needs, as rows of every"),
+        (ONE_CLASS_LATE, "average_precision", "a validation part has not what it needs"),
+        (
+            replace(DIABETES, weights=np.ones(442)),
+            "neg_max_error",
+            "takes no sample weights; give another metric",
+        ),
+        (
+            replace(DIABETES, targets=DIABETES.targets - 1e3),
+            "neg_mean_squared_log_error",
+            "cannot be had of this part: ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("folds", [None, 2])
+def test_a_metric_that_a_validation_part_cannot_have_is_refused_before_training(
+    load_source: Callable[..., DataSet],
+    source: Source,
+    name: str,
+    message: str,
+    folds: int | None,
+) -> None:
+    data = load_source(source, folds=folds)
+    with pytest.raises(UserError, match=rf"^metric: {name}: {message}") as error:
+        data.metric(name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_metric_that_does_without_a_class_is_not_refused(
+    load_source: Callable[..., DataSet],
+) -> None:
+    data = load_source(ONE_CLASS_LATE)
+    for name in ("accuracy", "balanced_accuracy", "f1", "neg_brier_score"):
+        assert data.metric(name).name == name
+    counts = load_source(replace(DIABETES, targets=DIABETES.targets.round()))
+    for given, loss in ((counts, None), (counts.unstandardised, "poisson")):
+        assert given.metric("neg_mean_gamma_deviance", loss).name == "neg_mean_gamma_deviance"

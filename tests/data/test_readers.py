@@ -133,6 +133,9 @@ def test_objects_are_not_unpickled(tmp_path: Path, write: Callable[..., dict[str
     ("arrays", "message"),
     [
         ({"X": X[:, 0]}, "X has one dimension"),
+        ({"X": X[0, 0]}, "X has no dimension; must have two"),
+        ({"sample_weight": np.float64(1)}, r"sample_weight has shape \(\)"),
+        ({"time": np.array(["2020-01-01", "NaT"] * 45, "datetime64[D]")}, "the times hold nan in"),
         ({"y": Y[:-1]}, "90 rows, but 89 in y"),
         ({"y": np.zeros((ROWS, 1, 1))}, "y has 3 dimensions"),
         ({"X": X.astype(str)}, "the rows hold <U32 values; must be numbers"),
@@ -225,6 +228,27 @@ def test_sparse_rows_are_never_shifted(sparse_file: Path, scale: str) -> None:
         loaded("libsvm", path=str(sparse_file), scale=scale)
 
 
+@pytest.mark.parametrize("size", [1e-18, 1.7e18])
+def test_sparse_columns_of_any_size_are_transformed_as_in_training(
+    tmp_path: Path, size: float
+) -> None:
+    dump_svmlight_file(SPARSE * size, Y, str(tmp_path / "x"))
+    data = loaded("libsvm", path=str(tmp_path / "x"), scale="maxabs")
+    expected = data.preprocessing.transform(data.example).toarray()
+    assert expected.any()
+    np.testing.assert_allclose(expected, dense(data.folds[0].train.X)[:5], rtol=1e-6)
+
+
+def test_sparse_numbers_that_the_dtype_cannot_hold_are_one_line(tmp_path: Path) -> None:
+    dump_svmlight_file(SPARSE * 1e40, Y, str(tmp_path / "x"))
+    with pytest.raises(
+        UserError, match=r"^data\.scale: none: .* that float32 cannot hold"
+    ) as error:
+        loaded("libsvm", path=str(tmp_path / "x"), scale="none")
+    assert "\n" not in str(error.value)
+    assert loaded("libsvm", path=str(tmp_path / "x"), scale="maxabs").inputs == 40
+
+
 def test_a_sparse_matrix_saved_by_scipy_is_read(tmp_path: Path, sparse_file: Path) -> None:
     save_npz(tmp_path / "X.npz", SPARSE)
     np.save(tmp_path / "y.npy", Y)
@@ -255,6 +279,15 @@ def test_a_bad_libsvm_file_is_one_line(tmp_path: Path, content: bytes, message: 
 def test_targets_of_libsvm_with_a_point_are_for_regression(tmp_path: Path) -> None:
     dump_svmlight_file(SPARSE, X[:, 0], str(tmp_path / "x"))
     assert loaded("libsvm", path=str(tmp_path / "x"), scale="none").task == "regression"
+
+
+def test_whole_targets_of_libsvm_that_are_too_large_to_be_labels_stay_as_they_are(
+    tmp_path: Path,
+) -> None:
+    dump_svmlight_file(SPARSE, np.where(Y == 1, 1e20, Y), str(tmp_path / "x"))
+    data = loaded("libsvm", path=str(tmp_path / "x"), scale="none")
+    assert data.task == "regression"
+    assert data.target.values.max() == 1e20
 
 
 @pytest.mark.parametrize(

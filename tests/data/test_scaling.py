@@ -41,6 +41,22 @@ def test_the_transformer_does_the_same(method: str, rows: np.ndarray, chosen: np
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [1e-18, 1.7e18])
+def test_the_transformer_does_the_same_for_numbers_of_any_size(method: str, size: float) -> None:
+    rows = np.random.default_rng(0).normal(1, 1, size=(50, 2)) * size
+    scaling = fit(rows, np.arange(50), method)
+    expected = scaling(rows, np.arange(50), "float64")
+    np.testing.assert_allclose(scaling.transformer().transform(rows), expected, rtol=1e-9)
+
+
+def test_the_transformer_does_the_same_for_large_numbers_that_differ_little() -> None:
+    rows = 1.7e18 + 1e5 * np.random.default_rng(0).normal(size=(50, 1))
+    scaling = fit(rows, np.arange(50), "standard")
+    expected = scaling(rows, np.arange(50), "float64")
+    np.testing.assert_allclose(scaling.transformer().transform(rows), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_rows_that_were_not_chosen_do_not_count(
     method: str, rows: np.ndarray, chosen: np.ndarray
 ) -> None:

@@ -136,6 +136,22 @@ def test_validation_is_after_training_and_the_test_last(
     assert len(parts.test) == pytest.approx(0.1 * len(times), abs=3)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_test_part_is_the_same_for_any_number_of_folds(labels: np.ndarray, kind: str) -> None:
+    block = np.repeat(np.arange(120), [1] * 80 + [178] + [1] * 39)  # most rows are of one time
+    own: dict[str, Any] = {"times": block} if kind == "by time" else {}
+    for test in (0.1, 0.2, 0.4):
+        held = [made(labels, kind, folds=folds, test=test, **own).test for folds in (None, 2, 3, 5)]
+        for other in held[1:]:
+            np.testing.assert_array_equal(other, held[0])
+
+
+def test_the_test_part_leaves_two_times_if_there_are_three() -> None:
+    times = np.repeat([1.0, 2.0, 3.0], [80, 10, 10])
+    parts = made(np.zeros(100), "by time", times=times, test=0.34, validation=0.33)
+    assert [len(rows) for rows in (*parts.folds[0], parts.test)] == [80, 10, 10]
+
+
 def test_many_rows_of_one_time_stay_together() -> None:
     times = np.repeat([1.0, 2.0, 3.0], [80, 10, 10])
     pieces = cut(times, [0.34, 0.33, 0.33])
@@ -164,6 +180,10 @@ def test_a_part_that_is_kept_apart_leaves_every_row(labels: np.ndarray, kind: st
         ({"groups": np.arange(297) % 4, "folds": 5}, "data.folds: 5: there are 4 groups; must be"),
         ({"times": np.zeros(297)}, "data.time: holds 1 times; must hold 3 at least"),
         ({"times": np.arange(297) % 4, "folds": 5}, "data.time: holds 4 times; must hold 7 at"),
+        (
+            {"times": np.arange(297) % 7, "folds": 5, "test": 0.4},
+            "data.time: the test part leaves 4 times; must leave 6 at least",
+        ),
     ],
 )
 def test_too_few_groups_or_times_are_one_line(

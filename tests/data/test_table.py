@@ -1,6 +1,7 @@
 """Promises of tables: CSV, TSV and Parquet, as raw rows to train on and to predict from."""
 
 import gzip
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def frame() -> pd.DataFrame:
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     "t.csv": lambda frame, path: frame.to_csv(path, index=False),
     "t.csv.gz": lambda frame, path: frame.to_csv(path, index=False),
+    "t.csv.bz2": lambda frame, path: frame.to_csv(path, index=False),
+    "t.csv.xz": lambda frame, path: frame.to_csv(path, index=False),
     "t.tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
     "t.parquet": lambda frame, path: frame.to_parquet(path),
     "nullable.parquet": lambda frame, path: frame.convert_dtypes().to_parquet(path),
@@ -268,6 +271,9 @@ def test_words_with_a_dash_or_a_number_are_no_dates() -> None:
         ("latin.csv", "x,kind\n1,süß\n".encode("latin-1"), "cannot be read"),
         ("wide.csv", "x,kind\n1,a\n".encode("utf-16"), "cannot be read"),
         ("not.csv.gz", b"x,kind\n1,a\n", "cannot be read"),
+        ("not.csv.xz", b"x,kind\n1,a\n", "cannot be read"),
+        ("cut.csv.xz", lzma.compress(b"x,kind\n1,a\n" * 99)[:-9], "cannot be read"),
+        ("t.csv.zst", b"x,kind\n1,a\n", "must be a table"),
         ("cut.csv.gz", gzip.compress(b"x,kind\n1,a\n" * 99, mtime=0)[:-9], "cannot be read"),
         ("not.parquet", b"x,kind\n1,a\n", "cannot be read"),
         ("picture.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe", "cannot be read"),

@@ -1,5 +1,6 @@
 """A data set as training wants it: split, turned to numbers, and its test part shut away."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -173,8 +174,29 @@ class DataSet:
 
         Each fold has standardised its targets by its own training part. So the y of a fold's
         validation part, that very array, is read as that fold has it, any other y as `final`.
-        Raises UserError for a metric that does not fit the task, naming those that do.
+        Raises UserError for a metric that does not fit the task, naming those that do, and for one
+        that a validation part has no number of.
         """
+        metric = self._metric(name, loss)
+        for fold in self.folds:
+            if fold.validation is not None:
+                self._try(metric, fold.validation)
+        return metric
+
+    def _try(self, metric: metrics.Metric, part: "Part") -> None:
+        """Raises UserError unless the part has that metric, of scores that are all 0: the mean of
+        standardised targets, and no class before another."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes that nothing was said to be of
+            found = metric.function(np.zeros((len(part.y), self.outputs)), part.y, part.weights)
+        if np.isnan(found):
+            raise UserError(
+                f"metric: {metric.name}: a validation part has not what it needs, as rows of "
+                "every class; give another metric or other parts"
+            )
+
+    def _metric(self, name: str, loss: str | None) -> metrics.Metric:
+        """The metric, which knows the y of each fold's validation part."""
 
         def by(recipe: Recipe) -> metrics.Metric:
             shift, scale = shift_and_scale(recipe.targets) or (None, None)
@@ -216,7 +238,7 @@ class DataSet:
 
         weights = None if self.source.weights is None else self.source.weights[chosen]
         if trains and self.asked.class_weight is not None:
-            own = self._class_weights(chosen)
+            own = self._class_weights(chosen, weights)
             weights = own if weights is None else weights * own
         dtype = self.asked.dtype
         y = recipe.targets(self.target.values, chosen, dtype)
@@ -236,13 +258,16 @@ class DataSet:
             self.made[key] = X
         return X
 
-    def _class_weights(self, chosen: np.ndarray) -> np.ndarray:
-        """(chosen,) rows / (classes * rows of the class), as scikit-learn's "balanced" has it."""
-        _, codes, counts = np.unique(
-            self.target.values[chosen], return_inverse=True, return_counts=True
-        )
-        own: np.ndarray = len(chosen) / (len(counts) * counts[codes])
-        return own
+    def _class_weights(self, chosen: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """(chosen,) rows / (classes * rows of the class), as scikit-learn's "balanced" has it.
+
+        Rows count by their sample weights; a class that has none of any weight is left alone.
+        """
+        codes = np.unique(self.target.values[chosen], return_inverse=True)[1]
+        mass = np.bincount(codes, weights)
+        of_class = np.ones(len(mass))
+        np.divide(mass.sum(), len(mass) * mass, out=of_class, where=mass > 0)
+        return of_class[codes]
 
     @cached_property
     def _empty(self) -> Callable[..., np.ndarray]:

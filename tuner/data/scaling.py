@@ -58,15 +58,20 @@ class Scaling:
 
     def transformer(self) -> Any:
         """The same as a fitted scikit-learn transformer of raw rows (imports scikit-learn)."""
-        # Two rows that have this very mean and deviation, or this least and greatest.
+        made = transformer(self.method).fit(np.zeros((1, self.inputs)))
+        # Not what a fit finds: scikit-learn takes columns of tiny numbers for constant ones.
         match self.method:
             case "standard":
-                two = [self.shift - self.scale, self.shift + self.scale]
+                made.mean_, made.scale_ = self.shift, self.scale
+                made.var_ = self.scale**2
             case "minmax":
-                two = [self.shift, self.shift + self.scale]
-            case _:
-                two = [-self.scale, self.scale]
-        return transformer(self.method).fit(two)
+                made.data_min_, made.data_range_ = self.shift, self.scale
+                made.data_max_ = self.shift + self.scale
+                made.scale_ = 1 / self.scale
+                made.min_ = -self.shift / self.scale
+            case "maxabs":
+                made.scale_ = made.max_abs_ = self.scale
+        return made
 
 
 def transformer(method: str) -> Any:

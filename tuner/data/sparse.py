@@ -28,12 +28,22 @@ class SparseScaling:
         return len(self.scale)
 
     def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "CSR":
-        """The chosen rows of a SciPy CSR array, scaled, as training takes them."""
+        """The chosen rows of a SciPy CSR array, scaled, as training takes them.
+
+        Raises UserError for a number that the dtype cannot hold.
+        """
         from tuner.training.sparse import CSR
 
         taken = rows[chosen]
         taken.sum_duplicates()  # which sorts the columns, too
-        values = (taken.data / self.scale[taken.indices]).astype(dtype)
+        with np.errstate(over="ignore"):
+            values = (taken.data / self.scale[taken.indices]).astype(dtype)
+        if not np.isfinite(values).all():
+            column = int(taken.indices[np.argmin(np.isfinite(values))])
+            raise UserError(
+                f"data.scale: {self.method}: leaves numbers in column {column} (counted from 0) "
+                f"that {values.dtype} cannot hold; give another, or another unit"
+            )
         return CSR(
             values, taken.indices.astype(np.int64), taken.indptr.astype(np.int64), rows.shape[1]
         )
@@ -42,7 +52,10 @@ class SparseScaling:
         """The same as a fitted scikit-learn transformer of sparse or dense rows."""
         from scipy.sparse import csr_array
 
-        return transformer(self.method).fit(csr_array(self.scale[None, :]))
+        made = transformer(self.method).fit(csr_array(self.scale[None, :]))
+        if self.method == "maxabs":  # a fit takes columns of tiny numbers for constant ones
+            made.scale_ = made.max_abs_ = self.scale
+        return made
 
 
 def fit(rows: Any, chosen: np.ndarray, method: str) -> SparseScaling:

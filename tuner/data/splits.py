@@ -117,39 +117,54 @@ def share_groups(
     return [np.flatnonzero(part_of[codes] == part) for part in range(len(shares))]
 
 
-def cut(times: Array, shares: Sequence[float]) -> list[Array]:
+def cut(times: Array, shares: Sequence[float], least: int = 1) -> list[Array]:
     """Cut rows, ordered by time, near the given shares; rows of one time stay together.
 
-    Returns the row numbers of each part in the order of time, the earliest part first.
+    Returns the row numbers of each part in the order of time, the earliest part first, which has
+    `least` times at least, the others one.
 
     >>> [part.tolist() for part in cut(np.array([5, 1, 1, 3, 4, 2]), [0.5, 0.5])]
     [[1, 2, 5], [3, 4, 0]]
     """
     order = np.argsort(times, kind="stable")
     changes = np.flatnonzero(np.diff(times[order])) + 1
-    if len(changes) < len(shares) - 1:
-        raise UserError(
-            f"data.time: holds {len(changes) + 1} times; must hold {len(shares)} at least, "
-            "to cut the rows there"
-        )
+    _check_times(len(changes) + 1, len(shares) - 1 + least)
     cuts: list[int] = []
     for number, place in enumerate(len(order) * np.cumsum(shares)[:-1]):
-        first = int(np.searchsorted(changes, cuts[-1], "right")) if cuts else 0
+        first = int(np.searchsorted(changes, cuts[-1], "right")) if cuts else least - 1
         left = changes[first : len(changes) - (len(shares) - 2 - number)]  # the later ones need one
         cuts.append(int(left[np.abs(left - place).argmin()]))
     return np.split(order, cuts)
 
 
 def _by_time(times: Array, validation: float, test: float, folds: int | None) -> Split:
-    """One cut, or windows: fold k trains on the first k pieces and validates on the next."""
-    last = [test] if test else []
-    if folds is None:
-        train, after, *tests = cut(times, [1 - validation - test, validation, *last])
-        return _split([(train, after)], *tests)
-    pieces = cut(times, [(1 - test) / (folds + 1)] * (folds + 1) + last)
-    windows = pieces[: folds + 1]
-    pairs = [(np.concatenate(windows[: k + 1]), windows[k + 1]) for k in range(folds)]
-    return _split(pairs, *pieces[folds + 1 :])
+    """One cut, or windows: fold k trains on the first k pieces and validates on the next.
+
+    The test part is cut off first, and so is the same whatever becomes of the rest.
+    """
+    windows = (folds or 1) + 1
+    _check_times(len(np.unique(times)), windows + (test > 0))
+    rest, tests = np.arange(len(times)), []
+    if test:
+        rest, held = cut(times, [1 - test, test], least=2)
+        tests = [held]
+    own = times[rest]
+    if (count := len(np.unique(own))) < windows:
+        raise UserError(
+            f"data.time: the test part leaves {count} times; must leave {windows} at least"
+        )
+    share = validation / (1 - test)
+    shares = [1 - share, share] if folds is None else [1 / windows] * windows
+    pieces = [rest[piece] for piece in cut(own, shares)]
+    pairs = [(np.concatenate(pieces[: k + 1]), pieces[k + 1]) for k in range(windows - 1)]
+    return _split(pairs, *tests)
+
+
+def _check_times(count: int, least: int) -> None:
+    if count < least:
+        raise UserError(
+            f"data.time: holds {count} times; must hold {least} at least, to cut the rows there"
+        )
 
 
 def _by_group(

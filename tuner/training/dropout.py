@@ -24,12 +24,6 @@ def mixed(state, count):
 
 
 @compiled
-def key(seed, step, layer):
-    """The state that decides about a layer in a step."""
-    return mixed(mixed(mixed(seed, 0), step), layer)
-
-
-@compiled
 def stays(state, place, limit):
     """Whether the unit at that place stays; limit: the rate in parts of 2**53."""
     return mixed(state, place) >> _11 >= limit

@@ -1,6 +1,7 @@
 """Sparse input: rows of which only the non-zeros are kept, and the products made of them.
 
-The functions are those of tuner.training.dense; the work is proportional to the non-zeros.
+The functions are those of tuner.training.dense; the products' work is proportional to the
+non-zeros, gradients and updates are dense.
 """
 
 from typing import NamedTuple

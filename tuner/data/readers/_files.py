@@ -5,6 +5,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from lzma import LZMAError
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -13,8 +14,14 @@ import numpy as np
 from tuner.data import memory
 from tuner.errors import UserError
 
+# What libraries raise for a file that is not what its name says, or that they cannot unpack.
+BROKEN = (
+    *(Warning, OSError, EOFError, ValueError, KeyError, ImportError),
+    *(zlib.error, LZMAError, BadZipFile),
+)
+
 # A compressed file is taken to hold this many times its size.
-PACKED = {".gz": 4, ".bz2": 5, ".xz": 6, ".zst": 4}
+PACKED = {".gz": 4, ".bz2": 5, ".xz": 6}
 SMALLER = "take fewer rows, or give the rows as X.npy, which is read from disk"
 
 
@@ -37,7 +44,7 @@ def reading(where: str, kind: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (Warning, OSError, EOFError, ValueError, KeyError, zlib.error, BadZipFile) as error:
+    except BROKEN as error:
         said = " ".join(str(error).split())[:200]
         raise UserError(
             f"{where}: cannot be read ({type(error).__name__}: {said}); must be {kind}"

@@ -56,20 +56,21 @@ def read(
 
 def _source(where: str, found: dict[str, Any]) -> Source:
     rows, targets = found["X"], np.asarray(found["y"])
-    if rows.ndim == 1:
-        raise UserError(f"{where}: X has one dimension; must have two, rows and columns")
+    if rows.ndim < 2:
+        held = "one dimension" if rows.ndim else "no dimension"
+        raise UserError(f"{where}: X has {held}; must have two, rows and columns")
     if rows.ndim > 2:
         rows = rows.reshape(len(rows), -1)
     if targets.ndim not in (1, 2):
         raise UserError(f"{where}: y has {targets.ndim} dimensions; must have one or two")
     beside = {key: found.get(key) for key in BESIDE}
     if beside["time"] is not None and beside["time"].dtype.kind == "M":
-        beside["time"] = beside["time"].astype("datetime64[us]").astype(np.float64)
+        beside["time"] = _microseconds(beside["time"])
     count = rows.shape[0]
-    _files.check_lengths(where, count, {"y": targets, **beside})
     for key, values in beside.items():
         if values is not None and np.ndim(values) != 1:
             raise UserError(f"{where}: {key} has shape {np.shape(values)}; must be ({count},)")
+    _files.check_lengths(where, count, {"y": targets, **beside})
     return Source(
         where,
         rows,
@@ -78,6 +79,12 @@ def _source(where: str, found: dict[str, Any]) -> Source:
         groups=beside["group"],
         times=beside["time"],
     )
+
+
+def _microseconds(times: np.ndarray) -> np.ndarray:
+    """Dates as numbers; a missing one is nan, which is refused as of numbers."""
+    counted = times.astype("datetime64[us]").astype(np.float64)
+    return np.where(np.isnat(times), np.nan, counted)
 
 
 def _unpacked(

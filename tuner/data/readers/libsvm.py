@@ -15,7 +15,8 @@ KIND = "lines of `target column:value ...`"
 def read(path: str, columns: int | None = None) -> Source:
     """Rows and targets; `columns` is how many there are, where the last ones are all zero.
 
-    Targets that are all whole numbers are labels. Raises UserError for a file that is not this.
+    Targets that are all whole numbers, below 2**53, are labels. Raises UserError for a
+    file that is not this.
     """
     where = f"data.path: {path}"
     file = _files.find(path, kind=KIND)
@@ -25,5 +26,7 @@ def read(path: str, columns: int | None = None) -> Source:
 
     with _files.reading(where, KIND):
         rows, targets = load_svmlight_file(str(file), n_features=columns)
-    whole = np.isfinite(targets).all() and (targets == np.rint(targets)).all()
+    # Beyond that, float64 cannot tell neighbouring numbers apart, and int64 ends.
+    exact = (np.abs(targets) < 2.0**53).all()
+    whole = exact and (targets == np.rint(targets)).all()
     return Source(where, csr_array(rows), targets.astype(np.int64) if whole else targets)

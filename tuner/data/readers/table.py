@@ -27,7 +27,7 @@ def read(
     time: str | None = None,
     separator: str | None = None,
 ) -> Source:
-    """The columns of a table by what they are for; a CSV may end in .gz, .bz2, .xz or .zst.
+    """The columns of a table by what they are for; a CSV may end in .gz, .bz2 or .xz.
 
     target: what to predict, one column or several; features: what from, by default all others
     sample_weight, group, time: columns that are not features unless they are listed there
