@@ -102,8 +102,8 @@ class RangeConfig(_Strict):
     epochs: _Count
     confirm_epochs: _Count
     seeds: _Count
-    per_decade: _Count
-    widen: Annotated[float, Field(ge=1)]
+    per_decade: Annotated[int, Field(ge=1, le=100)]
+    widen: Annotated[float, Field(ge=1, le=1e6)]
     ramp_steps: Annotated[int, Field(ge=20)]
 
 

@@ -107,6 +107,32 @@ def test_every_pruner_of_optuna_can_be_asked_for(kind: str):
         ("NopPruner", {"x": 3}, "pruner.arguments.x: is unknown: NopPruner takes no arguments"),
         ("PercentilePruner", {}, "pruner.arguments.percentile: is missing"),
         ("PercentilePruner", {"percentile": 300.0}, "pruner.arguments: {'percentile': 300.0}"),
+        ("PercentilePruner", {"percentile": "x"}, "pruner.arguments.percentile: 'x': must be a nu"),
+        (
+            "SuccessiveHalvingPruner",
+            {"reduction_factor": 2.5},
+            "pruner.arguments.reduction_factor: 2.5: must be a whole number",
+        ),
+        (
+            "HyperbandPruner",
+            {"reduction_factor": "x"},
+            "pruner.arguments.reduction_factor: 'x': must be a whole number",
+        ),
+        (
+            "PatientPruner",
+            {"wrapped_pruner": None, "patience": 1.5},
+            "pruner.arguments.patience: 1.5: must be a whole number",
+        ),
+        (
+            "PatientPruner",
+            {"wrapped_pruner": 3, "patience": 1},
+            "pruner.arguments.wrapped_pruner: 3: must be the name of a pruner or null",
+        ),
+        ("MedianPruner", {"n_min_trials": True}, "pruner.arguments.n_min_trials: True: must be a "),
+        ("HyperbandPruner", {"max_resource": 9.5}, "pruner.arguments.max_resource: 9.5: must be "),
+        ("HyperbandPruner", {"min_resource": 0}, "pruner.arguments: {'min_resource': 0}: Hyper"),
+        ("HyperbandPruner", {"max_resource": 0}, "pruner.arguments: {'max_resource': 0}: Hyper"),
+        ("HyperbandPruner", {"reduction_factor": 1}, "pruner.arguments: {'reduction_factor': 1}: "),
     ],
 )
 def test_a_pruner_of_optuna_that_cannot_be_is_a_line(kind: str, arguments: dict, said: str):
@@ -114,6 +140,21 @@ def test_a_pruner_of_optuna_that_cannot_be_is_a_line(kind: str, arguments: dict,
         make(kind, arguments)
     assert str(error.value).startswith(said)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("PatientPruner", {"wrapped_pruner": None, "patience": 1, "min_delta": 1}),
+        ("PercentilePruner", {"percentile": 25}),
+        ("ThresholdPruner", {"lower": None, "upper": 3}),
+        ("HyperbandPruner", {"max_resource": 9}),
+        ("HyperbandPruner", {"max_resource": "auto"}),
+        ("SuccessiveHalvingPruner", {"min_resource": "auto", "reduction_factor": 2}),
+    ],
+)
+def test_a_pruner_of_optuna_takes_what_its_signature_says(kind: str, arguments: dict):
+    assert type(make(kind, arguments)).__name__ == kind
 
 
 def raced(pruner: Foreign, curves: dict[int, list[float]], cohort: int) -> list[dict]:

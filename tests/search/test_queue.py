@@ -242,6 +242,17 @@ def test_a_queue_takes_no_point_from_the_sampler_after_it(sampler: samplers.Samp
     assert [t.params for t in after.get_trials()[2:]] == [t.params for t in plain.get_trials()]
 
 
+def test_what_failed_of_a_queue_is_asked_again():
+    entries = first(SPACE, *queue.textbook(SPACE))
+    sampler, study = samplers.queued(entries, samplers.quasi_random), optuna.create_study()
+    for number in range(5):
+        sampler(study, SPACE, 0)
+        if number in (0, 2):
+            study.tell(number, state=optuna.trial.TrialState.FAIL)
+    origins = [t.user_attrs.get("origin", {}).get("default") for t in study.get_trials()]
+    assert origins == ["adam", "adam", "sgd", "sgd", None]
+
+
 def test_what_no_longer_fits_is_not_asked():
     entries = first(SPACE, *queue.textbook(SPACE))
     narrow = sub(SPACE, **{"optimizer.adam.lr": Range(0.01, 0.1, "log")})

@@ -243,8 +243,85 @@ def test_tpe_asks_when_every_trial_failed():
     study = optuna.create_study()
     for _ in range(12):
         samplers.tpe(4)(study, SPACE, 0)
-        study.tell(study.get_trials()[-1].number, state=TrialState.FAIL)
-    assert len({str(s) for s in asked(study, SPACE)}) == 12
+    for trial in study.get_trials():
+        study.tell(trial.number, state=TrialState.FAIL)
+    for _ in range(12):
+        samplers.tpe(4)(study, SPACE, 0)
+    settings = [str(s) for s in asked(study, SPACE)]
+    assert settings[12:16] == settings[:4]
+    assert len(set(settings)) == 20
+
+
+def failing(study: optuna.Study, sampler: Sampler, space: Space, rounds: int) -> list[int]:
+    """Asks rounds of five trials, of which all but the last two fail; the numbers that count."""
+    good = []
+    for _ in range(rounds):
+        numbers = []
+        for _ in range(5):
+            if sampler(study, space, 0):
+                numbers.append(len(study.get_trials(deepcopy=False)) - 1)
+        for number in numbers[:-2]:
+            study.tell(number, state=TrialState.FAIL)
+        for number in numbers[-2:]:
+            study.tell(number, loss(space.settings_of(study.get_trials()[number])))
+        good += numbers[-2:]
+    return good
+
+
+GRID = Space({}, {"x": Range(0.0, 1.0, step=0.1), "y": Choices(([8], [8, 8], "a"))}, {})
+
+
+def test_a_grid_asks_again_what_failed():
+    study = optuna.create_study()
+    good = failing(study, samplers.grid, GRID, 17)
+    settings = asked(study, GRID)
+    assert len(GRID.grid()) == 33 == len(good)
+    assert sorted(str(settings[n]) for n in good) == sorted(str(s) for s in GRID.grid())
+    assert not samplers.grid(study, GRID, 0)
+
+
+def test_a_grid_passes_over_what_a_queue_asked_and_nothing_else():
+    study, entry = optuna.create_study(), {"settings": GRID.grid()[7], "origin": {"trial": 1}}
+    sampler = samplers.queued([entry], samplers.grid)
+    while sampler(study, GRID, 0):
+        pass
+    rest = [s for n, s in enumerate(GRID.grid()) if n != 7]
+    assert asked(study, GRID) == [GRID.grid()[7], *rest]
+
+
+def test_an_edited_grid_asks_what_is_new_in_it():
+    study, later = optuna.create_study(), optuna.create_study()
+    while samplers.grid(study, GRID, 0):
+        pass
+    wide = Space({}, {**GRID.searched, "x": Range(0.2, 1.2, step=0.1)}, {})
+    later.add_trials([wide.seen(trial) for trial in study.get_trials()])
+    while samplers.grid(later, wide, 0):
+        pass
+    assert {s["x"] for s in asked(later, wide)[33:]} == {1.1, 1.2}
+    assert len(later.get_trials()) == 33 + 6
+
+
+def test_quasi_random_trials_that_count_are_those_of_a_study_where_none_failed():
+    study, whole = optuna.create_study(), optuna.create_study()
+    good = failing(study, samplers.quasi_random, LINKED, 6)
+    ask(whole, samplers.quasi_random, LINKED, 12)
+    settings = asked(study, LINKED)
+    assert sorted(str(settings[n]) for n in good) != sorted(map(str, asked(whole, LINKED)))
+    for _ in range(30):
+        samplers.quasi_random(study, LINKED, 0)
+    counting = [LINKED.settings_of(t) for t in samplers.counted(study)]
+    ask(whole, samplers.quasi_random, LINKED, 30)
+    assert sorted(map(str, counting)) == sorted(map(str, asked(whole, LINKED)))
+
+
+def test_tpe_tries_each_part_of_each_range_though_trials_fail():
+    study = optuna.create_study()
+    failing(study, samplers.tpe(8), PLANE, 6)
+    for _ in range(3):
+        samplers.tpe(8)(study, PLANE, 0)
+    planned = [t for t in samplers.counted(study) if samplers.PLACE in t.user_attrs]
+    for axis in ("x", "y"):
+        assert sorted(int(t.params[axis] * 8) for t in planned) == list(range(8))
 
 
 def test_a_grid_asks_every_combination_once_and_then_ends():

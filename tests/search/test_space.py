@@ -195,3 +195,10 @@ def test_a_space_with_nothing_searched_has_one_combination():
 def test_a_space_names_a_setting_that_has_no_countable_values(setting: Any, countless: bool):
     space = Space({}, {"a": Choices((1,)), "b": setting}, {})
     assert space.without_end() == ("b" if countless else None)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_several_misfits_the_first_in_the_order_of_the_space_is_named(turn: int):
+    paths = [f"setting{n}" for n in range(12)][::turn]
+    space = Space({}, dict.fromkeys(paths, Range(0.0, 1.0)), {})
+    assert space.misfit(dict.fromkeys(paths, 2.0)) == f"{paths[0]} is 2.0, here 0 to 1"

@@ -262,6 +262,18 @@ def test_a_grid_that_ends_within_a_cohort_gives_what_there_is(tmp_path: Path):
     assert opened(tmp_path, samplers.grid, space).cohort(COHORT) == []
 
 
+def test_a_grid_interrupted_loses_no_combination(tmp_path: Path):
+    space = Space({}, {"x": Choices((1, 2, 3, 4, 5, 6))}, {})
+    for t in opened(tmp_path, samplers.grid, space).cohort(COHORT):
+        state = "COMPLETE" if t.number == 1 else "INTERRUPTED"
+        opened(tmp_path, samplers.grid, space).tell(outcome(t, state, [3.0]))
+    study = opened(tmp_path, samplers.grid, space)
+    work(study, budget=50, ends=lambda t: outcome(t, "COMPLETE", [1.0]))
+    done = [s["settings"]["x"] for s in study.summaries() if s["state"] == "COMPLETE"]
+    assert done == [2, 1, 3, 4, 5, 6]
+    assert study.finished() == 6
+
+
 def test_what_is_remembered_first_stays(tmp_path: Path):
     assert opened(tmp_path).remember("config", {"a": 1}) == {"a": 1}
     assert opened(tmp_path).remember("config", {"a": 2}) == {"a": 1}

@@ -3,7 +3,8 @@
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import optuna
 from optuna.pruners import BasePruner
@@ -16,6 +17,14 @@ from tuner.search.pruners import Rule
 REPORTS = 20
 # It compares values of one instance after another, and here a report is an epoch.
 UNSUITED = ("WilcoxonPruner",)
+# The types of arguments, in words; one that is none of these is left to the class.
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    NoneType: "null",
+    BasePruner: "the name of a pruner",
+}
 
 
 def names() -> list[str]:
@@ -31,7 +40,8 @@ def names() -> list[str]:
 def make(kind: str, arguments: Mapping[str, Any], key: str = "pruner") -> BasePruner:
     """The pruner of this class name with these arguments; `wrapped_pruner` is a class name, too.
 
-    Raises UserError for an unknown name, and for arguments that the class does not take.
+    Raises UserError for an unknown name, for arguments that the class does not take, and for those
+    with which a small study breaks: some are looked at only when a trial is judged.
     """
     if kind in UNSUITED:
         raise UserError(
@@ -50,17 +60,45 @@ def make(kind: str, arguments: Mapping[str, Any], key: str = "pruner") -> BasePr
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in arguments:
             raise UserError(f"{key}.arguments.{name}: is missing: {kind} needs it")
+    types = get_type_hints(own.__init__) if known else {}
+    for name, value in arguments.items():
+        if wanted := _wanted(value, types.get(name, Any)):
+            raise UserError(f"{key}.arguments.{name}: {value!r}: must be {wanted}")
     given = dict(arguments)
     if given.get("wrapped_pruner") is not None:
-        given["wrapped_pruner"] = make(str(given["wrapped_pruner"]), {}, key)
+        given["wrapped_pruner"] = make(given["wrapped_pruner"], {}, key)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            _rehearse(own(**given))
             pruner: BasePruner = own(**given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         said = " ".join(str(error).split())
         raise UserError(f"{key}.arguments: {dict(arguments)}: {kind}: {said}") from error
     return pruner
+
+
+def _wanted(value: Any, annotation: Any) -> str:
+    """What a value must be by an annotation, in words; empty if it is."""
+    kinds = get_args(annotation) or (annotation,)
+    if not all(kind in WORDS for kind in kinds):
+        return ""
+    takes = {*kinds, int} if float in kinds else {*kinds}
+    takes = {str if kind is BasePruner else kind for kind in takes}
+    fits = isinstance(value, tuple(takes)) and not isinstance(value, bool)
+    return "" if fits else " or ".join(WORDS[kind] for kind in kinds)
+
+
+def _rehearse(pruner: BasePruner) -> None:
+    """Lets a pruner judge two cohorts of two trials, which raises what it would in a study."""
+    rehearsal = Foreign(pruner)
+    for cohort in range(2):
+        values = {2 * cohort + lane: float(lane) for lane in range(2)}
+        for epoch in (1, 2):
+            rehearsal.survivors(epoch, values, len(values))
+        rehearsal.learn(
+            [{"number": n, "state": "COMPLETE", "rungs": [], "value": v} for n, v in values.items()]
+        )
 
 
 class Foreign:

@@ -40,8 +40,8 @@ class Pruner(Protocol):
         """Hears how the trials of a cohort ended (`Outcome.summary`), cohort by cohort."""
 
 
-class _Alike:
-    """The same for all cohorts, learning nothing."""
+class _Unlearning:
+    """Cohorts as large as they may be, whatever became of those before."""
 
     def size(self, cohort: int, most: int) -> int:
         return most
@@ -51,7 +51,7 @@ class _Alike:
 
 
 @dataclass(frozen=True)
-class Halving(_Alike):
+class Halving(_Unlearning):
     """Lockstep successive halving (Jamieson & Talwalkar 2016) by the current value.
 
     At each rung the best `keep` of the trials that reached the rung before go on, at least one.
@@ -81,7 +81,7 @@ class Halving(_Alike):
 
 
 @dataclass(frozen=True)
-class NoPruning(_Alike):
+class NoPruning(_Unlearning):
     """Every trial trains to the end, unless it diverges."""
 
     def rule(self, cohort: int) -> Rule:
@@ -98,7 +98,7 @@ class NoPruning(_Alike):
 
 
 @dataclass(frozen=True)
-class Hyperband:
+class Hyperband(_Unlearning):
     """Hyperband (Li et al. 2018, algorithm 1), a bracket a cohort, one after another.
 
     eta is 1 / keep; R, in units of the shortest rung, is 1 / first_rung. Bracket s, from the
@@ -127,6 +127,3 @@ class Hyperband:
     def rule(self, cohort: int) -> Rule:
         s = self.bracket(cohort)
         return Halving(self.keep, self.keep**s) if s else NoPruning()
-
-    def learn(self, summaries: Sequence[Mapping[str, Any]]) -> None:
-        return None

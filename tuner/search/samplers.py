@@ -2,18 +2,19 @@
 
 A sampler adds one running trial to a study, from the study's seed, the trial's number and, for
 TPE, the trials before it; so a resumed study asks what an uninterrupted one would have asked. What
-the conditions of the space forbid is never asked: a sampler proposes on until they hold.
+was planned for a trial that failed or was interrupted is asked again. What the conditions of the
+space forbid is never asked: a sampler proposes on until they hold.
 """
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from tuner.search import sobol
 from tuner.search.space import TRIES, Setting, Space
@@ -23,6 +24,8 @@ Sampler = Callable[[optuna.Study, Space, int], bool]
 
 # Under which a trial keeps where it is from, if no sampler proposed it.
 ORIGIN = "origin"
+# Under which a trial keeps its place, from 0, in what its sampler plans ahead.
+PLACE = "place"
 # Under which a quasi-random trial keeps the number of its point in its combination.
 POINT = "point"
 # TPE proposes so often for a trial; then chance does.
@@ -33,17 +36,29 @@ def next_number(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False))
 
 
-def proposed(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that samplers have proposed: all but those of a queue."""
-    return [t for t in study.get_trials(deepcopy=False) if ORIGIN not in t.user_attrs]
+def counted(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that have taken what was planned for them: all but those that failed."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state is not TrialState.FAIL]
 
 
-def add(study: optuna.Study, space: Space, candidates: Iterable[Mapping[str, Any]]) -> bool:
+def placed(study: optuna.Study) -> tuple[int, dict[int, FrozenTrial]]:
+    """The first place that no trial has, and the trials by their places."""
+    places = {t.user_attrs[PLACE]: t for t in counted(study) if PLACE in t.user_attrs}
+    return next(place for place in count() if place not in places), places
+
+
+def add(
+    study: optuna.Study,
+    space: Space,
+    candidates: Iterable[Mapping[str, Any]],
+    attributes: Mapping[str, Any] | None = None,
+) -> bool:
     """Adds the first candidate that is allowed; raises UserError if none of many is."""
     settings = next(filter(space.allows, islice(candidates, TRIES)), None)
     if settings is None:
         raise space.impossible()
-    study.add_trial(space.trial(settings))
+    study.add_trial(space.trial(settings, attributes))
     return True
 
 
@@ -59,23 +74,23 @@ def random(study: optuna.Study, space: Space, seed: int) -> bool:
 
 def quasi_random(study: optuna.Study, space: Space, seed: int) -> bool:
     """Sobol points, as many in each branch: the next that is allowed of the combination due."""
-    points, earlier = sobol.Points(space, seed), proposed(study)
-    last = len(earlier) - points.combinations
-    start = earlier[last].user_attrs[POINT] + 1 if last >= 0 else 0
-    candidates = islice(points.settings(len(earlier), start), TRIES)
+    points, (place, places) = sobol.Points(space, seed), placed(study)
+    before = places.get(place - points.combinations)
+    start = before.user_attrs[POINT] + 1 if before else 0
+    candidates = islice(points.settings(place, start), TRIES)
     for point, settings in enumerate(candidates, start):
         if space.allows(settings):
-            study.add_trial(space.trial(settings, {POINT: point}))
+            study.add_trial(space.trial(settings, {PLACE: place, POINT: point}))
             return True
     raise space.impossible()
 
 
 def grid(study: optuna.Study, space: Space, seed: int) -> bool:
     """Every combination that is allowed once, in order."""
-    combinations, number = space.grid(), next_number(study)
-    if number >= len(combinations):
+    settings = space.untried(counted(study))
+    if settings is None:
         return False
-    study.add_trial(space.trial(combinations[number]))
+    study.add_trial(space.trial(settings))
     return True
 
 
@@ -87,12 +102,13 @@ def tpe(startup: int) -> Sampler:
     """
 
     def ask(study: optuna.Study, space: Space, seed: int) -> bool:
-        number, drawn = len(proposed(study)), space.drawn(generator(study, seed))
-        if number < startup:
+        (place, _), drawn = placed(study), space.drawn(generator(study, seed))
+        if place < startup:
             rng, size = np.random.default_rng(seed), len(space.searched)
             cells = rng.permuted(np.tile(np.arange(startup), (size, 1)), axis=1)
             shares = (cells + rng.random((size, startup))) / startup
-            return add(study, space, chain([space.shares(shares[:, number])], drawn))
+            planned = space.shares(shares[:, place])
+            return add(study, space, chain([planned], drawn), {PLACE: place})
         study.sampler = _Allowed(_estimator(seed, next_number(study)), space, drawn)
         space.suggested(study.ask())
         return True
@@ -170,7 +186,7 @@ def queued(queue: Sequence[Mapping[str, Any]], then: Sampler) -> Sampler:
     """
 
     def ask(study: optuna.Study, space: Space, seed: int) -> bool:
-        asked = [t.user_attrs.get(ORIGIN) for t in study.get_trials(deepcopy=False)]
+        asked = [trial.user_attrs.get(ORIGIN) for trial in counted(study)]
         for entry in queue:
             if entry["origin"] in asked or space.misfit(entry["settings"]):
                 continue

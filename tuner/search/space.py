@@ -8,7 +8,7 @@ go together.
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -289,7 +289,7 @@ class Space:
         for group, options in self.branches.items():
             if settings.get(group, options[0]) not in options:
                 return f"{group} is {settings.get(group)}, here {' or '.join(options)}"
-        for path in self.searched.keys() & chosen.keys():
+        for path in (path for path in self.searched if path in chosen):
             if path not in settings or not self.searched[path].holds(settings[path]):
                 return f"{path} is {settings.get(path)}, here {self.searched[path]}"
         return "" if self.allows(chosen) else "`where` does not hold"
@@ -327,9 +327,18 @@ class Space:
         """Every combination that is allowed, the last path varying fastest."""
         return self._combinations
 
+    def untried(self, trials: Iterable["FrozenTrial"]) -> dict[str, Any] | None:
+        """The first combination of the grid that none of these trials has, if there is one."""
+        tried = {frozenset(trial.params.items()) for trial in trials}
+        return next((own for key, own in self._by_params.items() if key not in tried), None)
+
+    # Both are kept, for the grid sampler asks again for every trial.
+    @cached_property
+    def _by_params(self) -> dict[frozenset[tuple[str, Any]], dict[str, Any]]:
+        return {frozenset(self._kept(own)["params"].items()): own for own in self.grid()}
+
     @cached_property
     def _combinations(self) -> list[dict[str, Any]]:
-        # Kept, for the grid sampler asks again for every trial.
         combinations: list[dict[str, Any]] = [{}]
         for path in (*self.branches, *(p for p in self.searched if p not in self.branches)):
             setting = self.searched.get(path, Choices((self.fixed.get(path),)))
