@@ -4,6 +4,7 @@ import gzip
 import os
 import pty
 import resource
+import shlex
 import subprocess
 import sys
 import termios
@@ -209,3 +210,20 @@ def test_progress_is_one_moving_line_on_a_terminal(command: Command) -> None:
     assert text.count("\r") - text.count("\r\n") > 1
     assert text.replace("\r\n", "\n").strip("\r\n").count("\n") == 0
     assert "24/24 trials" in text
+
+
+def test_what_goes_on_after_an_interruption_is_the_whole_command_fit_for_a_shell(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuner.training.loop import Interrupted
+
+    def interrupted(*_: object) -> int:
+        raise Interrupted
+
+    monkeypatch.setattr("tuner.jobs.tune.run", interrupted)
+    given = ("--config-dir", str(tmp_path), "optimizer.adam.lr={low: 1e-3, high: 0.1, scale: log}")
+    told = command.call(*given)
+    assert told.code == 130
+    (line,) = told.out.splitlines()
+    again = shlex.split(line.partition("python -m tuner ")[2])
+    assert again == command.arguments(given)

@@ -1,6 +1,7 @@
 """The command line: composes a config with Hydra, checks it, runs the job that it names."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -165,6 +166,9 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> dict[str, Any
     except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
         raise UserError(one_line(error)) from None
     assert isinstance(plain, dict)
+    compared = plain.get("compare")
+    if isinstance(compared, dict) and compared.get("data") is not None:
+        raise UserError(f"compare.data: {compared['data']}: give {DATA}=[...] for several data")
     return {str(key): value for key, value in plain.items()}
 
 
@@ -179,11 +183,13 @@ def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None
     others = [text for text in overrides if text != str(chosen.input_line)]
     each = [compose([*others, f"{DATA}={name}"], extra_folder) for name in names]
     first = each[0]
-    if first["job"] != "compare":
+    if first.get("job") != "compare":
         raise UserError(f"{DATA}: {names}: choose one; several go with job=compare")
     if len(set(names)) < len(names):
         raise UserError(f"{DATA}: {names}: must name each once")
-    first["compare"]["data"] = [plain[DATA] for plain in each]
+    # What else stands there the schema refuses.
+    if isinstance(first.get("compare"), dict):
+        first["compare"]["data"] = [plain[DATA] for plain in each]
     return first
 
 
@@ -282,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command(arguments: list[str]) -> int:
+    again = shlex.join(arguments)
     extra_folder = None
     if "--config-dir" in arguments:
         at = arguments.index("--config-dir")
@@ -313,7 +320,7 @@ def command(arguments: list[str]) -> int:
     try:
         code: int = import_module(f"tuner.jobs.{config.job}").run(config, signals.stop)
     except Interrupted:
-        print(f"Stopped. The same command goes on: python -m tuner {' '.join(arguments)}")
+        print(f"Stopped. The same command goes on: python -m tuner {again}")
         code = 128 + signals.number
     return code
 

@@ -13,11 +13,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tuner.estimators import (
+    FactorizationMachineClassifier,
+    FactorizationMachineRegressor,
     LinearRegressor,
     LinearSVMClassifier,
     LogisticClassifier,
     Loss,
     MLPClassifier,
+    MLPRegressor,
     Optimizer,
     PoissonRegressor,
     QuantileRegressor,
@@ -258,6 +261,9 @@ def test_schedules_follow_one_another(iris: Any) -> None:
         ({"optimizer": Optimizer("adam", beta1=2)}, r"optimizer.adam.beta1: 2: give a number at"),
         ({"schedule": "cosin"}, "schedule: 'cosin': .* did you mean cosine"),
         ({"schedule": []}, "schedule: no schedule"),
+        ({"schedule": None}, "schedule: None: give a name, or a name with numbers"),
+        ({"schedule": [None]}, "schedule.0: None: give a name, or a name with numbers"),
+        ({"optimizer": None}, "optimizer: None: give a name, or a name with numbers"),
         ({"learning_rate": 0}, "learning_rate: 0: give a number above 0, or None"),
         ({"batch_size": 2.5}, "batch_size: 2.5: give a whole number, at least 1"),
         ({"max_iter": 0}, "max_iter: 0: give a whole number, at least 1"),
@@ -287,3 +293,81 @@ def test_a_loss_that_is_not_for_the_targets_is_refused(iris: Any) -> None:
         MLPClassifier(loss=Loss("squared_errr")).fit(X, y)
     with pytest.raises(ValueError, match="one class"):
         SoftmaxClassifier().fit(X, np.zeros(len(y)))
+
+
+@pytest.mark.parametrize("kind", [MLPRegressor, FactorizationMachineRegressor])
+@pytest.mark.parametrize("loss", sorted(set(losses.names()) - set(losses.fitting("regression"))))
+def test_a_regressor_takes_losses_of_regression_alone(kind: Any, loss: str, diabetes: Any) -> None:
+    with pytest.raises(ValueError, match=f"loss: '{loss}': give one of squared_error, "):
+        kind(loss=loss, max_iter=1).fit(*diabetes)
+    with pytest.raises(ValueError, match="loss: None: give a name"):
+        kind(loss=None).fit(*diabetes)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, FactorizationMachineClassifier])
+@pytest.mark.parametrize("loss", losses.fitting("regression"))
+def test_a_classifier_takes_losses_of_classes_alone(kind: Any, loss: str, iris: Any) -> None:
+    with pytest.raises(ValueError, match=f"loss: '{loss}': give one of .*, or None") as raised:
+        kind(loss=loss, max_iter=1).fit(*iris)
+    allowed = str(raised.value).partition("give one of ")[2].removesuffix(", or None")
+    assert set(allowed.split(", ")) == {
+        name for name in losses.names() if set(losses.load(name).tasks) != {"regression"}
+    }
+
+
+def test_all_labels_are_learnt_in_parts_whatever_the_classes(cancer: Any) -> None:
+    X, y = cancer
+    labels = np.stack([y, X[:, 0] > 0, X[:, 1] > 0], axis=1).astype(int)
+    plain = LogisticClassifier(**FAST).partial_fit(X, labels)
+    named = LogisticClassifier(**FAST).partial_fit(X, labels, classes=np.arange(3))
+    np.testing.assert_array_equal(named.theta_, plain.theta_)
+    assert named.predict(X).shape == labels.shape
+    for fitted in (named, LogisticClassifier(**FAST)):
+        with pytest.raises(ValueError, match=r"classes: .* must be the numbers of the labels"):
+            fitted.partial_fit(X, labels, classes=[0, 1])
+
+
+def test_partial_fit_goes_on_after_a_divergence_as_if_it_had_not_been(iris: Any) -> None:
+    X, y = iris
+    fitted, calm = (SoftmaxClassifier(**FAST).partial_fit(X, y) for _ in range(2))
+    with pytest.raises(ValueError, match="diverged"):
+        fitted.set_params(optimizer="adam", learning_rate=1e308).partial_fit(1e10 * X, y)
+    fitted.set_params(learning_rate=FAST["learning_rate"]).partial_fit(X, y)
+    np.testing.assert_array_equal(fitted.theta_, calm.partial_fit(X, y).theta_)
+
+
+def test_wrappers_may_change_between_parts(iris: Any) -> None:
+    for before, after in (({}, {"ema": 0.9}), ({"lookahead_rate": 0.5}, {})):
+        fitted = SoftmaxClassifier(optimizer=Optimizer("adam", **before), **FAST)
+        fitted.partial_fit(*iris).set_params(optimizer=Optimizer("adam", **after))
+        assert np.isfinite(fitted.partial_fit(*iris).theta_).all()
+        assert set(fitted._state["arrays"]["kept"]) == ({"mean"} if after else set())
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "names"),
+    [
+        (MLPClassifier(hidden=(4,), **FAST), {"hidden": (6,)}, "hidden or layer_norm"),
+        (MLPClassifier(hidden=(4,), **FAST), {"layer_norm": True}, "hidden or layer_norm"),
+        (FactorizationMachineClassifier(factors=2, **FAST), {"factors": 3}, "factors"),
+    ],
+)
+def test_a_model_of_another_size_does_not_go_on(
+    kind: Any, change: dict[str, Any], names: str, iris: Any
+) -> None:
+    message = f"{names}: changed since the parameters were fitted"
+    with pytest.raises(ValueError, match=message):
+        clone(kind).partial_fit(*iris).set_params(**change).partial_fit(*iris)
+    with pytest.raises(ValueError, match=message):
+        clone(kind).fit(*iris).set_params(warm_start=True, **change).fit(*iris)
+    assert clone(kind).fit(*iris).set_params(**change).fit(*iris).n_iter_ == FAST["max_iter"]
+
+
+def test_half_a_validation_set_is_refused(iris: Any) -> None:
+    X, y = iris
+    with pytest.raises(ValueError, match="X_val: None: give the samples"):
+        SoftmaxClassifier(**FAST).fit(X, y, y_val=y)
+    with pytest.raises(ValueError, match="X_val: None: give the samples"):
+        SoftmaxClassifier(**FAST).fit(X, y, sample_weight_val=np.ones(len(y)))
+    with pytest.raises(ValueError, match="y_val: None: give the targets"):
+        SoftmaxClassifier(**FAST).fit(X, y, X_val=X)

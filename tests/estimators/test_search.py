@@ -10,11 +10,14 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from threadpoolctl import threadpool_info
 
 from tuner.estimators import LinearRegressor, Optimizer, SoftmaxClassifier, TunerSearchCV
+from tuner.estimators.contest import structure
 from tuner.estimators.space import parameters
+from tuner.training.loop import Trainer
 
 RATES = {"learning_rate": {"low": 1e-4, "high": 1e2, "scale": "log"}}
 
@@ -83,6 +86,73 @@ def test_a_pipeline_is_fitted_to_each_training_part_alone(iris: Any) -> None:
     assert found.best_score_ == pytest.approx(scores.mean(), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "kind", [SoftmaxClassifier(max_iter=2, random_state=0), SGDClassifier(random_state=0)]
+)
+def test_candidates_whose_other_steps_are_alike_share_what_these_make_of_the_data(
+    kind: Any, iris: Any
+) -> None:
+    calls = []
+
+    def noted(X: Any, power: int) -> Any:
+        calls.append(power)
+        return X**power
+
+    pipeline = Pipeline([("noted", FunctionTransformer(noted)), ("last", kind)])
+    number = "batch_size" if isinstance(kind, SoftmaxClassifier) else "average"
+    space = {
+        "noted__kw_args": [{"power": 1}, {"power": 3}],
+        f"last__{number}": [16, 32],
+    }
+    more: dict[str, Any] = {"cohort": 8, "cv": 2, "epochs": 2, "sampler": "random"}
+    found = search(pipeline, space, refit=False, **more).fit(*iris)
+    settings = {str(params) for params in found.cv_results_["params"]}
+    powers = {params["noted__kw_args"]["power"] for params in found.cv_results_["params"]}
+    assert len(settings) > len(powers) == 2
+    assert sorted(calls) == [1] * 4 + [3] * 4  # to train on and to be judged by, of two folds
+
+
+def test_steps_that_differ_within_a_long_array_are_told_apart() -> None:
+    def pipeline(values: Any, function: Any = None) -> Any:
+        step = FunctionTransformer(function, kw_args={"values": values})
+        return make_pipeline(step, SoftmaxClassifier())
+
+    long = np.zeros(5000)
+    other = long.copy()
+    other[2500] = 1
+    for function in (None, lambda X, values: X):
+        assert structure(pipeline(long, function)) == structure(pipeline(long.copy(), function))
+        assert structure(pipeline(long, function)) != structure(pipeline(other, function))
+    rates = (SoftmaxClassifier(learning_rate=rate) for rate in (0.1, 0.2))
+    assert len({structure(kind) for kind in rates}) == 1
+    assert structure(SoftmaxClassifier(batch_size=8)) != structure(SoftmaxClassifier())
+
+
+def test_trainers_end_with_the_cohort_that_needs_them(
+    iris: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living, most, begin, end = set(), [], Trainer.__enter__, Trainer.__exit__
+
+    def enter(trainer: Any) -> Any:
+        living.add(id(trainer))
+        most.append(len(living))
+        return begin(trainer)
+
+    def leave(trainer: Any, *error: object) -> None:
+        living.remove(id(trainer))
+        end(trainer, *error)
+
+    monkeypatch.setattr(Trainer, "__enter__", enter)
+    monkeypatch.setattr(Trainer, "__exit__", leave)
+    before = [(pool["user_api"], pool["num_threads"]) for pool in threadpool_info()]
+    kind = SoftmaxClassifier(max_iter=1, random_state=0)
+    sizes = {"batch_size": {"low": 10, "high": 90}}
+    search(kind, sizes, n_candidates=6, cohort=2, cv=2, refit=False).fit(*iris)
+    assert len(most) > 2 == max(most)
+    assert not living
+    assert [(pool["user_api"], pool["num_threads"]) for pool in threadpool_info()] == before
+
+
 def test_regressors_are_searched_too(diabetes: Any) -> None:
     found = search(LinearRegressor(max_iter=5, random_state=0), RATES, cv=2).fit(*diabetes)
     assert found.best_score_ > 0.3
@@ -118,6 +188,16 @@ def test_weights_count_in_training(iris: Any) -> None:
     weights = (y != "virginica").astype(float) + 1e-9
     found = search(SoftmaxClassifier(max_iter=4, random_state=0), RATES, n_candidates=4)
     assert "virginica" not in found.fit(X, y, sample_weight=weights).predict(X)
+
+
+def test_weights_that_an_estimator_does_not_take_are_refused(iris: Any) -> None:
+    class Unweighted(SGDClassifier):
+        def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Any:
+            return super().partial_fit(X, y, classes)
+
+    X, y = iris
+    with pytest.raises(TypeError, match=r"sample_weight: Unweighted\.partial_fit takes none"):
+        search(Unweighted(), {"alpha": [1e-4]}, epochs=2).fit(X, y, sample_weight=np.ones(len(y)))
 
 
 def test_a_callback_ends_the_search_after_a_cohort(iris: Any) -> None:

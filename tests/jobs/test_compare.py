@@ -154,6 +154,18 @@ def test_a_target_that_is_given_is_what_is_to_be_reached(command: Command) -> No
     assert "until the mean reaches 1.5" in told.out
 
 
+def test_a_study_without_a_trial_is_told_as_one(command: Command) -> None:
+    told = command.call(*TWO, "budget.seconds=1e-9")
+    assert told.code == 0, told.err
+    assert "no trial has ended: nothing to compare" in told.out
+
+
+def test_what_ended_a_study_before_its_trials_is_told(command: Command) -> None:
+    told = command.call(*TWO, "study.cohort=6", "budget.epochs_total=8", "confirm.top=0")
+    assert told.code == 0, told.err
+    assert "stopped short of its trials: budget.epochs_total: 8 epochs" in told.out
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -164,6 +176,10 @@ def test_a_target_that_is_given_is_what_is_to_be_reached(command: Command) -> No
         (["compare.within=2"], "compare.within: 2: must be"),
         (["data=[iris,iris]"], "data: .*must name each once"),
         (["data=[iris,wine]", "job=tune"], "data: .*several go with job=compare"),
+        (["data=[iris,wine]", "~job"], "data: .*several go with job=compare"),
+        (["data=[iris,wine]", "compare=null"], "compare: None: must be"),
+        (["data=[iris,wine]", "+compare.data=[{}]"], r"compare.data: .*give data=\["),
+        (["+compare.data=[{}]"], r"compare.data: .*give data=\["),
         (["data=[iris,nothing]"], "data: nothing: .*must be one of|data: nothing"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.__main__ import compose
 from tuner.config import Config, check
 from tuner.jobs._lock import owned
-from tuner.jobs._ranges import grid, held, optimizers_of, settled
+from tuner.jobs._ranges import grid, held, optimizers_of, reach, settled
 from tuner.jobs._training import load_data
 from tuner.jobs.range_test import fingerprint
 
@@ -291,6 +291,12 @@ def test_confirming_runs_move_the_suggestion_only_if_every_seed_agrees(
     losses: list[list[float]], rate: float
 ) -> None:
     assert settled(np.array([0.1, 0.3, 1.0]), np.array(losses, dtype=float), 2.0) == rate
+
+
+def test_a_range_has_two_ends_also_where_all_seeds_agree_on_one_rate() -> None:
+    rates = np.geomspace(1e-3, 1, 4)
+    assert reach([0.01, 0.01, 0.010001], rates) == (0.00316, 0.0316)
+    assert reach([0.01, 0.1, 0.02], rates) == (0.01, 0.1)
 
 
 def test_confirming_runs_never_move_it_beyond_the_largest_stable_rate() -> None:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from tuner.estimators.callbacks import Told, added
 from tuner.estimators.limits import NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
-from tuner.estimators.named import Loss, Named, Optimizer, Schedule, settled
+from tuner.estimators.named import Loss, Optimizer, Schedule, settled
 from tuner.estimators.patience import Patience
 from tuner.estimators.rows import part, rows
 from tuner.estimators.state import kept, restored
@@ -64,6 +64,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     random_state they are those of a row of a population with that seed, bit for bit.
     """
 
+    SIZING: ClassVar[tuple[str, ...]] = ()  # what says how many parameters the model has
     optimizer: str | Optimizer = "adam"
     learning_rate: float | None = None
     schedule: str | Schedule | Sequence[Schedule] = "constant"
@@ -226,6 +227,11 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     def _problem(self, folds: Sequence[Fold], start: Array | None = None) -> Started:
         name, _ = self._loss_and_number()
         model = self._model(self.n_outputs_)
+        if start is not None and len(start) != model.size:
+            raise ValueError(
+                f"{' or '.join(self.SIZING)}: changed since the parameters were fitted, which are "
+                f"{len(start)} where {model.size} are needed: change it back, or fit a clone"
+            )
         return Started(model, losses.load(name), tuple(folds), self.batch_size, start=start)
 
     def _member(self, seed: int, trial: int = 0, fold: int = 0) -> Member:
@@ -256,7 +262,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     def _schedule(self) -> tuple[str, dict[str, Any]]:
         hyperparameters = schedules.schedule_hyperparameters
-        if isinstance(self.schedule, str | Named):
+        if isinstance(self.schedule, str) or not isinstance(self.schedule, Sequence):
             return settled("schedule", self.schedule, schedules.names(), hyperparameters)
         parts: dict[str, Any] = {}
         for i, chosen in enumerate(self.schedule):
@@ -323,6 +329,10 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         split_by: int,
     ) -> tuple[Fold, Any, Array]:
         """What to train on and to validate by, and X and y checked; learns what targets are."""
+        if X_val is None and not (y_val is None and sample_weight_val is None):
+            raise ValueError("X_val: None: give the samples of y_val and sample_weight_val")
+        if X_val is not None and y_val is None:
+            raise ValueError("y_val: None: give the targets of X_val")
         X, y, weights = self._rows(X, y, sample_weight)
         held = self._held_out(y, X_val, split_by)
         self._learn(y, weights, held)

@@ -55,7 +55,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Trains through one epoch on these samples, and goes on there when called again.
 
-        classes: all classes that will ever come; needed in the first call if y lacks some.
+        classes: all classes that will ever come; needed in the first call if y lacks some. For
+        labels they are the numbers of the columns of y, and may be left out.
         The schedule is laid out for max_iter calls, and stays at its end afterwards. After a fit
         it goes on from the parameters, with an optimizer that starts anew.
         """
@@ -64,9 +65,11 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         dtype = None if first else self.theta_.dtype
         X, y, weights = self._rows(X, y, sample_weight, dtype)
         if first:
-            self._learn(y if classes is None else np.asarray(classes), None, np.zeros(0, bool))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes: {classes!r}: must be those of the first call")
+            known = y if classes is None or y.ndim == 2 else np.asarray(classes)
+            self._learn(known, None, np.zeros(0, bool))
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            expected = "the numbers of the labels" if y.ndim == 2 else "those of the first call"
+            raise ValueError(f"classes: {list(classes)}: must be {expected}")
         return self._continue(X, y, weights, first)
 
     def adopt(self, theta: Array, features: int, classes: Array, task: str) -> Self:
@@ -173,6 +176,14 @@ class AnyLossClassifier(Classifier):
     """
 
     loss: str | Loss | None = None
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not self._tasks():
+            name, _ = self._loss_and_number()
+            tasks = set(losses.TASKS) - {"regression"}
+            allowed = [name for name in losses.names() if tasks & set(losses.load(name).tasks)]
+            raise ValueError(f"loss: {name!r}: give one of {', '.join(allowed)}, or None")
 
     def _tasks(self) -> set[str]:
         if self.loss is None:

@@ -1,6 +1,7 @@
 """Factorization machines: linear models with a product for each pair of features."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tuner.estimators.base import Estimator
 from tuner.estimators.classifiers import AnyLossClassifier
@@ -16,6 +17,7 @@ class Factorized(Estimator):
     factors: the length of the vectors, one a feature, whose products weigh pairs of features.
     """
 
+    SIZING: ClassVar = ("factors",)
     factors: int = 8
 
     def _model(self, outputs: int) -> FactorizationMachine:

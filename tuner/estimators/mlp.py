@@ -22,6 +22,7 @@ class Network(Estimator):
     """
 
     SHAPE: ClassVar = ("hidden", "activation", "initialization", "layer_norm")
+    SIZING: ClassVar = ("hidden", "layer_norm")
     hidden: Sequence[int] = (100,)
     activation: str = "relu"
     initialization: Literal["glorot", "he"] = "glorot"

@@ -56,13 +56,15 @@ class Loss(Named):
 
 
 def settled(
-    kind: str, chosen: "str | Named", names: Sequence[str], known: Any
+    kind: str, chosen: object, names: Sequence[str], known: Any
 ) -> tuple[str, dict[str, float]]:
     """The name, and a number for each of its hyperparameters.
 
-    kind: the parameter, for errors; known(name): its hyperparameters. Raises ValueError for a name
-    or a number that is none of them.
+    kind: the parameter, for errors; chosen: a name or a Named; known(name): its hyperparameters.
+    Raises ValueError for a name or a number that is none of them.
     """
+    if not isinstance(chosen, str | Named):
+        raise ValueError(f"{kind}: {chosen!r}: give a name, or a name with numbers")
     name, given = (chosen, {}) if isinstance(chosen, str) else (chosen.name, chosen.settings)
     if name not in names:
         hint = did_you_mean(name, names, 3) or f"give one of {', '.join(names)}"

@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
-from tuner.estimators.contest import Samples, last_step, transformed
+from tuner.estimators.contest import Samples, Transformed, last_step
 from tuner.training.loop import Epoch
 from tuner.training.population import Member, Population
 from tuner.training.problems import Objective, Problem
@@ -51,7 +51,7 @@ class PartialFits:
     def __init__(
         self, folds: Sequence[Samples], scorer: Any, seed: int, epochs: int, jobs: int | None
     ) -> None:
-        self.folds, self.scorer, self.seed = folds, scorer, seed
+        self.folds, self.scorer, self.seed = Transformed(folds), scorer, seed
         self.total_steps, self.jobs = epochs, jobs
         self.fitted: dict[tuple[int, int], tuple[Any, Samples]] = {}
 
@@ -67,10 +67,10 @@ class PartialFits:
         """This as a trainer, and a row for each candidate and fold."""
         members = []
         self.fitted = {}
+        self.folds.needed_by(candidates.values())
         for number, candidate in candidates.items():
-            for fold, samples in enumerate(self.folds):
-                own = clone(last_step(candidate))
-                self.fitted[number, fold] = own, transformed(candidate, samples)
+            for fold, samples in enumerate(self.folds.by(candidate)):
+                self.fitted[number, fold] = clone(last_step(candidate)), samples
                 # What a row's optimizer is does not matter: nothing of it trains.
                 members.append(Member(number, self.seed, "sgd", {}, "constant", {}, fold))
         return [(self, members)]
@@ -138,7 +138,10 @@ def train(estimator: Any, samples: Samples, seed: tuple[int, int]) -> None:
     more: dict[str, Any] = {}
     if "classes" in known:
         more["classes"] = np.unique(samples.y)
-    if samples.weights is not None and "sample_weight" in known:
+    if samples.weights is not None:
+        if "sample_weight" not in known:
+            name = type(estimator).__name__
+            raise TypeError(f"sample_weight: {name}.partial_fit takes none: leave it out")
         more["sample_weight"] = np.asarray(samples.weights)[order]
     estimator.partial_fit(_safe_indexing(samples.X, order), samples.y[order], **more)
 

@@ -104,5 +104,12 @@ class AnyLossRegressor(Regressor):
 
     loss: str | Loss = "squared_error"
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        name, _ = self._loss_and_number()
+        if "regression" not in losses.load(name).tasks:
+            allowed = ", ".join(losses.fitting("regression"))
+            raise ValueError(f"loss: {name!r}: give one of {allowed}")
+
     def _loss(self) -> str | Loss:
         return self.loss

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.training.population import Member, Population
+import numpy as np
+
+from tuner.training.population import Member, Population, keeps
 
 
 def kept(population: Population, seed: int, epochs: int) -> dict[str, Any]:
@@ -20,8 +22,17 @@ def kept(population: Population, seed: int, epochs: int) -> dict[str, Any]:
 
 
 def restored(state: Mapping[str, Any], member: Member) -> Population | None:
-    """The population that was kept, if its optimizer is still the member's."""
+    """A copy of the population that was kept, if the member's optimizer and wrappers are still
+    those it has; training the copy leaves the state as it is, should it diverge."""
     if state.get("optimizer") != member.optimizer:
         return None
-    slots = {member.optimizer: tuple(state["slots"])}
-    return Population((member,), slots=slots, **state["arrays"])
+    arrays = dict(state["arrays"])
+    kept = arrays.pop("kept")
+    if set(keeps(member)) != set(kept):
+        return None
+    return Population(
+        (member,),
+        slots={member.optimizer: tuple(map(np.copy, state["slots"]))},
+        kept={name: array.copy() for name, array in kept.items()},
+        **{name: array.copy() for name, array in arrays.items()},
+    )

@@ -52,6 +52,8 @@ def _of_data(name: str, told: Told, by: str) -> Iterator[str]:
         f"  epochs, seconds: until the mean reaches {told['target']:.4g}; good rates: decades of "
         "learning rates that are good, the lowest and the highest of them"
     )
+    if told["stopped"]:
+        yield f"  the study stopped short of its trials: {told['stopped']}"
     if pruned := sum(branch["pruned"] for branch in own.values()):
         yield f"  {pruned} trials were pruned: they count as what they had reached by then"
     yield from _best(order, own)

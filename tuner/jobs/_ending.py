@@ -1,14 +1,18 @@
-"""What ends a study: its budgets, its target, or the noise between seeds."""
+"""What ends a study: its budgets, its target, the noise between seeds, or nothing left to try."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 
 from tuner.config import Config
+from tuner.errors import UserError
 from tuner.jobs import _verdict
 from tuner.search.pruners import NoPruning
 from tuner.search.racing import Group, Race
+from tuner.search.samplers import next_number
+from tuner.search.space import Space
 from tuner.search.statistics import deviation
 from tuner.search.stopping import FEWEST, REPEATS, expected_gain
 from tuner.search.study import Study
@@ -44,6 +48,12 @@ class Ending:
     def trials(self) -> str:
         trials = self.config.budget.trials
         return f"it has its {trials} trials" if self.study.finished() >= trials else ""
+
+    def nothing_left(self) -> str:
+        """Why a study ends whose sampler proposes no more."""
+        if self.config.sampler.name == "grid":
+            return "the grid has no more combinations"
+        return "`where` leaves nothing more to try"
 
     def epochs(self, without: Collection[int] = ()) -> int:
         """Epochs trained by all members of all trials but these."""
@@ -92,6 +102,29 @@ class Ending:
             seed: [v for (s, _), v in outcome.members.items() if s == seed] for seed in seeds
         }
         return deviation([float(np.mean(numbers)) for numbers in by_seed.values()])
+
+
+def end_where_nothing_is_allowed(study: Study) -> None:
+    """Lets a study that has trials end, as a grid does, where `where` refuses all of many draws.
+
+    A study that finds nothing for its first trial raises UserError as before.
+    """
+    propose = study.sampler
+
+    def ask(memory: optuna.Study, space: Space, seed: int) -> bool:
+        earlier = memory.get_trials(deepcopy=False)
+        try:
+            return propose(memory, space, seed)
+        except UserError:
+            if not earlier:
+                raise
+            if next_number(memory) > len(earlier):
+                # TPE had begun the trial, of which the journal will not know.
+                study.memory = optuna.create_study()
+                study.memory.add_trials(earlier)
+            return False
+
+    study.sampler = ask
 
 
 def worth(summary: dict[str, Any]) -> float:

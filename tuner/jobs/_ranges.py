@@ -167,16 +167,24 @@ def summary(sweep: Sweep, found: Bracket, confirmed: dict[str, Any]) -> dict[str
     spread = {end: [min(v), max(v)] for end in ENDS if (v := [getattr(b, end) for b in alone])}
     losses = np.array([[np.nan if v is None else v for v in row] for row in confirmed["losses"]])
     suggested = settled(np.array(confirmed["rates"]), losses, found.stable)
+    ends = (spread["low"][0], spread["high"][1], suggested)
     return {
         "bracket": asdict(found),
         "spread": spread,
         "confirmation": confirmed | {"means": plain(losses.mean(axis=0))},
         "suggested": rounded(suggested),
-        "range": {
-            "low": rounded(min(spread["low"][0], suggested)),
-            "high": rounded(max(spread["high"][1], suggested)),
-        },
+        "range": dict(zip(("low", "high"), reach(ends, sweep.rates), strict=True)),
     }
+
+
+def reach(ends: Sequence[float], rates: Array) -> tuple[float, float]:
+    """The lowest and the highest of these rates, rounded; where they are one, half a step of the
+    grid below and above it, for a range that is searched has two ends."""
+    low, high = rounded(min(ends)), rounded(max(ends))
+    if low < high:
+        return low, high
+    half = float(np.sqrt(rates[1] / rates[0]))
+    return rounded(low / half), rounded(high * half)
 
 
 def settled(rates: Array, losses: Array, stable: float) -> float:

@@ -28,6 +28,7 @@ PATIENCE = 60.0
 UNITS = {
     "binary": "cross-entropy (nats)",
     "multiclass": "cross-entropy (nats)",
+    "multilabel": "cross-entropy (nats)",
     "regression": "half squared error (standardised targets)",
     "function": "f(x)",
 }
@@ -178,6 +179,11 @@ class Report:
             self.put(RunEnds(None, "INTERRUPTED", "interrupted", now_ms()))
         else:
             self.put(RunEnds(None, "COMPLETE", "finished", now_ms()))
+
+    def failed(self, error: BaseException) -> None:
+        """Ends the study's run with the error that no later record follows."""
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        self.put(RunEnds(None, "FAILED", said, now_ms()))
 
     def draw(self, summaries: Sequence[Mapping[str, Any]], task: str) -> list[Path]:
         from tuner.tracking.plots import TrialCurve, learning_rates, loss_curves

@@ -60,6 +60,14 @@ def counts(summaries: Sequence[Summary]) -> dict[str, int]:
     return {state: states.count(state) for state in dict.fromkeys(states)}
 
 
+def all_diverged(trials: Mapping[str, int]) -> bool:
+    """Whether trials have ended and every one diverged, by `counts`.
+
+    Those that were interrupted or failed say nothing.
+    """
+    return trials.keys() - {"interrupted", "failed"} == {"diverged"}
+
+
 def searched(settings: Mapping[str, Any], paths: Sequence[str]) -> str:
     """The settings that were searched, one a line."""
     return "\n".join(f"    {path} = {number(settings[path])}" for path in paths if path in settings)
@@ -88,8 +96,8 @@ def describe(result: Mapping[str, Any], paths: Sequence[str], trials: Sequence[S
         lines.append(f"  validation {listed(validation, goal)}{spread(best)}")
         lines.append(f"  its curve: {best['label']}, {best['evidence']}; advice: {best['advice']}")
         lines += judged(result, goal, paths, trials)
-    elif result["trials"].keys() == {"diverged"}:
-        lowest = min(rate_of(s) for s in trials)
+    elif all_diverged(result["trials"]):
+        lowest = min(rate_of(s) for s in trials if s["state"] == "DIVERGED")
         lines.append(f"Every trial diverged: try learning rates below {lowest / 10:.1g}.")
     else:
         lines.append("No trial has trained to the end, so there is no winner yet.")

@@ -44,10 +44,15 @@ def run(config: Config, stop: Event) -> int:
     for own in configs:
         if code := tune.run(own, stop):
             return code
-        found[own.data.name] = compared(own, by, stop)
+        if told := compared(own, by, stop):
+            found[own.data.name] = told
+        else:
+            print(f"Study {own.study.name}: no trial has ended: nothing to compare")
+    if not found:
+        return 0
     result: dict[str, Any] = {"by": by, "data": found}
     folder = config.root / "studies" / config.study.name
-    if len(configs) > 1:
+    if len(found) > 1:
         result["profiles"] = _comparison.profiles(found)
         with owned(folder):
             _comparison.draw_profiles(result["profiles"], by, folder)
@@ -95,17 +100,22 @@ def studies(config: Config) -> list[Config]:
     ]
 
 
-def compared(config: Config, by: str, stop: Event) -> dict[str, Any]:
-    """What a finished study says of its branches, with repeats of the best on fresh seeds."""
+def compared(config: Config, by: str, stop: Event) -> dict[str, Any] | None:
+    """What a finished study says of its branches, with repeats of the best on fresh seeds.
+
+    None where no trial has ended.
+    """
     folder = config.root / "studies" / config.study.name
     threads = config.threads or len(os.sched_getaffinity(0))
     with owned(folder), Training(config, load_data(config), threads, stop) as training:
         study = Study(
             folder, config.study.name, config.space, tune.sampler(config), config.study.seed
         )
+        if not any(s["state"] in compare.ENDED for s in study.summaries()):
+            return None
         report = Report(config, study, training.goal, folder)
         comparison = Comparison(config, by, study, training)
-        found = comparison.result()
+        found = comparison.result() | {"stopped": short(config, study, folder)}
         picture = folder / "best_of_k.png"
         _comparison.draw_best_of_k(found, by, config, training.task, picture)
         seconds = comparison.seconds()
@@ -115,6 +125,14 @@ def compared(config: Config, by: str, stop: Event) -> dict[str, Any]:
             report.put(Artifact(None, str(path.resolve())))
         report.close()
         return {**found, "seconds": seconds}
+
+
+def short(config: Config, study: Study, folder: Path) -> str | None:
+    """Why a study ended before it had its trials; None if it has them."""
+    if study.finished() >= config.budget.trials:
+        return None
+    told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return str(told["result"]["stopped"])
 
 
 class Comparison:

@@ -17,7 +17,7 @@ import tuner
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.jobs import _verdict
-from tuner.jobs._ending import Ending
+from tuner.jobs._ending import Ending, end_where_nothing_is_allowed
 from tuner.jobs._lock import owned
 from tuner.jobs._progress import Progress
 from tuner.jobs._repeating import Repeating
@@ -116,6 +116,7 @@ def begin(study: Study, config: Config, folder: Path) -> None:
         if line:
             print(line)
     study.sampler = samplers.queued(study.remember("queue", []), study.sampler)
+    end_where_nothing_is_allowed(study)
 
 
 def recorded(config: Config) -> dict[str, Any]:
@@ -171,12 +172,26 @@ class Tune:
         self.pruner = pruner(config, study)
 
     def run(self) -> int:
-        budget, path = self.config.budget.trials, self.folder / "result.json"
+        path = self.folder / "result.json"
         stopped = self.ending.reason()
         if stopped and whole(path):
             print(f"Study {self.config.study.name} is finished: {stopped}.")
             return self.tell_all(json.loads(path.read_text()))
         self.report.begin()
+        try:
+            interrupted = self.work()
+        except BaseException as error:
+            self.report.failed(error)
+            raise
+        self.report.close()
+        code = self.tell_all(json.loads(path.read_text()))
+        if interrupted:
+            raise Interrupted
+        return code
+
+    def work(self) -> bool:
+        """Trains, judges and writes what was found; returns whether it was interrupted."""
+        budget = self.config.budget.trials
         stranded = self.study.stranded()
         self.report.leave_out(stranded)
         self.study.give_up(stranded)
@@ -200,16 +215,12 @@ class Tune:
             self.training.task,
             write_result=lambda link: self.write({"result": result, "run": self.run_part(link)}),
         )
-        self.report.close()
-        code = self.tell_all(json.loads(path.read_text()))
-        if interrupted:
-            raise Interrupted
-        return code
+        return interrupted
 
     def tell_all(self, told: Mapping[str, Any]) -> int:
         """Prints the verdict; returns the exit code."""
         self.report.print(told, self.study.summaries())
-        return EVERY_TRIAL_DIVERGED if told["result"]["trials"].keys() == {"diverged"} else 0
+        return EVERY_TRIAL_DIVERGED if _verdict.all_diverged(told["result"]["trials"]) else 0
 
     def seconds_over(self) -> str:
         """The budget of seconds in words once it is spent, else ""."""
@@ -226,8 +237,9 @@ class Tune:
             size = self.pruner.size(self.study.index, self.config.study.cohort)
             trials = self.study.cohort(min(size, todo))
             if not trials:
-                progress.note("the grid has no more combinations")
-                return "the grid has no more combinations"
+                stopped = self.ending.nothing_left()
+                progress.note(stopped)
+                return stopped
             self.report.ask(trials)
             self.race(trials, progress)
 
