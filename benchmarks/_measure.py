@@ -1,5 +1,4 @@
-"""What the benchmarks of speed share: works timed in turn, commands timed from outside, a table of
-what is to be reached."""
+"""What benchmarks share: works timed in turn, commands from outside, what is to be reached."""
 
 import argparse
 import json

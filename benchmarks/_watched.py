@@ -1,5 +1,6 @@
-"""Runs `tuner` in this process with some of its functions watched from outside, and says when they
-were called and how long they took.
+"""A run of `tuner` in this process, some of its functions watched from outside.
+
+It says when they were called and how long they took.
 
     python _watched.py <report.json> <settings of tuner>
 

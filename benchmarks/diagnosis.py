@@ -1,4 +1,4 @@
-"""Labels of published training curves, counted by learning rate: do they make sense?
+"""Labels of published training curves, counted by learning rate.
 
 The curves are those of DeepOBS's baselines (Schneider, Balles & Hennig 2019): for each of 8
 problems and 3 optimizers, runs at 36 constant learning rates from 1e-5 to 1e2. A rate is good where

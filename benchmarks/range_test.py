@@ -1,4 +1,4 @@
-"""The range test against the classic rules: how good is the rate that each of them suggests?
+"""The range test against the classic rules: the regret of the rate that each suggests.
 
 Thirty cases, five data sets, a linear model and a network, SGD, Momentum and Adam, with the
 defaults of the config. Each case is tested by `job=range_test`'s own code; the classic rules look
