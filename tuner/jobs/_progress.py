@@ -14,6 +14,11 @@ from tuner.search.trials import Goal
 INTERVAL = 5.0
 
 
+def note(message: str) -> None:
+    """A line on the standard error: what a job that counts no trials is at."""
+    print(message, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Counts trials as they end; use it as a context."""
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any
 from tuner.config import Config, check
 from tuner.errors import UserError
 from tuner.jobs import _comparison, tune
+from tuner.jobs._files import write_json
 from tuner.jobs._lock import owned
+from tuner.jobs._progress import note
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, goal, load_data
@@ -56,7 +57,7 @@ def run(config: Config, stop: Event) -> int:
         result["profiles"] = _comparison.profiles(found)
         with owned(folder):
             _comparison.draw_profiles(result["profiles"], by, folder)
-            write(folder / "comparison.json", result)
+            write_json(folder / "comparison.json", result)
     print(_comparison.describe(result, folder))
     return 0
 
@@ -119,7 +120,7 @@ def compared(config: Config, by: str, stop: Event) -> dict[str, Any] | None:
         picture = folder / "best_of_k.png"
         _comparison.draw_best_of_k(found, by, config, training.task, picture)
         seconds = comparison.seconds()
-        write(folder / "comparison.json", {"result": found, "seconds": seconds})
+        write_json(folder / "comparison.json", {"result": found, "seconds": seconds})
         report.open()
         for path in (picture, folder / "comparison.json"):
             report.put(Artifact(None, str(path.resolve())))
@@ -223,14 +224,3 @@ class Comparison:
             trainer.epoch(population, epoch)
             taken.append(time.perf_counter() - since)
         return min(taken) / rows
-
-
-def write(path: Path, told: Mapping[str, Any]) -> None:
-    """A file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(json.dumps(told, indent=2, allow_nan=False), encoding="utf-8")
-    draft.replace(path)
-
-
-def note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

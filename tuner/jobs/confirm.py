@@ -1,8 +1,6 @@
 """Train a finished study's best trials, or any, again on fresh seeds."""
 
-import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -13,7 +11,9 @@ import yaml
 from tuner.config import Config, check
 from tuner.errors import UserError, did_you_mean
 from tuner.jobs import _confirmed, _verdict
+from tuner.jobs._files import write_json
 from tuner.jobs._lock import owned
+from tuner.jobs._progress import note
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, load_data
@@ -48,7 +48,7 @@ def run(config: Config, stop: Event) -> int:
                 trials, config.confirm.seeds
             )
         path = folder / "confirmation.json"
-        write(path, {k: v for k, v in confirmed.items() if k != "curves"})
+        write_json(path, {k: v for k, v in confirmed.items() if k != "curves"})
         report.open()
         report.confirmed(confirmed)
         report.put(Artifact(None, str(path.resolve())))
@@ -98,14 +98,3 @@ def chosen(config: Config, summaries: Sequence[Mapping[str, Any]]) -> list[Mappi
     if len(set(asked)) < len(asked) or not asked:
         raise UserError(f"confirm.trials: {asked}: must name one trial or more, each once")
     return [known[number] for number in asked]
-
-
-def write(path: Path, told: Mapping[str, Any]) -> None:
-    """A file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(json.dumps(told, indent=2, allow_nan=False), encoding="utf-8")
-    draft.replace(path)
-
-
-def note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

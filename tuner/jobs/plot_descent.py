@@ -1,6 +1,5 @@
 """Draw how optimizers descend on a function of two numbers: a PNG and a GIF in <root>/plots."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -11,6 +10,7 @@ import numpy as np
 
 from tuner.config import Config
 from tuner.errors import UserError
+from tuner.jobs._progress import note
 from tuner.jobs.plot_schedule import below
 from tuner.search.space import Setting
 from tuner.training import functions
@@ -49,7 +49,7 @@ def run(config: Config, stop: Event) -> int:
         Rivals(config, *names)
         for names in product(config.space.branches["optimizer"], config.space.branches["schedule"])
     ]
-    with announced(lambda: print(COMPILING, file=sys.stderr)):
+    with announced(lambda: note(COMPILING)):
         paths = iter(descend(config, function, [m for r in rivals for m in r.members], stop))
     several = len(config.space.branches["schedule"]) > 1
     descents = []

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import socket
-import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -18,7 +17,9 @@ import yaml
 import tuner
 from tuner.config import Config
 from tuner.jobs import _range_report as report
+from tuner.jobs._files import write, write_json
 from tuner.jobs._lock import owned
+from tuner.jobs._progress import note
 from tuner.jobs._ranges import Measurement, optimizers_of
 from tuner.jobs._training import Training, load_data
 from tuner.training.compiling import announced
@@ -86,7 +87,7 @@ def measured(config: Config, data: "DataSet | None", place: Path, stop: Event) -
             "tuner": tuner.__version__,
         },
     }
-    write(place / "result.json", json.dumps(told, indent=1, allow_nan=False))
+    write_json(place / "result.json", told)
     return told
 
 
@@ -126,14 +127,3 @@ def write_range(path: Path, optimizers: Mapping[str, Mapping[str, Any]]) -> None
         write(path, comment + yaml.safe_dump({"optimizer": ranges}, sort_keys=False))
     else:
         path.unlink(missing_ok=True)
-
-
-def write(path: Path, text: str) -> None:
-    """A file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

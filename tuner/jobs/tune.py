@@ -18,6 +18,7 @@ from tuner.config import Config
 from tuner.errors import UserError
 from tuner.jobs import _verdict
 from tuner.jobs._ending import Ending, end_where_nothing_is_allowed
+from tuner.jobs._files import write_json
 from tuner.jobs._lock import owned
 from tuner.jobs._progress import Progress
 from tuner.jobs._repeating import Repeating
@@ -213,7 +214,9 @@ class Tune:
             self.study.summaries(),
             interrupted,
             self.training.task,
-            write_result=lambda link: self.write({"result": result, "run": self.run_part(link)}),
+            write_result=lambda link: write_json(
+                self.folder / "result.json", {"result": result, "run": self.run_part(link)}
+            ),
         )
         return interrupted
 
@@ -357,13 +360,6 @@ class Tune:
             "key": self.report.key,
             "curves": link,
         }
-
-    def write(self, told: Mapping[str, Any]) -> None:
-        """result.json, whole or not at all."""
-        path = self.folder / "result.json"
-        draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(told, indent=2, allow_nan=False))
-        draft.replace(path)
 
 
 def whole(path: Path) -> bool:
