@@ -279,8 +279,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         return command(arguments)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     except UserError as error:
         for line in str(error).splitlines():
             print(f"tuner: {line}", file=sys.stderr)
@@ -288,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command(arguments: list[str]) -> int:
+    # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
+    signals = Signals()
     again = shlex.join(arguments)
     extra_folder = None
     if "--config-dir" in arguments:
@@ -314,10 +314,11 @@ def command(arguments: list[str]) -> int:
         raise UserError(f"job: {config.job!r}: must be one of {', '.join(names())}")
     # One BLAS thread a worker, also in the processes that are started from here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    signals = Signals()
     from tuner.training.loop import Interrupted
 
     try:
+        if signals.stop.is_set():
+            raise Interrupted
         code: int = import_module(f"tuner.jobs.{config.job}").run(config, signals.stop)
     except Interrupted:
         print(f"Stopped. The same command goes on: python -m tuner {again}")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -84,16 +85,30 @@ def test_a_signal_leaves_no_run_open_in_mlflow(
     check_store(command)
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.7, 1.2])
-def test_a_signal_before_training_prints_no_traceback(
-    seconds: float, command: Command, processes: list["subprocess.Popen[str]"]
+def catches(process: "subprocess.Popen[str]", number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.6, 1.2])
+def test_a_signal_before_training_is_told_in_a_line(
+    seconds: float,
+    number: signal.Signals,
+    code: int,
+    command: Command,
+    processes: list["subprocess.Popen[str]"],
 ) -> None:
-    process = command.start("tracking=mlflow")
+    process = command.start(*LONG, "tracking=mlflow")
     processes.append(process)
+    until(lambda: catches(process, signal.SIGTERM), process)
     time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     told = ended(process)
-    assert told.code in (130, -signal.SIGINT)
+    assert told.code == code
+    assert "same command goes on" in told.out
     assert "Traceback" not in told.err
 
 
