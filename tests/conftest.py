@@ -1,5 +1,6 @@
 """What the tests of the whole house share: the files in git, and fresh interpreters."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,12 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported to collect the tests stays to the end: no collection looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

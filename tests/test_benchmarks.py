@@ -46,6 +46,7 @@ def test_the_short_form_reaches_half_of_what_is_asked(script: str) -> None:
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("[!_]*.py")))
+@pytest.mark.slow
 def test_a_benchmark_tells_its_options_and_has_a_section(script: str) -> None:
     done = run(script, "--help")
     assert done.returncode == 0, done.stderr

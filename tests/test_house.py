@@ -142,6 +142,7 @@ def test_the_help_page_loads_no_other_package_than_tuner(interpreter: Interprete
 
 
 @pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.slow
 def test_every_option_goes_with_the_defaults_or_an_experiment(option: str) -> None:
     refusals = []
     for experiment in [[], *([f"+experiment={name}"] for name in EXPERIMENTS)]:

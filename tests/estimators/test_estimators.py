@@ -79,6 +79,7 @@ def test_scores_that_are_no_log_odds_give_no_probabilities() -> None:
     assert hasattr(MLPClassifier(), "predict_proba")
 
 
+@pytest.mark.slow
 def test_least_squares_are_those_of_linear_algebra_in_the_unit_of_the_targets(
     diabetes: Any,
 ) -> None:

@@ -49,6 +49,7 @@ def test_an_error_leaves_no_run_open_and_its_words_on_record(
         pytest.param("quasi_random", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_condition_that_leaves_nothing_more_ends_the_study(
     sampler: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_condition_that_leaves_nothing_more_ends_the_study(
     assert set(states[0].values()) == {"COMPLETE"}
 
 
+@pytest.mark.slow
 def test_a_task_of_several_labels_has_its_pictures(tmp_path: Path, command: Command) -> None:
     rows = "".join(f"{i % 7},{i % 5},{i % 2},{i % 3 % 2}\n" for i in range(60))
     (tmp_path / "labels.csv").write_text("a,b,odd,third\n" + rows)

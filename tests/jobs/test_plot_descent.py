@@ -39,6 +39,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_it_draws_a_picture_and_a_moving_one_and_says_where(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,7 @@ def test_it_draws_a_picture_and_a_moving_one_and_says_where(
 
 
 @pytest.mark.parametrize("name", [n for n in functions.names() if n != "quadratic"])
+@pytest.mark.slow
 def test_every_function_of_two_numbers_can_be_drawn_with_paths_that_leave(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,6 +143,7 @@ def test_a_start_outside_the_window_is_in_the_picture() -> None:
     assert surface.heights.min() >= 0
 
 
+@pytest.mark.slow
 def test_several_schedules_are_paths_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ def curve(*overrides: str) -> plot_schedule.Drawn:
     "schedule",
     ["schedule=one_cycle", "schedule=[cosine,exponential,rex]", "schedule=reduce_on_plateau"],
 )
+@pytest.mark.slow
 def test_it_draws_a_picture_and_says_where(
     schedule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,6 +46,7 @@ def test_it_needs_no_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", schedules.names())
+@pytest.mark.slow
 def test_every_schedule_can_be_drawn_within_its_band(name: str) -> None:
     drawn = curve(f"schedule={name}").curve()
     assert len(drawn.shares) == len(drawn.rates) >= 1000
@@ -60,6 +62,7 @@ def test_a_rate_is_drawn_as_a_multiple_of_the_optimizers() -> None:
         assert rates[0] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_momentum_is_drawn_for_optimizers_that_have_it() -> None:
     assert curve("schedule=cosine").curve().momenta is None
     assert curve("schedule=one_cycle", "optimizer=sgd").curve().momenta is None

@@ -7,6 +7,8 @@ import pytest
 
 from tests.jobs.conftest import TWO_OPTIMIZERS, Command, Ended
 
+pytestmark = pytest.mark.slow
+
 CONF = Path(__file__).parents[2] / "conf"
 
 
@@ -36,7 +38,6 @@ def test_another_seed_gives_another_result(command: Command) -> None:
     assert results[0] != results[1]
 
 
-@pytest.mark.slow
 def test_the_main_command_gives_one_result(tmp_path: Path) -> None:
     results = []
     for i, threads in enumerate((None, 1, 2)):
@@ -146,7 +147,6 @@ def test_every_sampler_fills_a_budget(name: str, command: Command) -> None:
     assert sum(command.result()["trials"].values()) == 6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", options("schedule"))
 def test_every_schedule_trains(name: str, command: Command) -> None:
     told = command.call(f"schedule={name}", "budget.trials=2")
@@ -154,7 +154,6 @@ def test_every_schedule_trains(name: str, command: Command) -> None:
     assert command.result()["best"]["settings"]["schedule"] == name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", options("optimizer"))
 def test_every_optimizer_trains(name: str, command: Command) -> None:
     told = command.call(f"optimizer={name}", "budget.trials=2")

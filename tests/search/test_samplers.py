@@ -142,6 +142,7 @@ def test_only_settings_that_the_conditions_allow_are_asked(name: str):
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("at", [1, 5, 9])
+@pytest.mark.slow
 def test_conditions_are_kept_across_a_resume(name: str, at: int):
     whole, resumed = optuna.create_study(), optuna.create_study()
     ask(whole, SAMPLERS[name], LINKED, 12)
@@ -153,6 +154,7 @@ def test_conditions_are_kept_across_a_resume(name: str, at: int):
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.slow
 def test_conditions_that_hold_nowhere_are_told_in_one_line(name: str):
     condition = parse("momentum > 2", SPACE.kinds(), SPACE.branches)
     space = Space(SPACE.fixed, SPACE.searched, SPACE.branches, (condition,))

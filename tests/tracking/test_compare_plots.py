@@ -16,6 +16,7 @@ def curve(name: str, count: int, default: float = 0.5) -> BestOfK:
 
 
 @pytest.mark.parametrize("defaults", [(0.5, 0.7), (0.5, 0.5), (math.nan, math.nan)])
+@pytest.mark.slow
 def test_curves_of_any_length_are_drawn(defaults: tuple[float, float], tmp_path: Path):
     file = tmp_path / "best.png"
     curves = [curve("a", 9, defaults[0]), curve("b", 1, defaults[1]), curve("none", 0, math.nan)]

@@ -28,6 +28,7 @@ PATHS = {
 }
 
 
+@pytest.mark.slow
 def test_every_kind_of_path_can_be_drawn_at_once(tmp_path: Path) -> None:
     descents = [Descent(name, "a note\nof two lines", points) for name, points in PATHS.items()]
     still = tmp_path / "paths.png"

@@ -35,6 +35,7 @@ STUDIES = {
 
 @pytest.mark.parametrize("draw", [learning_rates, loss_curves])
 @pytest.mark.parametrize("trials", STUDIES.values(), ids=STUDIES)
+@pytest.mark.slow
 def test_every_study_can_be_drawn(draw, trials, tmp_path):
     draw(trials, tmp_path / "picture.png", "Study adam")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

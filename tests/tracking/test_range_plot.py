@@ -50,6 +50,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
+@pytest.mark.slow
 def test_every_range_test_can_be_drawn(picture, tmp_path):
     draw_range(picture, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

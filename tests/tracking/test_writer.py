@@ -32,6 +32,7 @@ def write(writer, records):
     return slowest
 
 
+@pytest.mark.slow
 def test_all_that_was_put_is_in_mlflow_after_close_and_nothing_runs(store, tmp_path):
     writer = Writer(store, tmp_path / "study", **NAMES)
     write(writer, study(*(trial(number) for number in range(5))))

@@ -114,6 +114,7 @@ def heavy_ball(momentum: float, share: float, epochs: int) -> list[float]:
 
 @pytest.mark.parametrize("epochs", [20, 50, 200, 1000])
 @pytest.mark.parametrize("momentum", [0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99])
+@pytest.mark.slow
 def test_the_guard_tells_on_which_side_of_its_limit_the_heavy_ball_is(momentum: float, epochs: int):
     """Just below the limit it climbs to a multiple of its first loss, and comes back."""
     for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999):

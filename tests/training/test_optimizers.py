@@ -78,12 +78,12 @@ class Tape(Bowl):
 
 @pytest.fixture
 def tape() -> Callable[[type], Tape]:
-    """120 gradients of very different lengths in 9 dimensions, as an epoch."""
+    """40 gradients of very different lengths in 9 dimensions, as an epoch."""
     rng = np.random.default_rng(3)
-    gradients = rng.normal(size=(120, 9)) * 10.0 ** rng.uniform(-3, 1, size=(120, 1))
+    gradients = rng.normal(size=(40, 9)) * 10.0 ** rng.uniform(-3, 1, size=(40, 1))
 
     def make(dtype: type) -> Tape:
-        problem = Tape((1.0,) * 9, steps=120, dtype=np.dtype(dtype))
+        problem = Tape((1.0,) * 9, steps=40, dtype=np.dtype(dtype))
         object.__setattr__(problem, "gradients", gradients.astype(dtype))
         return problem
 
@@ -184,7 +184,10 @@ DESCENTS = {
 }
 
 
-@pytest.fixture(scope="module", params=DESCENTS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(d, marks=[pytest.mark.slow] * d.startswith("digits")) for d in DESCENTS],
+)
 def descended(request: pytest.FixtureRequest) -> dict[str, float]:
     """The lowest loss by optimizer over five rates of its YAML, as a share of what is allowed."""
     make, epochs, share = DESCENTS[request.param]

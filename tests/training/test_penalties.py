@@ -59,6 +59,7 @@ def solved(problem: Supervised, epochs: int = 1500, **penalties: float) -> np.nd
     ],
     ids=["lasso", "ridge", "elastic net"],
 )
+@pytest.mark.slow
 def test_gradient_descent_ends_where_scikit_learn_does(penalties: dict[str, float], theirs: Any):
     X, y = sparse_truth()
     theirs.fit(X, y[:, 0])
