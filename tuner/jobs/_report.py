@@ -12,14 +12,14 @@ import yaml
 
 from tuner.config import Config
 from tuner.jobs import _verdict
-from tuner.jobs._training import Training
+from tuner.jobs._aside import Aside
+from tuner.jobs._winner import MODULES, TRACKED, Winner, keep
 from tuner.search.queue import told
 from tuner.search.study import Study
 from tuner.search.trials import Goal, Outcome, Trial
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds
 from tuner.tracking.store import Store
 from tuner.tracking.writer import Writer
-from tuner.training.problems import Supervised
 
 # Seconds to wait at the end for MLflow; what it has not taken by then waits in the spool.
 PATIENCE = 60.0
@@ -44,6 +44,7 @@ class Report:
         self.started_ms = study.remember("started_ms", now_ms())
         self.store = Store(config.root, config.tracking.uri)
         self.writer: Writer | None = None
+        self.saving: tuple[Aside, int] | None = None
 
     def put(self, record: Record) -> None:
         if self.writer is not None:
@@ -121,30 +122,14 @@ class Report:
         if steps:
             self.put(Points(None, steps, {f"best_{self.goal.curve}": values}))
 
-    def model(self, trial: Trial, theta: np.ndarray, training: Training) -> None:
-        """Saves the winner as a scikit-learn pipeline that takes raw rows."""
-        from sklearn.pipeline import Pipeline
+    def aside(self) -> Aside:
+        """Where a model is saved, prepared beside the study while it trains."""
+        return Aside(MODULES if self.writer is None else TRACKED)
 
-        from tuner.estimators.saving import own_types
-        from tuner.estimators.trained import estimator_of
-        from tuner.tracking.model import describe, save
-
-        problem = training.problem(trial.settings)
-        assert isinstance(problem, Supervised)
-        data = training.data_for(problem.loss)
-        epochs, member = self.config.budget.epochs, training.member(trial)
-        estimator = estimator_of(problem, member, epochs, data.task)
-        if data.task == "regression":
-            estimator.adopt(theta, data.inputs, data.target_mean, data.target_scale)
-        else:
-            classes = np.arange(data.outputs) if data.classes is None else data.classes
-            estimator.adopt(theta, data.inputs, classes, data.task)
-        pipeline = Pipeline([("preprocessing", data.preprocessing), ("estimator", estimator)])
-        folder = self.folder / "model"
-        trusted = save(folder, pipeline, data.example, own_types())
-        if self.writer is not None:
-            describe(folder, pipeline, data.example, trusted)
-            self.put(Model(None, str(folder), "best", tags={"trial": str(trial.number)}))
+    def model(self, aside: Aside, winner: Winner) -> None:
+        """Begins to save the winner as a scikit-learn pipeline that takes raw rows."""
+        aside.begin(keep, winner, self.folder / "model", self.writer is not None)
+        self.saving = aside, winner.member.trial
 
     def confirmed(self, told: Mapping[str, Any]) -> None:
         """The mean curves on fresh seeds, each on its trial's run, and what the winner is worth."""
@@ -165,9 +150,16 @@ class Report:
         task: str,
         write_result: Callable[[str | None], None],
     ) -> None:
-        """Draws the pictures, and closes the study's run once result.json is written."""
+        """Draws the pictures while the model is saved, and closes the study's run.
+
+        That comes last, after result.json.
+        """
         for picture in self.draw(summaries, task):
             self.put(Artifact(None, str(picture)))
+        if self.saving is not None:
+            aside, trial = self.saving
+            aside.result()
+            self.put(Model(None, str(self.folder / "model"), "best", tags={"trial": str(trial)}))
         if result["test"]:
             test = {f"test_{name}": [value] for name, value in result["test"].items()}
             self.put(Points(None, [result["winner"]], test))

@@ -6,6 +6,7 @@ import platform
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
@@ -17,6 +18,7 @@ import tuner
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.jobs import _verdict
+from tuner.jobs._aside import Aside
 from tuner.jobs._ending import Ending, end_where_nothing_is_allowed
 from tuner.jobs._files import write_json
 from tuner.jobs._lock import owned
@@ -24,6 +26,7 @@ from tuner.jobs._progress import Progress
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, goal, load_data
+from tuner.jobs._winner import winner as made_of
 from tuner.search import queue, samplers
 from tuner.search.pruners import Halving, Hyperband, NoPruning, Pruner
 from tuner.search.racing import Race
@@ -197,27 +200,28 @@ class Tune:
         self.report.leave_out(stranded)
         self.study.give_up(stranded)
         interrupted = False
-        try:
-            with Progress(budget, self.study.finished(), self.training.goal) as progress:
-                progress.count(self.study.summaries())
-                with announced(lambda: progress.note(COMPILING)):
-                    stopped = self.train(progress)
-                confirmed = self.confirm(progress)
-                winner = self.winner(confirmed)
-                test = self.judge(winner) if winner and self.training.data is not None else None
-        except Interrupted:
-            interrupted, stopped = True, INTERRUPTED
-            confirmed = winner = test = None
-        result = self.result(stopped, confirmed, winner, test)
-        self.report.end(
-            result,
-            self.study.summaries(),
-            interrupted,
-            self.training.task,
-            write_result=lambda link: write_json(
-                self.folder / "result.json", {"result": result, "run": self.run_part(link)}
-            ),
-        )
+        with self.report.aside() if self.training.data is not None else nullcontext() as aside:
+            try:
+                with Progress(budget, self.study.finished(), self.training.goal) as progress:
+                    progress.count(self.study.summaries())
+                    with announced(lambda: progress.note(COMPILING)):
+                        stopped = self.train(progress)
+                    confirmed = self.confirm(progress)
+                    winner = self.winner(confirmed)
+                    test = self.judge(winner, aside) if winner and aside else None
+            except Interrupted:
+                interrupted, stopped = True, INTERRUPTED
+                confirmed = winner = test = None
+            result = self.result(stopped, confirmed, winner, test)
+            self.report.end(
+                result,
+                self.study.summaries(),
+                interrupted,
+                self.training.task,
+                write_result=lambda link: write_json(
+                    self.folder / "result.json", {"result": result, "run": self.run_part(link)}
+                ),
+            )
         return interrupted
 
     def tell_all(self, told: Mapping[str, Any]) -> int:
@@ -329,7 +333,7 @@ class Tune:
             "all": [{k: v for k, v in s.items() if k != "curves"} for s in summaries],
         }
 
-    def judge(self, best: Mapping[str, Any]) -> dict[str, float]:
+    def judge(self, best: Mapping[str, Any], aside: Aside) -> dict[str, float]:
         """Trains the winner again, saves it, and scores it on the test part, read only here.
 
         Where folds took turns, it is trained on all but the test part.
@@ -342,7 +346,8 @@ class Tune:
         if self.training.folds == 1:
             check_again(best, float(metrics["validation_loss"][0]))
         theta = evaluated(population)
-        self.report.model(trial, theta[0], self.training)
+        own = made_of(trial, theta[0], self.training, self.config.budget.epochs)
+        self.report.model(aside, own)
         problem = self.training.test_problem(trial.settings)
         objective = problem.attach(theta, np.empty_like(theta), population.left_at)
         measured = {k.removeprefix("validation_"): v for k, v in objective.evaluate(theta).items()}

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
 SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds between two rounds
-REST = 0.5  # times as long as the last round took, so that records gather for larger calls
 PATIENCE = 2  # failures in a row after which flush and close stop waiting
 
 
@@ -114,7 +112,6 @@ class Writer:
         file = self._spool.oldest()
         if file is None:
             return SHORTEST_REST
-        began = time.monotonic()
         answer = self._ask(file)
         self.error = answer["error"]
         if self.error is not None:
@@ -124,7 +121,7 @@ class Writer:
         self.refused += answer["refused"]
         self._page = answer["page"]
         self._failures = 0
-        return min(max(REST * (time.monotonic() - began), SHORTEST_REST), LONGEST_REST)
+        return SHORTEST_REST
 
     def _ask(self, file: Path) -> dict[str, Any]:
         """The courier's answer about a file; a courier that died is replaced next time."""

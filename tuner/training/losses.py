@@ -49,6 +49,10 @@ class Loss:
     standardise: bool = True
     lowest: float = -np.inf
 
+    def __reduce__(self) -> tuple[Callable[[str], "Loss"], tuple[str]]:
+        """To another process it goes by its name."""
+        return load, (self.name,)
+
     @cached_property
     def value(self) -> Any:
         """The rule, compiled."""

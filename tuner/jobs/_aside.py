@@ -1,0 +1,125 @@
+"""Aside: a process beside the study that imports what only its end needs, while it trains.
+
+It is a process because an import holds Python's global lock: training beside one ran at a tenth of
+its speed. It ends as soon as the study does, so that none writes after a kill.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+import tuner
+from tuner.tracking.store import prepare_mlflow
+
+
+class Aside:
+    """Calls one function after another, with these modules imported; use it as a context.
+
+    Where this process has them all already, or the other one dies, the calls are made here.
+    """
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        if all(name in sys.modules for name in modules):
+            return
+        self.pipe, theirs = Pipe()
+        paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        given = theirs.fileno(), os.getpid()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tuner.jobs._aside", *map(str, given), *modules],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the study
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process is not None:
+            self.pipe.close()
+            self.process.kill()
+            self.process.wait()
+
+    def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Has a function of a module called, while this process goes on."""
+        self.call = function, arguments
+        if self.process is not None:
+            try:
+                self.pipe.send(self.call)
+            except OSError:
+                self.bury()
+
+    def result(self) -> Any:
+        """What the function returned, or raises what it raised."""
+        assert self.call is not None
+        (function, arguments), self.call = self.call, None
+        if self.process is not None:
+            try:
+                returned, value = self.pipe.recv()
+            except (EOFError, OSError):
+                self.bury()
+            else:
+                if returned:
+                    return value
+                raise value
+        return function(*arguments)
+
+    def bury(self) -> None:
+        """The other process died: calls are made here from now on."""
+        assert self.process is not None
+        self.pipe.close()
+        self.process.wait()
+        self.process = None
+
+
+def serve(pipe: Connection) -> None:
+    """Calls what comes through the pipe until it ends."""
+    while True:
+        try:
+            function, arguments = pipe.recv()
+        except EOFError:
+            return
+        try:
+            told = True, function(*arguments)
+        except Exception as error:
+            told = False, error
+        pipe.send(told)
+
+
+def end_with(parent: int) -> None:
+    """Ends this process when the one that started it is gone, whatever it is at."""
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(1)
+
+
+def main() -> None:
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)  # the study decides
+    os.nice(10)  # training goes first
+    descriptor, parent, *modules = sys.argv[1:]
+    Thread(target=end_with, args=[int(parent)], daemon=True).start()
+    prepare_mlflow()
+    for name in modules:
+        import_module(name)
+    with Connection(int(descriptor)) as pipe:
+        serve(pipe)
+
+
+if __name__ == "__main__":
+    main()
