@@ -1,10 +1,10 @@
 """How time and memory grow: with trials, epochs, rows, threads and the size of the data.
 
-Every line is a command of its own, without pruning, in which one number grows. `more` is what one
-unit more cost since the line before, in CPU seconds and in bytes of memory; where cost is linear it
-stays the same from line to line. Memory is the most that the process had, without the one that
-talks to MLflow. `trials` is run with random settings and with TPE, whose proposals cost the more,
-the more trials it knows.
+Every line is a command of its own, without pruning and confirmation, in which one number grows.
+`more` is what one unit more cost since the line before, in CPU seconds and in bytes of memory;
+where cost is linear it stays the same from line to line. Memory is the most that the process had,
+without those beside it. `trials` is run with random settings and with TPE, whose proposals cost the
+more, the more trials it knows.
 
     python benchmarks/scaling.py [--quick] [--json] [--only trials]
 """
@@ -21,7 +21,9 @@ from _measure import Ran, Target, arguments, finish, tuner
 
 MEGABYTE = 1e6
 IMAGES, INPUTS = 60_000, 784
-COMMON = ("pruner=none", "study.name=scaling", "model=mlp", "study.defaults=false")
+COMMON = (
+    "pruner=none", "confirm.top=0", "study.name=scaling", "model=mlp", "study.defaults=false",
+)  # fmt: skip
 SMALL = ("data=iris", "model.mlp.hidden=[8]", "budget.epochs=2")
 DIGITS = ("data=digits", "tracking=none", "sampler=random")
 
