@@ -12,17 +12,19 @@ watched call within another one counts for the inner one alone.
 
 import time
 
+# Imports count as time, so the clock starts before them.
+# ruff: noqa: E402
 STARTED = time.time()
 
-import json  # noqa: E402
-import resource  # noqa: E402
-import sys  # noqa: E402
-import threading  # noqa: E402
-from collections.abc import Callable, Iterable  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import json
+import resource
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
-import tuner.__main__ as command  # noqa: E402
+import tuner.__main__ as command
 
 
 class Watch:
@@ -75,6 +77,7 @@ class Watch:
 def watch_study(watch: Watch) -> None:
     """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
     from tuner.jobs import tune
+    from tuner.jobs._aside import Aside
     from tuner.jobs._report import Report
     from tuner.search.study import Study
     from tuner.training import loop, problems
@@ -82,6 +85,7 @@ def watch_study(watch: Watch) -> None:
     watch.methods("training", loop.Trainer, ["start", "epoch"])
     watch.methods("tracking", Report, ["begin", "ask", "tell", "best_so_far", "end", "close"])
     watch.methods("saving the winner", Report, ["model"])
+    watch.methods("saving the winner", Aside, ["__init__", "__exit__", "result"])
     watch.methods("pictures", Report, ["draw"])
     watch.methods("storage", Study, ["__init__", "cohort", "tell", "remember", "keep"])
     sampler = tune.sampler

@@ -47,7 +47,7 @@ def measure(settings: tuple[str, ...], threads: int) -> dict[str, Any]:
     return {
         "wall": done.wall,
         "cpu": told["cpu"],
-        "cpu of the tracking process": told["children cpu"],
+        "cpu of the processes beside it": told["children cpu"],
         "seconds": shares(told, done.wall, threads),
     }
 
@@ -63,9 +63,9 @@ def targets(report: dict[str, Any]) -> list[Target]:
 
 def show(report: dict[str, Any]) -> None:
     for name, told in report.items():
-        beside = told["cpu of the tracking process"]
+        beside = told["cpu of the processes beside it"]
         print(f"\n{name}: {told['wall']:.1f} s wall, {told['cpu']:.1f} s CPU, "
-              f"and {beside:.1f} s CPU of the tracking process")  # fmt: skip
+              f"and {beside:.1f} s CPU of the processes beside it")  # fmt: skip
         for what, seconds in sorted(told["seconds"].items(), key=lambda item: -item[1]):
             print(f"    {what:<38}{seconds:8.2f} s{100 * seconds / told['wall']:7.1f} %")
 
