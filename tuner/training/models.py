@@ -25,6 +25,8 @@ import numpy as np
 from tuner.training import activations, dense, normalisation, sparse
 from tuner.training.activations import identity
 from tuner.training.compiling import compiled, specialised
+from tuner.training.dense import times as product
+from tuner.training.dense import transposed_times as transposed_product
 from tuner.training.dropout import drop, drop_backward, mixed
 from tuner.training.sparse import CSR
 
@@ -139,7 +141,7 @@ def forward(theta, layout, X, work, rate, state):
         if layer == 0:
             times(X, W, z)
         else:
-            np.dot(work[below : below + samples * i].reshape(samples, i), W, z)
+            product(work[below : below + samples * i].reshape(samples, i), W, z)
         if layer == last:
             identity(z, theta[at : at + o])
         else:
@@ -175,9 +177,9 @@ def backward(theta, layout, X, work, scores_at, gradient, rate, state):
         else:
             below -= samples * i
             a = work[below : below + samples * i].reshape(samples, i)
-            np.dot(a.T, d, dW)
+            transposed_product(a, d, dW)
             d_below = work[free : free + samples * i].reshape(samples, i)
-            np.dot(d, theta[at : at + i * o].reshape(i, o).T, d_below)
+            product(d, theta[at : at + i * o].reshape(i, o).T, d_below)
             if rate > 0.0:
                 drop_backward(a, d_below, rate, mixed(state, layer - 1))
             activation_backward(a, work, aside + below, d_below)
