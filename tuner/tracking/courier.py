@@ -52,6 +52,8 @@ def main() -> None:
     with FileLock(Path(study["spool"]) / "lock"):
         for answer in deliver(study, sys.stdin):
             print(json.dumps(answer), file=answers, flush=True)
+    # All is written: to take MLflow down in good order would be a second that the study waits.
+    os._exit(0)
 
 
 if __name__ == "__main__":
