@@ -30,7 +30,8 @@ DIGITS = ("data=digits", "tracking=none", "sampler=random")
 
 @dataclass(frozen=True)
 class Axis:
-    """What grows: the settings that say it, with `{}` for the number; those that stay; values."""
+    """What grows: the settings that say it, with `{}` for the number; those that stay; values, and
+    those of the short form, which leaves out what has none."""
 
     grows: tuple[str, ...]
     stay: tuple[str, ...]
@@ -52,7 +53,7 @@ AXES = {
     "trials, random settings": Axis(
         ("budget.trials={}",), (*SMALL, "sampler=random"), TRIALS, (10, 30), "trial"
     ),
-    "trials, TPE": Axis(("budget.trials={}",), (*SMALL, "sampler=tpe"), TRIALS, (10, 30), "trial"),
+    "trials, TPE": Axis(("budget.trials={}",), (*SMALL, "sampler=tpe"), TRIALS, (), "trial"),
     "epochs": Axis(
         ("budget.epochs={}",), (*DIGITS, "budget.trials=16"), (10, 30, 100, 300, 1000), (2, 4),
         "epoch",
@@ -63,7 +64,7 @@ AXES = {
     ),
     "threads": Axis(
         ("threads={}",), (*DIGITS, "budget.trials=64", "study.cohort=64", "budget.epochs=100"),
-        (1, 2), (1, 2), "thread",
+        (1, 2), (), "thread",
     ),
     "samples": Axis(
         ("data.path=X{}.npy", "data.target=y{}.npy"),
@@ -145,7 +146,11 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="axes whose name holds it")
     given = parser.parse_args()
-    chosen = {name: axis for name, axis in AXES.items() if given.only in name}
+    chosen = {
+        name: axis
+        for name, axis in AXES.items()
+        if given.only in name and (axis.quick or not given.quick)
+    }
     with_memory = not given.quick and given.only in "memory"
     if not chosen and not with_memory:
         parser.error(f"--only: {given.only}: must be a part of one of: {', '.join(AXES)}, memory")
