@@ -10,8 +10,7 @@ import json
 import os
 import time
 
-# Imports count as time, so the clock starts before them.
-# ruff: noqa: E402
+# ruff: noqa: E402 (imports count as time, so the clock starts before them)
 BEGAN = time.time()
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 

@@ -12,8 +12,7 @@ watched call within another one counts for the inner one alone.
 
 import time
 
-# Imports count as time, so the clock starts before them.
-# ruff: noqa: E402
+# ruff: noqa: E402 (imports count as time, so the clock starts before them)
 STARTED = time.time()
 
 import json
