@@ -49,11 +49,7 @@ class Scaling:
             with np.errstate(over="ignore"):
                 made[:] = block
             if not np.isfinite(made).all():
-                column = int(np.argmin(np.isfinite(made).all(axis=0)))
-                raise UserError(
-                    f"data.scale: {self.method}: leaves numbers in column {column} (counted from "
-                    f"0) that {scaled.dtype} cannot hold; give another, or another unit"
-                )
+                raise not_held(self.method, int(np.argmin(np.isfinite(made).all(axis=0))), dtype)
         return scaled
 
     def transformer(self) -> Any:
@@ -72,6 +68,14 @@ class Scaling:
             case "maxabs":
                 made.scale_ = made.max_abs_ = self.scale
         return made
+
+
+def not_held(method: str, column: int, dtype: DTypeLike) -> UserError:
+    """What to tell of a column whose scaled numbers the dtype cannot hold."""
+    return UserError(
+        f"data.scale: {method}: leaves numbers in column {column} (counted from 0) that "
+        f"{np.dtype(dtype)} cannot hold; give another, or another unit"
+    )
 
 
 def transformer(method: str) -> Any:

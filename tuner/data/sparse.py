@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data.scaling import transformer
+from tuner.data.scaling import not_held, transformer
 from tuner.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ class SparseScaling:
             values = (taken.data / self.scale[taken.indices]).astype(dtype)
         if not np.isfinite(values).all():
             column = int(taken.indices[np.argmin(np.isfinite(values))])
-            raise UserError(
-                f"data.scale: {self.method}: leaves numbers in column {column} (counted from 0) "
-                f"that {values.dtype} cannot hold; give another, or another unit"
-            )
+            raise not_held(self.method, column, dtype)
         return CSR(
             values, taken.indices.astype(np.int64), taken.indptr.astype(np.int64), rows.shape[1]
         )

@@ -52,8 +52,8 @@ class Winner:
         return Pipeline(steps)
 
 
-def winner(trial: Trial, theta: np.ndarray, training: Training, epochs: int) -> Winner:
-    """The trial with the parameters (size,) that it was judged with."""
+def made_of(trial: Trial, theta: np.ndarray, training: Training, epochs: int) -> Winner:
+    """The winner that a trial is, with the parameters (size,) that it was judged with."""
     problem = training.problem(trial.settings)
     assert isinstance(problem, Supervised)
     data = training.data_for(problem.loss)

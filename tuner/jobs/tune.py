@@ -26,7 +26,7 @@ from tuner.jobs._progress import Progress
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, goal, load_data
-from tuner.jobs._winner import winner as made_of
+from tuner.jobs._winner import made_of
 from tuner.search import queue, samplers
 from tuner.search.pruners import Halving, Hyperband, NoPruning, Pruner
 from tuner.search.racing import Race
