@@ -5,7 +5,6 @@ its speed. It ends as soon as the study does, so that none writes after a kill.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,11 +12,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from pathlib import Path
 from threading import Thread
 from typing import Any, Self
 
-import tuner
+from tuner.tracking import beside
 from tuner.tracking.store import prepare_mlflow
 
 
@@ -33,17 +31,15 @@ class Aside:
         if all(name in sys.modules for name in modules):
             return
         self.pipe, theirs = Pipe()
-        paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        given = theirs.fileno(), os.getpid()
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tuner.jobs._aside", *map(str, given), *modules],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            self.process = beside.start(
+                "tuner.jobs._aside",
+                theirs.fileno(),
+                os.getpid(),
+                *modules,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the study
             )
 
     def __enter__(self) -> Self:
@@ -109,9 +105,7 @@ def end_with(parent: int) -> None:
 
 
 def main() -> None:
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)  # the study decides
-    os.nice(10)  # training goes first
+    beside.stand_back()
     descriptor, parent, *modules = sys.argv[1:]
     Thread(target=end_with, args=[int(parent)], daemon=True).start()
     prepare_mlflow()

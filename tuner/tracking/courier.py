@@ -8,7 +8,6 @@ of JSON. It ends with its input, so a killed study leaves no process behind.
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from tuner.tracking.beside import stand_back
 from tuner.tracking.runs import StudyRuns, one_line
 from tuner.tracking.spool import records
 from tuner.tracking.store import Store
@@ -44,9 +44,7 @@ def main() -> None:
     """Serve one study until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     sys.stdout = sys.stderr  # MLflow likes to print
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)  # the study decides, and wants to say how it ended
-    os.nice(10)  # training goes first
+    stand_back()
     study = json.loads(sys.stdin.readline())
     # The courier of a study that was killed may still be at its last file.
     with FileLock(Path(study["spool"]) / "lock"):

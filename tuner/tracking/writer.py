@@ -1,14 +1,12 @@
 """The writer: hands a study's records to MLflow in the background, while training goes on."""
 
 import json
-import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-import tuner
+from tuner.tracking import beside
 from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
@@ -138,15 +136,8 @@ class Writer:
             return {"error": "the tracking process was killed or could not be started"}
 
     def _hire(self) -> subprocess.Popen[str]:
-        paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        courier = subprocess.Popen(
-            [sys.executable, "-m", "tuner.tracking.courier"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for the study
+        courier = beside.start(
+            "tuner.tracking.courier", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert courier.stdin is not None
         print(json.dumps(self._study), file=courier.stdin, flush=True)
