@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 
 from tests.jobs.conftest import Command, ended, until
 from tuner.jobs._lock import owned
+from tuner.jobs._report import Report
 
 pytestmark = pytest.mark.slow
 
@@ -155,6 +156,31 @@ def test_a_kill_at_the_start_or_the_end_changes_no_result(
     told = command.run("tracking=mlflow", "budget.trials=12")
     assert told.code == 0, told.err
     assert command.result() == uninterrupted[0].result()
+    check_store(command)
+
+
+def test_a_finished_study_hands_over_what_a_dead_server_left_waiting(command: Command) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    told = command.run("tracking=mlflow", f"tracking.uri={dead}")
+    assert told.code == 0, told.err
+    assert "the next command on this study hands them over" in told.err
+    again = command.run("tracking=mlflow")
+    assert again.code == 0, again.err
+    assert "is finished" in again.out
+    check_store(command)
+
+
+def test_a_finished_study_tells_mlflow_the_end_that_a_kill_kept_back(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Report, "over", lambda *_: None)
+        assert command.call("tracking=mlflow").code == 0
+    with pytest.raises(AssertionError, match="RUNNING"):
+        check_store(command)
+    assert "is finished" in command.call("tracking=mlflow").out
     check_store(command)
 
 

@@ -146,14 +146,10 @@ class Report:
         self,
         result: Mapping[str, Any],
         summaries: Sequence[Mapping[str, Any]],
-        interrupted: bool,
         task: str,
         write_result: Callable[[str | None], None],
     ) -> None:
-        """Draws the pictures while the model is saved, and closes the study's run.
-
-        That comes last, after result.json.
-        """
+        """Draws the pictures while the model is saved, and writes the result."""
         for picture in self.draw(summaries, task):
             self.put(Artifact(None, str(picture)))
         if self.saving is not None:
@@ -166,11 +162,31 @@ class Report:
         if self.writer is not None:
             self.writer.flush(PATIENCE)
         write_result(self.link())
-        self.put(Artifact(None, str(self.folder / "result.json")))
+
+    def over(self, interrupted: bool = False) -> None:
+        """Closes the study's run, the last of its records, for they tell of result.json."""
+        result = self.folder / "result.json"
+        self.put(Artifact(None, str(result)))
         if interrupted:
             self.put(RunEnds(None, "INTERRUPTED", "interrupted", now_ms()))
         else:
-            self.put(RunEnds(None, "COMPLETE", "finished", now_ms()))
+            self.put(RunEnds(None, "COMPLETE", "finished", modified_ms(result)))
+        if self.writer is not None:
+            self.writer.sync()
+            self.study.keep("over", modified_ms(result))
+
+    def catch_up(self) -> None:
+        """Hands over what a kill or a dead server kept from MLflow of a study that is finished."""
+        spool = self.folder / "spool"
+        if not spool.exists():
+            return
+        said = self.study.knows("over") and self.study.remember("over", None)
+        if said != modified_ms(self.folder / "result.json"):
+            self.open()
+            self.over()
+        elif any(spool.glob("*.jsonl")):
+            self.open()
+        self.close()
 
     def failed(self, error: BaseException) -> None:
         """Ends the study's run with the error that no later record follows."""
@@ -235,6 +251,10 @@ class Report:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def modified_ms(path: Path) -> int:
+    return path.stat().st_mtime_ns // 1_000_000
 
 
 def finite(curve: Sequence[float | None]) -> list[float]:

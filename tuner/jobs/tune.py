@@ -180,6 +180,7 @@ class Tune:
         stopped = self.ending.reason()
         if stopped and whole(path):
             print(f"Study {self.config.study.name} is finished: {stopped}.")
+            self.report.catch_up()
             return self.tell_all(json.loads(path.read_text()))
         self.report.begin()
         try:
@@ -216,12 +217,12 @@ class Tune:
             self.report.end(
                 result,
                 self.study.summaries(),
-                interrupted,
                 self.training.task,
                 write_result=lambda link: write_json(
                     self.folder / "result.json", {"result": result, "run": self.run_part(link)}
                 ),
             )
+            self.report.over(interrupted)
         return interrupted
 
     def tell_all(self, told: Mapping[str, Any]) -> int:
