@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding
-from numba import njit
-from numba.core import event
+from numba import njit, typeof
+from numba.core import event, types
 from numba.core.dispatcher import Dispatcher
+from numba.core.typing.typeof import typeof_impl
 
 # Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
@@ -57,6 +58,34 @@ def ingredients(function: FunctionType) -> Iterator[str]:
             elif isinstance(meaning, Dispatcher) and meaning.py_func not in seen:
                 seen.add(meaning.py_func)
                 waiting.append(meaning.py_func)
+
+
+class Pointer(types.WrapperAddressProtocol):
+    """A compiled function that returns nothing, for arguments like these, to be an argument itself.
+
+    What takes it is compiled once for all functions of the same types; it would be compiled for
+    each of them, in seconds, if it called them by their names.
+    """
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        kinds = tuple(map(typeof, arguments))
+        self.type = types.FunctionType(types.void(*kinds))
+        function.compile(kinds)
+        made: Any = function.get_compile_result(self.signature())
+        name = made.fndesc.llvm_cfunc_wrapper_name
+        self.address: int = made.library.get_pointer_to_function(name)
+
+    def __wrapper_address__(self) -> int:
+        return self.address
+
+    def signature(self) -> Any:
+        return self.type.signature
+
+
+@typeof_impl.register(Pointer)
+def _(pointer: Pointer, context: Any) -> Any:
+    """What numba finds out by itself, but anew in each call."""
+    return pointer.type
 
 
 class _FirstCompilation(event.Listener):

@@ -1,29 +1,23 @@
 """The training loop: a population through one epoch, its rows in blocks over threads."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Event
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tuner.training import optimizers, schedules
-from tuner.training.compiling import compiled
+from tuner.training.compiling import Pointer, compiled
 from tuner.training.fused import fused_pass
 from tuner.training.population import Member, Population, evaluated, take, view
-from tuner.training.problems import Problem
+from tuner.training.problems import Objective, Problem
+from tuner.training.steps import advance, nothing
 from tuner.training.subnormals import flushed
-from tuner.training.wrappers import (
-    add_decay,
-    average,
-    clip_adaptively,
-    clip_by_value,
-    look_ahead,
-    shrink,
-)
+from tuner.training.wrappers import after_update, before_update
 
 Array = np.ndarray
 
@@ -32,11 +26,19 @@ BLOCK_BYTES = 1 << 20
 SMALLEST_BLOCK = 4
 
 
-# What a member's model_settings call the penalties.
+# What a member's model_settings call the penalties, and its settings the wrappers, in the order in
+# which tuner.training.steps takes them.
 PENALTIES = ("l1", "l2")
+WRAPPERS = (
+    *("clip_value", "clip_adaptive", "lookahead_rate", "lookahead_steps"),
+    *("ema", "tail_average"),
+)
 
-# A compiled function and its arguments.
-Sweep = tuple[Callable[..., None], tuple[Any, ...]]
+# What `advance` calls: gradient, before the update, update, after it.
+Passes = tuple[Pointer, Pointer, Pointer, Pointer]
+
+# Seconds after which a stop is noticed, beside the step that is under way.
+NOTICED = 0.1
 
 
 class Interrupted(Exception):
@@ -70,6 +72,8 @@ class Trainer:
         self.total_steps = total_epochs * problem.steps
         self.threads = threads
         self.stop = stop or Event()
+        self.halt = np.zeros(1, np.bool_)  # what compiled code reads of `stop`
+        self.passes: dict[str, Passes] = {}  # of each optimizer, for `advance`
         self.pool = ThreadPoolExecutor(threads)
 
     def __enter__(self) -> Self:
@@ -99,8 +103,12 @@ class Trainer:
 
     def epoch(self, population: Population, epoch: int) -> Epoch:
         """Trains every row through one epoch (counted from 1), in place."""
+        self.halt[0] = self.stop.is_set()
         bounds = self.blocks(population)
-        parts = list(self.pool.map(lambda b: self.block(view(population, *b), epoch), bounds))
+        blocks = [self.pool.submit(self.block, view(population, *b), epoch) for b in bounds]
+        while wait(blocks, NOTICED).not_done:
+            self.halt[0] = self.stop.is_set()
+        parts = [block.result() for block in blocks]
         if self.stop.is_set():
             raise Interrupted
         metrics = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
@@ -108,9 +116,9 @@ class Trainer:
         return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
 
     def blocks(self, population: Population) -> list[tuple[int, int]]:
-        """Bounds of blocks of rows: of one seed and fold each, small for the cache, even for the
-        threads."""
-        kinds = [(m.seed, m.fold) for m in population.members]
+        """Bounds of blocks of rows: of one seed, fold and optimizer each, small for the cache, even
+        for the threads."""
+        kinds = [(m.seed, m.fold, m.optimizer) for m in population.members]
         row_bytes = population.theta[0].nbytes * (
             2 + max(len(slots) for slots in population.slots.values())
         )
@@ -130,61 +138,23 @@ class Trainer:
         """Trains the rows of one block through an epoch; returns their metrics."""
         problem, members = self.problem.for_rows(rows), rows.members
         total_steps = self.total_steps * problem.steps // self.problem.steps
-        gradient = np.empty_like(rows.theta)
+        gradient, before = np.empty_like(rows.theta), np.empty_like(rows.theta)
         objective = problem.attach(rows.theta, gradient, rows.left_at)
         batches = problem.batches(members[0].seed, epoch - 1)
+        masses = np.array([objective.mass(batch) for batch in batches], dtype=np.float64)
         rates = self.rates(rows, problem.steps, total_steps)
-        norms, total, mass = np.zeros(len(members)), np.zeros(len(members)), 0.0
-        updates, momenta = [], []
-        for name, slots in rows.slots.items():
-            numbers = rows.rows_of(name)
-            at = slice(numbers[0], numbers[-1] + 1)
-            order = [key for key in optimizers.load(name).hyperparameters if key != "lr"]
-            settings = np.array([[m.settings[key] for key in order] for m in members[at]])
-            for key in schedules.MOMENTA:
-                if key in order and any(map(cycles_momentum, members[at])):
-                    own = settings[:, order.index(key)]
-                    steps = rows.step[at][:, None] + np.arange(len(batches))
-                    momenta.append((own, self.momenta(members[at], own, steps, total_steps)))
-            updates.append(
-                (
-                    fused_pass(name),
-                    (rows.theta[at], gradient[at], *slots, rows.step[at], rates[at]),
-                    (
-                        total_steps,
-                        problem.tensors,
-                        settings,
-                        objective.losses[at],
-                        norms[at],
-                        rows.left_at[at],
-                    ),
-                )
-            )
-        before_update, after_update = self.wrappers(rows, gradient, rates, total_steps)
+        norms, sums = np.zeros((2, len(members)))
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
-            for i, batch in enumerate(batches):
-                if self.stop.is_set():
-                    return {}
-                if i == len(batches) - 1:
-                    before = rows.theta.copy()
-                objective.differentiate(batch)
-                weight = objective.mass(batch)
-                total += objective.losses * weight
-                mass += weight
-                for sweep, arguments in before_update:
-                    sweep(*arguments)
-                for setting, cycle in momenta:
-                    setting[:] = cycle[:, i]
-                for update, arrays, others in updates:
-                    update(*arrays, i, *others)
-                for sweep, arguments in after_update:
-                    sweep(*arguments)
+            self.walk(rows, problem, objective, batches, (masses, rates, total_steps),
+                      (norms, sums, before))  # fmt: skip
+            if self.stop.is_set():
+                return {}
             final = evaluated(rows)
             metrics = dict(objective.evaluate(final))
             ratios = np.zeros(len(members))
             update_ratio(before, rows.theta, ratios)
-            train_loss = total / mass if problem.batched else objective.training_loss(final)
+            train_loss = sums / masses.sum() if problem.batched else objective.training_loss(final)
             schedules.after_epoch(
                 [m.schedule for m in members],
                 [m.schedule_settings for m in members],
@@ -200,41 +170,84 @@ class Trainer:
             "update_ratio": ratios,
         }
 
-    def wrappers(
-        self, rows: Population, gradient: Array, rates: Array, total_steps: int
-    ) -> tuple[list[Sweep], list[Sweep]]:
-        """The sweeps that some row needs before the update of a step, and after it."""
-        theta, t, left_at, kept = rows.theta, rows.step, rows.left_at, rows.kept
-        penalised = self.problem.penalised
-        l1, l2 = (np.array([m.model_settings.get(k, 0.0) for m in rows.members]) for k in PENALTIES)
+    def walk(
+        self,
+        rows: Population,
+        problem: Problem,
+        objective: Objective,
+        batches: Sequence[Array],
+        pace: tuple[Array, Array, int],
+        told: tuple[Array, Array, Array],
+    ) -> None:
+        """Takes rows of one optimizer through the steps of an epoch, or until a stop.
 
-        def column(name: str) -> Array:
-            default = optimizers.SHARED[name].default
-            return np.array([m.settings.get(name, default) for m in rows.members])
-
-        def used(name: str) -> bool:
-            return bool((column(name) != optimizers.SHARED[name].default).any())
-
-        before: list[Sweep] = []
-        after: list[Sweep] = []
-        if l2.any():
-            before.append((add_decay, (theta, gradient, left_at, penalised, l2)))
-        if l1.any():
-            after.append((shrink, (theta, left_at, penalised, l1, rates, t.copy(), t)))
-        if used("clip_value"):
-            before.append((clip_by_value, (gradient, left_at, column("clip_value"))))
-        if used("clip_adaptive"):
-            limits = column("clip_adaptive")
-            before.append(
-                (clip_adaptively, (theta, gradient, left_at, self.problem.tensors, limits))
+        pace: masses of the batches, rates (rows, steps) and the number of all steps; told: see
+        `advance`.
+        """
+        ((name, slots),) = rows.slots.items()
+        settings, cycling = self.cycling(rows, name, len(batches), pace[-1])
+        theta, left_at, t, losses = rows.theta, rows.left_at, rows.step, objective.losses
+        state = theta, objective.gradient, left_at, t, losses
+        course = np.concatenate(batches), np.cumsum([0, *map(len, batches)]), *pace
+        shape, numbers = (problem.tensors, problem.penalised), wrapped(rows.members)
+        averages = tuple(rows.kept.get(key, theta) for key in ("slow", "mean"))
+        differentiate, own = objective.compiled or (nothing, ())
+        if name not in self.passes:
+            tensors, rates = shape[0], pace[1]
+            others = settings, losses, told[0], left_at
+            self.passes[name] = (
+                Pointer(differentiate, *state, batches[0], *own),
+                Pointer(before_update, *state[:3], *shape, numbers),
+                Pointer(
+                    fused_pass(name), *state[:2], *slots, t, rates, 0, pace[-1], tensors, *others
+                ),
+                Pointer(
+                    after_update,
+                    theta,
+                    left_at,
+                    t,
+                    rates,
+                    0,
+                    pace[-1],
+                    shape[1],
+                    numbers,
+                    *averages,
+                ),
             )
-        if used("lookahead_rate"):
-            shares, steps = column("lookahead_rate"), column("lookahead_steps")
-            after.append((look_ahead, (theta, kept["slow"], t, left_at, shares, steps)))
-        if used("ema") or used("tail_average"):
-            ema, tail = column("ema"), column("tail_average")
-            after.append((average, (theta, kept["mean"], t, left_at, total_steps, ema, tail)))
-        return before, after
+
+        def through(first: int, stop: int) -> None:
+            advance(
+                first, stop, self.halt, *self.passes[name], own, slots, state, course, settings,
+                cycling, shape, (numbers, *averages), told,
+            )  # fmt: skip
+
+        if objective.compiled:
+            through(0, len(batches))
+            return
+        for i, batch in enumerate(batches):
+            if self.stop.is_set():
+                return
+            objective.differentiate(batch)
+            through(i, i + 1)
+
+    def cycling(
+        self, rows: Population, name: str, steps: int, total_steps: int
+    ) -> tuple[Array, tuple[Array, Array]]:
+        """The settings of rows of an optimizer as its pass takes them, (rows, hyperparameters but
+        lr), the columns of them that a schedule sets, and to what, (columns, rows, steps)."""
+        members = rows.members
+        order = [key for key in optimizers.load(name).hyperparameters if key != "lr"]
+        settings = np.array([[m.settings[key] for key in order] for m in members])
+        cycled = [
+            order.index(key)
+            for key in schedules.MOMENTA
+            if key in order and any(map(cycles_momentum, members))
+        ]
+        numbers = rows.step[:, None] + np.arange(steps)
+        cycles = np.empty((len(cycled), *numbers.shape))
+        for cycle, column in zip(cycles, cycled, strict=True):
+            cycle[:] = self.momenta(members, settings[:, column], numbers, total_steps)
+        return settings, (np.array(cycled, np.int64), cycles)
 
     def rates(self, rows: Population, steps: int, total_steps: int) -> Array:
         """Learning rates (rows, steps) of the next epoch, from where each row stands."""
@@ -263,6 +276,15 @@ class Trainer:
             total_steps,
             steps.shape[1],
         )
+
+
+def wrapped(members: Sequence[Member]) -> Array:
+    """The rows' numbers of penalties and wrappers, (8, rows) float64."""
+    penalties = [[m.model_settings.get(key, 0.0) for m in members] for key in PENALTIES]
+    own = [
+        [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in WRAPPERS
+    ]
+    return np.array([*penalties, *own], np.float64)
 
 
 def cycles_momentum(member: Member) -> bool:

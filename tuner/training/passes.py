@@ -24,15 +24,15 @@ hits: Any = None
 
 
 def step(
-    theta, gradient, left_at, layout, X, y, weights, batch, X_room, y_room, w_room, work,
-    numbers, rates, state, t, losses,
+    theta, gradient, left_at, t, losses, batch,
+    layout, X, y, weights, X_room, y_room, w_room, work, numbers, rates, state,
 ):  # fmt: skip
     """Losses and gradients of one batch, for all rows that have not left.
 
-    gradient: (rows, size), that of the mean loss; losses: (rows,), the mean loss; batch: (samples,)
-    indices into X, y (n, targets) and weights, (n,) or (0,) for none; X_room, y_room, w_room, work:
-    room for a batch; numbers, rates: (rows,), the loss's own and those of dropout; state: what
-    dropout knows of the seed; t: (rows,), the steps taken.
+    gradient: (rows, size), that of the mean loss; t: (rows,), the steps taken; losses: (rows,), the
+    mean loss; batch: (samples,) indices into X, y (n, targets) and weights, (n,) or (0,) for none;
+    X_room, y_room, w_room, work: room for a batch; numbers, rates: (rows,), the loss's own and
+    those of dropout; state: what dropout knows of the seed.
     """
     samples, outputs = batch.shape[0], layout[-1]
     X_batch, y_batch = gather(X, batch, X_room), gather_targets(y, batch, y_room)

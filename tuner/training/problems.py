@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -31,7 +31,11 @@ class Objective(ABC):
     A row whose left_at is not 0 has left and is passed over.
     """
 
+    gradient: Array
     losses: Array
+    # What `differentiate` does, compiled, and what it takes beside the rows and a batch, for a loop
+    # that is compiled as well (tuner.training.steps); None where it has to be called from Python.
+    compiled: tuple[Any, tuple[Any, ...]] | None = None
 
     @abstractmethod
     def differentiate(self, batch: Array) -> None:
@@ -203,6 +207,7 @@ class _Arrays:
 
 
 class SupervisedObjective(Objective):
+    compiled: tuple[Any, tuple[Any, ...]]
     # Samples evaluated at once: enough for the matrix product, few enough for the caches.
     CHUNK = 256
 
@@ -212,7 +217,7 @@ class SupervisedObjective(Objective):
         model, size, fold = problem.model, problem.batch_size, problem.fold
         kind = kind_of(fold.train.X)
         self.layout = model.layout
-        self.step, self.evaluation = passes(model, problem.loss, kind)
+        step, self.evaluation = passes(model, problem.loss, kind)
         self.train = _Arrays(fold.train, kind, theta.dtype)
         self.validation = fold.validation and _Arrays(fold.validation, kind, theta.dtype)
         self.rooms = (
@@ -221,23 +226,27 @@ class SupervisedObjective(Objective):
             np.empty(size, theta.dtype),
             np.empty(model.room(max(size, self.CHUNK)), theta.dtype),
         )
-        rows = problem.rows
+        rows, part = problem.rows, self.train
         settings = problem.settings or [{}] * len(theta)
         self.numbers = problem.loss.numbers(settings)
-        self.rates = np.array([row.get("dropout", 0.0) for row in settings])
-        self.state = np.uint64(mixed(rows.members[0].seed if rows else 0, 0))
+        rates = np.array([row.get("dropout", 0.0) for row in settings])
+        state = np.uint64(mixed(rows.members[0].seed if rows else 0, 0))
         self.taken = rows.step if rows else np.zeros(len(theta))
         self.losses = np.zeros(len(theta))
+        self.compiled = (
+            step,
+            (
+                self.layout, part.X, part.y, part.weights,
+                *self.rooms, self.numbers, rates, state,
+            ),
+        )  # fmt: skip
 
     def differentiate(self, batch: Array) -> None:
         if len(batch) > self.problem.batch_size:
             size = self.problem.batch_size
             raise ValueError(f"a batch of {len(batch)} where batch_size is {size}")
-        part = self.train
-        self.step(
-            self.theta, self.gradient, self.left_at, self.layout, part.X, part.y, part.weights,
-            batch, *self.rooms, self.numbers, self.rates, self.state, self.taken, self.losses,
-        )  # fmt: skip
+        step, own = self.compiled
+        step(self.theta, self.gradient, self.left_at, self.taken, self.losses, batch, *own)
 
     def mass(self, batch: Array) -> float:
         weights = self.train.weights

@@ -63,7 +63,8 @@ class _Unjudged(Objective):
     """An objective that is differentiated, but not evaluated after each step."""
 
     def __init__(self, whole: Objective) -> None:
-        self.whole, self.losses = whole, whole.losses
+        self.whole, self.gradient, self.losses = whole, whole.gradient, whole.losses
+        self.compiled = whole.compiled
 
     def differentiate(self, batch: Array) -> None:
         self.whole.differentiate(batch)

@@ -25,13 +25,12 @@ def add_decay(theta, gradient, left_at, penalised, l2):
 
 
 @compiled
-def shrink(theta, left_at, penalised, l1, rates, before, t):
-    """rates: (rows, steps); before: (rows,), the steps taken before the first of these."""
+def shrink(theta, left_at, penalised, l1, rates, column):
+    """rates: (rows, steps), of which this step's are in `column`."""
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or l1[row] == 0.0:
             continue
-        rate = rates[row, int(t[row] - before[row]) - 1]
-        zero, threshold = theta.dtype.type(0), theta.dtype.type(rate * l1[row])
+        zero, threshold = theta.dtype.type(0), theta.dtype.type(rates[row, column] * l1[row])
         for start, stop in penalised:
             W = theta[row, start:stop]
             for i in range(W.shape[0]):
@@ -102,3 +101,20 @@ def look_ahead(theta, slow, t, left_at, rates, steps):
         for i in range(theta.shape[1]):
             slow[row, i] += rate * (theta[row, i] - slow[row, i])
             theta[row, i] = slow[row, i]
+
+
+@compiled
+def before_update(theta, gradient, left_at, tensors, penalised, numbers):
+    """What comes before a step's update; numbers: (8, rows) float64: l1, l2, clip_value,
+    clip_adaptive, lookahead_rate, lookahead_steps, ema and tail_average."""
+    add_decay(theta, gradient, left_at, penalised, numbers[1])
+    clip_by_value(gradient, left_at, numbers[2])
+    clip_adaptively(theta, gradient, left_at, tensors, numbers[3])
+
+
+@compiled
+def after_update(theta, left_at, t, rates, column, total, penalised, numbers, slow, mean):
+    """What comes after it; numbers: as before."""
+    shrink(theta, left_at, penalised, numbers[0], rates, column)
+    look_ahead(theta, slow, t, left_at, numbers[4], numbers[5])
+    average(theta, mean, t, left_at, total, numbers[6], numbers[7])
