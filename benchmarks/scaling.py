@@ -55,12 +55,12 @@ AXES = {
     ),
     "trials, TPE": Axis(("budget.trials={}",), (*SMALL, "sampler=tpe"), TRIALS, (), "trial"),
     "epochs": Axis(
-        ("budget.epochs={}",), (*DIGITS, "budget.trials=16"), (10, 30, 100, 300, 1000), (2, 4),
+        ("budget.epochs={}",), (*DIGITS, "budget.trials=16"), (10, 30, 100, 300, 1000), (),
         "epoch",
     ),
     "rows": Axis(
         ("budget.trials={}", "study.cohort={}"), (*DIGITS, "budget.epochs=30"),
-        (1, 4, 16, 64, 256), (1, 4), "row",
+        (1, 4, 16, 64, 256), (), "row",
     ),
     "threads": Axis(
         ("threads={}",), (*DIGITS, "budget.trials=64", "study.cohort=64", "budget.epochs=100"),

@@ -288,6 +288,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command(arguments: list[str]) -> int:
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
     signals = Signals()
+    # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
+    # imported, would start others, which keeps a core busy for a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     again = shlex.join(arguments)
     extra_folder = None
     if "--config-dir" in arguments:
@@ -312,8 +315,6 @@ def command(arguments: list[str]) -> int:
     config = check(plain)
     if config.job not in names():
         raise UserError(f"job: {config.job!r}: must be one of {', '.join(names())}")
-    # One BLAS thread a worker, also in the processes that are started from here.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tuner.training.loop import Interrupted
 
     try:

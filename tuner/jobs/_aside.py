@@ -1,4 +1,4 @@
-"""Aside: a process beside the study that imports what only its end needs, while it trains.
+"""Aside: a process beside the study that imports what only its end needs, while it still trains.
 
 It is a process because an import holds Python's global lock: training beside one ran at a tenth of
 its speed. It ends as soon as the study does, so that none writes after a kill.
@@ -22,13 +22,18 @@ from tuner.tracking.store import prepare_mlflow
 class Aside:
     """Calls one function after another, with these modules imported; use it as a context.
 
-    Where this process has them all already, or the other one dies, the calls are made here.
+    Where it was not told to prepare, this process has them all already, or the other one dies, the
+    calls are made here.
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
+        self.modules = modules
         self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        if all(name in sys.modules for name in modules):
+
+    def prepare(self) -> None:
+        """Starts the other process, unless it runs already or is not needed."""
+        if self.process is not None or all(name in sys.modules for name in self.modules):
             return
         self.pipe, theirs = Pipe()
         with theirs:
@@ -36,7 +41,7 @@ class Aside:
                 "tuner.jobs._aside",
                 theirs.fileno(),
                 os.getpid(),
-                *modules,
+                *self.modules,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

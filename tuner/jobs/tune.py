@@ -206,7 +206,7 @@ class Tune:
                 with Progress(budget, self.study.finished(), self.training.goal) as progress:
                     progress.count(self.study.summaries())
                     with announced(lambda: progress.note(COMPILING)):
-                        stopped = self.train(progress)
+                        stopped = self.train(progress, aside)
                     confirmed = self.confirm(progress)
                     winner = self.winner(confirmed)
                     test = self.judge(winner, aside) if winner and aside else None
@@ -236,9 +236,12 @@ class Tune:
         over = seconds is not None and time.monotonic() - self.started > seconds
         return f"budget.seconds: {seconds:g} s are over" if over else ""
 
-    def train(self, progress: Progress) -> str:
+    def train(self, progress: Progress, aside: Aside | None) -> str:
         """Cohort after cohort, until something ends the study; returns what it was."""
         while True:
+            # Not at once: the first trials should not have to share the cores.
+            if aside is not None and self.study.finished():
+                aside.prepare()
             if stopped := self.ending.reason(measure=True) or self.seconds_over():
                 return stopped
             todo = self.config.budget.trials - self.study.finished()
