@@ -84,16 +84,20 @@ def watch_study(watch: Watch) -> None:
     watch.methods("training", loop.Trainer, ["start", "epoch"])
     watch.methods("tracking", Report, ["begin", "ask", "tell", "best_so_far", "end", "close"])
     watch.methods("saving the winner", Report, ["model"])
-    watch.methods("saving the winner", Aside, ["__init__", "__exit__", "result"])
+    watch.methods("saving the winner", Aside, ["prepare", "__exit__", "result"])
     watch.methods("pictures", Report, ["draw"])
     watch.methods("storage", Study, ["__init__", "cohort", "tell", "remember", "keep"])
     sampler = tune.sampler
     tune.sampler = lambda config: watch.wrap("sampling", sampler(config))
     tune.load_data = watch.wrap("data", tune.load_data)
-    passes, fused = problems.passes, loop.fused_pass
-    problems.passes = lambda *a: tuple(watch.wrap("kernels", f) for f in passes(*a))
-    loop.fused_pass = lambda name: watch.wrap("kernels", fused(name))
-    loop.update_ratio = watch.wrap("kernels", loop.update_ratio)
+    passes = problems.passes
+
+    def watched_passes(*arguments: Any) -> tuple[Any, Any]:
+        step, evaluate = passes(*arguments)
+        return step, watch.wrap("kernels", evaluate)
+
+    problems.passes = watched_passes  # type: ignore[assignment]
+    watch.methods("kernels", loop, ["advance", "update_ratio"])
 
 
 def main() -> int:

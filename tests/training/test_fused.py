@@ -18,11 +18,12 @@ USE = """
 import json, sys
 import numpy as np
 from tests.training.conftest import member, supervised, trained
-from tuner.training import dense, fused, passes
+from tuner.training import dense, fused, passes, steps, wrappers
 problem = supervised(dtype=np.float32)
 trained(problem, [member("sgd"), member("adam", trial=1)], epochs=1)
 functions = [fused.fused_pass("sgd"), fused.fused_pass("adam")]
 functions += passes.passes(problem.model, problem.loss, dense)
+functions += [steps.advance, wrappers.before_update, wrappers.after_update]
 print(json.dumps([[sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values())]
                   for f in functions]))
 """
@@ -73,8 +74,8 @@ def test_the_norm_of_a_gradient_is_exact_beyond_the_range_of_its_squares(scale: 
 def test_a_second_process_compiles_nothing(tmp_path: Path):
     root, cache = PACKAGE.parent, str(tmp_path / "cache")
     first = compilations(root, NUMBA_CACHE_DIR=cache)
-    assert all(misses == 1 for _, misses in first)
-    assert compilations(root, NUMBA_CACHE_DIR=cache) == [[1, 0]] * len(first)
+    assert all(misses >= 1 for _, misses in first)
+    assert compilations(root, NUMBA_CACHE_DIR=cache) == [[misses, 0] for _, misses in first]
 
 
 @pytest.mark.slow

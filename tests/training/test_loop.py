@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,12 @@ from tests.training.conftest import (
     train,
     trained,
 )
-from tuner.training import optimizers
+from tuner.training import losses, optimizers
 from tuner.training.analytic import Analytic
 from tuner.training.loop import Interrupted, Trainer
+from tuner.training.models import MLP
 from tuner.training.population import create
-from tuner.training.problems import Fold, Supervised
+from tuner.training.problems import Fold, Part, Supervised
 
 NAMES = optimizers.names()
 DTYPES = [np.float32, np.float64]
@@ -165,6 +166,23 @@ def test_training_stops_at_the_next_step_when_asked_to(threads: int):
     with Trainer(problem, 1, threads, stop) as trainer, pytest.raises(Interrupted):
         trainer.epoch(population, 1)
     assert len(steps) <= 5 + threads - 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_stop_reaches_compiled_steps_in_the_middle_of_an_epoch(threads: int):
+    """Of more steps than any processor takes until then."""
+    rng, samples = np.random.default_rng(0), 2_000_000
+    part = Part(rng.normal(size=(samples, 4)), rng.normal(size=(samples, 1)))
+    loss = losses.load("squared_error")
+    problem = Supervised(MLP(4, 1, (64,)), loss, (Fold(part, None),), batch_size=1)
+    population = create(problem, [member(trial=i) for i in range(threads)])
+    stop = Event()
+    with Trainer(problem, 1, threads, stop) as trainer:
+        timer = Timer(0.5, stop.set)
+        timer.start()
+        with pytest.raises(Interrupted):
+            trainer.epoch(population, 1)
+    assert ((population.step > 0) & (population.step < samples)).all()
 
 
 def test_nothing_trains_once_a_stop_was_asked_for():

@@ -17,22 +17,13 @@ from tuner.training.population import Member, Population, evaluated, take, view
 from tuner.training.problems import Objective, Problem
 from tuner.training.steps import advance, nothing
 from tuner.training.subnormals import flushed
-from tuner.training.wrappers import after_update, before_update
+from tuner.training.wrappers import after_update, before_update, numbers_of
 
 Array = np.ndarray
 
 # A block's parameters, gradient and slots should stay in the cache of one core.
 BLOCK_BYTES = 1 << 20
 SMALLEST_BLOCK = 4
-
-
-# What a member's model_settings call the penalties, and its settings the wrappers, in the order in
-# which tuner.training.steps takes them.
-PENALTIES = ("l1", "l2")
-WRAPPERS = (
-    *("clip_value", "clip_adaptive", "lookahead_rate", "lookahead_steps"),
-    *("ema", "tail_average"),
-)
 
 # What `advance` calls: gradient, before the update, update, after it.
 Passes = tuple[Pointer, Pointer, Pointer, Pointer]
@@ -146,8 +137,8 @@ class Trainer:
         norms, sums = np.zeros((2, len(members)))
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
-            self.walk(rows, problem, objective, batches, (masses, rates, total_steps),
-                      (norms, sums, before))  # fmt: skip
+            course = masses, rates, total_steps
+            self.walk(rows, problem, objective, batches, course, (norms, sums, before))
             if self.stop.is_set():
                 return {}
             final = evaluated(rows)
@@ -176,49 +167,37 @@ class Trainer:
         problem: Problem,
         objective: Objective,
         batches: Sequence[Array],
-        pace: tuple[Array, Array, int],
+        course: tuple[Array, Array, int],
         told: tuple[Array, Array, Array],
     ) -> None:
         """Takes rows of one optimizer through the steps of an epoch, or until a stop.
 
-        pace: masses of the batches, rates (rows, steps) and the number of all steps; told: see
+        course: masses of the batches, rates (rows, steps) and the number of all steps; told: see
         `advance`.
         """
         ((name, slots),) = rows.slots.items()
-        settings, cycling = self.cycling(rows, name, len(batches), pace[-1])
+        _, rates, total = course
+        settings, cycling = self.cycling(rows, name, len(batches), total)
         theta, left_at, t, losses = rows.theta, rows.left_at, rows.step, objective.losses
         state = theta, objective.gradient, left_at, t, losses
-        course = np.concatenate(batches), np.cumsum([0, *map(len, batches)]), *pace
-        shape, numbers = (problem.tensors, problem.penalised), wrapped(rows.members)
+        tensors, penalised, numbers = problem.tensors, problem.penalised, numbers_of(rows.members)
         averages = tuple(rows.kept.get(key, theta) for key in ("slow", "mean"))
         differentiate, own = objective.compiled or (nothing, ())
         if name not in self.passes:
-            tensors, rates = shape[0], pace[1]
-            others = settings, losses, told[0], left_at
+            now = t, rates, 0, total
+            more = tensors, settings, losses, told[0], left_at
             self.passes[name] = (
                 Pointer(differentiate, *state, batches[0], *own),
-                Pointer(before_update, *state[:3], *shape, numbers),
-                Pointer(
-                    fused_pass(name), *state[:2], *slots, t, rates, 0, pace[-1], tensors, *others
-                ),
-                Pointer(
-                    after_update,
-                    theta,
-                    left_at,
-                    t,
-                    rates,
-                    0,
-                    pace[-1],
-                    shape[1],
-                    numbers,
-                    *averages,
-                ),
+                Pointer(before_update, *state[:3], tensors, penalised, numbers),
+                Pointer(fused_pass(name), *state[:2], *slots, *now, *more),
+                Pointer(after_update, theta, left_at, *now, penalised, numbers, *averages),
             )
+        whole = np.concatenate(batches), np.cumsum([0, *map(len, batches)]), *course
 
         def through(first: int, stop: int) -> None:
             advance(
-                first, stop, self.halt, *self.passes[name], own, slots, state, course, settings,
-                cycling, shape, (numbers, *averages), told,
+                first, stop, self.halt, *self.passes[name], own, slots, state, whole, settings,
+                cycling, (tensors, penalised), (numbers, *averages), told,
             )  # fmt: skip
 
         if objective.compiled:
@@ -276,15 +255,6 @@ class Trainer:
             total_steps,
             steps.shape[1],
         )
-
-
-def wrapped(members: Sequence[Member]) -> Array:
-    """The rows' numbers of penalties and wrappers, (8, rows) float64."""
-    penalties = [[m.model_settings.get(key, 0.0) for m in members] for key in PENALTIES]
-    own = [
-        [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in WRAPPERS
-    ]
-    return np.array([*penalties, *own], np.float64)
 
 
 def cycles_momentum(member: Member) -> bool:

@@ -6,9 +6,33 @@ those of models do. Each is one sweep over the rows that use it. theta, gradient
 over.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from tuner.training import optimizers
 from tuner.training.compiling import compiled
+
+if TYPE_CHECKING:
+    from tuner.training.population import Member
+
+# What a member's model_settings call the penalties, and its settings the wrappers: the rows of
+# `numbers`, in this order.
+PENALTIES = ("l1", "l2")
+WRAPPERS = (
+    *("clip_value", "clip_adaptive", "lookahead_rate", "lookahead_steps"),
+    *("ema", "tail_average"),
+)
+
+
+def numbers_of(members: Sequence["Member"]) -> np.ndarray:
+    """What the members say of penalties and wrappers, (8, rows) float64."""
+    own = [
+        [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in WRAPPERS
+    ]
+    penalties = [[m.model_settings.get(key, 0.0) for m in members] for key in PENALTIES]
+    return np.array([*penalties, *own], np.float64)
 
 
 @compiled
@@ -105,8 +129,7 @@ def look_ahead(theta, slow, t, left_at, rates, steps):
 
 @compiled
 def before_update(theta, gradient, left_at, tensors, penalised, numbers):
-    """What comes before a step's update; numbers: (8, rows) float64: l1, l2, clip_value,
-    clip_adaptive, lookahead_rate, lookahead_steps, ema and tail_average."""
+    """What comes before a step's update; numbers: see `numbers_of`."""
     add_decay(theta, gradient, left_at, penalised, numbers[1])
     clip_by_value(gradient, left_at, numbers[2])
     clip_adaptively(theta, gradient, left_at, tensors, numbers[3])
@@ -114,7 +137,7 @@ def before_update(theta, gradient, left_at, tensors, penalised, numbers):
 
 @compiled
 def after_update(theta, left_at, t, rates, column, total, penalised, numbers, slow, mean):
-    """What comes after it; numbers: as before."""
+    """What comes after it."""
     shrink(theta, left_at, penalised, numbers[0], rates, column)
     look_ahead(theta, slow, t, left_at, numbers[4], numbers[5])
     average(theta, mean, t, left_at, total, numbers[6], numbers[7])
