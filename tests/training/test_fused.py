@@ -91,6 +91,6 @@ def test_where_the_package_cannot_be_written_the_users_cache_is_used(tmp_path: P
         (folder / "__pycache__").touch()
     home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache")}
     first = compilations(copy, **home)
-    assert all(misses == 1 for _, misses in first)
-    assert compilations(copy, **home) == [[1, 0]] * len(first)
+    assert all(misses >= 1 for _, misses in first)
+    assert compilations(copy, **home) == [[misses, 0] for _, misses in first]
     assert list((tmp_path / "home").rglob("*.nbi"))

@@ -1,8 +1,9 @@
 """Promises of the training loop: divergence, interruption, clipping and what an epoch reports."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
-from threading import Event, Timer
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -170,19 +171,25 @@ def test_training_stops_at_the_next_step_when_asked_to(threads: int):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_stop_reaches_compiled_steps_in_the_middle_of_an_epoch(threads: int):
-    """Of more steps than any processor takes until then."""
-    rng, samples = np.random.default_rng(0), 2_000_000
+    rng, samples = np.random.default_rng(0), 400_000
     part = Part(rng.normal(size=(samples, 4)), rng.normal(size=(samples, 1)))
     loss = losses.load("squared_error")
-    problem = Supervised(MLP(4, 1, (64,)), loss, (Fold(part, None),), batch_size=1)
+    problem = Supervised(MLP(4, 1, (256,)), loss, (Fold(part, None),), batch_size=1)
     population = create(problem, [member(trial=i) for i in range(threads)])
     stop = Event()
+
+    def stop_once_all_move() -> None:
+        while not population.step.all():
+            time.sleep(0.01)
+        stop.set()
+
+    watcher = Thread(target=stop_once_all_move)
     with Trainer(problem, 1, threads, stop) as trainer:
-        timer = Timer(0.5, stop.set)
-        timer.start()
+        watcher.start()
         with pytest.raises(Interrupted):
             trainer.epoch(population, 1)
-    assert ((population.step > 0) & (population.step < samples)).all()
+    watcher.join()
+    assert (population.step < samples).all()
 
 
 def test_nothing_trains_once_a_stop_was_asked_for():

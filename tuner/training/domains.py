@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from inspect import Parameter, signature
 from typing import Annotated, Any, get_args
 
@@ -51,6 +52,7 @@ class Hyperparameter:
     domain: Domain
 
 
+@cache
 def hyperparameters(rule: Callable[..., Any]) -> dict[str, Hyperparameter]:
     """The hyperparameters of a rule: its annotated parameters, in the order of its signature."""
     return {

@@ -138,7 +138,7 @@ class Trainer:
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
             course = masses, rates, total_steps
-            self.walk(rows, problem, objective, batches, course, (norms, sums, before))
+            self.walk(rows, objective, batches, course, (norms, sums, before))
             if self.stop.is_set():
                 return {}
             final = evaluated(rows)
@@ -164,7 +164,6 @@ class Trainer:
     def walk(
         self,
         rows: Population,
-        problem: Problem,
         objective: Objective,
         batches: Sequence[Array],
         course: tuple[Array, Array, int],
@@ -180,7 +179,8 @@ class Trainer:
         settings, cycling = self.cycling(rows, name, len(batches), total)
         theta, left_at, t, losses = rows.theta, rows.left_at, rows.step, objective.losses
         state = theta, objective.gradient, left_at, t, losses
-        tensors, penalised, numbers = problem.tensors, problem.penalised, numbers_of(rows.members)
+        tensors, penalised = self.problem.tensors, self.problem.penalised
+        numbers = numbers_of(rows.members)
         averages = tuple(rows.kept.get(key, theta) for key in ("slow", "mean"))
         differentiate, own = objective.compiled or (nothing, ())
         if name not in self.passes:
