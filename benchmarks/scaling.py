@@ -69,7 +69,7 @@ AXES = {
     "samples": Axis(
         ("data.path=X{}.npy", "data.target=y{}.npy"),
         (*images("X.npy"), "budget.trials=16", "budget.epochs=5"),
-        (1000, 3000, 10_000, 30_000, 60_000), (1000, 3000), "sample",
+        (1000, 3000, 10_000, 30_000, 60_000), (), "sample",
     ),
 }  # fmt: skip
 

@@ -236,7 +236,8 @@ def test_a_random_state_makes_it_repeatable(iris: Any) -> None:
 
 def test_numbers_of_an_optimizer_are_found_by_a_grid_search(iris: Any) -> None:
     pipeline = make_pipeline(
-        StandardScaler(), SoftmaxClassifier(optimizer=Optimizer("momentum"), max_iter=3)
+        StandardScaler(),
+        SoftmaxClassifier(optimizer=Optimizer("momentum"), max_iter=20, random_state=0),
     )
     grid = {"softmaxclassifier__optimizer__lr": [1e-6, 0.1]}
     search = GridSearchCV(pipeline, grid, cv=3).fit(*iris)
