@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Event
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,7 +17,7 @@ from tuner.training.population import Member, Population, evaluated, take, view
 from tuner.training.problems import Objective, Problem
 from tuner.training.steps import advance, nothing
 from tuner.training.subnormals import flushed
-from tuner.training.wrappers import after_update, before_update, numbers_of
+from tuner.training.wrappers import needed, numbers_of
 
 Array = np.ndarray
 
@@ -64,7 +64,8 @@ class Trainer:
         self.threads = threads
         self.stop = stop or Event()
         self.halt = np.zeros(1, np.bool_)  # what compiled code reads of `stop`
-        self.passes: dict[str, Passes] = {}  # of each optimizer, for `advance`
+        # By optimizer and by what wraps it.
+        self.passes: dict[tuple[str, Any, Any], Passes] = {}
         self.pool = ThreadPoolExecutor(threads)
 
     def __enter__(self) -> Self:
@@ -183,20 +184,22 @@ class Trainer:
         numbers = numbers_of(rows.members)
         averages = tuple(rows.kept.get(key, theta) for key in ("slow", "mean"))
         differentiate, own = objective.compiled or (nothing, ())
-        if name not in self.passes:
+        before, after = needed(numbers)
+        key = name, before, after
+        if key not in self.passes:
             now = t, rates, 0, total
             more = tensors, settings, losses, told[0], left_at
-            self.passes[name] = (
+            self.passes[key] = (
                 Pointer(differentiate, *state, batches[0], *own),
-                Pointer(before_update, *state[:3], tensors, penalised, numbers),
+                Pointer(before, *state[:3], tensors, penalised, numbers),
                 Pointer(fused_pass(name), *state[:2], *slots, *now, *more),
-                Pointer(after_update, theta, left_at, *now, penalised, numbers, *averages),
+                Pointer(after, theta, left_at, *now, penalised, numbers, *averages),
             )
         whole = np.concatenate(batches), np.cumsum([0, *map(len, batches)]), *course
 
         def through(first: int, stop: int) -> None:
             advance(
-                first, stop, self.halt, *self.passes[name], own, slots, state, whole, settings,
+                first, stop, self.halt, *self.passes[key], own, slots, state, whole, settings,
                 cycling, (tensors, penalised), (numbers, *averages), told,
             )  # fmt: skip
 
