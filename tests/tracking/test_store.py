@@ -35,6 +35,17 @@ def test_a_store_half_made_by_a_killed_process_is_made_anew(prepared_store):
     assert {file.name for file in prepared_store.iterdir()} == {"mlflow.db", "mlflow.lock"}
 
 
+def test_a_store_in_another_folder_has_the_default_experiment_of_its_own_folder(
+    tmp_path, monkeypatch
+):
+    for name in ("one", "another"):
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        default = Store(folder).open().get_experiment("0")
+        assert Path(default.artifact_location).is_relative_to(folder)
+
+
 def test_the_pages_are_served_by_few_processes(tmp_path):
     argv, env = Store(tmp_path).ui_command(port=5001)
     assert " ".join(argv[1:]) == (
