@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
-SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds between two rounds
+SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds from the start of a round to the next
 PATIENCE = 2  # failures in a row after which flush and close stop waiting
 
 
@@ -94,19 +95,20 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            rest = self._round()
+            began = time.monotonic()
+            rest = self._round() - (time.monotonic() - began)
             with self._progress:
                 self._progress.notify_all()
                 if self._closing and (self._settled() or not self._hurry):
                     break
                 if self._hurry:
                     rest = 0.5 if self._failures else 0.0
-            self._wake.wait(rest)
+            self._wake.wait(max(rest, 0.0))
             self._wake.clear()
         self._dismiss()
 
     def _round(self) -> float:
-        """Have the oldest file of the spool written; returns for how many seconds to rest."""
+        """Have the oldest file of the spool written; returns after how many seconds to go on."""
         file = self._spool.oldest()
         if file is None:
             return SHORTEST_REST
