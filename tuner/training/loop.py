@@ -25,6 +25,9 @@ Array = np.ndarray
 BLOCK_BYTES = 1 << 20
 SMALLEST_BLOCK = 4
 
+# With so many kinds of rows a thread, none need be shared out.
+MANY = 4
+
 # What `advance` calls: gradient, before the update, update, after it.
 Passes = tuple[Pointer, Pointer, Pointer, Pointer]
 
@@ -109,18 +112,19 @@ class Trainer:
 
     def blocks(self, population: Population) -> list[tuple[int, int]]:
         """Bounds of blocks of rows: of one seed, fold and optimizer each, small for the cache, even
-        for the threads."""
+        for the threads (which many kinds of rows are by themselves)."""
         kinds = [(m.seed, m.fold, m.optimizer) for m in population.members]
         row_bytes = population.theta[0].nbytes * (
             2 + max(len(slots) for slots in population.slots.values())
         )
         most = max(SMALLEST_BLOCK, BLOCK_BYTES // row_bytes)
+        shares = 1 if len(set(kinds)) >= MANY * self.threads else self.threads
         bounds: list[tuple[int, int]] = []
         start = 0
         for kind in dict.fromkeys(kinds):
             rows = kinds.count(kind)
             count = -(-rows // most)
-            count = min(rows, -(-count // self.threads) * self.threads)
+            count = min(rows, -(-count // shares) * shares)
             edges = [start + rows * i // count for i in range(count + 1)]
             bounds += pairwise(edges)
             start += rows
