@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tests.conftest import free_port
 from tests.jobs.conftest import Command, ended, until
 from tuner.jobs._lock import owned
 from tuner.jobs._report import Report
@@ -160,10 +161,7 @@ def test_a_kill_at_the_start_or_the_end_changes_no_result(
 
 
 def test_a_finished_study_hands_over_what_a_dead_server_left_waiting(command: Command) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        dead = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    told = command.run("tracking=mlflow", f"tracking.uri={dead}")
+    told = command.run("tracking=mlflow", f"tracking.uri=http://127.0.0.1:{free_port()}")
     assert told.code == 0, told.err
     assert "the next command on this study hands them over" in told.err
     again = command.run("tracking=mlflow")

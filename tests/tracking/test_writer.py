@@ -10,16 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import free_port
 from tests.tracking.conftest import NAMES, curve, read_runs, study, trial
 from tuner.tracking import Store, Writer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def write(writer, records):
