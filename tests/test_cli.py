@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,16 @@ def test_data_that_cannot_be_trained_on_are_refused(
     (line,) = told.err.splitlines()
     assert all(word in line for word in named)
     assert not command.root.exists()
+
+
+def test_what_an_answer_loads_is_kept_from_collections_which_go_on(
+    interpreter: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    line = (
+        "import gc; from tuner.__main__ import main; "
+        "print(main(['optimizer.adam.lr=-1']), gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+    assert interpreter("-c", line).stdout.split() == ["2", "True", "True"]
 
 
 def test_help_lists_all_there_is_without_loading_numpy() -> None:
