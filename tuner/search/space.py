@@ -21,6 +21,7 @@ from tuner.errors import UserError
 from tuner.search.where import NUMBER, Condition, kind
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial
 
@@ -219,7 +220,7 @@ class Space:
         share = dict(zip(self.searched, numbers, strict=True))
         return self.settings(lambda path, setting: setting.at(float(share[path])))
 
-    def drawn(self, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    def drawn(self, rng: "Generator") -> Iterator[dict[str, Any]]:
         """Independent settings without end, each uniform on the scale of its range."""
         while True:
             yield self.shares(rng.random(len(self.searched)))
