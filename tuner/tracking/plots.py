@@ -1,6 +1,6 @@
 """Pictures: which learning rates of a study worked, how its losses fell, and schedules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ TOP = 0.965  # where the crosses are, as a share of the height
 SHOWN_DIVERGED = 3  # curves of diverged trials drawn in red; more would hide the rest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrialCurve:
     """What one trial did: its losses, one value an epoch."""
 
@@ -29,8 +29,8 @@ class TrialCurve:
     learning_rate: float
     state: str
     epochs: Sequence[int]
-    train_loss: Sequence[float]
-    validation_loss: Sequence[float]
+    train_loss: Sequence[float] | np.ndarray
+    validation_loss: Sequence[float] | np.ndarray
 
     @property
     def best(self) -> float:
@@ -108,9 +108,8 @@ def loss_curves(trials: Sequence[TrialCurve], file: Path, title: str, loss: str 
     diverged = [trial for trial in trials if trial.state == "DIVERGED"][:SHOWN_DIVERGED]
     complete = rank(trials)
     best, typical = complete[:1], complete[len(complete) // 2 :][:1]
-    for trial in trials:
-        if trial not in diverged + best + typical:
-            axes.plot(*_finite(trial), color=GREY, linewidth=0.7, alpha=0.6, zorder=1)
+    others = [_finite(trial) for trial in trials if trial not in diverged + best + typical]
+    _lines(axes, others, color=GREY, linewidth=0.7, alpha=0.6, zorder=1)
     handles = []
     for chosen, colour, name in (
         (best, COLOURS[0], "best"),
@@ -131,19 +130,37 @@ def loss_curves(trials: Sequence[TrialCurve], file: Path, title: str, loss: str 
         handles.append(Line2D([], [], label=f"diverged ({shown})", **CROSS))
     if len(trials) > len(best + typical + diverged):
         handles.append(Line2D([], [], color=GREY, label="other trials"))
-    calm = [
-        value
-        for trial in trials
-        if trial.state != "DIVERGED"
-        for value in (*_finite(trial)[1], *(trial.train_loss if trial in best + typical else ()))
-    ]
-    _loss_scale(axes, calm, room_on_top=bool(diverged))
+    calm = [_finite(trial)[1] for trial in trials if trial.state != "DIVERGED"]
+    calm += [np.asarray(trial.train_loss, dtype=float) for trial in best + typical]
+    _loss_scale(axes, np.concatenate([np.empty(0), *calm]), room_on_top=bool(diverged))
     for trial in diverged:
         _leave(axes, *_finite(trial))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Epoch")
     axes.set_ylabel(f"Validation {loss}")
     _finish(figure, axes, handles, file)
+
+
+class _Lines(Line2D):
+    """Lines that look alike, each of its epochs and losses, in one artist: one takes some 10 kB."""
+
+    def __init__(self, lines: Sequence[tuple[np.ndarray, np.ndarray]], **style: Any) -> None:
+        epochs, losses = map(np.concatenate, zip(*lines, strict=True))
+        # The axes see the corners of what is drawn.
+        super().__init__(*([a.min(), a.max()] for a in (epochs, losses)), **style)
+        self.lines = lines
+
+    def draw(self, renderer: Any) -> None:
+        for epochs, losses in self.lines:
+            self.set_data(epochs, losses)
+            super().draw(renderer)
+
+
+def _lines(axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], **style: Any) -> None:
+    """Draw every line as `Axes.plot` does."""
+    if any(epochs.size for epochs, _ in lines):
+        axes.add_line(_Lines(lines, **style))
+        axes.autoscale()
 
 
 def _canvas(title: str) -> tuple[Figure, Axes]:
@@ -195,9 +212,10 @@ def _leave(axes: Axes, epochs: np.ndarray, losses: np.ndarray) -> None:
     axes.plot(epochs[:end], heights, linewidth=1.3, zorder=5, markevery=[-1], **CROSS)
 
 
-def _loss_scale(axes: Axes, losses: Iterable[float], room_on_top: bool) -> None:
+def _loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bool) -> None:
     """A log axis if every loss is positive; limits from these losses alone, not the exploded."""
-    finite = np.array([loss for loss in losses if np.isfinite(loss)])
+    losses = np.asarray(losses, dtype=float)
+    finite = losses[np.isfinite(losses)]
     if not finite.size:
         return
     low, high = float(finite.min()), float(finite.max())
