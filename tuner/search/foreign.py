@@ -149,7 +149,8 @@ class Foreign:
                 self.survivors(epoch, at, len(at))
         for s in summaries:
             if s["number"] in self.trials:
-                self.end(self.trials[s["number"]], s)
+                # Its study knows it; another copy is not needed any more.
+                self.end(self.trials.pop(s["number"]), s)
 
     def end(self, trial: optuna.trial.Trial, summary: Mapping[str, Any]) -> None:
         if summary["state"] == "COMPLETE":
