@@ -1,7 +1,9 @@
 """Promises of a study: what was asked is on record, and a kill at any instant costs nothing."""
 
+import gc
 import math
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ SPACE = Space(
     branches={"optimizer": ("adam", "sgd")},
 )
 COHORT, BUDGET = 4, 7
+# Epochs of long curves, and the bytes that a trial may leave in memory; its curves took 140,000.
+EPOCHS, LEFT = 1000, 6000
 
 
 def opened(folder: Path, sampler: Sampler | None = None, space: Space = SPACE) -> Study:
@@ -68,7 +72,7 @@ def record(study: optuna.Study) -> list[dict[str, Any]]:
             "values": t.values,
             "params": t.params,
             "reports": t.intermediate_values,
-            "user": t.user_attrs,
+            "user": dict(t.user_attrs),
             "system": t.system_attrs,
         }
         for t in study.get_trials(deepcopy=False)
@@ -91,15 +95,55 @@ def test_a_trial_is_on_record_whole_as_soon_as_it_is_asked(tmp_path: Path):
     assert {t.state for t in kept} == {TrialState.RUNNING}
 
 
-def test_memory_and_journal_keep_the_same(whole: Path):
+def test_memory_and_journal_keep_the_same_but_for_what_no_sampler_needs(whole: Path):
     study = opened(whole)
-    assert record(study.memory) == record(study.journal)
+    kept = record(study.journal)
+    for own in kept:
+        del own["user"]["summary"]
+    assert record(study.memory) == kept
     assert study.finished() == BUDGET
     assert study.cohorts == [[0, 4], [4, 7]]
 
 
 def test_the_numbers_of_a_study_have_no_gaps(whole: Path):
     assert [s["number"] for s in opened(whole).summaries()] == list(range(BUDGET))
+
+
+def test_what_was_told_comes_back_whole_its_curves_from_the_journal(tmp_path: Path):
+    study, told = opened(tmp_path), {}
+    for t in study.cohort(COHORT):
+        study.tell(fate(t))
+        told[t.number] = fate(t).summary()
+    for again in (study, opened(tmp_path)):
+        curves = dict(again.curves())
+        assert told == {n: {**s, "curves": curves[n]} for n, s in enumerate(again.summaries())}
+
+
+def test_a_trial_leaves_few_bytes_in_memory_however_long_its_curves(tmp_path: Path):
+    def traced(study: Study, trials: int) -> int:
+        """Bytes that these trials more leave in memory."""
+        before = tracemalloc.get_traced_memory()[0]
+        work(study, study.finished() + trials, ends=long)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - before
+
+    def long(t: Trial) -> Outcome:
+        return outcome(t, "COMPLETE", [t.number + epoch / 7 for epoch in range(EPOCHS)])
+
+    tracemalloc.start()
+    try:
+        study, few, many = opened(tmp_path, samplers.random), 8, 64
+        traced(study, few)
+        assert traced(study, many) < many * LEFT
+        del study
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        again = opened(tmp_path, samplers.random)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < (few + many) * LEFT
+        assert len(again.summaries()) == few + many
+    finally:
+        tracemalloc.stop()
 
 
 def pieces(journal: bytes) -> list[bytes]:
@@ -116,6 +160,7 @@ def test_a_study_killed_at_any_instant_goes_on_as_if_it_had_not_been(whole: Path
     """The heart of it: the journal cut at every line and within every line."""
     journal = (whole / "optuna.journal").read_bytes()
     expected, bounds = record(opened(whole).journal), opened(whole).cohorts
+    remembered, curves = record(opened(whole).memory), dict(opened(whole).curves())
     cuts = pieces(journal)
     assert len(cuts) > 70
     for piece in cuts:
@@ -125,7 +170,8 @@ def test_a_study_killed_at_any_instant_goes_on_as_if_it_had_not_been(whole: Path
         study = opened(folder)
         work(study)
         assert record(study.journal) == expected, f"cut after {len(piece)} bytes"
-        assert record(study.memory) == expected, f"cut after {len(piece)} bytes"
+        assert record(study.memory) == remembered, f"cut after {len(piece)} bytes"
+        assert dict(study.curves()) == curves
         assert study.cohorts == bounds
         shutil.rmtree(folder)
 
@@ -175,11 +221,12 @@ def test_telling_twice_is_harmless(tmp_path: Path, state: str):
     first, second = study.cohort(2)
     at = 0.5 if state == "DIVERGED" else None
     study.tell(outcome(first, state, [3.0, 2.0], rungs={1: 3.0}, diverged_at=at))
-    before = record(study.journal)
+    before, curves = record(study.journal), dict(study.curves())
     study.tell(outcome(first, "COMPLETE", [9.0, 8.0], rungs={1: 9.0}))
     opened(tmp_path).tell(outcome(first, "PRUNED", [9.0], rungs={1: 9.0}))
     assert record(study.journal) == before
     assert record(opened(tmp_path).journal) == before
+    assert dict(opened(tmp_path).curves()) == curves
     assert study.memory.trials[second.number].state is TrialState.RUNNING
 
 

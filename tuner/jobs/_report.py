@@ -3,7 +3,7 @@
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +147,8 @@ class Report:
         result: Mapping[str, Any],
         summaries: Sequence[Mapping[str, Any]],
         task: str,
-        write_result: Callable[[str | None], None],
-    ) -> None:
-        """Draws the pictures while the model is saved, and writes the result."""
+    ) -> str | None:
+        """Draws the pictures while the model is saved; returns the page with the curves."""
         for picture in self.draw(summaries, task):
             self.put(Artifact(None, str(picture)))
         if self.saving is not None:
@@ -161,7 +160,7 @@ class Report:
             self.put(Points(None, [result["winner"]], test))
         if self.writer is not None:
             self.writer.flush(PATIENCE)
-        write_result(self.link())
+        return self.link()
 
     def over(self, interrupted: bool = False) -> None:
         """Closes the study's run, the last of its records, for they tell of result.json."""
@@ -196,15 +195,19 @@ class Report:
     def draw(self, summaries: Sequence[Mapping[str, Any]], task: str) -> list[Path]:
         from tuner.tracking.plots import TrialCurve, learning_rates, loss_curves
 
-        curves = [
+        losses = {
+            number: (finite(curves["train_loss"]), finite(curves["validation_loss"]))
+            for number, curves in self.study.curves()
+        }
+        trials = [
             TrialCurve(
                 number=s["number"],
                 group=s["settings"]["optimizer"],
                 learning_rate=_verdict.rate_of(s),
                 state=s["state"],
                 epochs=range(s["epochs"] + 1),
-                train_loss=finite(s["curves"]["train_loss"]),
-                validation_loss=finite(s["curves"]["validation_loss"]),
+                train_loss=losses[s["number"]][0],
+                validation_loss=losses[s["number"]][1],
             )
             for s in summaries
         ]
@@ -212,7 +215,7 @@ class Report:
         unit = UNITS[task]
         pictures = {"learning_rates.png": learning_rates, "loss_curves.png": loss_curves}
         for file, draw in pictures.items():
-            draw(curves, self.folder / file, f"Study {name}", unit)
+            draw(trials, self.folder / file, f"Study {name}", unit)
         return [self.folder / file for file in pictures]
 
     def link(self) -> str | None:
@@ -238,6 +241,9 @@ class Report:
 
     def print(self, told: Mapping[str, Any], summaries: Sequence[Mapping[str, Any]]) -> None:
         """The verdict of a result.json, and how to look at the curves."""
+        if len(summaries) <= _verdict.FEW:
+            curves = dict(self.study.curves())
+            summaries = [{**s, "curves": curves[s["number"]]} for s in summaries]
         print(_verdict.describe(told["result"], self.paths, summaries))
         print(f"Pictures, settings and all results: {self.folder}")
         if told["run"]["curves"]:
@@ -257,6 +263,6 @@ def modified_ms(path: Path) -> int:
     return path.stat().st_mtime_ns // 1_000_000
 
 
-def finite(curve: Sequence[float | None]) -> list[float]:
+def finite(curve: Sequence[float | None]) -> np.ndarray:
     """A curve from its record, in which JSON has no number for what is not finite."""
-    return [np.nan if value is None else value for value in curve]
+    return np.array([np.nan if value is None else value for value in curve])

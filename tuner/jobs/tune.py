@@ -184,18 +184,21 @@ class Tune:
             return self.tell_all(json.loads(path.read_text()))
         self.report.begin()
         try:
-            interrupted = self.work()
+            interrupted, told = self.work()
         except BaseException as error:
             self.report.failed(error)
             raise
         self.report.close()
-        code = self.tell_all(json.loads(path.read_text()))
+        code = self.tell_all(told)
         if interrupted:
             raise Interrupted
         return code
 
-    def work(self) -> bool:
-        """Trains, judges and writes what was found; returns whether it was interrupted."""
+    def work(self) -> tuple[bool, dict[str, Any]]:
+        """Trains, judges and writes what was found.
+
+        Returns whether it was interrupted, and what result.json holds.
+        """
         budget = self.config.budget.trials
         stranded = self.study.stranded()
         self.report.leave_out(stranded)
@@ -214,16 +217,11 @@ class Tune:
                 interrupted, stopped = True, INTERRUPTED
                 confirmed = winner = test = None
             result = self.result(stopped, confirmed, winner, test)
-            self.report.end(
-                result,
-                self.study.summaries(),
-                self.training.task,
-                write_result=lambda link: write_json(
-                    self.folder / "result.json", {"result": result, "run": self.run_part(link)}
-                ),
-            )
+            link = self.report.end(result, self.study.summaries(), self.training.task)
+            told = {"result": result, "run": self.run_part(link)}
+            write_json(self.folder / "result.json", told)
             self.report.over(interrupted)
-        return interrupted
+        return interrupted, told
 
     def tell_all(self, told: Mapping[str, Any]) -> int:
         """Prints the verdict; returns the exit code."""
@@ -329,12 +327,12 @@ class Tune:
             "stopped": stopped,
             "goal": asdict(self.training.goal),
             "trials": _verdict.counts(summaries),
-            "best": best and {k: v for k, v in best.items() if k != "curves"},
+            "best": best,
             "confirmation": confirmed and {k: v for k, v in confirmed.items() if k != "curves"},
             "winner": winner and winner["number"],
             "test": test,
             "divergence": _verdict.divergence(summaries),
-            "all": [{k: v for k, v in s.items() if k != "curves"} for s in summaries],
+            "all": summaries,
         }
 
     def judge(self, best: Mapping[str, Any], aside: Aside) -> dict[str, float]:

@@ -1,16 +1,17 @@
 """A study: trials asked in cohorts and told when they end, on record before anything trains."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.search.samplers import ORIGIN, Sampler, next_number
 from tuner.search.space import Space
-from tuner.search.storage import open_study
+from tuner.search.storage import SUMMARY, open_study, read_curves
 from tuner.search.trials import Outcome, Trial
 
 STATES = {
@@ -32,18 +33,24 @@ class Study:
     asked. So a kill leaves either no trial or one that can be trained again as it was. Where the
     ranges were others when a trial was asked and it does not fit those of now, the journal keeps
     it, the copy holds it as failed, and nothing else counts it.
+
+    Memory holds of a trial what samplers and the verdict need, once, and no curves: these are read
+    from the journal when they are asked for.
     """
 
     def __init__(self, folder: Path, name: str, space: Space, sampler: Sampler, seed: int) -> None:
         self.space, self.sampler, self.seed = space, sampler, seed
-        self.journal = open_study(folder / "optuna.journal", name)
+        self.path = folder / "optuna.journal"
+        self.journal = open_study(self.path, name)
         self.memory = optuna.create_study()
+        self.ranges: dict[tuple[Any, ...], dict[str, BaseDistribution]] = {}
         trials = self.journal.get_trials(deepcopy=False)
         seen = [space.seen(trial) for trial in trials]
+        for trial in seen:
+            trial.user_attrs = {k: v for k, v in trial.user_attrs.items() if k != SUMMARY}
         self.memory.add_trials(seen)
-        self.told: dict[int, dict[str, Any]] = {
-            t.number: t.user_attrs["summary"] for t in trials if "summary" in t.user_attrs
-        }
+        for trial in (*trials, *self.memory.get_trials(deepcopy=False)):
+            self.share_ranges(trial)
         # Those that do not fit the ranges of now.
         self.left_out = {t.number for t, s in zip(trials, seen, strict=True) if t.state != s.state}
 
@@ -106,9 +113,22 @@ class Study:
                 cohorts[-1][1] = next_number(self.memory)
                 self.journal.set_user_attr("cohorts", cohorts)
                 break
-            self.journal.add_trial(self.memory.get_trials(deepcopy=False)[-1])
+            self.record()
         trials = self.journal.get_trials(deepcopy=False)[start:stop]
         return [self.trial(t) for t in trials if t.number not in self.left_out]
+
+    def record(self) -> None:
+        """Puts the trial that was asked last on record; what both keep of it is kept once."""
+        asked = self.memory.get_trials(deepcopy=False)[-1]
+        self.share_ranges(asked)
+        self.journal.add_trial(asked)
+        kept = self.journal.get_trials(deepcopy=False)[-1]
+        kept.params, kept.distributions = asked.params, asked.distributions
+
+    def share_ranges(self, trial: FrozenTrial) -> None:
+        """Lets a trial have its ranges in common with those that were asked of the same ones."""
+        own = trial.distributions
+        trial.distributions = self.ranges.setdefault(tuple(own.items()), own)
 
     @property
     def index(self) -> int:
@@ -139,8 +159,6 @@ class Study:
         reports = dict(outcome.rungs)
         if diverged_at is not None:
             reports[outcome.epochs + 1] = penalty(outcome)
-        summary = outcome.summary()
-        self.told.setdefault(number, summary)
         value = outcome.value if outcome.state == "COMPLETE" else None
         for study in (self.memory, self.journal):
             known = study.get_trials(deepcopy=False)[number]
@@ -152,12 +170,25 @@ class Study:
                     trial.report(loss, epoch)
             if diverged_at is not None and "divergence" not in known.constraints:
                 trial.set_constraint("divergence", 2 - diverged_at)
-            trial.set_user_attr("summary", summary)
+            if study is self.journal:
+                trial.set_user_attr(SUMMARY, outcome.summary())
             study.tell(number, value, STATES[outcome.state])
 
     def summaries(self) -> list[dict[str, Any]]:
-        """`Outcome.summary` of every trial told that fits the ranges of now, by number."""
-        return [self.told[n] for n in sorted(self.told) if n not in self.left_out]
+        """What was told of the trials that fit the ranges of now, in the order of their numbers.
+
+        It is `Outcome.summary` without the curves.
+        """
+        trials = self.journal.get_trials(deepcopy=False)
+        return [
+            t.user_attrs[SUMMARY]
+            for t in trials
+            if SUMMARY in t.user_attrs and t.number not in self.left_out
+        ]
+
+    def curves(self) -> Iterator[tuple[int, dict[str, list[float | None]]]]:
+        """The curves of `Outcome.summary` by number, read from the journal one after another."""
+        return read_curves(self.path)
 
 
 def penalty(outcome: Outcome) -> float:
