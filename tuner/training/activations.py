@@ -3,16 +3,16 @@
 `<name>(z, b, work, at)` turns z (samples, units) into the activation of z + b;
 `<name>_backward(a, work, at, d)` multiplies d by the derivative. It is told from the activation a,
 or, where that cannot tell it, from what the first half left in `work`, from `at` on: the derivative
-(samples, units). Both are compiled.
+(samples, units). `load` compiles both.
 """
 
-import math
 import sys
 from typing import Any
 
 import numpy as np
 
-from tuner.training.compiling import compiled
+from tuner.training.compiling import compiled, specialised
+from tuner.training.elementary import hyperbolic_tangent, normal, sigmoid
 
 LEAK = 0.01
 
@@ -24,7 +24,6 @@ def identity(z, b):
             z[sample, unit] += b[unit]
 
 
-@compiled
 def relu(z, b, work, at):
     zero = z.dtype.type(0)
     for sample in range(z.shape[0]):
@@ -33,7 +32,6 @@ def relu(z, b, work, at):
             z[sample, unit] = zero if a < zero else a  # nan stays nan
 
 
-@compiled
 def relu_backward(a, work, at, d):
     zero = d.dtype.type(0)
     for sample in range(d.shape[0]):
@@ -41,7 +39,6 @@ def relu_backward(a, work, at, d):
             d[sample, unit] = zero if a[sample, unit] <= zero else d[sample, unit]
 
 
-@compiled
 def leaky_relu(z, b, work, at):
     """z where it is positive, else LEAK times z (Maas et al. 2013)."""
     zero, leak = z.dtype.type(0), z.dtype.type(LEAK)
@@ -51,7 +48,6 @@ def leaky_relu(z, b, work, at):
             z[sample, unit] = leak * a if a < zero else a
 
 
-@compiled
 def leaky_relu_backward(a, work, at, d):
     zero, leak = d.dtype.type(0), d.dtype.type(LEAK)
     for sample in range(d.shape[0]):
@@ -60,14 +56,12 @@ def leaky_relu_backward(a, work, at, d):
             d[sample, unit] = leak * own if a[sample, unit] <= zero else own
 
 
-@compiled
 def tanh(z, b, work, at):
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
-            z[sample, unit] = np.tanh(z[sample, unit] + b[unit])
+            z[sample, unit] = hyperbolic_tangent(np.float64(z[sample, unit] + b[unit]))
 
 
-@compiled
 def tanh_backward(a, work, at, d):
     one = d.dtype.type(1)
     for sample in range(d.shape[0]):
@@ -75,16 +69,12 @@ def tanh_backward(a, work, at, d):
             d[sample, unit] *= one - a[sample, unit] * a[sample, unit]
 
 
-@compiled
 def logistic(z, b, work, at):
-    one, half = z.dtype.type(1), z.dtype.type(0.5)
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
-            # 1 / (1 + exp(-z)) without overflow.
-            z[sample, unit] = half * (one + np.tanh(half * (z[sample, unit] + b[unit])))
+            z[sample, unit] = sigmoid(np.float64(z[sample, unit] + b[unit]))
 
 
-@compiled
 def logistic_backward(a, work, at, d):
     one = d.dtype.type(1)
     for sample in range(d.shape[0]):
@@ -92,40 +82,33 @@ def logistic_backward(a, work, at, d):
             d[sample, unit] *= a[sample, unit] * (one - a[sample, unit])
 
 
-@compiled
 def gelu(z, b, work, at):
     """z times the normal distribution's share below z (Hendrycks & Gimpel 2016), not the
     approximation of it by tanh."""
-    one, half = z.dtype.type(1), z.dtype.type(0.5)
-    root, height = z.dtype.type(math.sqrt(0.5)), z.dtype.type(1 / math.sqrt(2 * math.pi))
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
-            x = z[sample, unit] + b[unit]
-            below = half * (one + math.erf(x * root))
-            z[sample, unit] = x * below
-            work[at + sample * z.shape[1] + unit] = below + x * height * np.exp(-half * x * x)
+            x = np.float64(z[sample, unit] + b[unit])
+            share, density = normal(x)
+            z[sample, unit] = x * share
+            work[at + sample * z.shape[1] + unit] = share + x * density
 
 
-@compiled
 def gelu_backward(a, work, at, d):
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
             d[sample, unit] *= work[at + sample * d.shape[1] + unit]
 
 
-@compiled
 def silu(z, b, work, at):
     """z times the logistic function of z (Elfwing et al. 2018); also known as swish."""
-    one, half = z.dtype.type(1), z.dtype.type(0.5)
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
-            x = z[sample, unit] + b[unit]
-            share = half * (one + np.tanh(half * x))
+            x = np.float64(z[sample, unit] + b[unit])
+            share = sigmoid(x)
             z[sample, unit] = x * share
-            work[at + sample * z.shape[1] + unit] = share * (one + x * (one - share))
+            work[at + sample * z.shape[1] + unit] = share * (1.0 + x * (1.0 - share))
 
 
-@compiled
 def silu_backward(a, work, at, d):
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -142,4 +125,4 @@ def load(name: str) -> tuple[Any, Any]:
     if name not in names():
         raise KeyError(name)
     functions = vars(sys.modules[__name__])
-    return functions[name], functions[f"{name}_backward"]
+    return specialised(functions[name]), specialised(functions[f"{name}_backward"])

@@ -28,6 +28,9 @@ Array = np.ndarray
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
+# What is compiled with the losses; see tuner.training.elementary.
+exponentials: Any = None
+
 
 @dataclass(frozen=True, eq=False)
 class Loss:
@@ -79,10 +82,11 @@ class Loss:
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Any:
-    # The config knows losses by their names; numba must not wait at its start.
-    from tuner.training.compiling import compiled
+    # The config knows losses by their names; its start must not wait for numba.
+    from tuner.training.compiling import specialised
+    from tuner.training.elementary import exponentials
 
-    return compiled(function)
+    return specialised(function, exponentials=exponentials)
 
 
 def names() -> list[str]:
@@ -220,18 +224,22 @@ def cross_entropy(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
         highest = scores[sample, 0]
         for k in range(1, scores.shape[1]):
             highest = max(highest, scores[sample, k])
-        normalizer = kind(0)
         true = scores[sample, y[sample, 0]] - highest
         if smoothing > 0:
             others = kind(0)
             for k in range(scores.shape[1]):
                 others += scores[sample, k] - highest
             true = (one - smoothing) * true + spread * others
+        total -= true * w
         for k in range(scores.shape[1]):
-            e = np.exp(scores[sample, k] - highest)
-            scores[sample, k] = e
-            normalizer += e
-        total += (np.log(np.float64(normalizer)) - true) * w
+            scores[sample, k] -= highest
+    exponentials(scores.reshape(scores.size))
+    for sample in range(scores.shape[0]):
+        w = weights[sample] if weighted else one
+        normalizer = kind(0)
+        for k in range(scores.shape[1]):
+            normalizer += scores[sample, k]
+        total += np.log(np.float64(normalizer)) * w
         factor = w * scale / normalizer
         for k in range(scores.shape[1]):
             scores[sample, k] *= factor
