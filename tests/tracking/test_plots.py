@@ -4,10 +4,8 @@ import math
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from tuner.tracking import plots
 from tuner.tracking.plots import COLOURS, RED, TrialCurve, learning_rates, loss_curves
 
 
@@ -41,19 +39,6 @@ STUDIES = {
 def test_every_study_can_be_drawn(draw, trials, tmp_path):
     draw(trials, tmp_path / "picture.png", "Study adam")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_lines_that_share_an_artist_look_as_if_each_had_its_own():
-    lines = [(np.arange(n), np.linspace(n, 1, n) ** 1.5) for n in (0, 1, 2, 9, 300)]
-    style = {"color": "k", "alpha": 0.6, "linewidth": 0.7}
-    pictures = []
-    for draw in (plots._lines, lambda axes, own, **style: [axes.plot(*a, **style) for a in own]):
-        figure, axes = plots._canvas("title")
-        draw(axes, lines, **style)
-        figure.canvas.draw()
-        pictures.append(np.array(figure.canvas.buffer_rgba()))
-    assert (pictures[0] == pictures[1]).all()
-    assert pictures[0].std() > 1
 
 
 def test_divergence_has_a_colour_of_its_own():

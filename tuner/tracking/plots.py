@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
@@ -108,8 +109,12 @@ def loss_curves(trials: Sequence[TrialCurve], file: Path, title: str, loss: str 
     diverged = [trial for trial in trials if trial.state == "DIVERGED"][:SHOWN_DIVERGED]
     complete = rank(trials)
     best, typical = complete[:1], complete[len(complete) // 2 :][:1]
+    # One artist, for a line of its own takes some 10 kB a trial.
     others = [_finite(trial) for trial in trials if trial not in diverged + best + typical]
-    _lines(axes, others, color=GREY, linewidth=0.7, alpha=0.6, zorder=1)
+    grey = LineCollection(
+        [np.column_stack(line) for line in others], colors=GREY, linewidths=0.7, alpha=0.6, zorder=1
+    )
+    axes.add_collection(grey)
     handles = []
     for chosen, colour, name in (
         (best, COLOURS[0], "best"),
@@ -139,28 +144,6 @@ def loss_curves(trials: Sequence[TrialCurve], file: Path, title: str, loss: str 
     axes.set_xlabel("Epoch")
     axes.set_ylabel(f"Validation {loss}")
     _finish(figure, axes, handles, file)
-
-
-class _Lines(Line2D):
-    """Lines that look alike, each of its epochs and losses, in one artist: one takes some 10 kB."""
-
-    def __init__(self, lines: Sequence[tuple[np.ndarray, np.ndarray]], **style: Any) -> None:
-        epochs, losses = map(np.concatenate, zip(*lines, strict=True))
-        # The axes see the corners of what is drawn.
-        super().__init__(*([a.min(), a.max()] for a in (epochs, losses)), **style)
-        self.lines = lines
-
-    def draw(self, renderer: Any) -> None:
-        for epochs, losses in self.lines:
-            self.set_data(epochs, losses)
-            super().draw(renderer)
-
-
-def _lines(axes: Axes, lines: Sequence[tuple[np.ndarray, np.ndarray]], **style: Any) -> None:
-    """Draw every line as `Axes.plot` does."""
-    if any(epochs.size for epochs, _ in lines):
-        axes.add_line(_Lines(lines, **style))
-        axes.autoscale()
 
 
 def _canvas(title: str) -> tuple[Figure, Axes]:
