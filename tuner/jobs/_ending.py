@@ -77,7 +77,7 @@ class Ending:
             return ""
         if not self.study.knows(key):
             self.study.keep(key, self.measured(best))
-        noise = self.study.remember(key, None)
+        noise = self.study.recall(key)
         # A trial that did not get to its end is worth no more than it had reached by then.
         gain = expected_gain([worth(s) for s in counted])
         if noise is None or gain > noise:

@@ -35,7 +35,7 @@ class Repeating:
             self.study.keep(key, self.trained(trials, seeds))
         return [
             Repeats(s["number"], s["settings"], s["value"], own["values"], own["curve"])
-            for s, own in zip(trials, self.study.remember(key, None), strict=True)
+            for s, own in zip(trials, self.study.recall(key), strict=True)
         ]
 
     def trained(self, trials: Sequence[Summary], seeds: Sequence[int]) -> list[dict[str, Any]]:

@@ -179,8 +179,7 @@ class Report:
         spool = self.folder / "spool"
         if not spool.exists():
             return
-        said = self.study.knows("over") and self.study.remember("over", None)
-        if said != modified_ms(self.folder / "result.json"):
+        if self.study.recall("over") != modified_ms(self.folder / "result.json"):
             self.open()
             self.over()
         elif any(spool.glob("*.jsonl")):

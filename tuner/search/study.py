@@ -83,7 +83,11 @@ class Study:
         """What the journal keeps under the key; `value` becomes it where there is nothing yet."""
         if not self.knows(key):
             self.keep(key, value)
-        return self.journal.user_attrs[key]
+        return self.recall(key)
+
+    def recall(self, key: str) -> Any:
+        """What the journal keeps under the key; None where that is nothing."""
+        return self.journal.user_attrs.get(key)
 
     def knows(self, key: str) -> bool:
         """Whether the journal keeps something under the key."""
