@@ -1,7 +1,8 @@
 """Trains one network in PyTorch, an epoch for each line it reads, and answers with its seconds.
 
-The first line is JSON: the .npz with X and y, the widths, the batch size, "adam" or "sgd". It needs
-NumPy and PyTorch alone, so it may run in another environment than the benchmark that starts it.
+The first line is JSON: the .npz with X and y, the widths, the batch size, "adam" or "sgd", and
+"relu" or "tanh". It needs NumPy and PyTorch alone, so it may run in another environment than the
+benchmark that starts it.
 """
 
 import json
@@ -19,9 +20,10 @@ def main() -> None:
     torch.manual_seed(0)
     with np.load(told["data"]) as data:
         X, y = torch.from_numpy(data["X"]), torch.from_numpy(data["y"])
+    activation = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[told["activation"]]
     layers: list[torch.nn.Module] = []
     for i, o in pairwise(told["widths"]):
-        layers += [torch.nn.Linear(i, o), torch.nn.ReLU()]
+        layers += [torch.nn.Linear(i, o), activation()]
     model, loss = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
     rule = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[told["optimizer"]]
     optimizer = rule(model.parameters(), lr=1e-3)

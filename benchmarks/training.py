@@ -41,7 +41,7 @@ SQUARE = 1024  # of the product that tells what the machine can do
 
 @dataclass(frozen=True)
 class Shape:
-    """What is trained: the data, the hidden widths, the batch size; and what is to be reached.
+    """What is trained: data, hidden widths, batch size, activation; and what is to be reached.
 
     against, asked: a rival and how many times it should cost 32 rows; of_sgemm: the share of the
     machine's own matrix product to reach.
@@ -53,6 +53,7 @@ class Shape:
     asked: float | None = None
     against: str = "MLPClassifier"
     of_sgemm: float | None = None
+    activation: str = "relu"
 
     @property
     def optimizer(self) -> str:
@@ -84,6 +85,7 @@ class Shape:
 SHAPES = {
     "digits 64-32-10, batch 32": Shape("digits", (32,), 32, 25.0),
     "digits 64-64-10, batch 128": Shape("digits", (64,), 128, 10.0),
+    "digits 64-64-10 of tanh, batch 32": Shape("digits", (64,), 32, activation="tanh"),
     "images 784-64-10, batch 128": Shape("images", (64,), 128, 2.5, of_sgemm=0.85),
     "images 784-256-128-10, batch 256": Shape("images", (256, 128), 256),
     "softmax 784-10, batch 128": Shape("images", (), 128, 30.0, "SGDClassifier"),
@@ -116,7 +118,7 @@ def own(shape: Shape, rows: int, threads: int, stack: ExitStack) -> Work:
     """Tuner: so many rows through an epoch."""
     X, y = data(shape.data)
     problem = Supervised(
-        model=MLP(X.shape[1], CLASSES, shape.hidden),
+        model=MLP(X.shape[1], CLASSES, shape.hidden, shape.activation),
         loss=losses.load("cross_entropy"),
         folds=(Fold(Part(X, y), None),),
         batch_size=shape.batch_size,
@@ -137,8 +139,8 @@ def perceptron(shape: Shape) -> Work:
 
     X, y = data(shape.data)
     model = MLPClassifier(
-        shape.hidden, solver=shape.optimizer, alpha=0.0, batch_size=shape.batch_size,
-        momentum=0.0, learning_rate_init=1e-3,
+        shape.hidden, shape.activation, solver=shape.optimizer, alpha=0.0,
+        batch_size=shape.batch_size, momentum=0.0, learning_rate_init=1e-3,
     )  # fmt: skip
     return timed(lambda: model.partial_fit(X, y, classes=np.arange(CLASSES)))
 
@@ -176,6 +178,7 @@ def torch(shape: Shape, python: str) -> Iterator[Work]:
         told = {
             "data": f"{folder}/data.npz", "widths": shape.widths,
             "batch_size": shape.batch_size, "optimizer": shape.optimizer,
+            "activation": shape.activation,
         }  # fmt: skip
         with subprocess.Popen(
             [python, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
