@@ -141,14 +141,14 @@ def test_ten_kills_at_any_instant_change_no_result(
     check_store(command)
 
 
-@pytest.mark.parametrize("sign", ["mlflow.new", "studies/study/model", "studies/study/result.json"])
+@pytest.mark.parametrize("sign", ["mlflow.db", "studies/study/model", "studies/study/result.json"])
 def test_a_kill_at_the_start_or_the_end_changes_no_result(
     sign: str,
     command: Command,
     uninterrupted: tuple[Command, float],
     processes: list["subprocess.Popen[str]"],
 ) -> None:
-    """At the first creation of the store, while the winner is saved, and after the result is."""
+    """As the store has come to be, while the winner is saved, and after the result is."""
     process = command.start("tracking=mlflow", "budget.trials=12")
     processes.append(process)
     until((command.root / sign).exists, process)
