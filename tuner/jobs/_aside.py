@@ -4,7 +4,6 @@ It is a process because an import holds Python's global lock: training beside on
 its speed. It ends as soon as the study does, so that none writes after a kill.
 """
 
-import gc
 import os
 import subprocess
 import sys
@@ -114,7 +113,6 @@ def main() -> None:
     beside.stand_back()
     descriptor, parent, *modules = sys.argv[1:]
     Thread(target=end_with, args=[int(parent)], daemon=True).start()
-    gc.set_threshold(50_000, 50, 100)  # imports make objects by the thousand, and all of them stay
     prepare_mlflow()
     for name in modules:
         import_module(name)

@@ -1,5 +1,6 @@
 """Processes beside a study: how they are started, and how they stand back."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -27,3 +28,5 @@ def stand_back() -> None:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.SIG_IGN)
     os.nice(10)
+    # MLflow, and imports, make objects by the thousand that stay, and hardly a cycle of them.
+    gc.set_threshold(50_000, 50, 100)

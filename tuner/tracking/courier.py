@@ -6,7 +6,6 @@ standard input, first the study as JSON and then paths of files, and answers eac
 of JSON. It ends with its input, so a killed study leaves no process behind.
 """
 
-import gc
 import json
 import os
 import sys
@@ -46,7 +45,6 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     sys.stdout = sys.stderr  # MLflow likes to print
     stand_back()
-    gc.set_threshold(50_000, 50, 100)  # MLflow makes objects by the thousand, and no cycles of them
     study = json.loads(sys.stdin.readline())
     # The courier of a study that was killed may still be at its last file.
     with FileLock(Path(study["spool"]) / "lock"):
