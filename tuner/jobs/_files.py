@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 
-def write(path: Path, text: Iterable[str]) -> None:
-    """Puts a text, or its pieces, in the place of what the file held, all of it or nothing."""
+def write(path: Path, pieces: Iterable[str]) -> None:
+    """Puts the pieces of a text in the place of what the file held, all of it or nothing."""
     draft = path.with_name(f"{path.name}.new")
     with draft.open("w", encoding="utf-8") as file:
-        file.writelines(text)
+        file.writelines(pieces)
     draft.replace(path)
 
 

@@ -75,7 +75,7 @@ def measured(config: Config, data: "DataSet | None", place: Path, stop: Event) -
         "optimizers": optimizers,
     }
     report.draw(result, config, training.task, place)
-    write(place / "config.yaml", yaml.safe_dump(config.plain, sort_keys=False))
+    write(place / "config.yaml", [yaml.safe_dump(config.plain, sort_keys=False)])
     told = {
         "result": result,
         "run": {
@@ -124,6 +124,6 @@ def write_range(path: Path, optimizers: Mapping[str, Mapping[str, Any]]) -> None
     }
     if ranges:
         comment = "# Learning rates worth searching, found by job=range_test.\n"
-        write(path, comment + yaml.safe_dump({"optimizer": ranges}, sort_keys=False))
+        write(path, [comment, yaml.safe_dump({"optimizer": ranges}, sort_keys=False)])
     else:
         path.unlink(missing_ok=True)
