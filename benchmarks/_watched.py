@@ -76,8 +76,8 @@ class Watch:
 def watch_study(watch: Watch) -> None:
     """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
     from tuner.jobs import tune
-    from tuner.jobs._aside import Aside
     from tuner.jobs._report import Report
+    from tuner.processes.background import Aside
     from tuner.search.study import Study
     from tuner.training import loop, problems
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tuner.training import optimizers
-from tuner.training.compiling import compiled
-from tuner.training.fused import fused_pass
+from tuner.training.kernels.compiling import compiled
+from tuner.training.kernels.rule_compiler import fused_pass
 from tuner.training.models import MLP
 from tuner.training.population import starting
 

@@ -33,16 +33,19 @@ MAY_KNOW = {
     "estimators": {"training", "search", "tracking", "sklearn"},
     "data": {"training", "sklearn"},
     "search": {"training", "optuna"},
-    "tracking": {"mlflow"},
+    "tracking": {"processes", "mlflow"},
+    "report": set(),
+    "processes": set(),
     "jobs": {
         *("training", "estimators", "data", "search", "tracking", "config"),
+        *("processes", "report"),
         *("sklearn", "optuna", "mlflow"),
     },
 }
 GUARDED = {"mlflow", "optuna", "sklearn"}
 COMPOSER = {"hydra", "omegaconf"}
 # What every file of the package may import from the top of it.
-COMMON = {"errors", "__version__"}
+COMMON = {"errors", "files", "__version__"}
 
 WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -240,7 +243,17 @@ def test_the_top_of_the_repository_holds_what_the_house_names(files_in_git: list
         *(".gitignore", "pyproject.toml", "constraints.txt", "LICENSE"),
         *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     }
-    folders = {".ci", "conf", "mlruns", "benchmarks", "examples", "deploy", "tests", "tuner"}
+    folders = {
+        ".ci",
+        "conf",
+        "mlruns",
+        "benchmarks",
+        "examples",
+        "deploy",
+        "docs",
+        "tests",
+        "tuner",
+    }
     assert {path.parts[0] for path in files_in_git} <= files | folders
 
 

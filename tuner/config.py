@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from tuner.data import readers
 from tuner.errors import UserError, did_you_mean
+from tuner.search.constraints import parse
 from tuner.search.space import Choices, Range, Setting, Space
-from tuner.search.where import parse
 from tuner.training import functions, losses, optimizers, schedules
 from tuner.training.domains import Domain, Hyperparameter
 from tuner.training.families import AUTO, FAMILIES, Allowed

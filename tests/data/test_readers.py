@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 
 from tuner.data import DataSet, load, readers
 from tuner.errors import UserError
-from tuner.training.sparse import CSR
+from tuner.training.kernels.sparse import CSR
 
 ROWS = 90
 RANDOM = np.random.default_rng(0)

@@ -16,10 +16,10 @@ from mlflow import MlflowClient
 from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.__main__ import compose
 from tuner.config import Config, check
-from tuner.jobs._lock import owned
 from tuner.jobs._ranges import grid, held, optimizers_of, reach, settled
 from tuner.jobs._training import load_data
 from tuner.jobs.range_test import fingerprint
+from tuner.processes.lock import owned
 
 pytestmark = pytest.mark.slow
 

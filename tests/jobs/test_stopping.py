@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 
 from tests.conftest import free_port
 from tests.jobs.conftest import Command, ended, until
-from tuner.jobs._lock import owned
 from tuner.jobs._report import Report
+from tuner.processes.lock import owned
 
 pytestmark = pytest.mark.slow
 

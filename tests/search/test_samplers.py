@@ -10,9 +10,9 @@ from optuna.trial import TrialState
 
 from tuner.errors import UserError
 from tuner.search import samplers
+from tuner.search.constraints import parse
 from tuner.search.samplers import Sampler
 from tuner.search.space import Choices, Range, Space
-from tuner.search.where import parse
 
 SPACE = Space(
     fixed={"model": "mlp"},

@@ -10,9 +10,9 @@ import pytest
 
 from tuner.errors import UserError
 from tuner.search import samplers
+from tuner.search.constraints import parse
 from tuner.search.sobol import dealt
 from tuner.search.space import Choices, Range, Space
-from tuner.search.where import parse
 
 UNIT = Range(0.0, 1.0)
 BRANCHES = {"optimizer": ("adam", "sgd", "lion"), "schedule": ("cosine", "linear")}

@@ -77,12 +77,12 @@ def test_a_silent_server_holds_nobody_longer_than_the_timeout(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_courier_that_is_killed_is_replaced(store, tmp_path):
+def test_a_uploader_that_is_killed_is_replaced(store, tmp_path):
     writer = Writer(store, tmp_path / "study", **NAMES)
     records = study(trial(0), trial(1))
     write(writer, records[:4])
     assert writer.flush(timeout=60) == 0
-    writer._courier.kill()
+    writer._uploader.kill()
     write(writer, records[4:])
     assert writer.close(timeout=60) == 0
     assert {run.info.status for run in read_runs(store).values()} == {"FINISHED"}

@@ -12,11 +12,11 @@ from tuner.training import activations, functions, losses, optimizers, schedules
 from tuner.training.analytic import Analytic
 from tuner.training.domains import Hyperparameter
 from tuner.training.functions import Function
+from tuner.training.kernels.sparse import CSR
 from tuner.training.loop import Epoch, Trainer
 from tuner.training.models import MLP
 from tuner.training.population import Member, Population, create
 from tuner.training.problems import Fold, Objective, Part, Problem, Supervised
-from tuner.training.sparse import CSR
 
 # Every task with a number of outputs that suits it.
 TASKS = {task: {"binary": 1, "multiclass": 4}.get(task, 3) for task in losses.TASKS}

@@ -17,8 +17,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from tests.training.conftest import PAIRS, interpreted, member, supervised
 from tuner.training import activations, losses
 from tuner.training.factorization_machine import FactorizationMachine
+from tuner.training.kernels.model_passes import passes
 from tuner.training.models import MLP, Model, kind_of
-from tuner.training.passes import passes
 from tuner.training.population import create
 from tuner.training.problems import Supervised
 

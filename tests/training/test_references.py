@@ -12,7 +12,7 @@ import pytest
 
 from tuner.training import optimizers
 from tuner.training.domains import hyperparameters
-from tuner.training.fused import fused_pass
+from tuner.training.kernels.rule_compiler import fused_pass
 from tuner.training.population import starting
 
 FOLDER = Path(__file__).parents[1] / "references"

@@ -10,7 +10,7 @@ from tuner.data.scaling import not_held, transformer
 from tuner.errors import UserError
 
 if TYPE_CHECKING:
-    from tuner.training.sparse import CSR
+    from tuner.training.kernels.sparse import CSR
 
 METHODS = ("maxabs", "none")
 
@@ -32,7 +32,7 @@ class SparseScaling:
 
         Raises UserError for a number that the dtype cannot hold.
         """
-        from tuner.training.sparse import CSR
+        from tuner.training.kernels.sparse import CSR
 
         taken = rows[chosen]
         taken.sum_duplicates()  # which sorts the columns, too

@@ -1,5 +1,6 @@
 """Scikit-learn's face of the numeric core."""
 
+from tuner.estimators.components import Loss, Optimizer, Schedule
 from tuner.estimators.factorization_machine import (
     FactorizationMachineClassifier,
     FactorizationMachineRegressor,
@@ -16,7 +17,6 @@ from tuner.estimators.linear_regressors import (
     QuantileRegressor,
 )
 from tuner.estimators.mlp import MLPClassifier, MLPRegressor
-from tuner.estimators.named import Loss, Optimizer, Schedule
 from tuner.estimators.saving import load, save
 from tuner.estimators.search import TunerSearchCV
 

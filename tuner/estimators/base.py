@@ -14,9 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tuner.estimators.callbacks import Told, added
+from tuner.estimators.components import Loss, Optimizer, Schedule, settled
+from tuner.estimators.early_stopping import Patience
 from tuner.estimators.limits import NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
-from tuner.estimators.named import Loss, Optimizer, Schedule, settled
-from tuner.estimators.patience import Patience
 from tuner.estimators.rows import part, rows
 from tuner.estimators.state import kept, restored
 from tuner.training import losses, optimizers, schedules

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from tuner.estimators.base import Estimator
-from tuner.estimators.named import Loss
+from tuner.estimators.components import Loss
 from tuner.training import losses
 
 Array = np.ndarray

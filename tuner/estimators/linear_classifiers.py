@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from tuner.estimators.classifiers import Classifier
+from tuner.estimators.components import Loss
 from tuner.estimators.linear import Linear, layer
-from tuner.estimators.named import Loss
 
 Array = np.ndarray
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils import column_or_1d
 
+from tuner.estimators.components import Loss
 from tuner.estimators.linear import Linear, layer
-from tuner.estimators.named import Loss
 from tuner.estimators.regressors import Regressor
 
 Array = np.ndarray

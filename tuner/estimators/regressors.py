@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from tuner.estimators.base import Estimator
-from tuner.estimators.named import Loss
+from tuner.estimators.components import Loss
 from tuner.training import losses
 
 Array = np.ndarray

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tuner.training.kernels.sparse import CSR
 from tuner.training.problems import Part
-from tuner.training.sparse import CSR
 
 Array = np.ndarray
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import tuner.estimators
 from tuner.estimators.classifiers import Classifier
+from tuner.estimators.components import Loss, Optimizer, Schedule
 from tuner.estimators.factorization_machine import Factorized
 from tuner.estimators.linear import Linear
 from tuner.estimators.mlp import Network
-from tuner.estimators.named import Loss, Optimizer, Schedule
 from tuner.training import optimizers, schedules
 from tuner.training.domains import Hyperparameter
 from tuner.training.factorization_machine import FactorizationMachine

@@ -147,8 +147,8 @@ def _across(told: Told, by: str) -> Iterator[str]:
 
 def draw_best_of_k(told: Told, by: str, config: Config, task: str, file: Path) -> None:
     """The picture of one data set's comparison."""
-    from tuner.tracking.compare_plots import BestOfK
-    from tuner.tracking.compare_plots import draw_best_of_k as draw
+    from tuner.report.plots.comparison import BestOfK
+    from tuner.report.plots.comparison import draw_best_of_k as draw
 
     goal = Goal(**told["goal"])
     curves = []
@@ -168,7 +168,7 @@ def draw_best_of_k(told: Told, by: str, config: Config, task: str, file: Path) -
 
 def draw_profiles(told: Told, by: str, folder: Path) -> None:
     """The picture of the performance profiles."""
-    from tuner.tracking.compare_plots import draw_profiles as draw
+    from tuner.report.plots.comparison import draw_profiles as draw
 
     ratios = {n: [math.inf if r is None else r for r in own] for n, own in told["ratios"].items()}
     draft = folder / "new.performance_profiles.png"

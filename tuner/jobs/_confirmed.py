@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tuner.search import queue
+from tuner.search import initial_trials
 from tuner.search.trials import Goal
 
 Told = Mapping[str, Any]
@@ -30,7 +30,7 @@ def worth(confirmed: Told, goal: Goal) -> str:
 def over_defaults(confirmed: Told, goal: Goal) -> Iterator[str]:
     """How far tuning beat each optimizer's textbook settings, on the seeds that judge."""
     for told in confirmed["defaults"]:
-        line = f"Trial {told['trial']}, {queue.told(told['origin'])}, on the same seeds"
+        line = f"Trial {told['trial']}, {initial_trials.told(told['origin'])}, on the same seeds"
         yield f"{line}: {goal.name} {reached(told, goal)}; {beaten(told['worse'])}."
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tuner.config import Config
 from tuner.jobs._report import PATIENCE, UNITS, now_ms
-from tuner.search.queue import default
+from tuner.search.initial_trials import default
 from tuner.search.space import Space
 from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds
 from tuner.tracking.store import Store
@@ -124,7 +124,7 @@ def _range(values: Any) -> str:
 
 def draw(result: Mapping[str, Any], config: Config, task: str, place: Path) -> None:
     """A picture for each optimizer, `<optimizer>.png`."""
-    from tuner.tracking.range_plot import RangePicture, draw_range
+    from tuner.report.plots.range_test import RangePicture, draw_range
 
     unit = UNITS.get(task, "loss")
     for name, told in result["optimizers"].items():

@@ -10,7 +10,7 @@ import numpy as np
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.jobs._training import Training
-from tuner.search.queue import default
+from tuner.search.initial_trials import default
 from tuner.search.space import Choices, Range, Setting, Space
 from tuner.search.trials import Trial
 from tuner.training.loop import Trainer

@@ -12,9 +12,9 @@ import yaml
 
 from tuner.config import Config
 from tuner.jobs import _verdict
-from tuner.jobs._aside import Aside
 from tuner.jobs._winner import MODULES, TRACKED, Winner, keep
-from tuner.search.queue import told
+from tuner.processes.background import Background
+from tuner.search.initial_trials import told
 from tuner.search.study import Study
 from tuner.search.trials import Goal, Outcome, Trial
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds
@@ -44,7 +44,7 @@ class Report:
         self.started_ms = study.remember("started_ms", now_ms())
         self.store = Store(config.root, config.tracking.uri)
         self.writer: Writer | None = None
-        self.saving: tuple[Aside, int] | None = None
+        self.saving: tuple[Background, int] | None = None
 
     def put(self, record: Record) -> None:
         if self.writer is not None:
@@ -122,14 +122,14 @@ class Report:
         if steps:
             self.put(Points(None, steps, {f"best_{self.goal.curve}": values}))
 
-    def aside(self) -> Aside:
+    def background(self) -> Background:
         """Where a model is saved, prepared beside the study while it trains."""
-        return Aside(MODULES if self.writer is None else TRACKED)
+        return Background(MODULES if self.writer is None else TRACKED)
 
-    def model(self, aside: Aside, winner: Winner) -> None:
+    def model(self, background: Background, winner: Winner) -> None:
         """Begins to save the winner as a scikit-learn pipeline that takes raw rows."""
-        aside.begin(keep, winner, self.folder / "model", self.writer is not None)
-        self.saving = aside, winner.member.trial
+        background.begin(keep, winner, self.folder / "model", self.writer is not None)
+        self.saving = background, winner.member.trial
 
     def confirmed(self, told: Mapping[str, Any]) -> None:
         """The mean curves on fresh seeds, each on its trial's run, and what the winner is worth."""
@@ -152,8 +152,8 @@ class Report:
         for picture in self.draw(summaries, task):
             self.put(Artifact(None, str(picture)))
         if self.saving is not None:
-            aside, trial = self.saving
-            aside.result()
+            background, trial = self.saving
+            background.result()
             self.put(Model(None, str(self.folder / "model"), "best", tags={"trial": str(trial)}))
         if result["test"]:
             test = {f"test_{name}": [value] for name, value in result["test"].items()}
@@ -192,7 +192,7 @@ class Report:
         self.put(RunEnds(None, "FAILED", said, now_ms()))
 
     def draw(self, summaries: Sequence[Mapping[str, Any]], task: str) -> list[Path]:
-        from tuner.tracking.plots import TrialCurve, learning_rates, loss_curves
+        from tuner.report.plots.trials import TrialCurve, learning_rates, loss_curves
 
         losses = {
             number: (finite(curves["train_loss"]), finite(curves["validation_loss"]))

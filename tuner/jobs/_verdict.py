@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.jobs import _confirmed
-from tuner.search import queue
+from tuner.search import initial_trials
 from tuner.search.statistics import deviation
 from tuner.search.trials import Goal
 
@@ -151,7 +151,7 @@ def over_defaults(best: Summary, trials: Sequence[Summary], goal: Goal) -> list[
         if "default" not in s["origin"] or s["value"] is None:
             continue
         reached = f"{goal.name} {goal.turn(s['value']):.4g}"
-        told = f"Trial {s['number']}, {queue.told(s['origin'])},"
+        told = f"Trial {s['number']}, {initial_trials.told(s['origin'])},"
         if s["number"] == best["number"]:
             lines.append(f"{told} is the best that was found.")
         elif s["state"] != "COMPLETE":

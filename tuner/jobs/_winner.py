@@ -12,7 +12,13 @@ from tuner.training.population import Member
 from tuner.training.problems import Supervised
 
 # What `keep` imports, some seconds' worth; with MLflow's format as well.
-MODULES = ("sklearn.pipeline", "sklearn.preprocessing", "skops.io", "tuner.estimators.trained")
+MODULES = (
+    "tuner.tracking.store:prepare_mlflow",
+    "sklearn.pipeline",
+    "sklearn.preprocessing",
+    "skops.io",
+    "tuner.estimators.trained",
+)
 TRACKED = (*MODULES, "mlflow.sklearn")
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from tuner.config import Config, check
 from tuner.errors import UserError
+from tuner.files import write_json
 from tuner.jobs import _comparison, tune
-from tuner.jobs._files import write_json
-from tuner.jobs._lock import owned
 from tuner.jobs._progress import note
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, goal, load_data
+from tuner.processes.lock import owned
 from tuner.search import compare
 from tuner.search.confirm import CHOOSING, JUDGING, Repeats, equals, ranked, told
 from tuner.search.study import Study

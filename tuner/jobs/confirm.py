@@ -10,17 +10,17 @@ import yaml
 
 from tuner.config import Config, check
 from tuner.errors import UserError, did_you_mean
+from tuner.files import write_json
 from tuner.jobs import _confirmed, _verdict
-from tuner.jobs._files import write_json
-from tuner.jobs._lock import owned
 from tuner.jobs._progress import note
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, load_data
 from tuner.jobs.tune import sampler
+from tuner.processes.lock import owned
 from tuner.search.study import Study
 from tuner.tracking.records import Artifact
-from tuner.training.compiling import announced
+from tuner.training.kernels.compiling import announced
 
 # What this command says; all else is the study's own.
 OWN = ("job", "root", "threads", "confirm")

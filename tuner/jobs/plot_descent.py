@@ -15,13 +15,13 @@ from tuner.jobs.plot_schedule import below
 from tuner.search.space import Setting
 from tuner.training import functions
 from tuner.training.analytic import COORDINATES, Analytic
-from tuner.training.compiling import announced
 from tuner.training.functions import Function
+from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
 
 if TYPE_CHECKING:
-    from tuner.tracking.descent import Surface
+    from tuner.report.plots.descent import Surface
 
 Array = np.ndarray
 
@@ -41,7 +41,7 @@ def run(config: Config, stop: Event) -> int:
     over the ranges, descend, and the path is drawn that ends lowest. With several schedules, each
     optimizer descends with each.
     """
-    from tuner.tracking.descent import Descent, draw_descents
+    from tuner.report.plots.descent import Descent, draw_descents
 
     name, function = drawn_function(config)
     surface = surface_of(function)
@@ -184,7 +184,7 @@ def descend(
 
 def surface_of(function: Function) -> "Surface":
     """The function over its window, made larger if it starts outside."""
-    from tuner.tracking.descent import Surface
+    from tuner.report.plots.descent import Surface
 
     axes = []
     for (low, high), start in zip(function.window, function.origin, strict=True):

@@ -24,7 +24,7 @@ def run(config: Config, stop: Event) -> int:
     Rates are drawn as multiples of the optimizer's. A searched setting is drawn at the middle of
     its range; where the ranges lead is shaded.
     """
-    from tuner.tracking.plots import draw_schedules
+    from tuner.report.plots.trials import draw_schedules
 
     curves = [Drawn(config, name).curve() for name in config.space.branches["schedule"]]
     folder = config.root / "plots"
@@ -52,7 +52,7 @@ class Drawn:
         self.own_momentum = own.get(self.momentum, 0.0)
 
     def curve(self) -> Any:
-        from tuner.tracking.plots import ScheduleCurve
+        from tuner.report.plots.trials import ScheduleCurve
 
         middle = self.at([0.5] * len(self.ranges))
         each = max(2, int(BAND ** (1 / max(len(self.ranges), 1))))

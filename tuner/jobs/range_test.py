@@ -16,14 +16,14 @@ import yaml
 
 import tuner
 from tuner.config import Config
+from tuner.files import write, write_json
 from tuner.jobs import _range_report as report
-from tuner.jobs._files import write, write_json
-from tuner.jobs._lock import owned
 from tuner.jobs._progress import note
 from tuner.jobs._ranges import Measurement, optimizers_of
 from tuner.jobs._training import Training, load_data
-from tuner.training.compiling import announced
-from tuner.training.sparse import CSR
+from tuner.processes.lock import owned
+from tuner.training.kernels.compiling import announced
+from tuner.training.kernels.sparse import CSR
 
 if TYPE_CHECKING:
     from tuner.data import DataSet

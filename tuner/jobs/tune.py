@@ -17,22 +17,22 @@ import numpy as np
 import tuner
 from tuner.config import Config
 from tuner.errors import UserError
+from tuner.files import write_json
 from tuner.jobs import _verdict
-from tuner.jobs._aside import Aside
 from tuner.jobs._ending import Ending, end_where_nothing_is_allowed
-from tuner.jobs._files import write_json
-from tuner.jobs._lock import owned
 from tuner.jobs._progress import Progress
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, goal, load_data
 from tuner.jobs._winner import made_of
-from tuner.search import queue, samplers
+from tuner.processes.background import Background
+from tuner.processes.lock import owned
+from tuner.search import initial_trials, samplers
 from tuner.search.pruners import Halving, Hyperband, NoPruning, Pruner
 from tuner.search.racing import Race
 from tuner.search.study import Study
 from tuner.search.trials import Outcome, Trial, restored
-from tuner.training.compiling import announced
+from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 from tuner.training.population import create, evaluated
 
@@ -104,7 +104,7 @@ def first(config: Config) -> tuple[list[dict[str, Any]], str]:
     if config.sampler.name == "grid":
         return [], ""
     study = config.study
-    return queue.first(config.space, config.root, study.defaults, study.warm_start)
+    return initial_trials.first(config.space, config.root, study.defaults, study.warm_start)
 
 
 def begin(study: Study, config: Config, folder: Path) -> None:
@@ -204,15 +204,19 @@ class Tune:
         self.report.leave_out(stranded)
         self.study.give_up(stranded)
         interrupted = False
-        with self.report.aside() if self.training.data is not None else nullcontext() as aside:
+        with (
+            self.report.background()
+            if self.training.data is not None
+            else nullcontext() as background
+        ):
             try:
                 with Progress(budget, self.study.finished(), self.training.goal) as progress:
                     progress.count(self.study.summaries())
                     with announced(lambda: progress.note(COMPILING)):
-                        stopped = self.train(progress, aside)
+                        stopped = self.train(progress, background)
                     confirmed = self.confirm(progress)
                     winner = self.winner(confirmed)
-                    test = self.judge(winner, aside) if winner and aside else None
+                    test = self.judge(winner, background) if winner and background else None
             except Interrupted:
                 interrupted, stopped = True, INTERRUPTED
                 confirmed = winner = test = None
@@ -234,12 +238,12 @@ class Tune:
         over = seconds is not None and time.monotonic() - self.started > seconds
         return f"budget.seconds: {seconds:g} s are over" if over else ""
 
-    def train(self, progress: Progress, aside: Aside | None) -> str:
+    def train(self, progress: Progress, background: Background | None) -> str:
         """Cohort after cohort, until something ends the study; returns what it was."""
         while True:
             # Not at once: the first trials should not have to share the cores.
-            if aside is not None and self.study.finished():
-                aside.prepare()
+            if background is not None and self.study.finished():
+                background.prepare()
             if stopped := self.ending.reason(measure=True) or self.seconds_over():
                 return stopped
             todo = self.config.budget.trials - self.study.finished()
@@ -335,7 +339,7 @@ class Tune:
             "all": summaries,
         }
 
-    def judge(self, best: Mapping[str, Any], aside: Aside) -> dict[str, float]:
+    def judge(self, best: Mapping[str, Any], background: Background) -> dict[str, float]:
         """Trains the winner again, saves it, and scores it on the test part, read only here.
 
         Where folds took turns, it is trained on all but the test part.
@@ -349,7 +353,7 @@ class Tune:
             check_again(best, float(metrics["validation_loss"][0]))
         theta = evaluated(population)
         own = made_of(trial, theta[0], self.training, self.config.budget.epochs)
-        self.report.model(aside, own)
+        self.report.model(background, own)
         problem = self.training.test_problem(trial.settings)
         objective = problem.attach(theta, np.empty_like(theta), population.left_at)
         measured = {k.removeprefix("validation_"): v for k, v in objective.evaluate(theta).items()}

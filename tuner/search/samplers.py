@@ -182,7 +182,7 @@ class _Allowed(optuna.samplers.BaseSampler):
 def queued(queue: Sequence[Mapping[str, Any]], then: Sampler) -> Sampler:
     """The trials of a queue in order, those that fit the space; after them what `then` proposes.
 
-    queue: from `tuner.search.queue.first`.
+    queue: from `tuner.search.initial_trials.first`.
     """
 
     def ask(study: optuna.Study, space: Space, seed: int) -> bool:

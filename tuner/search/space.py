@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuner.errors import UserError
-from tuner.search.where import NUMBER, Condition, kind
+from tuner.search.constraints import NUMBER, Condition, kind
 
 if TYPE_CHECKING:
     from numpy.random import Generator

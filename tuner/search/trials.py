@@ -29,7 +29,8 @@ class Goal:
 class Trial:
     """A trial that was asked: its number, its settings by path, and when it was asked first.
 
-    origin: where its settings are from, if no sampler proposed them (`tuner.search.queue.Queued`).
+    origin: where its settings are from, if no sampler proposed them
+    (`tuner.search.initial_trials.Queued`).
     """
 
     number: int

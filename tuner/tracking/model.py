@@ -53,7 +53,7 @@ def write_example(folder: Path, example: Any) -> None:
 def describe(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str]) -> None:
     """Write the same into `folder`/mlflow as MLflow has it: signature, example, requirements.
 
-    It imports MLflow (some 3 s), so it comes when training is over; the courier then only copies.
+    It imports MLflow (some 3 s), so it comes when training is over; the uploader then only copies.
     """
     prepare_mlflow()
     with warnings.catch_warnings():

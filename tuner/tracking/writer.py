@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tuner.tracking import beside
+from tuner.processes import children
 from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
@@ -17,7 +17,7 @@ PATIENCE = 2  # failures in a row after which flush and close stop waiting
 
 
 class Writer:
-    """Spools records at once; a thread has them written to MLflow by a courier process, in order.
+    """Spools records at once; a thread has them written to MLflow by a uploader process, in order.
 
     What an earlier process left in the study's spool is written first. When MLflow fails, the
     records wait, `error` says why, and the thread tries again. `key` tells the study from all
@@ -35,7 +35,7 @@ class Writer:
         names = {"project": project, "study": study, "key": key}
         self._study = {"root": str(store.root), "uri": store.uri, "spool": str(folder), **names}
         self._page: tuple[str, str] | None = None  # the ids of experiment and parent run
-        self._courier: subprocess.Popen[str] | None = None
+        self._uploader: subprocess.Popen[str] | None = None
         self._failures = 0
         self._hurry = 0  # how many callers wait in flush or close
         self._closing = False
@@ -64,9 +64,9 @@ class Writer:
         waiting = self._wait(timeout, closing=True)
         error = self.error or f"MLflow took longer than {timeout:g} s"
         while waiting and self._thread.is_alive():
-            courier = self._courier
-            if courier is not None:
-                courier.kill()
+            uploader = self._uploader
+            if uploader is not None:
+                uploader.kill()
             self._thread.join(0.1)
         self._thread.join()
         self._spool.close()
@@ -124,28 +124,28 @@ class Writer:
         return SHORTEST_REST
 
     def _ask(self, file: Path) -> dict[str, Any]:
-        """The courier's answer about a file; a courier that died is replaced next time."""
+        """The uploader's answer about a file; a uploader that died is replaced next time."""
         try:
-            if self._courier is None:
-                self._courier = self._hire()
-            assert self._courier.stdin is not None
-            assert self._courier.stdout is not None
-            print(file, file=self._courier.stdin, flush=True)
-            answer: dict[str, Any] = json.loads(self._courier.stdout.readline())
+            if self._uploader is None:
+                self._uploader = self._start()
+            assert self._uploader.stdin is not None
+            assert self._uploader.stdout is not None
+            print(file, file=self._uploader.stdin, flush=True)
+            answer: dict[str, Any] = json.loads(self._uploader.stdout.readline())
             return answer
         except (OSError, ValueError):
             self._dismiss()
             return {"error": "the tracking process was killed or could not be started"}
 
-    def _hire(self) -> subprocess.Popen[str]:
-        courier = beside.start(
-            "tuner.tracking.courier", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    def _start(self) -> subprocess.Popen[str]:
+        uploader = children.start(
+            "tuner.tracking.uploader", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert courier.stdin is not None
-        print(json.dumps(self._study), file=courier.stdin, flush=True)
-        return courier
+        assert uploader.stdin is not None
+        print(json.dumps(self._study), file=uploader.stdin, flush=True)
+        return uploader
 
     def _dismiss(self) -> None:
-        courier, self._courier = self._courier, None
-        if courier is not None:
-            courier.communicate()  # closes its input, whereupon it ends
+        uploader, self._uploader = self._uploader, None
+        if uploader is not None:
+            uploader.communicate()  # closes its input, whereupon it ends

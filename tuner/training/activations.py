@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tuner.training.compiling import compiled, specialised
-from tuner.training.elementary import hyperbolic_tangent, normal, sigmoid
+from tuner.training.kernels.compiling import compiled, specialised
+from tuner.training.kernels.elementary import hyperbolic_tangent, normal, sigmoid
 
 LEAK = 0.01
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.training.compiling import compiled, specialised
+from tuner.training.kernels.compiling import compiled, specialised
 from tuner.training.models import Model, Tensor, sum_samples
 
 Array = np.ndarray

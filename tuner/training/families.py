@@ -39,7 +39,7 @@ def penalties(l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> None:
 def dropping(dropout: Fraction = 0.0) -> None:
     """What networks with hidden layers take as well.
 
-    dropout: the share of hidden units that each training step leaves out (tuner.training.dropout).
+    dropout: the share of hidden units that each training step leaves out (kernels.dropout).
     """
 
 

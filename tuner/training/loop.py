@@ -11,13 +11,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tuner.training import optimizers, schedules
-from tuner.training.compiling import Pointer, compiled
-from tuner.training.fused import fused_pass
+from tuner.training.kernels.compiling import Pointer, compiled
+from tuner.training.kernels.rule_compiler import fused_pass
+from tuner.training.kernels.step import advance, nothing
+from tuner.training.kernels.subnormals import flushed
 from tuner.training.population import Member, Population, evaluated, take, view
 from tuner.training.problems import Objective, Problem
-from tuner.training.steps import advance, nothing
-from tuner.training.subnormals import flushed
-from tuner.training.wrappers import needed, numbers_of
+from tuner.training.transforms import needed, numbers_of
 
 Array = np.ndarray
 

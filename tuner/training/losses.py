@@ -28,7 +28,7 @@ Array = np.ndarray
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
-# What is compiled with the losses; see tuner.training.elementary.
+# What is compiled with the losses; see kernels.elementary.
 exponentials: Any = None
 
 
@@ -83,8 +83,8 @@ class Loss:
 @cache
 def _compiled(function: Callable[..., Any]) -> Any:
     # The config knows losses by their names; its start must not wait for numba.
-    from tuner.training.compiling import specialised
-    from tuner.training.elementary import exponentials
+    from tuner.training.kernels.compiling import specialised
+    from tuner.training.kernels.elementary import exponentials
 
     return specialised(function, exponentials=exponentials)
 

@@ -1,16 +1,16 @@
 """Models: from the parameters of a row to scores, and back to gradients.
 
 A model's parameters lie in a row of `theta: (rows, size)`, tensor after tensor. It has two
-halves, functions that tuner.training.passes calls row after row, so that what a row computes stays
+halves, functions that kernels.model_passes calls row after row, so that what a row computes stays
 in the cache and no two rows meet:
 
     forward(theta, layout, X, work, rate, state) -> where in `work` the scores start
     backward(theta, layout, X, work, scores_at, gradient, rate, state)
 
 theta, gradient: (size,); layout: the model's shape, its outputs last; X: rows as
-tuner.training.dense or tuner.training.sparse have them; work: (room(samples),), where the first
+kernels.dense or kernels.sparse have them; work: (room(samples),), where the first
 half leaves the scores (samples, outputs) and what the second needs, which gets the gradient of the
-scores in their place; rate, state: of dropout (tuner.training.dropout), 0.0 for none.
+scores in their place; rate, state: of dropout (kernels.dropout), 0.0 for none.
 """
 
 from abc import ABC, abstractmethod
@@ -22,13 +22,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from tuner.training import activations, dense, normalisation, sparse
+from tuner.training import activations
 from tuner.training.activations import identity
-from tuner.training.compiling import compiled, specialised
-from tuner.training.dense import times as product
-from tuner.training.dense import transposed_times as transposed_product
-from tuner.training.dropout import drop, drop_backward, mixed
-from tuner.training.sparse import CSR
+from tuner.training.kernels import dense, normalisation, sparse
+from tuner.training.kernels.compiling import compiled, specialised
+from tuner.training.kernels.dense import times as product
+from tuner.training.kernels.dense import transposed_times as transposed_product
+from tuner.training.kernels.dropout import drop, drop_backward, mixed
+from tuner.training.kernels.sparse import CSR
 
 Array = np.ndarray
 
@@ -120,7 +121,7 @@ class Model(ABC):
 
 
 def kind_of(X: Array | CSR) -> ModuleType:
-    """What makes the products of X: tuner.training.sparse or tuner.training.dense."""
+    """What makes the products of X: kernels.sparse or kernels.dense."""
     return sparse if isinstance(X, CSR) else dense
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tuner.training import optimizers, schedules
 from tuner.training.problems import Problem
-from tuner.training.rules import Slot
+from tuner.training.rule_language import Slot
 
 Array = np.ndarray
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from tuner.training import losses
-from tuner.training.dropout import mixed
+from tuner.training.kernels.dropout import mixed
+from tuner.training.kernels.model_passes import passes
+from tuner.training.kernels.sparse import CSR
 from tuner.training.losses import Loss
 from tuner.training.models import Model, kind_of
-from tuner.training.passes import passes
-from tuner.training.sparse import CSR
 
 if TYPE_CHECKING:
     from tuner.training.population import Member, Population
@@ -34,7 +34,7 @@ class Objective(ABC):
     gradient: Array
     losses: Array
     # What `differentiate` does, compiled, and what it takes beside the rows and a batch, for a loop
-    # that is compiled as well (tuner.training.steps); None where it has to be called from Python.
+    # that is compiled as well (kernels.step); None where it has to be called from Python.
     compiled: tuple[Any, tuple[Any, ...]] | None = None
 
     @abstractmethod

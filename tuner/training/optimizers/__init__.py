@@ -7,10 +7,10 @@ A rule is the paper's formula for arrays alike in shape,
 with the parameters `theta`, their gradient `g`, the state that the rule keeps (its slots; zero
 before the first step if no annotation says otherwise), the number of the step `t` counted from 1,
 what the rule asks to be given (`loss`, `T`, `inputs`, `outputs`, `hidden`: see
-tuner.training.fused), and the hyperparameters, annotated with their domains. Sums over a row or a
-tensor come from tuner.training.rules, and so do functions of a whole tensor. A slot named `average`
-is what the validation sees in place of theta. A rule runs as it stands on NumPy arrays;
-`tuner.training.fused` compiles it into one pass over a population.
+kernels.rule_compiler), and the hyperparameters, annotated with their domains. Sums over a row or a
+tensor come from tuner.training.rule_language, and so do functions of a whole tensor. A slot named
+`average` is what the validation sees in place of theta. A rule runs as it stands on NumPy arrays;
+`kernels.rule_compiler` compiles it into one pass over a population.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ from tuner.training.domains import (
     UnitInterval,
     hyperparameters,
 )
-from tuner.training.rules import Slot
+from tuner.training.rule_language import Slot
 
 
 def shared(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive, PositiveFraction
-from tuner.training.rules import input_mean, output_mean, tensor_mean
+from tuner.training.rule_language import input_mean, output_mean, tensor_mean
 
 
 def adafactor(

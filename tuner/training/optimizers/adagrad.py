@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive
-from tuner.training.rules import Slot
+from tuner.training.rule_language import Slot
 
 Accumulator = Annotated[Any, Slot(start="initial_accumulator")]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Positive
-from tuner.training.rules import Initial, starting
+from tuner.training.rule_language import Initial, starting
 
 Scale: Any = starting("eps + 0 * theta")
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rules import Scalar, row_sum, scalar_starting
+from tuner.training.rule_language import Scalar, row_sum, scalar_starting
 
 Distance: Any = scalar_starting("d0")
 

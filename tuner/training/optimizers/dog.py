@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive
-from tuner.training.rules import Initial, Scalar, row_sum, scalar_starting
+from tuner.training.rule_language import Initial, Scalar, row_sum, scalar_starting
 
 Distance: Any = scalar_starting("initial_share * (1 + (theta @ theta) ** 0.5)")
 

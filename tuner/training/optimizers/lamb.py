@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rules import tensor_sum
+from tuner.training.rule_language import tensor_sum
 
 
 def lamb(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rules import Scalar, row_sum
+from tuner.training.rule_language import Scalar, row_sum
 
 
 def momo_adam(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from tuner.training.domains import Domain, Fraction, Positive
-from tuner.training.rules import Slot
+from tuner.training.rule_language import Slot
 
 AboveOne = Annotated[float, Domain(1.0, math.inf, low_closed=False)]
 StepSize = Annotated[Any, Slot(start="lr")]

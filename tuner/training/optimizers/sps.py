@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive
-from tuner.training.rules import row_sum
+from tuner.training.rule_language import row_sum
 
 
 def sps(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Fraction, Positive
-from tuner.training.rules import starting
+from tuner.training.rule_language import starting
 
 Accumulator: Any = starting("1e-6 + 0 * theta")
 

@@ -1,0 +1,89 @@
+"""Promises of the process beside a study: it calls what it is given, and ends with the study."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tuner.processes.background import Background
+
+ABSENT = ["this"]  # a module of Python's that nobody has imported
+
+STUDY = """
+import os, time
+from tuner.processes.background import Background
+background = Background(["this"])
+background.prepare()
+background.begin(os.getpid)
+print(background.result(), flush=True)
+background.begin(time.sleep, 60)
+time.sleep(60)
+"""
+
+
+def test_calls_are_made_in_another_process_one_after_another() -> None:
+    with Background(ABSENT) as background:
+        background.prepare()
+        for _ in range(2):
+            background.begin(os.getpid)
+            assert background.result() != os.getpid()
+
+
+def test_what_a_call_raises_is_raised_here() -> None:
+    with Background(ABSENT) as background:
+        background.prepare()
+        background.begin(int, "ten")
+        with pytest.raises(ValueError, match="ten"):
+            background.result()
+
+
+def test_without_preparation_calls_are_made_here() -> None:
+    with Background(ABSENT) as background:
+        background.begin(os.getpid)
+        assert background.result() == os.getpid()
+
+
+def test_it_is_prepared_once() -> None:
+    with Background(ABSENT) as background:
+        background.prepare()
+        first = background.process
+        background.prepare()
+        assert background.process is first
+
+
+def test_where_all_is_imported_already_there_is_no_other_process() -> None:
+    with Background(["os", "sys"]) as background:
+        background.prepare()
+        background.begin(os.getpid)
+        assert background.result() == os.getpid()
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_calls_are_made_here_when_the_other_process_was_killed(begun: bool) -> None:
+    with Background(ABSENT) as background:
+        background.prepare()
+        assert background.process is not None
+        if begun:
+            background.begin(os.getpid)
+        background.process.kill()
+        background.process.wait()
+        if not begun:
+            background.begin(os.getpid)
+        assert background.result() == os.getpid()
+
+
+def test_it_does_not_outlive_a_study_that_is_killed(repository: Path) -> None:
+    study = subprocess.Popen(
+        [sys.executable, "-c", STUDY], stdout=subprocess.PIPE, text=True, cwd=repository
+    )
+    with study:
+        assert study.stdout is not None
+        number = int(study.stdout.readline())
+        study.kill()
+    last = time.monotonic() + 10
+    while Path(f"/proc/{number}").exists():
+        assert time.monotonic() < last
+        time.sleep(0.05)

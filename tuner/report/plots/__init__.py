@@ -1,0 +1,1 @@
+"""Plots: the pictures of a study, one kind a file."""

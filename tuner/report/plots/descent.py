@@ -1,0 +1,263 @@
+"""Pictures of descents: the paths of optimizers over a function's contours, still and moving."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator
+from PIL import Image
+
+from tuner.report.plots.trials import COLOURS, INK
+
+LEVELS = 18  # contours
+# This share of the picture lies below the lowest contour. Few decades, so that contours are where
+# the paths are: around its minimum a function has any number of them.
+LOWEST = 0.004
+# In inches: the whole picture, the side of the plane, what is left of it and above it.
+SIZE, SIDE, LEFT, TOP = (9.4, 5.9), 4.6, 0.75, 0.5
+SHARP, COARSE = 160, 90  # dots an inch of the still picture and of the moving one
+FRAMES, MILLISECONDS, HOLD = 80, 70, 2500  # of the moving picture; its last frame is held
+WRAP = 34  # letters in a line of the legend
+FAR = 20.0  # half pictures; points further away are drawn there, for a canvas needs small numbers
+GROUND = LinearSegmentedColormap.from_list("ground", ["#FFFFFF", "#CBD4DE", "#8F9DAD"])
+HALO: list[AbstractPathEffect] = [withStroke(linewidth=3.0, foreground="white", alpha=0.9)]
+RING: dict[str, Any] = {
+    "linestyle": "",
+    "marker": "o",
+    "markersize": 9,
+    "markerfacecolor": "white",
+    "markeredgecolor": INK,
+    "markeredgewidth": 1.8,
+    "zorder": 6,
+}
+STAR: dict[str, Any] = RING | {
+    "marker": "*",
+    "markersize": 18,
+    "markerfacecolor": "#F0E442",
+    "markeredgewidth": 0.9,
+    "zorder": 3,
+}
+SQUARE: dict[str, Any] = RING | {
+    "marker": "s",
+    "markersize": 6.5,
+    "markeredgecolor": "white",
+    "markeredgewidth": 1.0,
+}
+
+LEAVES: dict[str, Any] = RING | {"marker": "x", "markeredgewidth": 2.2, "path_effects": HALO}
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A function over a part of the plane.
+
+    x: (columns,); y: (rows,); heights: (rows, columns), above the minimum; minima: (points, 2);
+    start: (2,), inside.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    heights: np.ndarray
+    minima: np.ndarray
+    start: np.ndarray
+
+    @property
+    def low(self) -> np.ndarray:
+        """The lower left corner, (2,)."""
+        return np.array([self.x[0], self.y[0]])
+
+    @property
+    def high(self) -> np.ndarray:
+        """The upper right corner, (2,)."""
+        return np.array([self.x[-1], self.y[-1]])
+
+    def leaves_at(self, points: np.ndarray) -> int:
+        """The step from which on points (steps + 1, 2) stay outside; 0 if the last is inside."""
+        inside = np.all((points >= self.low) & (points <= self.high), axis=1)
+        return 0 if inside[-1] else int(np.flatnonzero(inside)[-1]) + 1
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A path: points (steps + 1, 2), the start first, all finite; note: what it says, in lines."""
+
+    name: str
+    note: str
+    points: np.ndarray
+
+
+def draw_descents(
+    surface: Surface, descents: Sequence[Descent], title: str, caption: str, still: Path
+) -> None:
+    """Draw all paths in one picture, `still`, and in a moving one beside it, which ends in .gif.
+
+    A path that ends outside has a cross where it leaves the picture for good.
+    """
+    figure, axes = _scene(surface, descents, title, caption)
+    for descent, style in zip(descents, _styles(len(descents)), strict=True):
+        points = shown(surface, descent.points)
+        axes.plot(*points.T, **style)
+        if surface.leaves_at(descent.points):
+            axes.plot(*points[-1], **LEAVES | {"markeredgecolor": style["color"]}, clip_on=False)
+        else:
+            axes.plot(*points[-1], **SQUARE | {"markerfacecolor": style["color"]})
+    figure.savefig(still)
+    _draw_moving(surface, descents, title, caption, still.with_suffix(".gif"))
+
+
+def _draw_moving(
+    surface: Surface, descents: Sequence[Descent], title: str, caption: str, file: Path
+) -> None:
+    """The paths growing step by step; what stands still is drawn once."""
+    figure, axes = _scene(surface, descents, title, caption)
+    figure.set_dpi(COARSE)
+    canvas: Any = figure.canvas
+    canvas.draw()
+    ground = canvas.copy_from_bbox(figure.bbox)
+    count = axes.text(0.02, 0.98, "", va="top", color=INK, transform=axes.transAxes, zorder=8)
+    count.set_path_effects(HALO)
+    moving: list[tuple[np.ndarray, Line2D, Line2D]] = []
+    for descent, style in zip(descents, _styles(len(descents)), strict=True):
+        head = SQUARE | {"marker": "o", "markerfacecolor": style["color"]}
+        (line,), (end,) = axes.plot([], [], **style), axes.plot([], [], **head)
+        moving.append((shown(surface, descent.points), line, end))
+    steps = max(len(descent.points) for descent in descents) - 1
+    frames = []
+    for step in np.unique(np.linspace(0, steps, FRAMES).astype(int)):
+        canvas.restore_region(ground)
+        count.set_text(f"step {step}")
+        for points, line, end in moving:
+            line.set_data(*points[: step + 1].T)
+            end.set_data(*points[: step + 1][-1:].T)
+        for artist in (*(m[1] for m in moving), *(m[2] for m in moving), count):
+            axes.draw_artist(artist)
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
+    # The last frame has all colours; frames of one palette differ only where a path grew.
+    colours = frames[-1].quantize(kmeans=1, dither=Image.Dither.NONE)
+    first, *others = [f.quantize(palette=colours, dither=Image.Dither.NONE) for f in frames]
+    times = [MILLISECONDS] * len(others) + [HOLD]
+    first.save(file, save_all=True, append_images=others, duration=times, loop=0)
+
+
+def _scene(
+    surface: Surface, descents: Sequence[Descent], title: str, caption: str
+) -> tuple[Figure, Axes]:
+    """The contours, the start, the minima and the legend, without the paths."""
+    lines = 6 + sum(1.5 + len(wrapped(descent.note)) for descent in descents)
+    width, height = SIZE[0], max(SIZE[1], 0.165 * lines)
+    figure = Figure(figsize=(width, height), dpi=SHARP)
+    FigureCanvasAgg(figure)
+
+    def panel(left: float, right: float) -> Axes:
+        """Axes between these inches from the left, of the height of the plane."""
+        bottom = 1 - (TOP + SIDE) / height
+        return figure.add_axes((left / width, bottom, (right - left) / width, SIDE / height))
+
+    axes = panel(LEFT, LEFT + SIDE)
+    scale, beside = panel(LEFT + SIDE + 0.2, LEFT + SIDE + 0.34), panel(LEFT + SIDE + 1.1, width)
+    axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)
+    _contours(axes, scale, surface)
+    axes.plot(*surface.minima.T, **STAR)
+    axes.plot(*surface.start, **RING)
+    beside.set_axis_off()
+    beside.legend(
+        handles=_handles(surface, descents),
+        loc="upper left",
+        borderaxespad=0,
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        labelspacing=0.9,
+    )
+    if caption:
+        axes.annotate(
+            caption, (LEFT, 0.12), xycoords=figure.dpi_scale_trans, fontsize=8, color="#666666"
+        )
+    return figure, axes
+
+
+def _contours(axes: Axes, scale: Axes, surface: Surface) -> None:
+    above = surface.heights[surface.heights > 0]
+    low, high = float(np.quantile(above, LOWEST)), float(above.max())
+    levels = np.geomspace(low, high, LEVELS)
+    heights = np.maximum(surface.heights, low / 10)
+    norm = LogNorm(low, high)
+    fill = axes.contourf(
+        surface.x, surface.y, heights, levels, cmap=GROUND, norm=norm, extend="min"
+    )
+    axes.contour(
+        surface.x, surface.y, heights, levels, colors="#56657A", linewidths=0.5, alpha=0.45
+    )
+    few = high < 1e3 * low  # decades: more numbers than the powers of ten, and in plain digits
+    bar = axes.figure.colorbar(
+        fill,
+        cax=scale,
+        ticks=LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)),
+        format="{x:g}" if few else LogFormatterSciNotation(),
+        extendfrac=0,
+    )
+    bar.minorticks_off()
+    bar.outline.set_visible(False)
+    bar.set_label("height above the minimum", color=INK, fontsize=9)
+    axes.set(xlabel="x", ylabel="y", aspect="equal", anchor="NW")
+    axes.set(xlim=surface.x[[0, -1]], ylim=surface.y[[0, -1]])
+    for panel in (axes, scale):
+        panel.tick_params(colors=INK, labelsize=9)
+        panel.spines[:].set_visible(False)
+
+
+def _handles(surface: Surface, descents: Sequence[Descent]) -> list[Line2D]:
+    handles = [
+        Line2D([], [], label="\n".join([descent.name, *wrapped(descent.note)]), **style)
+        for descent, style in zip(descents, _styles(len(descents)), strict=True)
+    ]
+    handles.append(Line2D([], [], label="start", **RING))
+    one = len(surface.minima) == 1
+    handles.append(Line2D([], [], label="minimum" if one else "minima", **STAR))
+    handles.append(Line2D([], [], label="end", **SQUARE | {"markerfacecolor": INK}))
+    if any(surface.leaves_at(descent.points) for descent in descents):
+        handles.append(Line2D([], [], label="leaves the picture", **LEAVES))
+    return handles
+
+
+def wrapped(note: str) -> list[str]:
+    return [part for line in note.splitlines() for part in wrap(line, WRAP)]
+
+
+def _styles(count: int) -> list[dict[str, Any]]:
+    """Colours, and dashes where there are more paths than colours."""
+    dashes: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
+    return [
+        {
+            "color": COLOURS[i % len(COLOURS)],
+            "linestyle": dashes[i // len(COLOURS) % len(dashes)],
+            "linewidth": 1.6,
+            "path_effects": HALO,
+            "zorder": 4,
+        }
+        for i in range(count)
+    ]
+
+
+def shown(surface: Surface, points: np.ndarray) -> np.ndarray:
+    """The part of a path to draw, up to where it leaves the picture for good: (steps, 2) both."""
+    end = surface.leaves_at(points)
+    if end:
+        a, b = points[end - 1], points[end]
+        edge = np.clip(b, surface.low, surface.high)
+        share = min((e - s) / (t - s) for s, t, e in zip(a, b, edge, strict=True) if e != t)
+        crossing = np.clip(a + share * (b - a), surface.low, surface.high)
+        points = np.vstack([points[:end], crossing])
+    middle, half = (surface.low + surface.high) / 2, (surface.high - surface.low) / 2
+    away = np.abs((points - middle) / half).max(axis=1, keepdims=True)
+    near: np.ndarray = middle + (points - middle) * np.minimum(1, FAR / np.maximum(away, 1))
+    return near

@@ -1,0 +1,104 @@
+"""Sparse input: rows of which only the non-zeros are kept, and the products made of them.
+
+The functions are those of kernels.dense; the products' work is proportional to the
+non-zeros, gradients and updates are dense.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tuner.training.kernels.compiling import compiled
+
+Array = np.ndarray
+
+
+class CSR(NamedTuple):
+    """Rows in compressed form, as scipy.sparse.csr_array keeps them.
+
+    values, columns: (non-zeros,), row after row, columns int32 or int64; starts: (samples + 1,)
+    int64, where in them each row starts, and the last ends; features: the number of columns.
+    """
+
+    values: Array
+    columns: Array
+    starts: Array
+    features: int
+
+
+class Rows(NamedTuple):
+    """Some rows of a CSR: where each starts and stops in values and columns."""
+
+    values: Array
+    columns: Array
+    starts: Array
+    stops: Array
+
+
+def room(X: CSR, samples: int) -> tuple[Array, Array]:
+    """Where `gather` puts so many rows: their bounds alone, for values are not copied."""
+    return np.empty(samples, np.int64), np.empty(samples, np.int64)
+
+
+def whole(X: CSR) -> Rows:
+    """All rows, as the functions below take them."""
+    return Rows(X.values, X.columns, X.starts[:-1], X.starts[1:])
+
+
+@compiled
+def gather(X, batch, room):
+    starts, stops = room
+    for sample in range(batch.shape[0]):
+        starts[sample] = X.starts[batch[sample]]
+        stops[sample] = X.stops[batch[sample]]
+    return Rows(X.values, X.columns, starts[: batch.shape[0]], stops[: batch.shape[0]])
+
+
+@compiled
+def part(X, start, stop):
+    return Rows(X.values, X.columns, X.starts[start:stop], X.stops[start:stop])
+
+
+@compiled
+def count(X):
+    return X.starts.shape[0]
+
+
+@compiled
+def times(X, W, out):
+    out[:] = 0
+    for sample in range(X.starts.shape[0]):
+        for at in range(X.starts[sample], X.stops[sample]):
+            value, column = X.values[at], X.columns[at]
+            for unit in range(W.shape[1]):
+                out[sample, unit] += value * W[column, unit]
+
+
+@compiled
+def transposed_times(X, d, out):
+    out[:] = 0
+    for sample in range(X.starts.shape[0]):
+        for at in range(X.starts[sample], X.stops[sample]):
+            value, column = X.values[at], X.columns[at]
+            for unit in range(d.shape[1]):
+                out[column, unit] += value * d[sample, unit]
+
+
+@compiled
+def squares_times(X, W, out):
+    out[:] = 0
+    for sample in range(X.starts.shape[0]):
+        for at in range(X.starts[sample], X.stops[sample]):
+            square, column = X.values[at] * X.values[at], X.columns[at]
+            for unit in range(W.shape[1]):
+                out[sample, unit] += square * W[column, unit]
+
+
+@compiled
+def transposed_squares_times(X, d, out):
+    out[:] = 0
+    for sample in range(X.starts.shape[0]):
+        for at in range(X.starts[sample], X.stops[sample]):
+            square, column = X.values[at] * X.values[at], X.columns[at]
+            for unit in range(d.shape[1]):
+                out[column, unit] += square * d[sample, unit]

@@ -1,0 +1,70 @@
+"""Functions of whole tensors and rows, as compiled passes call them.
+
+Those that rules name change the tensor, (inputs, outputs), in place; biases are tensors of one
+input. What they mean is said by the functions of the same names in tuner.training.rule_language.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  (numba's dot needs it)
+
+from tuner.training.kernels.compiling import compiled
+
+
+@compiled
+def norm(x):
+    """The Euclidean norm of x (n,), summed in float64."""
+    squares = 0.0
+    for i in range(x.shape[0]):
+        squares += np.float64(x[i]) * np.float64(x[i])
+    return np.sqrt(squares)
+
+
+@compiled
+def input_mean_in_place(x):
+    means = np.zeros(x.shape[1])
+    for i in range(x.shape[0]):
+        for output in range(x.shape[1]):
+            means[output] += x[i, output]
+    means /= x.shape[0]
+    for i in range(x.shape[0]):
+        for output in range(x.shape[1]):
+            x[i, output] = means[output]
+
+
+@compiled
+def output_mean_in_place(x):
+    for i in range(x.shape[0]):
+        total = 0.0
+        for output in range(x.shape[1]):
+            total += x[i, output]
+        mean = x.dtype.type(total / x.shape[1])
+        for output in range(x.shape[1]):
+            x[i, output] = mean
+
+
+@compiled
+def orthogonalize_in_place(x, steps):
+    a, b, c = x.dtype.type(3.4445), x.dtype.type(-4.775), x.dtype.type(2.0315)
+    tall = x.shape[0] > x.shape[1]
+    y = x.T.copy() if tall else x.copy()
+    y /= x.dtype.type(max(np.sqrt((y * y).sum()), 1e-7))
+    for _ in range(int(steps)):
+        g = np.dot(y, y.T)
+        y = a * y + np.dot(b * g + c * np.dot(g, g), y)
+    for i in range(x.shape[0]):
+        for output in range(x.shape[1]):
+            x[i, output] = y[output, i] if tall else y[i, output]
+
+
+def names() -> list[str]:
+    """Names that rules call these functions by."""
+    suffix = "_in_place"
+    return [n.removesuffix(suffix) for n in vars(sys.modules[__name__]) if n.endswith(suffix)]
+
+
+def load(name: str) -> Any:
+    """The compiled function in place that a rule calls by that name."""
+    return getattr(sys.modules[__name__], f"{name}_in_place")

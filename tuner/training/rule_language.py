@@ -1,0 +1,77 @@
+"""What rules are made of beside arithmetic: slots, sums, and functions of a whole tensor.
+
+On plain NumPy arrays they are what is written here, for parameters of one tensor; in a compiled
+pass `kernels.rule_compiler` puts loops and the functions of kernels.tensors in their place.
+A tensor is the weights (inputs, outputs) or the biases (1, outputs) of a layer.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Slot:
+    """State that a rule keeps.
+
+    scalar: one number a row, not one a parameter; start: an expression in theta and the
+    hyperparameters for its value before the first step.
+    """
+
+    scalar: bool = False
+    start: str = "0.0"
+
+
+# The annotations of a rule's slots; one without annotation starts at zero.
+Initial = Annotated[Any, Slot(start="theta")]
+Scalar = Annotated[Any, Slot(scalar=True)]
+
+
+def starting(expression: str) -> Any:
+    """A slot of one number a parameter that starts at this expression."""
+    return Annotated[Any, Slot(start=expression)]
+
+
+def scalar_starting(expression: str) -> Any:
+    """A slot of one number a row that starts at this expression of theta and hyperparameters."""
+    return Annotated[Any, Slot(scalar=True, start=expression)]
+
+
+def row_sum(x):
+    """The sum over all parameters of a row: a number."""
+    return np.sum(x)
+
+
+def tensor_sum(x):
+    """The sum over one tensor: a number."""
+    return np.sum(x)
+
+
+def tensor_mean(x):
+    """The mean over one tensor: a number."""
+    return np.mean(x)
+
+
+def input_mean(x):
+    """Every number becomes the mean over the inputs of its output (its column)."""
+    return np.broadcast_to(np.mean(np.atleast_2d(x), axis=0), np.atleast_2d(x).shape)
+
+
+def output_mean(x):
+    """Every number becomes the mean over the outputs of its input (its row)."""
+    means = np.mean(np.atleast_2d(x), axis=1, keepdims=True)
+    return np.broadcast_to(means, np.atleast_2d(x).shape)
+
+
+def orthogonalize(x, steps):
+    """Towards the nearest semi-orthogonal matrix, by so many quintic Newton-Schulz iterations.
+
+    Jordan et al. 2024 (Muon): coefficients 3.4445, -4.7750, 2.0315 on x over its Frobenius norm.
+    """
+    y = x.T if x.shape[0] > x.shape[1] else x
+    y = y / max(np.linalg.norm(y), 1e-7)
+    for _ in range(int(steps)):
+        gram = y @ y.T
+        y = 3.4445 * y + (-4.775 * gram + 2.0315 * gram @ gram) @ y
+    return y.T if x.shape[0] > x.shape[1] else y

@@ -1,0 +1,164 @@
+"""Wrappers: what may be put around any optimizer, by hyperparameters that all of them share.
+
+`tuner.training.optimizers.shared` says what they mean, and `tuner.training.families.penalties` what
+those of models do. Each is one sweep over the rows that use it. theta, gradient and kept arrays:
+(rows, size); t, left_at and the hyperparameters: (rows,) float64; rows that have left are passed
+over.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuner.training import optimizers
+from tuner.training.kernels.compiling import compiled
+
+if TYPE_CHECKING:
+    from tuner.training.population import Member
+
+# What a member's model_settings call the penalties, and its settings the wrappers: the rows of
+# `numbers`, in this order.
+PENALTIES = ("l1", "l2")
+WRAPPERS = (
+    *("clip_value", "clip_adaptive", "lookahead_rate", "lookahead_steps"),
+    *("ema", "tail_average"),
+)
+
+
+def numbers_of(members: Sequence["Member"]) -> np.ndarray:
+    """What the members say of penalties and wrappers, (8, rows) float64."""
+    own = [
+        [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in WRAPPERS
+    ]
+    penalties = [[m.model_settings.get(key, 0.0) for m in members] for key in PENALTIES]
+    return np.array([*penalties, *own], np.float64)
+
+
+@compiled
+def add_decay(theta, gradient, left_at, penalised, l2):
+    """penalised: (tensors, 2), where each starts and stops."""
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or l2[row] == 0.0:
+            continue
+        strength = theta.dtype.type(l2[row])
+        for start, stop in penalised:
+            W, dW = theta[row, start:stop], gradient[row, start:stop]
+            for i in range(W.shape[0]):
+                dW[i] += strength * W[i]
+
+
+@compiled
+def shrink(theta, left_at, penalised, l1, rates, column):
+    """rates: (rows, steps), of which this step's are in `column`."""
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0 or l1[row] == 0.0:
+            continue
+        zero, threshold = theta.dtype.type(0), theta.dtype.type(rates[row, column] * l1[row])
+        for start, stop in penalised:
+            W = theta[row, start:stop]
+            for i in range(W.shape[0]):
+                # What is neither above nor below is 0, or nan, which stays nan.
+                if abs(W[i]) <= threshold:
+                    W[i] = zero
+                else:
+                    W[i] -= threshold if W[i] > zero else -threshold
+
+
+@compiled
+def clip_by_value(gradient, left_at, limits):
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or limits[row] == np.inf:
+            continue
+        limit = gradient.dtype.type(limits[row])
+        for i in range(gradient.shape[1]):
+            gradient[row, i] = min(max(gradient[row, i], -limit), limit)
+
+
+@compiled
+def clip_adaptively(theta, gradient, left_at, tensors, limits):
+    """tensors: as Problem.tensors; all biases of a layer are one unit, as in the authors' code."""
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or limits[row] == np.inf:
+            continue
+        for start, stop, inputs, outputs, _ in tensors:
+            if inputs == 1:
+                inputs, outputs = outputs, 1
+            W = theta[row, start:stop].reshape(inputs, outputs)
+            dW = gradient[row, start:stop].reshape(inputs, outputs)
+            for output in range(outputs):
+                length, slope = 0.0, 0.0
+                for i in range(inputs):
+                    length += np.float64(W[i, output]) ** 2
+                    slope += np.float64(dW[i, output]) ** 2
+                most = limits[row] * max(np.sqrt(length), 1e-3)
+                if np.sqrt(slope) > most:
+                    scale = dW.dtype.type(most / np.sqrt(slope))
+                    for i in range(inputs):
+                        dW[i, output] *= scale
+
+
+@compiled
+def average(theta, mean, t, left_at, total, ema, tail):
+    """mean becomes the average of the parameters so far; t counts the steps taken."""
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0 or (ema[row] == 0.0 and tail[row] == 0.0):
+            continue
+        begun = t[row]
+        if tail[row] > 0.0:
+            # The small number keeps a start at its step where the product is rounded downwards.
+            begun -= total - np.floor(tail[row] * total + 1e-9)
+        if begun <= 1.0:
+            mean[row] = theta[row]
+            continue
+        weight = theta.dtype.type(1.0 / begun if tail[row] > 0.0 else 1.0 - ema[row])
+        for i in range(theta.shape[1]):
+            mean[row, i] += weight * (theta[row, i] - mean[row, i])
+
+
+@compiled
+def look_ahead(theta, slow, t, left_at, rates, steps):
+    for row in range(theta.shape[0]):
+        if left_at[row] != 0.0 or rates[row] == 1.0 or t[row] % np.floor(steps[row]) != 0.0:
+            continue
+        rate = theta.dtype.type(rates[row])
+        for i in range(theta.shape[1]):
+            slow[row, i] += rate * (theta[row, i] - slow[row, i])
+            theta[row, i] = slow[row, i]
+
+
+@compiled
+def before_update(theta, gradient, left_at, tensors, penalised, numbers):
+    """What comes before a step's update; numbers: see `numbers_of`."""
+    add_decay(theta, gradient, left_at, penalised, numbers[1])
+    clip_by_value(gradient, left_at, numbers[2])
+    clip_adaptively(theta, gradient, left_at, tensors, numbers[3])
+
+
+@compiled
+def after_update(theta, left_at, t, rates, column, total, penalised, numbers, slow, mean):
+    """What comes after it."""
+    shrink(theta, left_at, penalised, numbers[0], rates, column)
+    look_ahead(theta, slow, t, left_at, numbers[4], numbers[5])
+    average(theta, mean, t, left_at, total, numbers[6], numbers[7])
+
+
+@compiled
+def nothing_before(theta, gradient, left_at, tensors, penalised, numbers):
+    """In the place of `before_update`, where no row uses it: it need not be compiled then."""
+
+
+@compiled
+def nothing_after(theta, left_at, t, rates, column, total, penalised, numbers, slow, mean):
+    """In the place of `after_update`."""
+
+
+def needed(numbers: np.ndarray) -> tuple[Any, Any]:
+    """What comes before and after an update of rows with these numbers."""
+    l1, l2, clip_value, clip_adaptive, lookahead_rate, _, ema, tail = numbers
+    before = l2.any() or (clip_value < np.inf).any() or (clip_adaptive < np.inf).any()
+    after = l1.any() or (lookahead_rate != 1.0).any() or ema.any() or tail.any()
+    return (
+        before_update if before else nothing_before,
+        after_update if after else nothing_after,
+    )
