@@ -24,6 +24,17 @@ def adabelief(
     decay is decoupled, as in the authors' package, which also rectifies the rate as RAdam does
     unless told not to; the paper and optax do not.
 
+    Args:
+        theta, g, m, s, t: parameters, gradient, its running mean, the running square of what g
+            differs from m (arrays alike); number of the step, from 1.
+        lr: scale of the steps; the paper's alpha.
+        beta1: share of m that a step keeps (the package's betas[0], optax's b1).
+        beta2: share of s that a step keeps (the package's betas[1], optax's b2).
+        eps: epsilon, in both its places (optax has two, eps and eps_root).
+
+    Returns:
+        The new theta, m and s.
+
     A gradient that stays what it was is believed, and the steps outgrow Adam's:
 
     >>> x, m, s = 0.0, 0.0, 0.0

@@ -12,6 +12,16 @@ def adadelta(
 
     PyTorch and optax agree; Keras has rho 0.95, eps 1e-7 and lr 0.001 by default.
 
+    Args:
+        theta, g, squares, deltas, t: parameters, gradient, running means of the squares of
+            gradients and of steps (arrays alike); number of the step, from 1.
+        lr: multiplies the step that the rule finds.
+        rho: share of both running means that a step keeps.
+        eps: added to both before the roots; the first step is some sqrt(eps / (1 - rho)) long.
+
+    Returns:
+        The new theta, squares and deltas.
+
     Steps have the units of the parameters: unlike those of SGD, their length does not depend on
     the scale of the gradient.
 

@@ -27,6 +27,20 @@ def adafactor(
     gradient; its default is PyTorch's for float64. The weight decay is decoupled. The means are
     kept at full size, so no memory is saved.
 
+    Args:
+        theta, g, r, c, t: a tensor's parameters and gradient, the running means of the squared
+            gradient along its rows and columns (arrays alike); number of the step, from 1.
+        lr: the largest step, as a share of the tensor's root mean square.
+        decay_rate: power by which beta2 nears 1, and the means those of all steps (PyTorch's
+            -beta2_decay).
+        clip_threshold: the largest root mean square of a step before lr; the paper's d.
+        eps1: the least estimate of a gradient's size; PyTorch's eps[0].
+        eps2: the least root mean square that a tensor counts with; PyTorch's eps[1].
+        weight_decay: share of theta, times lr, that a step takes off.
+
+    Returns:
+        The new theta, r and c.
+
     A squared gradient of rank one is known exactly, and the first step goes by its sign:
 
     >>> g = np.array([[1.0, -2.0], [-10.0, 20.0]])

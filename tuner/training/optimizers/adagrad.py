@@ -26,6 +26,17 @@ def adagrad(
     epsilon is outside the root (optax and Keras: inside). lr_decay is a decay of the rate by
     inverse time, beside the one that the sum brings.
 
+    Args:
+        theta, g, squares, t: parameters, gradient, the sum of all its squares (arrays alike);
+            number of the step, from 1.
+        lr: the first step's length, if the sum starts at 0; the paper's eta.
+        lr_decay: the rate is divided by 1 + lr_decay * (t - 1).
+        initial_accumulator: what the sum starts at (PyTorch's initial_accumulator_value).
+        eps: added to the root of the sum.
+
+    Returns:
+        The new theta and squares.
+
     Under a constant gradient of whatever scale, the step t has length lr / sqrt(t):
 
     >>> x, squares = np.zeros(2), 0.0

@@ -20,6 +20,17 @@ def adamax(
 
     The paper has no epsilon, Keras adds it to the denominator.
 
+    Args:
+        theta, g, m, u, t: parameters, gradient, its running mean, the fading maximum of its size
+            (arrays alike); number of the step, from 1.
+        lr: the longest step along an axis while u is the largest gradient; the paper's alpha.
+        beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
+        beta2: share of u that a step keeps (PyTorch's betas[1], optax's b2).
+        eps: added to the size of g.
+
+    Returns:
+        The new theta, m and u.
+
     No step is longer than lr while the first gradient stays the largest:
 
     >>> x, m, u = 0.0, 0.0, 0.0

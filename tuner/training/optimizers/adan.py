@@ -27,6 +27,20 @@ def adan(
     paper's 1 - beta2 there with betas of the other meaning: another rule, unless beta2 is 0.5.
     The decay is proximal: the new weights are divided by 1 + lr * weight_decay.
 
+    Args:
+        theta, g, m, v, n, last_g, t: parameters, gradient, running means of it, of its differences
+            and of its squares looking ahead, the last gradient (arrays alike); number of the step,
+            from 1.
+        lr: scale of the steps; the paper's eta.
+        beta1: share of m that a step keeps.
+        beta2: share of v that a step keeps, and how far the differences look ahead.
+        beta3: share of n that a step keeps.
+        eps: added to the root of n.
+        weight_decay: of the proximal decay; the paper's lambda.
+
+    Returns:
+        The new theta, m, v, n and, as the last gradient, g.
+
     Under a constant gradient there are no differences, and the steps have length lr:
 
     >>> x, m, v, n, last_g = 0.0, 0.0, 0.0, 0.0, 0.0

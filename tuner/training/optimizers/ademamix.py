@@ -29,6 +29,20 @@ def ademamix(
     and its half-life from that of beta1 to that of beta3. All of them is what the paper's runs
     do; 0 is optax without schedules.
 
+    Args:
+        theta, g, m1, m2, v, t, T: parameters, gradient, its fast and its slow running mean, its
+            running square (arrays alike); number of the step, from 1, and of all steps.
+        lr: scale of the steps; the paper's eta.
+        beta1: share of m1 that a step keeps (optax's b1).
+        beta2: share of v that a step keeps (optax's b2).
+        beta3: share of m2 that a step keeps after the warmup (optax's b3).
+        alpha: weight of the slow momentum beside the fast one, after the warmup.
+        warmup: share of all steps; the paper's T_alpha and T_beta3 are warmup * T.
+        eps: added to the root of v.
+
+    Returns:
+        The new theta, m1, m2 and v.
+
     Without the slow momentum it is Adam:
 
     >>> from tuner.training.optimizers.adam import adam

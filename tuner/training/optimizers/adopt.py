@@ -20,6 +20,17 @@ def adopt(
 
     The scaled gradient is cut off at the fourth root of the number of steps before this one.
 
+    Args:
+        theta, g, m, v, t: parameters, gradient, the running mean of scaled gradients, the running
+            square of gradients up to the last step (arrays alike); number of the step, from 1.
+        lr: scale of the steps; the paper's alpha.
+        beta1: share of m that a step keeps (optax's b1).
+        beta2: share of v that a step keeps (optax's b2).
+        eps: the least that a gradient is divided by.
+
+    Returns:
+        The new theta, m and v.
+
     The first step only measures:
 
     >>> adopt(1.0, 3.0, 0.0, 0.0, t=1) == (1.0, 0.0, 9.0)

@@ -21,6 +21,17 @@ def amsgrad(
 
     The maximum is taken before the correction (optax: after it; the paper has none).
 
+    Args:
+        theta, g, m, v, v_max, t: parameters, gradient, its running mean, its running square, the
+            largest of these so far (arrays alike); number of the step, from 1.
+        lr: scale of the steps; the paper's alpha.
+        beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
+        beta2: share of v that a step keeps (PyTorch's betas[1], optax's b2).
+        eps: added to the root of v_max.
+
+    Returns:
+        The new theta, m, v and v_max.
+
     A large gradient is never forgotten, where Adam forgets it in time:
 
     >>> x, m, v, v_max = amsgrad(0.0, 100.0, 0.0, 0.0, 0.0, t=1, beta2=0.5)

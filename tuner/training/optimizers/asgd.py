@@ -19,8 +19,19 @@ def asgd(
     """Averaged stochastic gradient descent (Polyak & Juditsky 1992), as in PyTorch.
 
     The rate falls as lr / (1 + lambd * lr * (t - 1))**alpha and shrinks the parameters by
-    1 - lambda * rate (Bottou's SGD for an L2 penalty of lambd); after t0 + 1 steps the parameters
+    1 - lambd * rate (Bottou's SGD for an L2 penalty of lambd); after t0 + 1 steps the parameters
     are averaged. As in PyTorch t0 is so late by default that the average is the parameters.
+
+    Args:
+        theta, g, average, t: parameters, gradient, the average (arrays alike); number of the step,
+            from 1.
+        lr: the first rate; eta0 in PyTorch's state.
+        lambd: strength of the L2 penalty, which also slows the rate down.
+        alpha: power of that slowing down.
+        t0: steps, not a share of them, before the average begins.
+
+    Returns:
+        The new theta and average.
 
     Where SGD jumps over the minimum for ever, its average comes to rest:
 

@@ -28,6 +28,18 @@ def cocob(
     As in optax, the largest gradients start from eps, not from zero, and lr multiplies the
     gradients: a constant one changes nothing, a falling one makes late gradients count less.
 
+    Args:
+        theta, g, theta0, t: parameters, gradient, where theta started (arrays alike); number of the
+            step, not used.
+        total, scale, length, reward: minus the sum of gradients, their largest size, the sum of
+            their sizes and what was won by betting on them; arrays like theta.
+        lr: multiplies the gradients; its schedule counts, not its scale.
+        alpha: the first step has length 1 / alpha along every axis; the paper's alpha.
+        eps: the least that the largest gradient is taken for.
+
+    Returns:
+        The new theta, theta0 as it is, and the new total, scale, length and reward.
+
     The gradient's scale does not matter:
 
     >>> def after(scale, steps=50):

@@ -32,6 +32,21 @@ def dadapt_adam(
     asked. Both divide the inner product of r by the root of v from before this step. lr multiplies
     the estimate d of the distance; weight decay is decoupled, `d * lr * weight_decay`.
 
+    Args:
+        theta, g, m, v, s, t: parameters, gradient, running means of rate * g, of g * g and, over
+            more steps, of rate * g (arrays alike); number of the step, from 1.
+        d, r: the estimate, which never falls, and the running mean of rate times the inner product;
+            a number a row.
+        lr: multiplies the estimate; 1 trusts it.
+        beta1: share of m that a step keeps (betas[0] in both packages).
+        beta2: share of v that a step keeps (betas[1]); its root is that of s and r.
+        eps: added to the root of v.
+        d0: the first estimate, far below the distance (optax's estim_lr0).
+        weight_decay: share of theta, times the rate, that a step takes off.
+
+    Returns:
+        The new theta, m, v, s, d and r.
+
     Wherever the estimate starts, it comes within a factor of three of the distance, here 3:
 
     >>> def estimate(d0):

@@ -30,6 +30,19 @@ def dog(
     Validation sees the average with weights that grow as t**gamma (Shamir & Zhang 2013, as in the
     authors' package; optax leaves it out). lr multiplies the rate.
 
+    Args:
+        theta, g, theta0, average, t: parameters, gradient, where theta started, the average of its
+            path (arrays alike); number of the step, from 1.
+        distance, total: the largest distance from theta0 so far, and the sum of the squared norms
+            of gradients; a number a row.
+        lr: multiplies the rate, distance / sqrt(total + eps).
+        initial_share: of 1 + |theta0|, that the first distance is (the package's reps_rel).
+        eps: added to total.
+        gamma: how much more late iterates count in the average; 0 is the plain mean.
+
+    Returns:
+        The new theta, theta0 as it is, and the new average, distance and total.
+
     The scale of the loss does not matter:
 
     >>> def after(scale, steps=300):

@@ -27,6 +27,18 @@ def dowg(
     for the square of initial_distance, too. The package dowg 0.3.1 is another rule: it clips the
     gradient at 0.5, and starts from a squared distance of 0.9999. lr multiplies the rate.
 
+    Args:
+        theta, g, theta0, t: parameters, gradient, where theta started (arrays alike); number of the
+            step, not used.
+        squared_distance, total: the square of the largest distance from theta0 so far, and the sum
+            of squared norms of gradients, each times that of its time; a number a row.
+        lr: multiplies the rate, squared_distance / (sqrt(total) + eps).
+        initial_distance: the first distance; the paper's r_epsilon.
+        eps: added to the root of total.
+
+    Returns:
+        The new theta, theta0 as it is, and the new squared_distance and total.
+
     The scale of the loss does not matter:
 
     >>> def after(scale, steps=100):

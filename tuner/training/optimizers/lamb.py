@@ -23,6 +23,18 @@ def lamb(
     The weight decay is part of the step whose norm is taken. A tensor of zeros, or whose step is
     zero, has the ratio 1. Biases are tensors like any other.
 
+    Args:
+        theta, g, m, v, t: a tensor's parameters, gradient, its running mean, its running square
+            (arrays alike); number of the step, from 1.
+        lr: length of a step as a share of the tensor's norm; the paper's eta.
+        beta1: share of m that a step keeps (optax's b1).
+        beta2: share of v that a step keeps (optax's b2).
+        eps: added to the root of v.
+        weight_decay: weight of theta beside Adam's step; the paper's lambda.
+
+    Returns:
+        The new theta, m and v.
+
     A step is lr of the tensor's norm:
 
     >>> theta = np.array([3.0, 4.0])

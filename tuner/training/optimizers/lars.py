@@ -15,6 +15,17 @@ def lars(
     of the two. A tensor of zeros, or without a gradient, has the ratio 1. The rate is inside the
     velocity. Biases are tensors like any other.
 
+    Args:
+        theta, g, v, t: a tensor's parameters, gradient, velocity (arrays alike); number of the
+            step, not used.
+        lr: the global rate; the paper's gamma.
+        momentum: share of the velocity that a step keeps; the paper's m.
+        trust: share of the tensor's norm that a step of rate 1 goes; the paper's eta, optax's
+            trust_coefficient.
+
+    Returns:
+        The new theta and v.
+
     The first step is lr * trust of the tensor's norm, whatever the gradient's scale:
 
     >>> theta, v = lars(np.array([3.0, 4.0]), np.array([0.0, 1e6]), 0.0, t=1)

@@ -9,6 +9,14 @@ def momentum(theta, g, v, t, lr: Positive = 0.01, momentum: Fraction = 0.9):
     Keras and scikit-learn keep `lr * v` as the velocity instead: the same path while the rate is
     constant, another one when it decays.
 
+    Args:
+        theta, g, v, t: parameters, gradient, velocity (arrays alike); number of the step, not used.
+        lr: the learning rate.
+        momentum: share of the velocity that a step keeps; often called beta or mu.
+
+    Returns:
+        The new theta and v.
+
     Under a constant gradient the steps grow towards lr / (1 - momentum):
 
     >>> x, v = 0.0, 0.0

@@ -25,6 +25,19 @@ def momo(
     is the largest rate; lower_bound is a bound of the loss; weight decay divides the weights by
     `1 + lr * weight_decay` after the step.
 
+    Args:
+        theta, g, m, t: parameters, gradient, its running mean (arrays alike); number of the step,
+            from 1.
+        f, gamma, loss: running means of losses and of the inner products of g and theta, and this
+            step's loss; a number a row.
+        lr: the largest rate; the paper's alpha.
+        beta: share of the running means that a step keeps.
+        lower_bound: what no loss is below; the paper's f_*, the package's lb.
+        weight_decay: the paper's lambda.
+
+    Returns:
+        The new theta, m, f and gamma.
+
     Without momentum it is Polyak's step, which on x**2 halves x:
 
     >>> x, *_ = momo(8.0, 16.0, 0.0, 0.0, 0.0, t=1, loss=64.0, beta=0.0)

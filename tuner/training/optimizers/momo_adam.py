@@ -27,6 +27,21 @@ def momo_adam(
     lr is the largest rate; lower_bound is a bound of the loss; weight decay divides the weights by
     `1 + lr * weight_decay` after the step.
 
+    Args:
+        theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays
+            alike); number of the step, from 1.
+        f, gamma, loss: running means of losses and of the inner products of g and theta, and this
+            step's loss; a number a row.
+        lr: the largest rate; the paper's alpha.
+        beta1: share of m, f and gamma that a step keeps (the package's betas[0]).
+        beta2: share of v that a step keeps (the package's betas[1]).
+        eps: added to the root of v.
+        lower_bound: what no loss is below; the paper's f_*, the package's lb.
+        weight_decay: the paper's lambda.
+
+    Returns:
+        The new theta, m, v, f and gamma.
+
     A rate that would be far too large is cut: from 8, a first step on x**2 halves x.
 
     >>> x, *_ = momo_adam(8.0, 16.0, 0.0, 0.0, 0.0, 0.0, t=1, loss=64.0, lr=1e3)

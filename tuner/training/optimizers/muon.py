@@ -31,6 +31,21 @@ def muon(
     iterates in bfloat16, this in the precision of the parameters. AdamW's rate is
     lr * adamw_ratio. The weight decay is decoupled, by the rate of the tensor before it is scaled.
 
+    Args:
+        theta, g, m, v, t: a tensor's parameters, gradient, its running mean, its running square
+            (arrays alike); number of the step, from 1.
+        hidden, inputs, outputs: whether the tensor is a weight matrix before the last; its shape.
+        lr: rate of the hidden matrices.
+        momentum: share of their m that a step keeps.
+        adamw_ratio: rate of all other parameters over that of the hidden matrices.
+        beta1: AdamW's share of m that a step keeps (PyTorch's betas[0]).
+        beta2: AdamW's share of v that a step keeps (PyTorch's betas[1]).
+        eps: AdamW's, added to the root of v.
+        weight_decay: share of theta, times its rate, that a step takes off.
+
+    Returns:
+        The new theta, m and v.
+
     The step of a matrix is nearly orthogonal, whatever the gradient's conditioning:
 
     >>> g = np.diag([1.0, 10.0, 100.0])

@@ -28,6 +28,18 @@ def nadam(
     The momentum mu rises from beta1 / 2 to beta1; `product` is the product of all mu so far. Keras
     has the momentum_decay 1, optax keeps mu at beta1.
 
+    Args:
+        theta, g, m, v, product, t: parameters, gradient, its running mean, its running square
+            (arrays alike); the product, a number a row; number of the step, from 1.
+        lr: scale of the steps; the paper's alpha.
+        beta1: share of m that a step keeps, and the end of mu (PyTorch's betas[0]).
+        beta2: share of v that a step keeps (PyTorch's betas[1]).
+        momentum_decay: how fast mu rises: beta1 - mu is halved in 17 / momentum_decay steps.
+        eps: added to the root of v.
+
+    Returns:
+        The new theta, m, v and product.
+
     Without momentum it is RMSprop, bias corrected:
 
     >>> theta, *slots = nadam(np.zeros(2), np.array([1e3, -1e-3]), 0, 0, 1.0, 1, lr=0.1, beta1=0.0)

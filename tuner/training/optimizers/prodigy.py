@@ -34,6 +34,22 @@ def prodigy(
     estimate d of the distance, d_coef the candidates for it; weight decay is decoupled,
     `d * lr * weight_decay`.
 
+    Args:
+        theta, g, theta0, m, v, s, t: parameters, gradient, where theta started, running means of
+            d * g and of its square, a fading sum of weighted gradients (arrays alike); number of
+            the step, not used.
+        d, r: the estimate, which never falls, and the fading sum of inner products; a number a row.
+        lr: multiplies the estimate; 1 trusts it.
+        beta1: share of m that a step keeps (prodigyopt's betas[0]).
+        beta2: share of v that a step keeps (prodigyopt's betas[1]); its root is that of s and r.
+        eps: times d, added to the root of v.
+        d0: the first estimate, far below the distance.
+        d_coef: multiplies the candidates; 0.5 is cautious, 2 bold.
+        weight_decay: share of theta, times the rate, that a step takes off.
+
+    Returns:
+        The new theta, theta0 as it is, and the new m, v, s, d and r.
+
     Wherever the estimate starts, it comes within a factor of three of the distance, here 3:
 
     >>> def estimate(d0):

@@ -22,6 +22,17 @@ def radam(
     4; optax: 5, included) the step is that of momentum, then Adam's times a rectification that
     rises to 1. Epsilon is added before the bias correction (optax: after it).
 
+    Args:
+        theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays
+            alike); number of the step, from 1.
+        lr: scale of the steps; the paper's alpha.
+        beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
+        beta2: share of v that a step keeps (PyTorch's betas[1], optax's b2).
+        eps: added to the root of v.
+
+    Returns:
+        The new theta, m and v.
+
     The first steps are along the gradient, with its length:
 
     >>> theta, m, v = radam(np.zeros(2), np.array([2.0, -0.1]), 0.0, 0.0, t=1, lr=0.1)

@@ -21,6 +21,17 @@ def rmsprop(
     Epsilon is outside the root (optax and Keras: inside), the running mean starts at zero, and the
     rate is outside the velocity (Keras: inside).
 
+    Args:
+        theta, g, squares, v, t: parameters, gradient, its running square, velocity (arrays alike);
+            number of the step, not used.
+        lr: scale of the steps.
+        alpha: share of squares that a step keeps (optax's decay, Keras's rho).
+        momentum: share of the velocity that a step keeps.
+        eps: added to the root of squares.
+
+    Returns:
+        The new theta, squares and v.
+
     With nothing remembered only the sign of the gradient counts:
 
     >>> theta, squares, v = rmsprop(np.zeros(2), np.array([1e3, -1e-3]), 0, 0, 1, lr=0.1, alpha=0.0)

@@ -22,6 +22,17 @@ def rmsprop_centered(
     Epsilon, 1e-4 with Graves, is outside the root (there, in optax and in Keras: inside), and the
     rate is outside the velocity.
 
+    Args:
+        theta, g, squares, mean, v, t: parameters, gradient, its running square, its running mean,
+            velocity (arrays alike); number of the step, not used.
+        lr: scale of the steps.
+        alpha: share of squares and mean that a step keeps (optax's decay, Keras's rho).
+        momentum: share of the velocity that a step keeps.
+        eps: added to the standard deviation.
+
+    Returns:
+        The new theta, squares, mean and v.
+
     The surer the direction, the longer the step:
 
     >>> steps = []

@@ -29,6 +29,21 @@ def schedule_free_adamw(
     without momentum; average is the paper's x, which validation sees. A step weighs `t**r` times
     the largest rate so far to the power weight_lr_power in the average. Warmup is the schedule's.
 
+    Args:
+        theta, g, average, z, v, t: y, its gradient, x, z, the running square of g (arrays alike);
+            number of the step, from 1.
+        largest_lr, total: the largest rate and the sum of all weights so far; a number a row.
+        lr: scale of the steps of z; the paper's gamma.
+        beta1: how near theta is to the average rather than to z (schedulefree's betas[0]).
+        beta2: share of v that a step keeps (schedulefree's betas[1]).
+        eps: added to the root of v.
+        weight_decay: of y, in the step of z, times lr.
+        r: power of t in a step's weight; 0 weighs early and late steps alike.
+        weight_lr_power: power of the largest rate in a step's weight.
+
+    Returns:
+        The new theta, average, z, v, largest_lr and total.
+
     The first step has length lr along every axis, whatever the gradient's scale:
 
     >>> g, zero = np.array([1e-3, -1.0, 1e3]), np.zeros(3)

@@ -25,6 +25,18 @@ def schedule_free_sgd(
     x, which validation sees. A step weighs `t**r` times the largest rate so far to the power
     weight_lr_power in the average. Warmup is the schedule's.
 
+    Args:
+        theta, g, average, z, t: y, its gradient, x and z (arrays alike); number of the step, from
+            1.
+        largest_lr, total: the largest rate and the sum of all weights so far; a number a row.
+        lr: the rate of z; the paper's gamma.
+        momentum: how near theta is to the average rather than to z; the paper's beta.
+        r: power of t in a step's weight; 0 weighs early and late steps alike.
+        weight_lr_power: power of the largest rate in a step's weight.
+
+    Returns:
+        The new theta, average, z, largest_lr and total.
+
     At a constant rate the average is the plain mean of SGD's iterates:
 
     >>> theta, average, z, largest_lr, total, zs = 4.0, 4.0, 4.0, 0.0, 0.0, []

@@ -6,6 +6,13 @@ from tuner.training.domains import Positive
 def sgd(theta, g, t, lr: Positive = 0.01):
     """Stochastic gradient descent (Robbins & Monro 1951).
 
+    Args:
+        theta, g, t: parameters, gradient (arrays alike); number of the step, not used.
+        lr: the learning rate: length of a step over that of the gradient.
+
+    Returns:
+        The new theta.
+
     On f(x) = x**2 a rate of 0.1 shrinks the distance to the minimum by 0.8 a step:
 
     >>> x = 10.0

@@ -10,6 +10,15 @@ def signum(theta, g, m, t, lr: Positive = 1e-4, momentum: Fraction = 0.9):
 
     The weight decay is coupled, as in the authors' code.
 
+    Args:
+        theta, g, m, t: parameters, gradient, its running mean (arrays alike); number of the step,
+            not used.
+        lr: length of every step along every axis; the paper's delta.
+        momentum: share of m that a step keeps; the paper's beta.
+
+    Returns:
+        The new theta and m.
+
     Every step has length lr along every axis, whatever the gradient's scale:
 
     >>> theta, m = signum(np.zeros(3), np.array([1e-9, -1.0, 1e9]), 0.0, t=1, lr=0.1)

@@ -21,6 +21,17 @@ def sps(
     max_step is the largest rate; a loss below lower_bound makes no step, as in the authors' code
     and in SPS+ (Garrigos et al. 2023). lr multiplies the rate. In optax (polyak_sgd) c is 1.
 
+    Args:
+        theta, g, t, loss: parameters, gradient (arrays alike); number of the step, not used; this
+            step's loss, a number a row.
+        lr: multiplies the rate after it was cut; 1 is the paper.
+        max_step: the largest rate before lr; the paper's gamma_b, optax's max_learning_rate.
+        c: divides the rate; the larger, the shorter the steps.
+        lower_bound: what no loss is below; the paper's f_i^*, optax's f_min.
+
+    Returns:
+        The new theta.
+
     On a round bowl with minimum 0 the paper's c = 0.5 goes straight there:
 
     >>> x = np.array([3.0, -4.0])

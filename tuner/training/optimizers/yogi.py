@@ -26,6 +26,17 @@ def yogi(
     Both moments start at 1e-6 and are corrected for their bias; the paper starts m at zero and
     corrects neither.
 
+    Args:
+        theta, g, m, v, t: parameters, gradient, its running mean, the estimate of its square
+            (arrays alike); number of the step, from 1.
+        lr: scale of the steps; the paper's eta.
+        beta1: share of m that a step keeps (optax's b1).
+        beta2: v changes by (1 - beta2) * g**2 a step, whatever v is (optax's b2).
+        eps: added to the root of v.
+
+    Returns:
+        The new theta, m and v.
+
     A large v forgets slowly: by (1 - beta2) * g**2 a step, where Adam's forgets a share of itself.
 
     >>> theta, m, v = yogi(0.0, 1.0, 0.0, 100.0, t=1, beta2=0.9)
