@@ -58,16 +58,20 @@ def shared(
 ) -> None:
     """The hyperparameters that every schedule takes beside its own; the defaults do nothing.
 
-    warmup_constant, warmup_linear, warmup_exponential: the share of all steps, in whole ones, that
-    a warmup takes: the rate at which the schedule begins times warmup_start (PyTorch's ConstantLR;
-    He et al. 2016, a tenth), or times what rises from warmup_start to 1, along a line (LinearLR;
-    Goyal et al. 2017) or by equal factors. The schedule itself begins after it and is laid out for
-    the rest, as in PyTorch's SequentialLR and optax's warmup_cosine_decay_schedule. Where several
-    are given they multiply, and the schedule begins after the longest.
-    warmup_start: the share of the rate at which warmups start; optax and Hugging Face start at 0,
-    where the first step moves nothing.
-    hold_epochs: a rate is read off the schedule anew only every so many epochs: 1 is a schedule by
-    the epoch, 0 one by the step.
+    A warmup takes a share of all steps, in whole ones. The schedule itself begins after it and is
+    laid out for the rest, as in PyTorch's SequentialLR and optax's warmup_cosine_decay_schedule.
+    Where several are given they multiply, and the schedule begins after the longest.
+
+    Args:
+        warmup_constant: share of the steps in which the rate is the one that the schedule begins
+            with, times warmup_start (PyTorch's ConstantLR; He et al. 2016, a tenth).
+        warmup_linear: share in which that factor rises to 1 along a line (PyTorch's LinearLR; Goyal
+            et al. 2017).
+        warmup_exponential: share in which it rises by equal factors.
+        warmup_start: the share of the rate at which warmups start; optax and Hugging Face start at
+            0, where the first step moves nothing.
+        hold_epochs: a rate is read off the schedule anew only every so many epochs: 1 is a schedule
+            by the epoch, 0 one by the step.
     """
 
 
@@ -77,8 +81,9 @@ def part(
 ) -> None:
     """What a part of `schedule.parts` takes beside the hyperparameters of its schedule.
 
-    until: the share of the training at which it ends, in whole steps; the last one ends at 1.
-    rate: the optimizer's rate is multiplied by it.
+    Args:
+        until: the share of the training at which it ends, in whole steps; the last one ends at 1.
+        rate: the optimizer's rate is multiplied by it.
     """
 
 
@@ -88,7 +93,15 @@ PART = hyperparameters(part)
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule's functions, and their hyperparameters with those that all schedules share."""
+    """A schedule's functions, and their hyperparameters with those that all schedules share.
+
+    Attributes:
+        name: the name of the function.
+        rate: (t, T, lr, hyperparameters) to rates.
+        momentum: the same for momenta, or None for a schedule that leaves them alone.
+        state: what an epoch's validation loss makes of the state, or None for one that looks at
+            none.
+    """
 
     name: str
     rate: Callable[..., Array]
@@ -97,11 +110,13 @@ class Schedule:
 
     @property
     def own(self) -> dict[str, Hyperparameter]:
+        """The hyperparameters of its functions, each once."""
         functions = (f for f in (self.rate, self.momentum, self.state) if f)
         return {name: h for f in functions for name, h in hyperparameters(f).items()}
 
     @property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
+        """Its own and those that all schedules share."""
         return self.own | SHARED
 
 
@@ -133,7 +148,8 @@ def names() -> list[str]:
 def load(name: str) -> Schedule:
     """The schedule of that name.
 
-    Raises KeyError for a name that no schedule bears.
+    Raises:
+        KeyError: no schedule bears that name.
     """
     return _found()[name]
 
@@ -152,11 +168,18 @@ def table(
     total: int,
     epoch: int = 1,
 ) -> Array:
-    """Learning rates (rows, steps) of a population at the given steps of `total`.
+    """Learning rates of a population.
 
-    schedules, settings: name and hyperparameters of each row, defaults in place of missing ones;
-    rates: (rows,), those of the optimizers; steps: (rows, steps), counted from 0; epoch: how many
-    of them make an epoch.
+    Args:
+        schedules: the name of each row's schedule.
+        settings: its hyperparameters; defaults take the place of missing ones.
+        rates: (rows,) those of the optimizers.
+        steps: (rows, steps) for which rates are wanted, counted from 0.
+        total: number of all steps.
+        epoch: how many of them make an epoch.
+
+    Returns:
+        Rates, (rows, steps).
     """
     return _table("rate", schedules, settings, rates, steps, total, epoch)
 
@@ -169,7 +192,15 @@ def momentum_table(
     total: int,
     epoch: int = 1,
 ) -> Array:
-    """Momenta (rows, steps), as `table`; momenta: (rows,), those of the optimizers."""
+    """Momenta of a population, where a schedule changes them.
+
+    Args:
+        schedules, settings, steps, total, epoch: as in `table`.
+        momenta: (rows,) those of the optimizers.
+
+    Returns:
+        Momenta, (rows, steps).
+    """
     return _table("momentum", schedules, settings, momenta, steps, total, epoch)
 
 
@@ -190,9 +221,14 @@ def after_epoch(
     losses: Array,
     epochs: float,
 ) -> None:
-    """Takes the validation losses (rows,) of an epoch into the state, in place.
+    """Takes the validation losses of an epoch into the state, in place.
 
-    Its first column is the share of its scheduled rate that a row has left.
+    Args:
+        schedules, settings: name and hyperparameters of each row's schedule.
+        state: (rows, 4), as `initial_state` made it; its first column is the share of its scheduled
+            rate that a row has left.
+        losses: (rows,) of the validation after the epoch.
+        epochs: number of all epochs.
     """
     for name, rows in _alike(schedules, settings).items():
         function = None if name[0] == PARTS else load(name[0]).state

@@ -23,10 +23,18 @@ def cosine_restarts(
 ):
     """SGDR: a cosine that starts again (Loshchilov & Hutter 2017, equation 5).
 
-    The first cycle takes the share `first` of all steps and each later one is `multiplier` times
-    as long (the paper's T_mult), so that the default's third cycle ends with the training. At a
-    restart the rate comes back to `gamma` times the last top (Keras's m_mul; the paper's and
-    PyTorch's CosineAnnealingWarmRestarts is 1).
+    The default's third cycle ends with the training.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the optimizer's rate; arrays that broadcast.
+        first: share of all steps that the first cycle takes; the paper's T_0 over T.
+        multiplier: length of a cycle over that of the one before; the paper's T_mult.
+        gamma: top of a cycle over that of the one before (Keras's m_mul; 1 in the paper and in
+            PyTorch's CosineAnnealingWarmRestarts).
+        final: share of lr at the bottom of each cycle; the paper's eta_min / eta_max.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> cosine_restarts(np.arange(7), 7, 1.0, first=1 / 7, multiplier=2.0).round(4)
     array([1.    , 1.    , 0.5   , 1.    , 0.8536, 0.5   , 0.1464])
@@ -45,9 +53,16 @@ def cosine_restarts(
 def triangular(t, T, lr, cycle: PositiveFraction = 0.1, low: UnitInterval = 1 / 6):
     """Up and down between the share `low` of the rate and the rate (Smith 2017, section 3).
 
-    A whole cycle, the paper's two stepsizes, takes the share `cycle` of all steps; `low` is that
-    of its experiments, 0.001 to 0.006. PyTorch's CyclicLR, without its cycling of momentum, which
-    is not in the paper.
+    PyTorch's CyclicLR, without its cycling of momentum, which is not in the paper.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the highest rate; arrays that broadcast.
+        cycle: share of all steps that a whole cycle takes, the paper's two stepsizes.
+        low: the lowest rate over the highest; the default is that of the paper's experiments, 0.001
+            to 0.006.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> triangular(np.arange(9), 8, 1.0, cycle=0.5, low=0.0)
     array([0. , 0.5, 1. , 0.5, 0. , 0.5, 1. , 0.5, 0. ])
@@ -57,6 +72,14 @@ def triangular(t, T, lr, cycle: PositiveFraction = 0.1, low: UnitInterval = 1 / 
 
 def triangular2(t, T, lr, cycle: PositiveFraction = 0.1, low: UnitInterval = 1 / 6):
     """Triangles whose height halves after each cycle (Smith 2017, section 3).
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the highest rate; arrays that broadcast.
+        cycle: share of all steps that a whole cycle takes, the paper's two stepsizes.
+        low: the lowest rate over the highest, from which the heights are measured.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> triangular2(np.arange(9), 8, 1.0, cycle=0.5, low=0.0)
     array([0.  , 0.5 , 1.  , 0.5 , 0.  , 0.25, 0.5 , 0.25, 0.  ])
@@ -75,7 +98,15 @@ def exp_range(
 ):
     """Triangles whose height falls to the share gamma over the whole run (Smith 2017, section 3).
 
-    The paper's and PyTorch's gamma is for a step: gamma**(1 / T) here.
+    Args:
+        t, T, lr: step from 0, number of all steps, the highest rate; arrays that broadcast.
+        cycle: share of all steps that a whole cycle takes, the paper's two stepsizes.
+        low: the lowest rate over the highest, from which the heights are measured.
+        gamma: the height at the end over that at the start; the paper's and PyTorch's gamma is for
+            a step, gamma**(1 / T) here.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> exp_range(np.arange(1, 8, 2), 8, 1.0, cycle=0.25, low=0.0, gamma=0.1).round(4)
     array([0.7499, 0.4217, 0.2371, 0.1334])
@@ -100,9 +131,18 @@ def one_cycle(
 ):
     """Up to the rate, then down to almost nothing, along cosines (Smith & Topin 2019).
 
-    PyTorch's OneCycleLR: the rate is its max_lr, `rise` its pct_start, the shares `start` and
-    `final` its 1 / div_factor and 1 / (div_factor * final_div_factor). As there, the top is at step
-    rise * T - 1 and the bottom at the last step, T - 1.
+    PyTorch's OneCycleLR. As there, the top is at step rise * T - 1 and the bottom at the last step,
+    T - 1.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the highest rate (PyTorch's max_lr); arrays that
+            broadcast.
+        rise: share of all steps before the top (PyTorch's pct_start).
+        start: share of lr at the first step (PyTorch's 1 / div_factor).
+        final: share of lr at the last step (PyTorch's 1 / (div_factor * final_div_factor)).
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> one_cycle(np.array([0, 4, 9]), 10, 1.0, rise=0.5)
     array([4.e-02, 1.e+00, 4.e-06])
@@ -117,8 +157,17 @@ def one_cycle_momentum(
     """The counter-cycle: momentum (or beta1) is low where the rate is high.
 
     From the optimizer's own value down to momentum_low at the top of the rate, and back; an
-    optimizer's value below momentum_low, or a momentum_low of 1, stays as it is. PyTorch's
-    defaults are 0.95 and 0.85.
+    optimizer's value below momentum_low, or a momentum_low of 1, stays as it is.
+
+    Args:
+        t, T, momentum: step from 0, number of all steps, the optimizer's value; arrays that
+            broadcast.
+        rise: share of all steps before the rate's top, as in `one_cycle`.
+        momentum_low: the value at that top (PyTorch's base_momentum, 0.85, where max_momentum is
+            0.95).
+
+    Returns:
+        Momenta, of the shape that t, T and momentum broadcast to.
 
     >>> one_cycle_momentum(np.array([0, 4, 9]), 10, 0.95, rise=0.5)
     array([0.95, 0.85, 0.95])
@@ -140,7 +189,17 @@ def one_cycle_linear(
 
     Smith & Topin 2019 as drawn there, PyTorch's OneCycleLR with three_phase and the linear
     strategy: up to step rise * T - 1, down to step 2 * rise * T - 2, the rest to the last step.
-    The default leaves a tenth for the last phase (Smith 2018, section 4.1).
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the highest rate; arrays that broadcast.
+        rise: share of all steps before the top, and again on the way down; the default leaves a
+            tenth for the last phase (Smith 2018, section 4.1).
+        start: share of lr at the first step and at the end of the way down (PyTorch's
+            1 / div_factor).
+        final: share of lr at the last step (PyTorch's 1 / (div_factor * final_div_factor)).
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> one_cycle_linear(np.array([0, 3, 6, 9]), 10, 1.0, rise=0.4, start=0.1, final=0.0)
     array([0.1, 1. , 0.1, 0. ])
@@ -153,6 +212,15 @@ def one_cycle_linear_momentum(
     t, T, momentum, rise: PositiveHalf = 0.45, momentum_low: UnitInterval = 0.85
 ):
     """The counter-cycle in straight lines: down, up again, and kept.
+
+    Args:
+        t, T, momentum: step from 0, number of all steps, the optimizer's value; arrays that
+            broadcast.
+        rise: share of all steps before the rate's top, as in `one_cycle_linear`.
+        momentum_low: the value at that top, if the optimizer's is not lower.
+
+    Returns:
+        Momenta, of the shape that t, T and momentum broadcast to.
 
     >>> one_cycle_linear_momentum(np.array([0, 3, 6, 9]), 10, 0.95, rise=0.4)
     array([0.95, 0.85, 0.95, 0.95])

@@ -15,7 +15,13 @@ from tuner.training.schedules._power import raised
 def exponential(t, T, lr, gamma: PositiveFraction = 0.01):
     """lr * gamma**(t / T): the rate falls to the share gamma over the whole run.
 
-    PyTorch's ExponentialLR multiplies by gamma**(1 / T) at each step.
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        gamma: share of lr at step T; PyTorch's ExponentialLR multiplies by gamma**(1 / T) at each
+            step.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> exponential(np.array([0, 5, 10]), 10, 1.0, gamma=0.01)
     array([1.  , 0.1 , 0.01])
@@ -27,6 +33,13 @@ def linear(t, T, lr, final: UnitInterval = 0.0):
     """Straight down to the share `final` of the starting rate, reached at step T.
 
     PyTorch's LinearLR with end_factor=final, optax's linear_schedule.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        final: share of lr at step T.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> linear(np.arange(4), 4, 1.0)
     array([1.  , 0.75, 0.5 , 0.25])
@@ -47,6 +60,15 @@ def polynomial(
     optax's polynomial_schedule; PyTorch's PolynomialLR, which knows no final rate. Keras's default
     ends at the rate 1e-4, whatever the first one.
 
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        power: exponent of the share of steps that are left; 1 is a line.
+        final: share of lr that it ends with.
+        until: share of all steps at which it ends.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
+
     A power of 2 is at a quarter where a power of 1 is at a half:
 
     >>> polynomial(np.array([0, 5, 10]), 10, 1.0, power=2.0)
@@ -59,7 +81,16 @@ def polynomial(
 def inverse_time(t, T, lr, decay: NonNegative = 9.0):
     """lr / (1 + decay * t / T): to a (1 + decay)th of the rate, a tenth if nothing is said.
 
-    Keras's InverseTimeDecay with decay_steps = T. Equal spans of time add equally to 1 / rate:
+    Keras's InverseTimeDecay with decay_steps = T.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        decay: what is added to lr / rate over the whole run (Keras's decay_rate).
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
+
+    Equal spans of time add equally to 1 / rate:
 
     >>> 1 / inverse_time(np.array([0, 5, 10]), 10, 1.0)
     array([ 1. ,  5.5, 10. ])
@@ -74,6 +105,13 @@ def inverse_sqrt(t, T, lr, timescale: PositiveFraction = 0.04):
     timescale it is that of the Transformer (Vaswani et al. 2017, section 5.3), whose 4,000 of
     100,000 steps are the default. It has no end: twice the steps, the same start.
 
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        timescale: share of all steps after which the rate is lr / sqrt(2).
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
+
     Four times as late, half the rate:
 
     >>> inverse_sqrt(np.array([0, 3, 15]), 100, 1.0, timescale=0.01)
@@ -85,9 +123,16 @@ def inverse_sqrt(t, T, lr, timescale: PositiveFraction = 0.04):
 def bottou(t, T, lr, alpha: NonNegative = 1e-4):
     """lr / (1 + lr * alpha * t) with alpha the strength of regularization (Bottou 2012, eq. 9).
 
-    The paper's lambda, its default scikit-learn's alpha. t counts steps, not shares: however high
-    it starts, the rate comes down to 1 / (alpha * t), the best asymptotically for a loss whose
-    smallest curvature is alpha.
+    t counts steps, not shares: however high it starts, the rate comes down to 1 / (alpha * t), the
+    best asymptotically for a loss whose smallest curvature is alpha.
+
+    Args:
+        t, T, lr: step from 0, number of all steps (not used), the first rate, the paper's gamma_0;
+            arrays that broadcast.
+        alpha: the paper's lambda, its default scikit-learn's alpha.
+
+    Returns:
+        Rates, of the shape that t and lr broadcast to.
 
     >>> (bottou(1e6, 1e6, np.array([0.1, 1.0, 10.0, 1e9])) * 1e2).round(2)
     array([0.91, 0.99, 1.  , 1.  ])
@@ -99,8 +144,16 @@ def invscaling(t, T, lr, power: NonNegative = 0.5):
     """lr / t**power with steps counted from 1: scikit-learn's learning_rate="invscaling".
 
     SGDClassifier counts samples, MLPClassifier samples but renews its rate once an epoch; here, as
-    they are, steps are counted. The default power is that of SGDClassifier and MLPClassifier
-    (SGDRegressor: 0.25).
+    they are, steps are counted.
+
+    Args:
+        t, T, lr: step from 0, number of all steps (not used), the first rate (scikit-learn's eta0
+            or learning_rate_init); arrays that broadcast.
+        power: scikit-learn's power_t; the default is that of SGDClassifier and MLPClassifier
+            (SGDRegressor: 0.25).
+
+    Returns:
+        Rates, of the shape that t and lr broadcast to.
 
     >>> invscaling(np.array([0, 3, 99]), 100, 1.0)
     array([1. , 0.5, 0.1])
@@ -112,8 +165,17 @@ def optimal(t, T, lr, alpha: Positive = 1e-4):
     """lr / (alpha * (t0 + t)), t0 = alpha**-0.75: scikit-learn's "optimal" of SGDClassifier.
 
     scikit-learn knows no starting rate here and its curve is that of lr = 1: `lr` scales it. t
-    counts steps from 0. It is Bottou's schedule from his guess of a first rate, alpha**-0.25 (ten,
-    if nothing is said):
+    counts steps from 0.
+
+    Args:
+        t, T, lr: step from 0, number of all steps (not used), factor of the rate; arrays that
+            broadcast.
+        alpha: strength of regularization, scikit-learn's alpha.
+
+    Returns:
+        Rates, of the shape that t and lr broadcast to.
+
+    It is Bottou's schedule from his guess of a first rate, alpha**-0.25 (ten, if nothing is said):
 
     >>> optimal(np.array([0, 999000]), 10**6, 1.0, alpha=1e-4).round(6)
     array([10.  ,  0.01])
@@ -128,6 +190,13 @@ def cosine(t, T, lr, final: UnitInterval = 0.0):
 
     PyTorch's CosineAnnealingLR with T_max = T, optax's cosine_decay_schedule.
 
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        final: share of lr at step T (PyTorch's eta_min / lr, optax's alpha).
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
+
     >>> cosine(np.array([0, 5, 10]), 10, 1.0).round(6)
     array([1. , 0.5, 0. ])
     """
@@ -137,8 +206,13 @@ def cosine(t, T, lr, final: UnitInterval = 0.0):
 def rex(t, T, lr, beta: Fraction = 0.5):
     """lr * (1 - z) / (1 - beta + beta * (1 - z)), z = t / T: REX (Chen et al. 2022, equation 1).
 
-    The paper's beta is a half: high for longer than a linear decay, which is beta = 0, and steeper
-    at the end.
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        beta: how long the rate stays high and how steeply it then falls; a half in the paper, and a
+            linear decay at 0.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> rex(np.array([0, 5, 10]), 10, 1.0).round(4)
     array([1.    , 0.6667, 0.    ])
@@ -155,6 +229,14 @@ def wsd_linear(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.
     Hu et al. 2024 (MiniCPM, section 4), Hägele et al. 2024. The warmup is the one that all
     schedules share; shares are counted from its end.
 
+    Args:
+        t, T, lr: step from 0, number of all steps, the stable rate; arrays that broadcast.
+        decay: share of all steps, at their end, that the decay takes.
+        final: share of lr at step T.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
+
     >>> wsd_linear(np.array([0, 5, 8, 9, 10]), 10, 1.0, decay=0.4).round(4)
     array([1.  , 1.  , 0.5 , 0.25, 0.  ])
     """
@@ -163,6 +245,14 @@ def wsd_linear(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.
 
 def wsd_cosine(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.0):
     """Warmup-stable-decay whose decay is half a cosine.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the stable rate; arrays that broadcast.
+        decay: share of all steps, at their end, that the decay takes.
+        final: share of lr at step T.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     With a decay all along it is `cosine`:
 
@@ -175,6 +265,14 @@ def wsd_cosine(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.
 
 def wsd_sqrt(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.0):
     """Warmup-stable-decay whose decay is 1 - sqrt (Hägele et al. 2024, section 3).
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the stable rate; arrays that broadcast.
+        decay: share of all steps, at their end, that the decay takes.
+        final: share of lr at step T.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     It falls steeply first: after a quarter of the decay half of it is done.
 

@@ -8,6 +8,13 @@ from tuner.training.domains import Fraction, UnitInterval
 def reduce_on_plateau(t, T, lr):
     """The rate before any plateau: constant. `reduce_on_plateau_state` says what losses make of it.
 
+    Args:
+        t, T, lr: step from 0, number of all steps (not used), the optimizer's rate; arrays that
+            broadcast.
+
+    Returns:
+        Rates, of the shape that t and lr broadcast to.
+
     >>> reduce_on_plateau(np.arange(3), 3, 0.1)
     array([0.1, 0.1, 0.1])
     """
@@ -26,12 +33,23 @@ def reduce_on_plateau_state(
 ):
     """The state after an epoch of that validation loss; PyTorch's ReduceLROnPlateau.
 
-    state: (rows, 4): the share of the rate that is left, the best loss, epochs since it, epochs of
-    cooldown to come; loss: (rows,); epochs: the number of all epochs. After more than `patience`
-    epochs in which no loss was below (1 - threshold) times the best one, the rate is multiplied by
-    `factor`, to no less than the share `final`; then `cooldown` epochs do not count. Both are
-    shares of all epochs, in whole ones (PyTorch's ten epochs are the default's of a hundred). Of
-    PyTorch's modes it is "min" and "rel", without `eps`, the smallest change that is made.
+    Shares of epochs count in whole ones. Of PyTorch's modes it is "min" and "rel", without `eps`,
+    the smallest change that is made.
+
+    Args:
+        state: (rows, 4): the share of the rate that is left, the best loss, epochs since it, epochs
+            of cooldown to come.
+        loss: (rows,) of the validation after the epoch.
+        epochs: number of all epochs.
+        factor: the rate is multiplied by it after more than `patience` epochs without a better
+            loss.
+        patience: share of all epochs (PyTorch's ten epochs are the default's of a hundred).
+        threshold: a loss is better if it is below (1 - threshold) times the best one.
+        cooldown: share of all epochs that do not count after a reduction.
+        final: share of the rate that reductions do not go below (PyTorch's min_lr / lr).
+
+    Returns:
+        The new state, (rows, 4).
 
     A loss that stands still costs a factor of ten after each 11 epochs of 100:
 

@@ -12,6 +12,12 @@ TINY = 1e-9
 def constant(t, T, lr):
     """The rate throughout.
 
+    Args:
+        t, T, lr: step from 0, number of all steps (not used), the rate; arrays that broadcast.
+
+    Returns:
+        Rates, of the shape that t and lr broadcast to.
+
     >>> constant(np.arange(3), 3, 0.1)
     array([0.1, 0.1, 0.1])
     """
@@ -20,6 +26,14 @@ def constant(t, T, lr):
 
 def step(t, T, lr, gamma: PositiveFraction = 0.1, every: PositiveFraction = 1 / 3):
     """Multiplied by gamma after each share `every` of all steps (PyTorch's StepLR).
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        gamma: factor of the rate at each drop.
+        every: share of all steps between drops (PyTorch's step_size / T).
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> step(np.arange(6), 6, 1.0, gamma=0.1, every=0.5)
     array([1. , 1. , 1. , 0.1, 0.1, 0.1])
@@ -38,8 +52,18 @@ def multistep(
 ):
     """Multiplied by gamma at each milestone, a share of all steps (PyTorch's MultiStepLR).
 
-    The defaults are those of ResNets on CIFAR (He et al. 2016); a milestone of 1 never comes. More
-    of them, or others than constant pieces: `schedule.parts`.
+    The defaults are those of ResNets on CIFAR (He et al. 2016). More of them, or others than
+    constant pieces: `schedule.parts`.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        gamma: factor of the rate at each milestone.
+        milestone1: share of all steps; 1 never comes.
+        milestone2: another, in any order.
+        milestone3: another, in any order.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     The order of the milestones does not matter, and two in one place are passed at once:
 
@@ -67,8 +91,20 @@ def piecewise(
 ):
     """Multiplied by a factor of its own at each boundary (optax's piecewise_constant_schedule).
 
-    Boundaries are shares of all steps; one of 1 never comes. The new rate holds from the step of
-    the boundary on, as in PyTorch and optax; in Keras's PiecewiseConstantDecay from the next one.
+    The new rate holds from the step of the boundary on, as in PyTorch and optax; in Keras's
+    PiecewiseConstantDecay from the next one.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        boundary1: share of all steps; 1 never comes.
+        factor1: what the rate is multiplied by from boundary1 on.
+        boundary2: another share, in any order.
+        factor2: what the rate is multiplied by from boundary2 on.
+        boundary3: another share, in any order.
+        factor3: what the rate is multiplied by from boundary3 on.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
 
     >>> piecewise(np.arange(4), 4, 1.0, boundary1=0.25, factor1=0.5, boundary2=0.75, factor2=4.0)
     array([1. , 0.5, 0.5, 2. ])
@@ -82,8 +118,17 @@ def piecewise(
 def staircase(t, T, lr, gamma: PositiveFraction = 0.01, every: PositiveFraction = 0.1):
     """The exponential decay in stairs, each `every` of all steps wide.
 
-    optax's and Keras's exponential decay with staircase=True. It meets the smooth curve,
-    lr * gamma**(t / T), at the start of each stair:
+    optax's and Keras's exponential decay with staircase=True.
+
+    Args:
+        t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
+        gamma: share of lr that the smooth curve falls to at step T.
+        every: share of all steps that a stair is wide.
+
+    Returns:
+        Rates, of the shape that t, T and lr broadcast to.
+
+    It meets the smooth curve, lr * gamma**(t / T), at the start of each stair:
 
     >>> staircase(np.arange(4), 4, 1.0, gamma=0.0001, every=0.5)
     array([1.  , 1.  , 0.01, 0.01])
