@@ -19,12 +19,14 @@ LEAK = 0.01
 
 @compiled
 def identity(z, b):
+    """z + b, for the layer that makes the scores."""
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
             z[sample, unit] += b[unit]
 
 
 def relu(z, b, work, at):
+    """max(0, z), where nan stays nan."""
     zero = z.dtype.type(0)
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
@@ -33,6 +35,7 @@ def relu(z, b, work, at):
 
 
 def relu_backward(a, work, at, d):
+    """1 where the activation is above 0, else 0."""
     zero = d.dtype.type(0)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -49,6 +52,7 @@ def leaky_relu(z, b, work, at):
 
 
 def leaky_relu_backward(a, work, at, d):
+    """1 where the activation is above 0, else LEAK."""
     zero, leak = d.dtype.type(0), d.dtype.type(LEAK)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -57,12 +61,14 @@ def leaky_relu_backward(a, work, at, d):
 
 
 def tanh(z, b, work, at):
+    """The hyperbolic tangent, computed in float64."""
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
             z[sample, unit] = hyperbolic_tangent(np.float64(z[sample, unit] + b[unit]))
 
 
 def tanh_backward(a, work, at, d):
+    """1 - a**2."""
     one = d.dtype.type(1)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -70,12 +76,14 @@ def tanh_backward(a, work, at, d):
 
 
 def logistic(z, b, work, at):
+    """1 / (1 + exp(-z)), computed in float64."""
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
             z[sample, unit] = sigmoid(np.float64(z[sample, unit] + b[unit]))
 
 
 def logistic_backward(a, work, at, d):
+    """a (1 - a)."""
     one = d.dtype.type(1)
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
@@ -83,8 +91,10 @@ def logistic_backward(a, work, at, d):
 
 
 def gelu(z, b, work, at):
-    """z times the normal distribution's share below z (Hendrycks & Gimpel 2016), not the
-    approximation of it by tanh."""
+    """z times the normal distribution's share below z (Hendrycks & Gimpel 2016).
+
+    Not the approximation of it by tanh.
+    """
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
             x = np.float64(z[sample, unit] + b[unit])
@@ -94,6 +104,7 @@ def gelu(z, b, work, at):
 
 
 def gelu_backward(a, work, at, d):
+    """What `gelu` left in work."""
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
             d[sample, unit] *= work[at + sample * d.shape[1] + unit]
@@ -110,6 +121,7 @@ def silu(z, b, work, at):
 
 
 def silu_backward(a, work, at, d):
+    """What `silu` left in work."""
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
             d[sample, unit] *= work[at + sample * d.shape[1] + unit]
@@ -121,7 +133,11 @@ def names() -> list[str]:
 
 
 def load(name: str) -> tuple[Any, Any]:
-    """The two halves of an activation. Raises KeyError for a name that none bears."""
+    """The two halves of an activation, compiled.
+
+    Raises:
+        KeyError: no activation bears that name.
+    """
     if name not in names():
         raise KeyError(name)
     functions = vars(sys.modules[__name__])

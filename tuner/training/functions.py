@@ -34,10 +34,14 @@ ROOM = 1.2
 
 @dataclass(frozen=True)
 class Function(ABC):
-    """A function of `dimension` numbers.
+    """A function of `size` numbers.
 
-    start: where the descent begins; minima: the points where the function has its lowest value,
-    `lowest`. Raises ValueError, which begins with the setting, if settings do not go together.
+    Attributes:
+        start: where the descent begins: one number for all coordinates, or one for each.
+        lowest: the value at the minima.
+
+    Raises:
+        ValueError: settings do not go together; it begins with the setting.
     """
 
     start: Start
@@ -68,7 +72,14 @@ class Function(ABC):
 
     @abstractmethod
     def __call__(self, theta: Array) -> tuple[Array, Array]:
-        """Values (rows,) and gradients (rows, size) at theta (rows, size), float64."""
+        """Values and gradients, together.
+
+        Args:
+            theta: (rows, size) points.
+
+        Returns:
+            Values (rows,) and gradients (rows, size), float64.
+        """
 
     @property
     def origin(self) -> Array:
@@ -83,6 +94,14 @@ class Quadratic(Function):
     Without a factor 1/2, so that one dimension is the textbook's x**2. The last axis is the
     steepest, and its curvature is 2 whatever the condition number: gradient descent is stable
     below the rate 1, and a step of it multiplies the last coordinate by 1 - 2 lr.
+
+    Attributes:
+        start: where the descent begins.
+        dimension: number of coordinates.
+        condition_number: the steepest axis' curvature over the flattest's; 1 in one dimension.
+
+    Raises:
+        ValueError: settings do not go together; it begins with the setting.
 
     >>> Quadratic(start=10.0)(np.array([[10.0]]))
     (array([100.]), array([[20.]]))
@@ -137,7 +156,14 @@ class Plane(Function):
 
     @abstractmethod
     def at(self, x: Array, y: Array) -> tuple[Array, Array, Array]:
-        """The value, and its derivatives by x and by y."""
+        """The function where both coordinates are known.
+
+        Args:
+            x, y: (rows,) coordinates, float64.
+
+        Returns:
+            The values and their derivatives by x and by y, (rows,) each.
+        """
 
 
 @dataclass(frozen=True)
@@ -272,7 +298,8 @@ def names() -> list[str]:
 def load(name: str) -> type[Function]:
     """The function of that name.
 
-    Raises KeyError for a name that no class bears.
+    Raises:
+        KeyError: no class bears that name.
     """
     return _KINDS[name]
 
@@ -287,8 +314,14 @@ def settings(name: str) -> dict[str, Domain]:
 def create(name: str, given: Mapping[str, Any]) -> Function:
     """The function of that name with the settings given; the others have their defaults.
 
-    Several numbers of one setting are a list, or one by one: `start.0`, `start.1`. Raises
-    ValueError, which begins with the setting, if they do not go together.
+    Args:
+        name: one of `names`.
+        given: settings by name; several numbers of one setting are a list, or one by one:
+            `start.0`, `start.1`.
+
+    Raises:
+        KeyError: no class bears that name.
+        ValueError: settings do not go together; it begins with the setting.
     """
     own: dict[str, Any] = {}
     for key in settings(name):

@@ -36,10 +36,16 @@ exponentials: Any = None
 class Loss:
     """A loss, what it is for, and the score that goes with it.
 
-    rule, counting: what is compiled as its value and its hits; score: the score (rows,) of a part
-    from the hits (rows,) of all its samples, y and weights; tasks: what it can learn; own: its own
-    number, if it has one; only_in_training: whether evaluations take that number's default, so that
-    trials compare; standardise: whether targets may be standardised; lowest: the lowest target.
+    Attributes:
+        name: the name of its function.
+        rule: what is compiled as its value and gradient.
+        counting: what is compiled as its hits.
+        score: the score (rows,) of a part from the hits (rows,) of all its samples, y and weights.
+        tasks: what it can learn, some of TASKS.
+        own: its own number, if it has one.
+        only_in_training: whether evaluations take that number's default, so that trials compare.
+        standardise: whether targets may be standardised.
+        lowest: the lowest target.
     """
 
     name: str
@@ -67,14 +73,29 @@ class Loss:
         return _compiled(self.counting)
 
     def numbers(self, settings: Sequence[Mapping[str, float]]) -> Array:
-        """Its own number for each row (rows,), from what rows say of model and loss; or zeros."""
+        """Its own number for each row.
+
+        Args:
+            settings: what each row says of its model and loss, by name; missing ones are defaults.
+
+        Returns:
+            The numbers, (rows,); zeros for a loss that has none.
+        """
         out = np.zeros(len(settings))
         for name, hyperparameter in self.own.items():
             out[:] = [row.get(name, hyperparameter.default) for row in settings]
         return out
 
     def outputs(self, task: str, targets: int) -> int:
-        """Scores of a sample: one for two classes, else one a class, label or target."""
+        """Scores of a sample: one for two classes, else one a class, label or target.
+
+        Args:
+            task: one of TASKS.
+            targets: number of classes, labels or targets.
+
+        Raises:
+            ValueError: the loss is not for that task.
+        """
         if task not in self.tasks:
             raise ValueError(f"{self.name} is for {', '.join(self.tasks)}, not for {task}")
         return 1 if task == "binary" else targets
@@ -95,7 +116,11 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Loss:
-    """The loss of that name. Raises KeyError for a name that none bears."""
+    """The loss of that name.
+
+    Raises:
+        KeyError: no loss bears that name.
+    """
     if name not in names():
         raise KeyError(name)
     loss: Loss = getattr(sys.modules[__name__], name)
@@ -113,13 +138,30 @@ def total_weight(weights: Array, y: Array) -> float:
 
 
 def accuracy(hits: Array, y: Array, weights: Array) -> Array:
-    """Share of the samples that are hit, by weight; of several labels all must be right."""
+    """Share of the samples that are hit, by weight; of several labels all must be right.
+
+    Args:
+        hits: (rows,) weights of the samples that are hit, summed over a part.
+        y, weights: those of the part, for all rows alike.
+
+    Returns:
+        Scores, (rows,).
+    """
     return hits / total_weight(weights, y)
 
 
 def r2(hits: Array, y: Array, weights: Array) -> Array:
-    """1 - squared error / variance, over all outputs together; of constant targets as scikit-learn
-    has it: 1 for no error, 0 for any."""
+    """1 - squared error / variance, over all outputs together.
+
+    Of constant targets as scikit-learn has it: 1 for no error, 0 for any.
+
+    Args:
+        hits: (rows,) squared errors, summed over a part by weight.
+        y, weights: those of the part, for all rows alike.
+
+    Returns:
+        Scores, (rows,).
+    """
     own = weights.astype(np.float64) if len(weights) else np.ones(len(y))
     mean = own @ y / own.sum()
     spread = float(own @ np.square(y - mean, dtype=np.float64).sum(axis=1))
@@ -129,7 +171,15 @@ def r2(hits: Array, y: Array, weights: Array) -> Array:
 
 
 def coverage(hits: Array, y: Array, weights: Array) -> Array:
-    """Share of the targets that are at most their prediction: a good quantile has its own level."""
+    """Share of the targets that are at most their prediction: a good quantile has its own level.
+
+    Args:
+        hits: (rows,) such targets, counted over a part by weight.
+        y, weights: those of the part, for all rows alike.
+
+    Returns:
+        Scores, (rows,).
+    """
     share: Array = hits / (total_weight(weights, y) * y.shape[1])
     return share
 
@@ -210,8 +260,14 @@ def _loss(hits: Any, score: Any, *tasks: str, **more: Any) -> Callable[[Any], Lo
 def cross_entropy(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
     """Softmax cross-entropy in nats.
 
-    With label_smoothing e the target is 1 - e + e/K for the class and e/K for the others (Szegedy
-    et al. 2016, section 7); evaluations are without.
+    Args:
+        scores, y, weights, mass: see the top of this file; a score is a log-probability but for
+            what all of a sample share.
+        label_smoothing: e; the target is 1 - e + e/K for the class and e/K for the others (Szegedy
+            et al. 2016, section 7); evaluations are without.
+
+    Returns:
+        The weighted sum of the losses.
     """
     kind = scores.dtype.type
     one, smoothing = kind(1), kind(label_smoothing)
@@ -254,7 +310,12 @@ def cross_entropy(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
 def logistic(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
     """Binary cross-entropy in nats, summed over the labels; a score is the log-odds of a 1.
 
-    With label_smoothing e the targets are 1 - e/2 and e/2; evaluations are without.
+    Args:
+        scores, y, weights, mass: see the top of this file; y is 0 or 1.
+        label_smoothing: e; the targets are 1 - e/2 and e/2; evaluations are without.
+
+    Returns:
+        The weighted sum of the losses.
     """
     kind = scores.dtype.type
     one, smoothing = kind(1), kind(label_smoothing)
@@ -342,8 +403,14 @@ def squared_error(scores, y, weights, mass, _):
 def huber(scores, y, weights, mass, delta: Positive = 1.35):
     """Half the squared error up to an error of delta, from there linear (Huber 1964), over outputs.
 
-    delta is in units of the targets that training sees: of their standard deviation, where they are
-    standardised. scikit-learn's HuberRegressor estimates that unit of the errors instead.
+    Args:
+        scores, y, weights, mass: see the top of this file.
+        delta: in units of the targets that training sees: of their standard deviation, where they
+            are standardised. scikit-learn's HuberRegressor, whose epsilon it is, estimates that
+            unit of the errors instead.
+
+    Returns:
+        The weighted sum of the losses.
     """
     kind = scores.dtype.type
     one, bound, weighted = kind(1), kind(delta), weights.shape[0] > 0
@@ -367,6 +434,13 @@ def quantile(scores, y, weights, mass, quantile: OpenFraction = 0.5):
     """The pinball loss (Koenker & Bassett 1978), over outputs: the prediction is that quantile.
 
     An error costs `quantile` of its size where the target is above the prediction, else the rest.
+
+    Args:
+        scores, y, weights, mass: see the top of this file.
+        quantile: the share of targets that shall be below the prediction; 0.5 is the median.
+
+    Returns:
+        The weighted sum of the losses.
     """
     kind = scores.dtype.type
     one, zero, level, weighted = kind(1), kind(0), kind(quantile), weights.shape[0] > 0
