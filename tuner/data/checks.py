@@ -18,7 +18,17 @@ FEW = 20  # classes; whole numbers of more are likely to be no classes
 def check_settings(
     fractions: dict[str, float], scale: str, folds: int | None, class_weight: str | None
 ) -> None:
-    """Each part's fraction is a share, together they leave a rest, and the words are known."""
+    """Each part's fraction is a share, together they leave a rest, and the words are known.
+
+    Args:
+        fractions: the share of all rows of each part that is split off.
+        scale: a method of tuner.data.scaling.
+        folds: number of folds, or None.
+        class_weight: one of CLASS_WEIGHTS, or None.
+
+    Raises:
+        UserError: something is not so.
+    """
     for part, fraction in fractions.items():
         if not 0 < fraction < 1:
             raise UserError(f"data.{part}_fraction: {fraction}: must be above 0 and below 1")
@@ -35,7 +45,11 @@ def check_settings(
 
 
 def check_source(source: Source) -> None:
-    """Every value is a finite number, or a table's missing one; and there is one target a row."""
+    """Every value is a finite number, or a table's missing one; and there is one target a row.
+
+    Raises:
+        UserError: something is not so, or groups are given with times.
+    """
     where, rows = source.where, source.rows
     if is_table(rows):
         columns.check(where, rows)
@@ -94,7 +108,16 @@ def _check_vector(what: str, values: np.ndarray, least: float) -> None:
 
 
 def check_weights(where: str, weights: np.ndarray, split: Split) -> None:
-    """Each part has a row that counts."""
+    """Each part has a row that counts.
+
+    Args:
+        where: the config key and value that named the source.
+        weights: (n,) of the rows.
+        split: the parts.
+
+    Raises:
+        UserError: a part has none.
+    """
     parts = {"test": [split.test] if len(split.test) else []}
     parts |= {"training": [t for t, _ in split.folds], "validation": [v for _, v in split.folds]}
     for part, pieces in parts.items():
@@ -103,7 +126,16 @@ def check_weights(where: str, weights: np.ndarray, split: Split) -> None:
 
 
 def check_classes(source: Source, target: Target, fractions: dict[str, float], folds: int) -> None:
-    """There are rows enough of every class for each part to have one, before they are split."""
+    """There are rows enough of every class for each part to have one, before they are split.
+
+    Args:
+        source, target: what was read.
+        fractions: the share of all rows of each part that is split off.
+        folds: number of folds; 1 for one validation part.
+
+    Raises:
+        UserError: a class has too few.
+    """
     if source.groups is not None or source.times is not None:
         return
     parts = [*fractions, "train"] if folds == 1 else ["test", f"{folds} folds"]
@@ -134,7 +166,17 @@ def _hint(source: Source, target: Target) -> str:
 def check_split(
     source: Source, target: Target, fractions: dict[str, float], split: Split, folds: int | None
 ) -> None:
-    """Each part has a row of every class; by group and by time, each training part has."""
+    """Each part has a row of every class; by group and by time, each training part has.
+
+    Args:
+        source, target: what was read.
+        fractions: the share of all rows of each part that is split off.
+        split: the parts.
+        folds: number of folds, or None.
+
+    Raises:
+        UserError: a part lacks a class.
+    """
     if source.groups is None and source.times is None:
         for stratum in np.unique(target.strata):
             rows = np.flatnonzero(target.strata == stratum)
@@ -171,7 +213,16 @@ def _check_fractions(
 
 
 def check_test(rows: np.ndarray, targets: Any, *, inputs: int, classes: np.ndarray | None) -> None:
-    """A test part kept apart is like the training part: as many inputs, no other classes."""
+    """A test part kept apart is like the training part: as many inputs, no other classes.
+
+    Args:
+        rows, targets: the test part, raw.
+        inputs: columns of the training part.
+        classes: its labels, or None.
+
+    Raises:
+        UserError: it is not.
+    """
     if rows.shape[1] != inputs:
         raise UserError(f"data.folder: test rows have {rows.shape[1]} values, training {inputs}")
     if classes is not None and len(unknown := np.setdiff1d(targets, classes)):

@@ -27,8 +27,11 @@ class Columns:
     and false: a column of 0 and 1 for each that the training part has, missing ones being a word
     of their own; a word that it has not is 0 in all of them.
 
-    places: (columns,) where its columns stand among those of a wider layout, of `width` columns,
-    or None where they are the layout themselves
+    Attributes:
+        fitted: the ColumnTransformer.
+        places: (columns,) where its columns stand among those of a wider layout, or None where they
+            are the layout themselves.
+        width: columns of that layout.
     """
 
     fitted: Any
@@ -62,7 +65,16 @@ class Columns:
         return replace(self, places=np.array([place[n] for n in self.names]), width=layout.inputs)
 
     def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """The chosen rows of a DataFrame as numbers: (chosen, inputs), C-contiguous."""
+        """The chosen rows as numbers: (chosen, inputs), C-contiguous.
+
+        Args:
+            rows: a DataFrame like the one that it was fitted to.
+            chosen: numbers of the rows.
+            dtype: of the result.
+
+        Raises:
+            UserError: a number that the dtype cannot hold.
+        """
         made = np.zeros((len(chosen), self.inputs), dtype)
         places = slice(None) if self.places is None else self.places
         for start in range(0, len(chosen), BLOCK):
@@ -84,7 +96,13 @@ class Columns:
 
 
 def fit(rows: Any, chosen: np.ndarray, method: str) -> Columns:
-    """Fit to the chosen rows of a DataFrame that `check` has passed."""
+    """Fit to the chosen rows of a table.
+
+    Args:
+        rows: a DataFrame that `check` has passed.
+        chosen: numbers of the training rows.
+        method: how columns of numbers are scaled, as in tuner.data.scaling.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
@@ -109,8 +127,16 @@ def kinds(rows: Any) -> dict[str, list[str]]:
 
 
 def check(where: str, rows: Any) -> None:
-    """Raises UserError, which says the mend, for a column that is neither numbers nor words, and
-    for words so many that their columns would take more than half of the memory."""
+    """Refuses a table that cannot be turned to numbers, and says the mend.
+
+    Args:
+        where: the config key and value that named the source.
+        rows: a DataFrame.
+
+    Raises:
+        UserError: a column is neither numbers nor words, or its words tell rows apart, or words are
+            so many that their columns would take more than half of the memory.
+    """
     width = 0
     for name in rows.columns:
         column = rows[name]

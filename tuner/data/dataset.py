@@ -24,7 +24,13 @@ Preparation = scaling.Scaling | sparse.SparseScaling | columns.Columns
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """How raw rows and raw targets become a part; fitted to the training rows `fitted_to`."""
+    """How raw rows and raw targets become a part.
+
+    Attributes:
+        fitted_to: numbers of the training rows that it was fitted to.
+        rows: makes X.
+        targets: makes y.
+    """
 
     fitted_to: np.ndarray
     rows: Preparation
@@ -33,7 +39,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for beside the source and its split."""
+    """What was asked for beside the source and its split.
+
+    Attributes:
+        dtype: of X, and of y but for classes.
+        scale: the method for columns of numbers.
+        class_weight: "balanced" or None.
+        standardise: whether regression's targets are standardised.
+    """
 
     dtype: DTypeLike
     scale: str
@@ -83,8 +96,10 @@ class DataSet:
 
     @cached_property
     def final(self) -> "Fold":
-        """What the model that is kept is trained on: the fold, if there is one; of several, all
-        but the test part, with no validation part."""
+        """What the model that is kept is trained on.
+
+        The fold, if there is one; of several, all but the test part, with no validation part.
+        """
         from tuner.training.problems import Fold
 
         if len(self.folds) == 1:
@@ -93,8 +108,10 @@ class DataSet:
 
     @cached_property
     def unstandardised(self) -> "DataSet":
-        """The same with regression's targets as they are, for losses that take no others; X is
-        shared."""
+        """The same with regression's targets as they are, for losses that take no others.
+
+        X is shared.
+        """
         return replace(self, asked=replace(self.asked, standardise=False))
 
     @cached_property
@@ -155,8 +172,10 @@ class DataSet:
     def test(self) -> "Part":
         """The test part, prepared as `final` is.
 
-        Made anew at each call: ask once, for the winner. Raises UserError when the files of the
-        test part turn out to be bad.
+        Made anew at each call: ask once, for the winner.
+
+        Raises:
+            UserError: the files of the test part turn out to be bad.
         """
         if self.source.read_test is None:
             return self._part(self.recipe, self.split.test)
@@ -287,7 +306,11 @@ class DataSet:
         return float(rows * self.inputs * size)
 
     def check_memory(self) -> None:
-        """Raises UserError if the parts would take more than half of the memory."""
+        """Refuses parts that would not fit; rows that are mapped from disk are not counted.
+
+        Raises:
+            UserError: the parts would take more than half of the memory.
+        """
         if isinstance(self.source.rows, np.memmap):
             return
         folds = len(self.split.folds)
@@ -313,17 +336,22 @@ def load(
 ) -> DataSet:
     """Read a data set, check it, split it and prepare it; the arguments are the keys of conf/data.
 
-    name: what the set is called; reader: a file of tuner/data/readers, which takes the settings
-    seed: of the split; the same seed gives the same parts
-    dtype: "float32" or "float64", of X, and of y but for classes
-    test_fraction: 0.2 by default; IDX files have a test part of their own and take none
-    folds: None for one validation part of validation_fraction; else so many take turns
-    scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1) or "none", for
-        each column of numbers
-    task: what the targets are, if not what they look like (tuner.data.targets.understand)
-    class_weight: "balanced" weighs classes alike in training
+    Args:
+        name: what the set is called.
+        seed: of the split; the same seed gives the same parts.
+        dtype: "float32" or "float64", of X, and of y but for classes.
+        reader: a file of tuner/data/readers, which takes the settings.
+        validation_fraction: share of all rows for validation, if there are no folds.
+        test_fraction: 0.2 by default; IDX files have a test part of their own and take none.
+        folds: None for one validation part of validation_fraction; else so many take turns.
+        scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1) or "none",
+            for each column of numbers.
+        task: what the targets are, if not what they look like (tuner.data.targets.understand).
+        class_weight: "balanced" weighs classes alike in training.
+        settings: those of the reader, as `path`.
 
-    Raises UserError, in one line, for settings or data that cannot be trained on.
+    Raises:
+        UserError: settings or data cannot be trained on; in one line.
     """
     source = readers.read(name, reader, settings)
     fractions = _fractions(source, validation_fraction, test_fraction)

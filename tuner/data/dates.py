@@ -25,9 +25,17 @@ def is_date(column: Any) -> bool:
 
 
 def seconds(where: str, column: Any) -> np.ndarray:
-    """What orders the rows, (n,) float64: numbers as they are, dates as seconds since 1970.
+    """What orders the rows: numbers as they are, dates as seconds since 1970.
 
-    Text must be ISO 8601, for 1.2.2026 is two days. Raises UserError for anything else.
+    Args:
+        where: the config key and value that named the column, for errors.
+        column: of a DataFrame; dates in text must be ISO 8601, for 1.2.2026 is two days.
+
+    Returns:
+        (n,) float64.
+
+    Raises:
+        UserError: a column of anything else, or one that has gaps.
     """
     import pandas as pd
 

@@ -13,5 +13,11 @@ class Labels:
     classes: np.ndarray
 
     def __call__(self, labels: np.ndarray, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """The chosen labels as positions: (chosen,) int64, whatever the dtype of the rows."""
+        """The chosen labels as positions: (chosen,) int64, whatever the dtype of the rows.
+
+        Args:
+            labels: (n,) as the source has them.
+            chosen: numbers of the rows.
+            dtype: not used; other targets have that of the rows.
+        """
         return np.asarray(np.searchsorted(self.classes, labels[chosen]), np.int64)

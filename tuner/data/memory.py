@@ -29,7 +29,16 @@ def fits(needed: float) -> bool:
 
 
 def check(where: str, needed: float, mend: str) -> None:
-    """Raises UserError, which says what is needed, if `needed` bytes are more than that."""
+    """Refuses what would take more than half of the memory.
+
+    Args:
+        where: what takes it: a config key and value.
+        needed: bytes.
+        mend: what to do about it, the end of the error.
+
+    Raises:
+        UserError: `needed` is more than that; it says how much is needed.
+    """
     if not fits(needed):
         raise UserError(
             f"{where}: needs {size(needed)} of memory, more than half of the {size(memory())} "

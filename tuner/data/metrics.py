@@ -27,8 +27,14 @@ MARGINS = ("hinge", "squared_hinge")
 
 @dataclass(frozen=True)
 class Metric:
-    """`function(scores, y, weights)` with scores (n, outputs) as the model gives them, y as a Part
-    has it, weights (n,) or None. It is nan for scores that are not finite."""
+    """A number of a part, as `load` finds it.
+
+    Attributes:
+        name: a short name, or that of a scikit-learn scorer.
+        function: (scores, y, weights) with scores (n, outputs) as the model gives them, y as a Part
+            has it, weights (n,) or None; nan for scores that are not finite.
+        greater_is_better: whether a greater value is.
+    """
 
     name: str
     function: Function
@@ -39,9 +45,12 @@ class Metric:
 class Link:
     """From raw scores to what they say, for a task.
 
-    shift, scale: (outputs,) what y and the scores of a regression are to be multiplied with and
-    shifted by; logarithmic: whether its scores are logarithms of the prediction
-    probabilistic: whether scores are log-odds, or logarithms of probabilities up to a constant
+    Attributes:
+        task: what is predicted.
+        shift, scale: (outputs,) y and the scores of a regression times scale, plus shift, are in
+            the unit of the raw targets.
+        logarithmic: whether its scores are logarithms of the prediction.
+        probabilistic: whether scores are log-odds, or logarithms of probabilities up to a constant.
     """
 
     task: str
@@ -63,8 +72,10 @@ class Link:
         return np.asarray(scores > 0)
 
     def ranking(self, scores: Array) -> Array:
-        """(n, width) what each class or label is sorted by: for several classes, of which rows
-        have one, their probability, unless scores are none."""
+        """(n, width) what each class or label is sorted by.
+
+        For several classes, of which rows have one, their probability, unless scores are none.
+        """
         return self.probabilities(scores) if self.task == "multiclass" else scores
 
     def probabilities(self, scores: Array) -> Array:
@@ -101,9 +112,16 @@ def load(
 ) -> Metric:
     """The metric of that name for a task, as `tuner.data.DataSet` describes it.
 
-    loss: the name of the loss that is trained, which says what scores mean
+    Args:
+        name: a short name, or that of a scikit-learn scorer.
+        task: what is predicted.
+        classes: the labels, or None unless each row has one of them.
+        target_mean, target_scale: (outputs,) what regression's targets are standardised by, or
+            None.
+        loss: the name of the loss that is trained, which says what scores mean.
 
-    Raises UserError for a metric that there is not or that does not fit, naming those that do.
+    Raises:
+        UserError: there is no such metric, or it does not fit; names those that do.
     """
     shift = np.zeros(1) if target_mean is None else target_mean
     scale = np.ones(1) if target_scale is None else target_scale
@@ -121,7 +139,12 @@ def load(
 
 
 def names(link: Link, width: int) -> list[str]:
-    """Metrics that fit, the short names first; `loss` is the loss that is trained."""
+    """Metrics that fit, the short names first; "loss" is the loss that is trained.
+
+    Args:
+        link: the task, and what scores mean.
+        width: columns of the scores of several classes, else 1.
+    """
     own = [name for name in _short() if _shortly(name, link) is not None]
     return ["loss", *own, *(n for n in _scorers() if _works(_scorer(n, link), link, width))]
 

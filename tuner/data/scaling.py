@@ -18,7 +18,12 @@ BLOCK = 1024  # rows: 6 MB of float64 for images of 28 x 28
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """(row - shift) / scale, with shift and scale (columns,) in float64."""
+    """(row - shift) / scale.
+
+    Attributes:
+        method: one of METHODS.
+        shift, scale: (columns,) float64.
+    """
 
     method: str
     shift: np.ndarray
@@ -38,8 +43,14 @@ class Scaling:
     ) -> np.ndarray:
         """The chosen rows scaled: (chosen, columns), C-contiguous, of the dtype.
 
-        `empty(shape, dtype)` makes the array that is filled. Raises UserError for a number that
-        the dtype cannot hold.
+        Args:
+            rows: (n, columns).
+            chosen: numbers of the rows.
+            dtype: of the result.
+            empty: makes the array that is filled, from its shape and dtype.
+
+        Raises:
+            UserError: a number that the dtype cannot hold.
         """
         scaled = empty((len(chosen), rows.shape[1]), dtype)
         for start, block in blocks(rows, chosen):
@@ -94,9 +105,15 @@ def transformer(method: str) -> Any:
 
 
 def fit(rows: np.ndarray, chosen: np.ndarray, method: str) -> Scaling:
-    """Fit one of METHODS to the chosen rows: (n, columns). A constant column is shifted only.
+    """Fit a scaling to the chosen rows. A constant column is shifted only.
 
-    Raises UserError for numbers whose squares float64 cannot hold.
+    Args:
+        rows: (n, columns).
+        chosen: numbers of the training rows.
+        method: one of METHODS.
+
+    Raises:
+        UserError: numbers whose squares float64 cannot hold.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         shift, scale = METHODS[method](rows, chosen)

@@ -30,16 +30,21 @@ def balanced_accuracy(truth: Array, guess: Array, weights: Array) -> float:
 
 
 def f1(truth: Array, guess: Array, weights: Array) -> float:
-    """2 true positives / (true + guessed positives), of the second of two classes, or the mean
-    over the classes that occur or are guessed; 0 where there are no true positives."""
+    """2 true positives / (true + guessed positives); 0 where there are no true positives.
+
+    Of the second of two classes, or the mean over the classes that occur or are guessed.
+    """
     hits = weights @ (truth & guess)
     total = weights @ truth + weights @ guess
     return float(np.mean(2 * hits[total > 0] / total[total > 0])) if (total > 0).any() else 0.0
 
 
 def roc_auc(truth: Array, ranking: Array, weights: Array) -> float:
-    """Area under the ROC curve, of the second of two classes, or the mean over each class or label
-    against the others; those without a row, or with every one, do not count."""
+    """Area under the ROC curve.
+
+    Of the second of two classes, or the mean over each class or label against the others; those
+    without a row, or with every one, do not count.
+    """
     areas = []
     for positive, scores in zip(truth.T, ranking.T, strict=True):
         hits, alarms = _counts(positive, scores, weights)
@@ -71,8 +76,10 @@ def _counts(positive: Array, scores: Array, weights: Array) -> tuple[Array, Arra
 
 
 def r2(actual: Array, predicted: Array, weights: Array) -> float:
-    """1 - squared error / variance, the mean over outputs; of a constant output 1 for no error,
-    0 for any."""
+    """1 - squared error / variance, the mean over outputs.
+
+    Of a constant output 1 for no error, 0 for any.
+    """
     error = weights @ np.square(actual - predicted)
     spread = weights @ np.square(actual - np.average(actual, axis=0, weights=weights))
     constant = np.where(error == 0, 1.0, 0.0)

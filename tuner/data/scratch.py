@@ -20,7 +20,8 @@ def folder() -> str:
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """A new array of zeros, mapped to a file without a name in `folder`.
 
-    Raises UserError when the disk has no room for it.
+    Raises:
+        UserError: the disk has no room for it.
     """
     needed = prod(shape) * np.dtype(dtype).itemsize
     free = shutil.disk_usage(folder()).free

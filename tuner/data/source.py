@@ -11,15 +11,16 @@ import numpy as np
 class Source:
     """Raw rows and what to predict from them.
 
-    where: the config key and value that named the source, the start of every error about it
-    rows: (n, inputs): an array of any numeric dtype, kept as it was read, so bytes stay bytes and
-        a memory map stays on disk; a SciPy CSR array; or a pandas DataFrame
-    targets: (n,) or (n, outputs) of any dtype; tuner.data.targets says what task they are
-    weights: (n,) how much a row counts, float64, or None for all alike
-    groups: (n,) what may not be in two parts at once, or None
-    times: (n,) what orders the rows, float64, or None
-    read_test: reads a test part that is kept apart, as (rows, targets); None when the test part
-        has to be split off
+    Attributes:
+        where: the config key and value that named the source, the start of every error about it.
+        rows: (n, inputs): an array of any numeric dtype, kept as it was read, so bytes stay bytes
+            and a memory map stays on disk; a SciPy CSR array; or a pandas DataFrame.
+        targets: (n,) or (n, outputs) of any dtype; tuner.data.targets says what task they are.
+        weights: (n,) how much a row counts, float64, or None for all alike.
+        groups: (n,) what may not be in two parts at once, or None.
+        times: (n,) what orders the rows, float64, or None.
+        read_test: reads a test part that is kept apart, as (rows, targets); None when the test part
+            has to be split off.
     """
 
     where: str

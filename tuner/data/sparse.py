@@ -17,7 +17,12 @@ METHODS = ("maxabs", "none")
 
 @dataclass(frozen=True, eq=False)
 class SparseScaling:
-    """row / scale, with scale (columns,) in float64."""
+    """row / scale.
+
+    Attributes:
+        method: one of METHODS.
+        scale: (columns,) float64.
+    """
 
     method: str
     scale: np.ndarray
@@ -28,9 +33,15 @@ class SparseScaling:
         return len(self.scale)
 
     def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "CSR":
-        """The chosen rows of a SciPy CSR array, scaled, as training takes them.
+        """The chosen rows, scaled, as training takes them.
 
-        Raises UserError for a number that the dtype cannot hold.
+        Args:
+            rows: a SciPy CSR array.
+            chosen: numbers of the rows.
+            dtype: of the values.
+
+        Raises:
+            UserError: a number that the dtype cannot hold.
         """
         from tuner.training.kernels.sparse import CSR
 
@@ -56,9 +67,15 @@ class SparseScaling:
 
 
 def fit(rows: Any, chosen: np.ndarray, method: str) -> SparseScaling:
-    """Fit to the chosen rows of a SciPy CSR array. A column without numbers is left alone.
+    """Fit to the chosen rows. A column without numbers is left alone.
 
-    Raises UserError for a method that would fill the zeros.
+    Args:
+        rows: a SciPy CSR array.
+        chosen: numbers of the training rows.
+        method: one of METHODS.
+
+    Raises:
+        UserError: a method that would fill the zeros.
     """
     if method not in METHODS:
         raise UserError(

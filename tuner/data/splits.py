@@ -12,7 +12,13 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Row numbers, ascending: of each fold (train, validation), of all but the test part, of it."""
+    """Row numbers, ascending.
+
+    Attributes:
+        folds: (train, validation) of each fold.
+        rest: all but the test part.
+        test: the test part; empty if there is none.
+    """
 
     folds: tuple[tuple[Array, Array], ...]
     rest: Array
@@ -31,11 +37,16 @@ def split(
 ) -> Split:
     """One validation part or `folds` of them, and a test part that is in none.
 
-    strata: (n,) what every part has its share of; groups: (n,) what may not be in two parts;
-    times: (n,) by which validation follows training, and the test both
-    validation, test: shares of all rows; the test share may be 0
+    Args:
+        strata: (n,) what every part has its share of.
+        validation, test: shares of all rows; the test share may be 0.
+        folds: None for one validation part, else how many take turns.
+        groups: (n,) what may not be in two parts, or None.
+        times: (n,) by which validation follows training, and the test both; or None.
+        seed: the same one gives the same parts.
 
-    Raises UserError where groups or times leave no such parts.
+    Raises:
+        UserError: groups or times leave no such parts.
     """
     if times is not None:
         return _by_time(times, validation, test, folds)
@@ -53,11 +64,14 @@ def split(
 def share_out(groups: Array, fractions: dict[str, float], *, seed: int) -> dict[str, Array]:
     """Share out the shuffled rows of each group, so that every part has its share of each.
 
-    groups: (n,) the class of each row, or zeros where there are no classes
-    fractions: the share of each part; the part "train" gets what they leave
+    Args:
+        groups: (n,) the class of each row, or zeros where there are no classes.
+        fractions: the share of each part; the part "train" gets what they leave.
+        seed: the same one gives the same parts.
 
-    Returns the row numbers of each part, ascending; every row is in exactly one. A part gets
-    round(fraction * rows) of each group. The same seed gives the same parts.
+    Returns:
+        The row numbers of each part, ascending; every row is in exactly one. A part gets
+        round(fraction * rows) of each group.
 
     >>> apples_then_pears = np.array([0] * 10 + [1] * 5)
     >>> parts = share_out(apples_then_pears, {"validation": 0.2}, seed=0)
@@ -77,6 +91,14 @@ def share_out(groups: Array, fractions: dict[str, float], *, seed: int) -> dict[
 def deal(strata: Array, parts: int, *, seed: int) -> list[Array]:
     """Deal the shuffled rows of each stratum out in turn, so that parts differ by one row at most.
 
+    Args:
+        strata: (n,) the stratum of each row.
+        parts: how many.
+        seed: the same one gives the same parts.
+
+    Returns:
+        The row numbers of each part, ascending.
+
     >>> [piece.tolist() for piece in deal(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0)]
     [[2, 5], [0, 4], [1, 3]]
     """
@@ -92,8 +114,15 @@ def share_groups(
     """Give whole groups to parts so that each has about its share of the rows of each stratum.
 
     The largest group first, each goes where the squared differences from the shares grow least;
-    groups alike in size in random order. Returns the row numbers of each part, ascending; no part
-    is empty if there are as many groups.
+    groups alike in size in random order.
+
+    Args:
+        groups, strata: (n,) the group and the stratum of each row.
+        shares: of each part; they sum to 1.
+        seed: the same one gives the same parts.
+
+    Returns:
+        The row numbers of each part, ascending; no part is empty if there are as many groups.
     """
     names, codes = np.unique(groups, return_inverse=True)
     kinds, kind_codes = np.unique(strata, return_inverse=True)
@@ -120,8 +149,16 @@ def share_groups(
 def cut(times: Array, shares: Sequence[float], least: int = 1) -> list[Array]:
     """Cut rows, ordered by time, near the given shares; rows of one time stay together.
 
-    Returns the row numbers of each part in the order of time, the earliest part first, which has
-    `least` times at least, the others one.
+    Args:
+        times: (n,) what orders the rows.
+        shares: of each part, the earliest first; they sum to 1.
+        least: how many different times the earliest part has at least; the others have one.
+
+    Returns:
+        The row numbers of each part in the order of time.
+
+    Raises:
+        UserError: there are too few times.
 
     >>> [part.tolist() for part in cut(np.array([5, 1, 1, 3, 4, 2]), [0.5, 0.5])]
     [[1, 2, 5], [3, 4, 0]]

@@ -15,11 +15,12 @@ TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 @dataclass(frozen=True)
 class Indicators:
-    """Labels that each row has or has not: (chosen, labels), 0 or 1, of the dtype."""
+    """Labels that each row has or has not, 0 or 1, of the dtype; `labels` is how many."""
 
     labels: int
 
     def __call__(self, targets: np.ndarray, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """The chosen labels: (chosen, labels), C-contiguous."""
         return np.ascontiguousarray(targets[chosen], dtype)
 
 
@@ -30,7 +31,9 @@ Encoding = Labels | Indicators | Scaling
 class Target:
     """Raw targets of a known task.
 
-    values: (n,) labels of any dtype but float, (n, labels) of 0 and 1, or (n, outputs) float64
+    Attributes:
+        task: one of TASKS.
+        values: (n,) labels of any dtype but float, (n, labels) of 0 and 1, or (n, outputs) float64.
     """
 
     task: str
@@ -48,7 +51,12 @@ class Target:
         return self.values if one else np.zeros(len(self.values))
 
     def encoding(self, chosen: np.ndarray, standardise: bool) -> Encoding:
-        """Fitted to the chosen rows alone, but for the classes, which are known beforehand."""
+        """What makes y of the targets, fitted to the chosen rows alone, but for the classes.
+
+        Args:
+            chosen: numbers of the training rows.
+            standardise: whether numbers get the mean 0 and the deviation 1.
+        """
         if self.classes is not None:
             return Labels(self.classes)
         if self.task == "multilabel":
@@ -57,11 +65,18 @@ class Target:
 
 
 def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
-    """The task that raw targets (n,) or (n, outputs) are, and they as that task has them.
+    """The task that raw targets are, and they as that task has them.
 
     Labels are whole numbers, words, true and false; numbers with a point are for regression;
     several columns are labels if they hold 0 and 1 alone, and several numbers to predict if not.
-    `asked` overrides this. Raises UserError for targets that the task cannot have.
+
+    Args:
+        where: the config key and value that named the source, for errors.
+        raw: (n,) or (n, outputs).
+        asked: the task, in place of what they look like; or None.
+
+    Raises:
+        UserError: targets that the task cannot have.
     """
     if asked is not None and asked not in TASKS:
         raise UserError(f"data.task: {asked!r}: must be one of {', '.join(TASKS)}")

@@ -22,7 +22,11 @@ def names() -> list[str]:
 
 @cache
 def load(name: str) -> Callable[..., Source]:
-    """The `read` of the reader of that name. Raises KeyError for a name that no file bears."""
+    """The `read` of the reader of that name.
+
+    Raises:
+        KeyError: no file bears that name.
+    """
     if name not in names():
         raise KeyError(name)
     read: Callable[..., Source] = import_module(f"{__name__}.{name}").read
@@ -30,14 +34,24 @@ def load(name: str) -> Callable[..., Source]:
 
 
 def settings(name: str) -> dict[str, Any]:
-    """The keys that a reader takes beside `name`, with their inspect.Parameter."""
+    """The keys that a reader takes beside `name`, with their inspect.Parameter.
+
+    Raises:
+        KeyError: no file bears that name.
+    """
     return {key: p for key, p in signature(load(name)).parameters.items() if key != "name"}
 
 
 def read(name: str, reader: str, given: dict[str, Any]) -> Source:
-    """What the reader makes of its settings; `name` is what the set is called.
+    """What a reader makes of its settings.
 
-    Raises UserError for an unknown reader, and for settings that the reader does not take.
+    Args:
+        name: what the set is called.
+        reader: one of `names`.
+        given: the settings by key.
+
+    Raises:
+        UserError: the reader is unknown, a setting is unknown or missing, or it cannot be read.
     """
     if reader not in names():
         raise UserError(f"data.reader: {reader!r}: must be one of {', '.join(names())}")

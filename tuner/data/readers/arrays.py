@@ -30,9 +30,19 @@ def read(
 ) -> Source:
     """Rows X (n, inputs) and targets y (n,) or (n, outputs).
 
-    Of an .npz the other settings are names of its arrays: y is `target`, and the arrays
-    sample_weight, group and time are used if they are there. Else they are paths of .npy files.
-    Raises UserError for files that do not hold this, and for Python objects, which need pickle.
+    Of an .npz the settings beside the path are names of its arrays. Else they are paths of .npy
+    files.
+
+    Args:
+        path: the .npz, or X.npy.
+        target: y; "y" in an .npz if nothing is said.
+        sample_weight: how much each row counts; used, as the next two, if an .npz has one of that
+            name.
+        group: what may not be in two parts at once.
+        time: what orders the rows: numbers or dates.
+
+    Raises:
+        UserError: the files do not hold this, or hold Python objects, which need pickle.
     """
     where = f"data.path: {path}"
     file = _files.find(path, kind=NPZ)

@@ -18,7 +18,9 @@ def read(name: str) -> Source:
     """The rows and targets that `sklearn.datasets.load_<name>` returns, but unscaled.
 
     A set with a file of targets is for regression, every other one for classification.
-    Raises UserError when scikit-learn ships no set of this name.
+
+    Raises:
+        UserError: scikit-learn ships no set of this name.
     """
     where = f"data.name: {name!r}"
     match [_table(path) for path in _files(name)]:

@@ -23,8 +23,13 @@ LABELS = "{part}-labels-idx1-ubyte"
 def read(folder: str) -> Source:
     """The images and labels of `train-*`; those of `t10k-*` are the test part, read on demand.
 
-    All four files must be there from the start, each as it is or with `.gz`. Rows are bytes,
-    (images, pixels). Raises UserError for a missing or damaged file.
+    Rows are bytes, (images, pixels).
+
+    Args:
+        folder: holds all four files from the start, each as it is or with `.gz`.
+
+    Raises:
+        UserError: a file is missing or damaged.
     """
     where = f"data.folder: {folder}"
     train, test = (
@@ -55,10 +60,15 @@ def _pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_array(path: Path, *, dimensions: int) -> np.ndarray:
-    """The array of bytes in one IDX file, gzipped if its name ends in .gz.
+    """The array of bytes in one IDX file.
 
-    Raises UserError, in one line, when the file cannot be read, is not such an array or does not
-    hold as many values as it says.
+    Args:
+        path: of the file, gzipped if its name ends in .gz.
+        dimensions: how many the array must have.
+
+    Raises:
+        UserError: the file cannot be read, is not such an array or does not hold as many values as
+            it says; in one line.
     """
     where = f"data.folder: {path}"
     content = _content(path, where)

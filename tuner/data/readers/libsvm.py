@@ -13,10 +13,14 @@ KIND = "lines of `target column:value ...`"
 
 
 def read(path: str, columns: int | None = None) -> Source:
-    """Rows and targets; `columns` is how many there are, where the last ones are all zero.
+    """Rows and targets; targets that are all whole numbers, below 2**53, are labels.
 
-    Targets that are all whole numbers, below 2**53, are labels. Raises UserError for a
-    file that is not this.
+    Args:
+        path: of the file.
+        columns: how many there are, where the last ones are all zero.
+
+    Raises:
+        UserError: the file is not this.
     """
     where = f"data.path: {path}"
     file = _files.find(path, kind=KIND)

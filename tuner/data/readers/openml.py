@@ -7,9 +7,14 @@ from tuner.errors import UserError
 
 
 def read(id: int, target: str | list[str] | None = None) -> Source:
-    """The table of that number and its target, or other columns of it as targets.
+    """A table of openml.org with its target.
 
-    Raises UserError without network, for a number that there is not, and for an unknown target.
+    Args:
+        id: its number there.
+        target: other columns of it as targets.
+
+    Raises:
+        UserError: there is no network, no such set, or no such target.
     """
     where = f"data.id: {id}"
     from sklearn.datasets import fetch_openml

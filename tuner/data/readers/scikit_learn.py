@@ -13,7 +13,10 @@ from tuner.errors import UserError, did_you_mean
 def read(loader: str) -> Source:
     """The rows and targets of `load_<loader>` or, downloaded if need be, of `fetch_<loader>`.
 
-    Sets come unscaled. Raises UserError for a loader that there is not, and without network.
+    Sets come unscaled.
+
+    Raises:
+        UserError: there is no such loader, or no network.
     """
     where = f"data.loader: {loader}"
     known = _loaders()
@@ -48,7 +51,15 @@ def _loaders() -> dict[str, Any]:
 
 
 def plain(where: str, rows: Any, targets: Any) -> tuple[Any, np.ndarray]:
-    """Rows as a table, a CSR array or an array, and targets as an array."""
+    """Rows as a table, a CSR array or an array, and targets as an array.
+
+    Args:
+        where: the config key and value that named the source, for errors.
+        rows, targets: as scikit-learn's loaders return them.
+
+    Raises:
+        UserError: a row is one thing, as a text, and not numbers.
+    """
     from scipy.sparse import csr_array, issparse
 
     if issparse(rows):

@@ -29,11 +29,15 @@ def read(
 ) -> Source:
     """The columns of a table by what they are for; a CSV may end in .gz, .bz2 or .xz.
 
-    target: what to predict, one column or several; features: what from, by default all others
-    sample_weight, group, time: columns that are not features unless they are listed there
-    separator: of a CSV's columns, if it is not what its name says
+    Args:
+        path: of the table.
+        target: what to predict, one column or several.
+        features: what from, by default all others.
+        sample_weight, group, time: columns that are not features unless they are listed there.
+        separator: of a CSV's columns, if it is not what its name says.
 
-    Raises UserError for a file that is no table, and for columns that it does not have.
+    Raises:
+        UserError: the file is no table, or does not have those columns.
     """
     where = f"data.path: {path}"
     table = _table(where, _files.find(path, kind=KIND), separator)
