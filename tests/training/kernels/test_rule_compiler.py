@@ -98,4 +98,4 @@ def test_where_the_package_cannot_be_written_the_users_cache_is_used(tmp_path: P
     first = compilations(copy, **home)
     assert all(misses >= 1 for _, misses in first)
     assert compilations(copy, **home) == [[misses, 0] for _, misses in first]
-    assert list((tmp_path / "home").rglob("*.nbi"))
+    assert list((tmp_path / "home").rglob("*.nbc"))

@@ -1,7 +1,7 @@
 """Compiling: how numba is used throughout, and how compiled functions are kept on disk.
 
-The cache lies beside the source file (where that folder cannot be written, in the user's cache
-folder). Numba notices that a file changed, but not that a function it calls in another file did;
+The cache (kernels.code_cache) lies beside the source file; where that folder cannot be written, in
+the user's. Numba notices that a file changed, but not that a function it calls in another file did;
 so a specialised function bears a digest of all it is made of in its name.
 """
 
@@ -17,8 +17,12 @@ import numpy as np
 from llvmlite import binding
 from numba import njit, typeof
 from numba.core import event, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher
 from numba.core.typing.typeof import typeof_impl
+
+from tuner.training.kernels.code_cache import cache_of
 
 # Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
@@ -27,7 +31,44 @@ FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 # comparisons is too few for a rule with three slots.
 binding.set_option("tuner", "-runtime-memory-check-threshold=64")
 
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)
+
+class _Closed(JITCodeLibrary):
+    """The code of a function that runs its own copies of all it calls, and no others.
+
+    Numba leaves such copies for anybody: code that is loaded later is bound to the first copy of a
+    function that is in memory. So results hung on what else was compiled or loaded before, for
+    copies differ in how they were optimized, and with it in the last digits.
+    """
+
+    def _finalize_final_module(self) -> None:
+        # What others inline is read back, as it is when it comes from the cache.
+        shared = binding.parse_bitcode(self._final_module.as_bitcode())
+        for function in shared.functions:
+            if not function.is_declaration and function.linkage == binding.Linkage.external:
+                function.linkage = binding.Linkage.linkonce_odr
+        self._shared_module = shared
+        for function in self._final_module.functions:
+            if function.linkage == binding.Linkage.linkonce_odr:
+                function.linkage = binding.Linkage.internal
+        super()._finalize_final_module()
+
+
+class _Compiler(Compiler):
+    def compile_extra(self, function: Any) -> Any:
+        self.state.library = _Closed(self.state.targetctx.codegen(), function.__qualname__)
+        self.state.library.enable_object_caching()
+        return super().compile_extra(function)
+
+
+def compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """The function compiled when it is first called, or read from the cache; as a decorator.
+
+    options: of numba.njit, in place of what is used throughout.
+    """
+    usual: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    dispatcher: Any = njit(pipeline_class=_Compiler, **{**usual, **options})(function)
+    dispatcher._cache = cache_of(function)
+    return dispatcher
 
 
 def digest(*parts: str) -> str:

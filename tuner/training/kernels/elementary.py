@@ -5,17 +5,16 @@ digits), whatever the loop they are called in.
 """
 
 import math
-from typing import Any
+from functools import partial
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import Chebyshev
 from numpy.polynomial.chebyshev import cheb2poly
 
+from tuner.training.kernels.compiling import compiled
+
 # Each operation is rounded as it is written: reordered, the reduction below would be worth nothing.
-_exact: Any = njit(
-    cache=True, nogil=True, forceinline=True, error_model="numpy", fastmath={"contract"}
-)
+_exact = partial(compiled, forceinline=True, fastmath={"contract"})
 
 # log(2) in two parts, the first of which has so few digits that its multiples are exact.
 LOG2_HIGH, LOG2_LOW = float.fromhex("0x1.62e42fefap-1"), float.fromhex("0x1.cf79abc9e3b3ap-40")

@@ -1,0 +1,214 @@
+"""Promises of compiling: the same code runs whatever the cache holds; numba is as we use it."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from numba.core import config, types
+from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.dispatcher import Dispatcher
+from numba.core.funcdesc import PythonFunctionDescriptor
+
+from tests.training.conftest import PAIRS, QUICK
+from tuner.training import optimizers
+from tuner.training.kernels.compiling import compiled
+
+ROOT = Path(__file__).parents[3]
+
+# Trains in a process of its own and says what it compiled and what it got.
+TRAINING = """
+import sys
+from hashlib import sha256
+from numba.core import event
+from tests.training.conftest import member, supervised, trained
+
+activation, task, *optimizers = sys.argv[1:]
+compiled = event.RecordingListener()
+with event.install_listener("numba:compile", compiled):
+    problem = supervised(task, (6,), activation, "float32")
+    members = [member(name, trial=i, lr=0.05) for i, name in enumerate(optimizers)]
+    population, epochs = trained(problem, members, epochs=2)
+digest = sha256(population.theta.tobytes())
+for epoch in epochs:
+    for name in sorted(epoch.metrics):
+        digest.update(epoch.metrics[name].tobytes())
+print(len(compiled.buffer) // 2, digest.hexdigest())
+"""
+
+
+def started(cache: Path, *what: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAINING, *what],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache), **environment},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def trained_with(cache: Path, *what: str, **environment: str) -> tuple[int, str]:
+    """How many functions were compiled, and a digest of all numbers of the training."""
+    process = started(cache, *what, **environment)
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    count, digest = out.split()
+    return int(count), digest
+
+
+def remove_half(cache: Path, random: Random) -> None:
+    files = sorted(cache.rglob("*.nbc"))
+    assert len(files) > 10
+    for file in random.sample(files, len(files) // 2):
+        file.unlink()
+
+
+def test_an_empty_a_half_filled_and_a_full_cache_give_the_same_bits(tmp_path: Path):
+    what = *min(QUICK), "adam"
+    cold = trained_with(tmp_path, *what)
+    remove_half(tmp_path, Random(0))
+    half, warm = trained_with(tmp_path, *what), trained_with(tmp_path, *what)
+    assert cold[0] > half[0] > warm[0] == 0
+    assert cold[1] == half[1] == warm[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("activation", "task"), PAIRS)
+def test_what_is_cached_changes_no_bit_of_any_model_with_any_rules(
+    activation: str, task: str, tmp_path: Path
+):
+    random = Random(f"{activation} {task}")
+    what = activation, task, *sorted(random.sample(optimizers.names(), 3))
+    digests = [trained_with(tmp_path, *what)[1]]
+    for _ in range(3):
+        remove_half(tmp_path, random)
+        digests.append(trained_with(tmp_path, *what)[1])
+    assert digests == [trained_with(tmp_path, *what)[1]] * 4
+
+
+@pytest.mark.slow
+def test_two_processes_that_compile_at_once_or_a_kill_change_no_bit(tmp_path: Path):
+    what = *min(QUICK), "adam", "sgd"
+    _, expected = trained_with(tmp_path / "quiet", *what)
+    for kill_at in (3, 12, 25):
+        cache = tmp_path / str(kill_at)
+        process = started(cache, *what)
+        while process.poll() is None and len(list(cache.rglob("*.nbc"))) < kill_at:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        both = [started(cache, *what) for _ in range(2)]
+        assert [p.communicate()[0].split()[1] for p in both] == [expected] * 2
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_written_changes_no_bit(tmp_path: Path):
+    file, what = tmp_path / "file", (*min(QUICK), "adam")
+    file.touch()
+    # Numba would look for another folder.
+    nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    without = [trained_with(file, *what, **nowhere) for _ in range(2)]
+    assert without[0] == without[1]
+    assert without[0][0] > 0
+    assert without[0][1] == trained_with(tmp_path / "cache", *what)[1]
+
+
+@pytest.fixture
+def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Makes a compiled function anew each time, as another process would."""
+    source = tmp_path / "doubling.py"
+    source.write_text("def double(x):\n    return 2 * x\n")
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+
+    def make() -> Any:
+        namespace: dict[str, Any] = {"__name__": "doubling"}
+        exec(compile(source.read_text(), source, "exec"), namespace)
+        return compiled(namespace["double"])
+
+    return make
+
+
+def hits(function: Any) -> int:
+    return sum(function.stats.cache_hits.values())
+
+
+def test_code_is_read_back_by_its_types(double: Callable[[], Any]):
+    first = double()
+    assert (first(2), first(2.5), hits(first)) == (4, 5.0, 0)
+    again = double()
+    assert (again(2.5), again(2), hits(again)) == (5.0, 4, 2)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_damaged_code_is_compiled_again(damage: str, double: Callable[[], Any], tmp_path: Path):
+    assert double()(2) == 4
+    (file,) = tmp_path.rglob("*.nbc")
+    whole = file.read_bytes()
+    file.write_bytes(
+        {"cut": whole[:-100], "flipped": whole[:-100] + bytes(100), "empty": b""}[damage]
+    )
+    mended = double()
+    assert (mended(2), hits(mended)) == (4, 0)
+    again = double()
+    assert (again(2), hits(again)) == (4, 1)
+
+
+def test_code_of_another_source_is_compiled_again(double: Callable[[], Any], tmp_path: Path):
+    assert double()(2) == 4
+    source = tmp_path / "doubling.py"
+    source.write_text(source.read_text() + "# changed\n")
+    changed = double()
+    assert (changed(2), hits(changed)) == (4, 0)
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+def test_a_full_disk_costs_only_the_cache(
+    double: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert double()(2) == 4
+    assert not list((tmp_path / "__pycache__").iterdir())
+
+
+def test_where_no_folder_can_be_written_code_is_compiled_and_not_kept(
+    double: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    assert double()(2) == 4
+    assert not (tmp_path / "__pycache__").exists()
+
+
+def test_the_internals_of_numba_that_we_use_are_there():
+    """Each message says what breaks without it; numba's upper bound is in pyproject.toml."""
+    needs = {
+        (types, "WrapperAddressProtocol"): "Pointer: passes cannot be arguments of `advance`",
+        (PythonFunctionDescriptor, "llvm_cfunc_wrapper_name"): "Pointer finds no C entry",
+        (JITCodeLibrary, "get_pointer_to_function"): "Pointer finds no address of it",
+        (JITCodeLibrary, "_finalize_final_module"): "cold and warm runs differ in last digits",
+        (JITCodeLibrary, "enable_object_caching"): "nothing can be cached",
+        (Compiler, "compile_extra"): "functions get numba's own library: cold and warm differ",
+        (FunctionCache, "save_overload"): "code is kept by numba's index, which kills corrupt",
+        (Dispatcher, "get_compile_result"): "Pointer finds no compiled code",
+    }
+    gone = [why for (owner, name), why in needs.items() if not hasattr(owner, name)]
+    assert not gone
+    # What is set rather than called would be set in vain.
+    function = compiled(lambda x: x)
+    function.compile((types.float64,))
+    library = function.overloads[types.float64,].library
+    assert isinstance(function._cache, FunctionCache), "code is not kept by kernels.code_cache"
+    assert library._final_module is not None, "copies cannot be closed off: cold and warm differ"
+    assert library._shared_module is not None, "others inline what the cache would not give"

@@ -1,0 +1,78 @@
+"""The cache of compiled code: a file for each function and its types, either whole or not there.
+
+Numba's own has an index that numbers the files of a function. A process that is killed before the
+file is written, or two that write at once, can leave there a number that stands for other code.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pickle import loads
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.serialize import dumps
+
+HEAD = sha256().digest_size
+
+
+class _Files:
+    """Files named by what they are for; their heads prove what they hold and what it was made of.
+
+    start: the path up to the key; stamp: what the source is known by.
+    """
+
+    def __init__(self, start: str, stamp: Any) -> None:
+        self.start, self.made_of = start, (numba.__version__, stamp)
+
+    def path(self, key: Any) -> str:
+        return f"{self.start}.{sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+
+    def head(self, key: Any, code: bytes) -> bytes:
+        return sha256(repr((self.made_of, key)).encode() + code).digest()
+
+    def load(self, key: Any) -> Any:
+        """What is kept under this key, or None if nothing is, or nothing that is whole and new."""
+        try:
+            with open(self.path(key), "rb") as file:
+                head, code = file.read(HEAD), file.read()
+        except OSError:
+            return None
+        return loads(code) if head == self.head(key, code) else None
+
+    def save(self, key: Any, data: Any) -> None:
+        code = dumps(data)
+        written = f"{self.path(key)}.{os.getpid()}.tmp"
+        try:
+            with open(written, "wb") as file:
+                file.write(self.head(key, code) + code)
+            os.replace(written, self.path(key))
+        except OSError:
+            with suppress(OSError):
+                os.unlink(written)
+            raise
+
+
+class _CodeCache(FunctionCache):
+    """What is kept on disk of one function. A folder that cannot be written keeps nothing."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        start = os.path.join(self._cache_path, self._impl.filename_base)
+        files: Any = _Files(start, self._impl.locator.get_source_stamp())
+        self._cache_file = files
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(signature, compiled)
+
+
+def cache_of(function: Callable[..., Any]) -> Any:
+    """The cache of a function, beside its file or in the user's folder, as numba chooses; one that
+    keeps nothing if neither can be written."""
+    try:
+        return _CodeCache(function)
+    except RuntimeError:
+        return NullCache()
