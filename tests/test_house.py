@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from tuner.__main__ import SEVERAL, compose, config_folder
-from tuner.config import MODELS, PrunerConfig, SamplerConfig, TrackingConfig, check
+from tuner.config import check
+from tuner.config.schema import PrunerConfig, SamplerConfig, TrackingConfig
+from tuner.config.space import MODELS
 from tuner.errors import UserError
 from tuner.jobs import names as jobs
 from tuner.training import optimizers, schedules
@@ -33,6 +35,7 @@ MAY_KNOW = {
     "estimators": {"training", "search", "tracking", "sklearn"},
     "data": {"training", "sklearn"},
     "search": {"training", "optuna"},
+    "config": {"training", "data", "search"},
     "tracking": {"processes", "mlflow"},
     "report": set(),
     "processes": set(),
@@ -45,7 +48,7 @@ MAY_KNOW = {
 GUARDED = {"mlflow", "optuna", "sklearn"}
 COMPOSER = {"hydra", "omegaconf"}
 # What every file of the package may import from the top of it.
-COMMON = {"errors", "files", "__version__"}
+COMMON = {"discovery", "errors", "files", "__version__"}
 
 WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,39 @@
+"""The config: what a composed one must be, checked before anything starts, in a line a mistake."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from tuner.config.checks import check_together
+from tuner.config.found import data
+from tuner.config.messages import line
+from tuner.config.schema import Config
+from tuner.config.space import KEYS, space_of
+from tuner.errors import UserError
+
+__all__ = ["Config", "check"]
+
+
+def check(plain: Mapping[str, Any]) -> Config:
+    """The config in a composed mapping of plain data.
+
+    Args:
+        plain: what `tuner.composing.compose` returns; it is not changed.
+
+    Raises:
+        UserError: one line for each key that is wrong; where each is right by itself, one line for
+            the first two that do not go together.
+    """
+    rest, problems = dict(plain), list[str]()
+    searched = {key: rest.pop(key, None) for key in KEYS}
+    space = space_of(searched, problems)
+    rest["data"] = data(rest.get("data"), problems)
+    try:
+        config = Config(**rest, space=space, plain=dict(plain))
+    except ValidationError as error:
+        problems += [line(e) for e in error.errors()]
+    if problems:
+        raise UserError("\n".join(problems))
+    check_together(config)
+    return config

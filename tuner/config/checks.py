@@ -1,0 +1,110 @@
+"""Checks of a whole config: what no key can tell by itself."""
+
+from itertools import product
+
+from tuner.config.schema import Config
+from tuner.errors import UserError
+from tuner.search.space import Choices, Space
+from tuner.training import functions, optimizers
+from tuner.training.families import AUTO, FAMILIES
+
+
+def check_together(config: Config) -> None:
+    """Raises UserError for the first settings that do not go together."""
+    _check_averages(config.space)
+    _check_functions(config.space)
+    _check_loss(config)
+    _check_data(config)
+    if config.sampler.name == "grid":
+        if path := config.space.without_end():
+            raise UserError(
+                f"{path}: a grid needs countable values: give {{choices: [...]}}, a number, or a "
+                "linear range with a step"
+            )
+        if config.study.warm_start is not None:
+            raise UserError(
+                f"study.warm_start: {config.study.warm_start}: a grid tries its combinations "
+                "alone: give another sampler"
+            )
+    if config.study.warm_start == config.study.name:
+        raise UserError(f"study.warm_start: {config.study.name}: must be another study")
+    if not config.space.anything_allowed():
+        raise config.space.impossible()
+    _check_pruner(config)
+
+
+def _check_averages(space: Space) -> None:
+    """Validation sees one average at the most: the rule's own, ema's or the tail's."""
+    for name in space.branches["optimizer"]:
+        asked = [
+            path
+            for key in ("ema", "tail_average")
+            if (path := f"optimizer.{name}.{key}") in space.searched or space.fixed[path] > 0
+        ]
+        if optimizers.load(name).averages and asked:
+            raise UserError(f"{asked[0]}: {name} averages by itself: give 0")
+        if len(asked) > 1:
+            raise UserError(f"{asked[1]}: goes without {asked[0]}: give one of the two")
+
+
+def _check_functions(space: Space) -> None:
+    """The settings of a function go together, at both ends of their ranges too."""
+    for name in set(space.branches["model"]) & set(functions.names()):
+        prefix = f"model.{name}."
+        fixed = {p.removeprefix(prefix): v for p, v in space.fixed.items() if p.startswith(prefix)}
+        ends = {
+            path.removeprefix(prefix): s.options if isinstance(s, Choices) else (s.low, s.high)
+            for path, s in space.searched.items()
+            if path.startswith(prefix)
+        }
+        for values in product(*ends.values()):
+            try:
+                functions.create(name, fixed | dict(zip(ends, values, strict=True)))
+            except ValueError as error:
+                raise UserError(f"{prefix}{error}") from None
+
+
+def _check_loss(config: Config) -> None:
+    """A loss is chosen for a model that leaves it open; losses that are searched must compare."""
+    space, chosen = config.space, config.space.branches["loss"]
+    closed = [m for m in space.branches["model"] if m not in FAMILIES or FAMILIES[m].own]
+    if chosen != (AUTO,) and closed:
+        raise UserError(
+            f"loss: {', '.join(chosen)}: model={closed[0]} has its own: give loss=auto, or a model "
+            f"that takes any: {', '.join(n for n, f in FAMILIES.items() if not f.own)}"
+        )
+    if config.metric not in (None, "loss"):
+        return
+    for path in space.searched:
+        group, _, number = path.partition(".")
+        number = number.rpartition(".")[2]
+        differs = number in ("delta", "quantile") and group in ("loss", "model")
+        if path == "loss" or path == "model.linear_svm.loss" or differs:
+            raise UserError(
+                f"{path}: is searched: losses that differ do not compare: fix it, or give a metric"
+            )
+
+
+def _check_data(config: Config) -> None:
+    """A function is minimised without data; everything else needs some."""
+    for model in config.space.branches["model"]:
+        function = model in functions.names()
+        if function != (config.data.name == "none"):
+            mend = "data=none" if function else "data=digits, or another data set"
+            raise UserError(
+                f"data: {config.data.name}: does not go with model={model}: give {mend}"
+            )
+
+
+def _check_pruner(config: Config) -> None:
+    """A pruner gets what it needs: others to compare with, and arguments that it takes."""
+    name = config.pruner.name
+    if name in ("halving", "hyperband") and config.study.cohort < 2:
+        raise UserError(
+            f"study.cohort: 1: {name} compares the trials of a cohort: give 2 or more, "
+            "or pruner=none"
+        )
+    if name == "optuna":
+        from tuner.search.foreign import make
+
+        make(config.pruner.kind, config.pruner.arguments)

@@ -1,0 +1,160 @@
+"""The schema: the keys of a composed config, with their types and bounds."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from tuner.search.space import Space
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+# What a study may be called.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+
+
+def _folder(root: Path) -> Path:
+    if root == Path():
+        raise ValueError("must be the path of a folder")
+    return root
+
+
+def _store(uri: str) -> str:
+    if uri.partition("://")[0].partition("+")[0] not in STORES:
+        raise ValueError(f"must be a URI of {', '.join(STORES)}, as http://127.0.0.1:5000")
+    return uri
+
+
+class Strict(BaseModel):
+    """A part of the config: it has these keys and no others, each of its own type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class StudyConfig(Strict):
+    """study: its name, its randomness, and what it tries first."""
+
+    name: Annotated[str, Field(pattern=NAME, max_length=100)]
+    project: Annotated[str, Field(min_length=1, max_length=250)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    cohort: Count
+    defaults: bool = True
+    warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+
+
+class BudgetConfig(Strict):
+    """budget: how much a study may spend."""
+
+    trials: Count
+    epochs: Count
+    seconds: Annotated[float, Field(gt=0)] | None
+    epochs_total: Count | None
+
+
+class StopConfig(Strict):
+    """stop: what may end a study early."""
+
+    when_noise: bool
+
+
+class ConfirmConfig(Strict):
+    """confirm: how often the best trials are trained again."""
+
+    top: Annotated[int, Field(ge=0)] = 5
+    seeds: Annotated[int, Field(ge=2)] = 10
+    trials: list[Annotated[int, Field(ge=0)]] | None = None
+
+
+class CompareConfig(Strict):
+    """compare: of job=compare.
+
+    data holds the data sets of `data=[...]`, each composed; null where there is one.
+    """
+
+    by: Literal["optimizer", "schedule", "model"] | None
+    within: Share
+    target: float | None
+    data: list[dict[str, Any]] | None = None
+
+
+class RangeConfig(Strict):
+    """range: how job=range_test goes about it."""
+
+    epochs: Count
+    confirm_epochs: Count
+    seeds: Count
+    per_decade: Annotated[int, Field(ge=1, le=100)]
+    widen: Annotated[float, Field(ge=1, le=1e6)]
+    ramp_steps: Annotated[int, Field(ge=20)]
+
+
+class DataConfig(Strict):
+    """data: what all data sets take; the settings of the reader are added (`found.data`)."""
+
+    name: str
+    reader: str = "bundled"
+    validation_fraction: Share = 0.2
+    test_fraction: Share | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
+    scale: Literal["standard", "minmax", "maxabs", "none"] = "standard"
+    task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
+    class_weight: Literal["balanced"] | None = None
+
+
+class SamplerConfig(Strict):
+    """sampler: how settings are proposed."""
+
+    name: Literal["tpe", "random", "quasi_random", "grid"]
+    startup: Annotated[int, Field(ge=1)] = 16
+
+
+class PrunerConfig(Strict):
+    """keep and first_rung are those of halving and hyperband; kind and arguments of optuna."""
+
+    name: Literal["halving", "hyperband", "optuna", "none"]
+    keep: Share = 0.5
+    first_rung: Share = 0.1
+    kind: str = "MedianPruner"
+    arguments: dict[str, Any] = {}
+
+
+class TrackingConfig(Strict):
+    """tracking: where curves are kept."""
+
+    name: Literal["mlflow", "none"]
+    uri: Annotated[str, AfterValidator(_store)] | None = None
+
+
+class Config(Strict):
+    """A whole composed config; `space` holds everything that a trial is made of."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        strict=True,
+        arbitrary_types_allowed=True,
+    )
+
+    job: str
+    root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
+    threads: Count | None
+    dtype: Literal["float32", "float64"]
+    study: StudyConfig
+    budget: BudgetConfig
+    metric: Annotated[str, Field(min_length=1)] | None
+    target: float | None
+    stop: StopConfig
+    confirm: ConfirmConfig
+    compare: CompareConfig
+    range: RangeConfig
+    data: DataConfig
+    sampler: SamplerConfig
+    pruner: PrunerConfig
+    tracking: TrackingConfig
+    space: Space
+    plain: dict[str, Any]

@@ -1,0 +1,252 @@
+"""From settings to a space: which numbers and words are fixed, and which are searched."""
+
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tuner.config.messages import unknown, unknown_option
+from tuner.errors import UserError
+from tuner.search.constraints import parse
+from tuner.search.space import Choices, Range, Setting, Space
+from tuner.training import functions, losses, optimizers, schedules
+from tuner.training.domains import Domain, Hyperparameter
+from tuner.training.families import AUTO, FAMILIES, Allowed
+
+# What a trial is made of, and the conditions between its settings.
+KEYS = ("optimizer", "schedule", "model", "loss", "batch_size", "where")
+
+MODELS: dict[str, Mapping[str, Allowed]] = {
+    **{name: family.settings for name, family in FAMILIES.items()},
+    **{name: functions.settings(name) for name in functions.names()},
+}
+
+BATCH_SIZE = Domain(1, 1e7, high_closed=True)
+
+
+def space_of(plain: Mapping[str, Any], problems: list[str]) -> Space:
+    """The space of a config.
+
+    Args:
+        plain: what stands under each of KEYS.
+        problems: gets a line for each mistake; if there is any, the space is not whole.
+    """
+    reading = _Reading(plain, problems)
+    for option, values in reading.options("loss", [AUTO, *losses.names()]).items():
+        numbers = {} if option == AUTO else losses.load(option).own
+        reading.rule(f"loss.{option}", values or {}, numbers)
+    for option, values in reading.options("optimizer", optimizers.names()).items():
+        own = optimizers.load(option).hyperparameters
+        reading.rule(f"optimizer.{option}", values or {}, own)
+    schedule = plain["schedule"]
+    if isinstance(schedule, Mapping) and schedules.PARTS in schedule:
+        reading.parts(schedule)
+    else:
+        for option, values in reading.options("schedule", schedules.names()).items():
+            own = schedules.schedule_hyperparameters(option)
+            reading.rule(f"schedule.{option}", values or {}, own)
+    for option, values in reading.options("model", MODELS).items():
+        reading.model(f"model.{option}", values or {}, MODELS[option])
+    reading.put("batch_size", plain["batch_size"], BATCH_SIZE, whole=True)
+    space = Space(reading.fixed, reading.searched, reading.branches)
+    # What a condition may name is known when all settings are.
+    return space if problems else _conditions(space, plain["where"], problems)
+
+
+@dataclass
+class _Reading:
+    """A space under way, and what was wrong so far."""
+
+    plain: Mapping[str, Any]
+    problems: list[str]
+    fixed: dict[str, Any] = field(default_factory=dict)
+    searched: dict[str, Setting] = field(default_factory=dict)
+    branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def put(self, path: str, value: Any, domain: Allowed, whole: bool = False) -> None:
+        """Puts a setting among the fixed or the searched ones."""
+        try:
+            setting = _setting(path, value, domain, whole)
+        except UserError as error:
+            self.problems.append(str(error))
+            return
+        if isinstance(setting, Range | Choices):
+            self.searched[path] = setting
+        else:
+            self.fixed[path] = setting
+
+    def options(self, group: str, known: Iterable[str]) -> Mapping[str, Any]:
+        """The options that were chosen of a group, with their settings: branches if several."""
+        options = self.plain[group]
+        if not isinstance(options, Mapping) or not options:
+            self.problems.append(f"{group}: {options!r}: must name one or more: --help lists them")
+            return {}
+        self.branches[group] = tuple(options)
+        if len(options) > 1:
+            self.searched[group] = Choices(tuple(options))
+        else:
+            self.fixed[group] = next(iter(options))
+        self.problems.extend(
+            f"{group}.{option}: {unknown_option(option, group, known, options)}"
+            for option in options
+            if option not in known
+        )
+        return {option: values for option, values in options.items() if option in known}
+
+    def mapping(self, path: str, values: Any, known: Mapping[str, Any]) -> bool:
+        """Whether the values of an option are a mapping, as they must be."""
+        if isinstance(values, Mapping):
+            return True
+        names = ", ".join(known) or "nothing"
+        self.problems.append(f"{path}: {values!r}: must be a mapping of {names}")
+        return False
+
+    def rule(self, path: str, values: Any, known: Mapping[str, Hyperparameter]) -> None:
+        """The hyperparameters of a rule; those that are not given are its defaults."""
+        if not self.mapping(path, values, known):
+            return
+        self.problems += [
+            f"{path}.{key}: {unknown(key, path, known)}" for key in values if key not in known
+        ]
+        for key, hyperparameter in known.items():
+            if values.get(key) is None:
+                self.fixed[f"{path}.{key}"] = hyperparameter.default
+            else:
+                self.put(f"{path}.{key}", values[key], hyperparameter.domain)
+
+    def model(self, path: str, values: Any, known: Mapping[str, Allowed]) -> None:
+        """The settings of a model; many numbers, as widths, are one a path, or choices of lists."""
+        if not self.mapping(path, values, known):
+            return
+        for key, value in values.items():
+            if key not in known:
+                self.problems.append(f"{path}.{key}: {unknown(key, path, known)}")
+                continue
+            domain = known[key]
+            whole = isinstance(domain, Domain) and domain.whole
+            if isinstance(domain, Domain) and domain.many and isinstance(value, list):
+                if not value:
+                    self.problems.append(f"{path}.{key}: []: must hold one number or more")
+                for i, item in enumerate(value):
+                    self.put(f"{path}.{key}.{i}", item, domain, whole)
+            else:
+                self.put(f"{path}.{key}", value, domain, whole)
+
+    def parts(self, options: Mapping[str, Any]) -> None:
+        """The parts of schedule.parts, which take the place of the schedule that was chosen."""
+        path, parts = f"schedule.{schedules.PARTS}", options[schedules.PARTS]
+        self.branches["schedule"] = (schedules.PARTS,)
+        self.fixed["schedule"] = schedules.PARTS
+        if len(options) > 2:
+            others = ", ".join(name for name in options if name != schedules.PARTS)
+            self.problems.append(
+                f"{path}: takes the place of one schedule, not of several ({others})"
+            )
+        if not isinstance(parts, list) or not parts:
+            self.problems.append(
+                f"{path}: {parts!r}: must be a list of parts, as {{name: cosine, until: 0.5}}"
+            )
+            return
+        known = [n for n in schedules.names() if not schedules.load(n).state]
+        ends: list[float] = [0.0]
+        for i, part in enumerate(parts):
+            values = dict(part) if isinstance(part, Mapping) else {}
+            name = values.pop("name", None)
+            if name not in known:
+                self.problems.append(
+                    f"{path}.{i}.name: {name!r}: must be one of {', '.join(known)}"
+                )
+                continue
+            self.fixed[f"{path}.{i}.name"] = name
+            own = {**schedules.PART, **schedules.schedule_hyperparameters(name)}
+            self.rule(f"{path}.{i}", values, own)
+            end, last = values.get("until", 1.0), i == len(parts) - 1
+            if isinstance(end, int | float):
+                if end != 1 if last else not ends[-1] < end < 1:
+                    lie = "be 1, as the last" if last else f"lie between {ends[-1]:g} and 1"
+                    self.problems.append(f"{path}.{i}.until: {end}: must {lie}")
+                ends.append(end)
+
+
+def _conditions(space: Space, texts: Any, problems: list[str]) -> Space:
+    """The space with its conditions."""
+    conditions = []
+    for text in texts if isinstance(texts, list) else [] if texts is None else [texts]:
+        try:
+            conditions.append(parse(text, space.kinds(), space.branches))
+        except UserError as error:
+            problems.append(str(error))
+    return replace(space, conditions=tuple(conditions))
+
+
+def _setting(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
+    """A number, a word, a Range or Choices; raises UserError."""
+    if not isinstance(value, Mapping):
+        return _value(path, value, domain, whole)
+    allowed = ("low", "high", "scale", "step", "choices")
+    for key in value:
+        if key not in allowed:
+            raise UserError(f"{path}.{key}: {unknown(str(key), 'a range', allowed)}")
+    # Choices, where given, replace the range of the default config that they were merged into.
+    if value.get("choices") is not None:
+        options = value["choices"]
+        if not isinstance(options, list) or not options:
+            raise UserError(f"{path}.choices: {options!r}: must be a list of one value or more")
+        checked = [_choice(f"{path}.choices", option, domain, whole) for option in options]
+        if len({repr(option) for option in checked}) < len(checked):
+            raise UserError(f"{path}.choices: {options!r}: must not name a value twice")
+        return Choices(tuple(checked))
+    if isinstance(domain, tuple):
+        raise UserError(
+            f"{path}: {value!r}: must be one of {', '.join(map(str, domain))}, or choices of them"
+        )
+    return _range(path, value, domain, whole)
+
+
+def _choice(path: str, option: Any, domain: Allowed, whole: bool) -> Any:
+    if isinstance(option, list) and option and isinstance(domain, Domain) and domain.many:
+        return [_value(path, item, domain, whole) for item in option]
+    return _value(path, option, domain, whole)
+
+
+def _range(path: str, value: Mapping[str, Any], domain: Domain, whole: bool) -> Range:
+    for key in ("low", "high"):
+        if value.get(key) is None:
+            raise UserError(f"{path}.{key}: is missing: a range is {{low: ..., high: ...}}")
+    low = _value(f"{path}.low", value["low"], domain, whole)
+    high = _value(f"{path}.high", value["high"], domain, whole)
+    scale = value.get("scale") or "linear"
+    if scale not in ("linear", "log", "reverse_log"):
+        raise UserError(f"{path}.scale: {scale!r}: must be linear, log or reverse_log")
+    if not low < high:
+        mend = ": give the number alone" if low == high else ""
+        raise UserError(f"{path}: low ({low}) must be below high ({high}){mend}")
+    if scale == "log" and low <= 0:
+        raise UserError(f"{path}.low: {low}: must be above 0 on a log scale")
+    if scale == "reverse_log" and high >= 1:
+        raise UserError(f"{path}.high: {high}: must be below 1 on a reverse_log scale")
+    if scale == "reverse_log" and whole:
+        raise UserError(f"{path}.scale: reverse_log: must be linear or log for whole numbers")
+    step = value.get("step")
+    if step is not None:
+        if scale != "linear":
+            raise UserError(f"{path}.step: {step}: goes with scale: linear only")
+        step = _value(f"{path}.step", step, Domain(0, math.inf, low_closed=False), whole)
+        if step > high - low:
+            raise UserError(f"{path}.step: {step}: must be at most high - low ({high - low:g})")
+    return Range(low, high, scale, step, integer=whole)
+
+
+def _value(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
+    if isinstance(domain, tuple):
+        if value not in domain:
+            raise UserError(f"{path}: {value!r}: must be one of {', '.join(map(str, domain))}")
+        return value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    # An int has no upper bound, a float has; nan lies in no domain.
+    if number and (value != value or abs(value) > sys.float_info.max or value not in domain):
+        raise UserError(f"{path}: {value}: must be {domain}")
+    if not number or (whole and value != int(value)):
+        raise UserError(f"{path}: {value!r}: must be {'a whole' if whole else 'a'} number")
+    return int(value) if whole else float(value)
