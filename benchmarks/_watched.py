@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import tuner.__main__ as command
+import tuner.cli as command
 
 
 class Watch:
@@ -78,6 +78,7 @@ def watch_study(watch: Watch) -> None:
     from tuner.jobs import tune
     from tuner.jobs._report import Report
     from tuner.processes.background import Aside
+    from tuner.search import samplers
     from tuner.search.study import Study
     from tuner.training import loop, problems
 
@@ -87,8 +88,8 @@ def watch_study(watch: Watch) -> None:
     watch.methods("saving the winner", Aside, ["prepare", "__exit__", "result"])
     watch.methods("pictures", Report, ["draw"])
     watch.methods("storage", Study, ["__init__", "cohort", "tell", "remember", "keep"])
-    sampler = tune.sampler
-    tune.sampler = lambda config: watch.wrap("sampling", sampler(config))
+    for name in samplers.names():
+        watch.methods("sampling", samplers.load(name), ["ask"])
     tune.load_data = watch.wrap("data", tune.load_data)
     passes = problems.passes
 
@@ -103,14 +104,14 @@ def watch_study(watch: Watch) -> None:
 def main() -> int:
     path, settings = Path(sys.argv[1]), sys.argv[2:]
     watch = Watch()
-    load = command.import_module
+    load = command.jobs.load
 
-    def import_job(name: str) -> Any:
+    def load_job(name: str) -> Any:
         job = load(name)
         watch_study(watch)
         return job
 
-    command.import_module = import_job
+    command.jobs.load = load_job
     code = command.main(settings)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     told = {

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from _measure import Target, arguments, finish, ran, tuner
 
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import check
 
 SCRIPT = Path(__file__).with_name("_usual_script.py")

@@ -25,8 +25,8 @@ from typing import Any
 
 from _measure import Target, arguments, finish
 
-from tuner.__main__ import compose
-from tuner.__main__ import main as command
+from tuner.cli import main as command
+from tuner.composing import compose
 from tuner.config import check
 
 SEEDS, QUICK_SEEDS = 5, 1

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.jobs._ranges import Measurement, grid
 from tuner.jobs._training import Training, load_data

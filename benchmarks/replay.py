@@ -16,8 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tuner.search.foreign import Foreign, make
-from tuner.search.pruners import Halving, Hyperband, NoPruning, Pruner
+from tuner.search.pruners import Pruner
+from tuner.search.pruners.halving import Halving
+from tuner.search.pruners.hyperband import Hyperband
+from tuner.search.pruners.none import NoPruning
+from tuner.search.pruners.optuna import OptunaPruner
 from tuner.search.replay import Run, replay
 
 Array = np.ndarray
@@ -128,7 +131,7 @@ def pruning(runs: Mapping[str, Array], draws: int = DRAWS) -> dict[str, dict[str
     for name, (pruner, told) in PRUNERS.items():
         add(name, [race(c, pruner) for c in drawn], told)
     for name, ((kind, arguments), told) in CONSECUTIVE.items():
-        add(name, [race(c, Foreign(make(kind, arguments)), at_once=False) for c in drawn], told)
+        add(name, [race(c, OptunaPruner(kind, arguments), at_once=False) for c in drawn], told)
     add("hyperband, keep 1/3, cohorts of 32 at the most", [brackets(c) for c in drawn], None)
     add("none but the guard", [race(c, NoPruning()) for c in drawn], None)
     return report

@@ -168,7 +168,7 @@ def test_what_an_answer_loads_is_kept_from_collections_which_go_on(
     interpreter: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
     line = (
-        "import gc; from tuner.__main__ import main; "
+        "import gc; from tuner.cli import main; "
         "print(main(['optimizer.adam.lr=-1']), gc.isenabled(), gc.get_freeze_count() > 10_000)"
     )
     assert interpreter("-c", line).stdout.split() == ["2", "True", "True"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.__main__ import compose, config_folder
+from tuner.composing import compose, config_folder
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.search.space import Choices, Range
@@ -88,6 +88,13 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("pruner.keep", 1.0, ["1.0", "below 1"]),
     ("pruner.first_rung", 0.0, ["0.0", "above 0"]),
     ("sampler.startup", 0, ["0", "at least 1"]),
+    ("sampler", None, ["None", "must be a mapping"]),
+    ("sampler", {}, ["missing"]),
+    ("sampler.start", 3, ["did you mean startup?"]),
+    ("sampler", {"name": "grid", "startup": 3}, ["no such key", "sampler=grid has name"]),
+    ("pruner.kind", "MedianPruner", ["no such key", "pruner=halving has name, keep, first_rung"]),
+    ("pruner", {"name": "optuna", "arguments": 3}, ["3", "dict"]),
+    ("pruner", {"name": "optuna", "study": "x"}, ["no such key"]),
     # ranges
     (LR, {"low": 0.1, "high": 0.01}, ["low (0.1) must be below high (0.01)"]),
     (LR, {"low": 0.1, "high": 0.1}, ["must be below", "give the number alone"]),
@@ -322,13 +329,14 @@ def test_hidden_layers_may_be_widths_ranges_or_choices_of_lists(composed: dict[s
 
 
 def test_a_grid_over_a_range_without_a_step_names_the_range(composed: dict[str, Any]):
-    (line,) = complaints(changed(composed, "sampler.name", "grid"))
+    (line,) = complaints(changed(composed, "sampler", {"name": "grid"}))
     assert line.startswith(f"{LR}: ")
     assert "step" in line
 
 
 def test_a_grid_does_not_warm_start(composed: dict[str, Any]):
-    grid = changed(changed(composed, "optimizer", {"adam": {"lr": 0.1}}), "sampler.name", "grid")
+    fixed = changed(composed, "optimizer", {"adam": {"lr": 0.1}})
+    grid = changed(fixed, "sampler", {"name": "grid"})
     (line,) = complaints(changed(grid, "study.warm_start", "other"))
     assert line.startswith("study.warm_start: other: a grid")
 

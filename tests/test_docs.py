@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tuner.__main__ import HELP, RANGE, compose, config_folder, help_page
+from tuner.cli import HELP, help_page
+from tuner.composing import RANGE, compose, config_folder
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.jobs import names as jobs

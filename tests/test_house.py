@@ -8,17 +8,18 @@ import tomllib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from tuner.__main__ import SEVERAL, compose, config_folder
+from tuner.composing import SEVERAL, compose, config_folder
 from tuner.config import check
-from tuner.config.schema import PrunerConfig, SamplerConfig, TrackingConfig
+from tuner.config.schema import TrackingConfig
 from tuner.config.space import MODELS
 from tuner.errors import UserError
 from tuner.jobs import names as jobs
+from tuner.search import pruners, samplers
 from tuner.training import optimizers, schedules
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -119,7 +120,7 @@ for module in {sorted(modules)!r}:
 
 def test_one_file_knows_hydra() -> None:
     knowing = [path.name for path in MODULES if set(known(path)) & COMPOSER]
-    assert knowing == ["__main__.py"]
+    assert knowing == ["composing.py"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_slow_packages_wait_until_they_are_used(
     arguments: list[str], code: int, interpreter: Interpreter
 ) -> None:
     line = (
-        "import json, sys; from tuner.__main__ import main; "
+        "import json, sys; from tuner.cli import main; "
         "print(json.dumps([main(sys.argv[1:]), *sys.modules]))"
     )
     done = interpreter("-c", line, *arguments)
@@ -205,13 +206,16 @@ def test_a_model_is_a_yaml_of_its_settings() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("group", "schema"),
-    [("sampler", SamplerConfig), ("pruner", PrunerConfig), ("tracking", TrackingConfig)],
-)
-def test_every_name_that_the_schema_allows_is_an_option(group: str, schema: type) -> None:
-    allowed = get_args(schema.model_fields["name"].annotation)
-    assert set(options(group)) == set(allowed)
+def test_every_name_that_the_schema_allows_is_an_option() -> None:
+    allowed = get_args(TrackingConfig.model_fields["name"].annotation)
+    assert set(options("tracking")) == set(allowed)
+
+
+@pytest.mark.parametrize("package", [samplers, pruners], ids=lambda p: p.__name__)
+def test_a_file_of_a_sampler_or_pruner_gives_settings_that_it_takes(package: Any) -> None:
+    for name, option in options(package.__name__.rpartition(".")[2].removesuffix("s")).items():
+        settings = {key: value for key, value in option.items() if key != "name"}
+        assert package.load(name)(**settings).name == option["name"] == name
 
 
 @pytest.mark.parametrize("group", [g for g in GROUPS if g not in SEVERAL])

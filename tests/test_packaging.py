@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import tuner
-from tuner.__main__ import config_folder
+from tuner.composing import config_folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TINY = ["+experiment=quadratic", "budget.epochs=2", "tracking=none", "threads=1"]

@@ -2,8 +2,11 @@
 
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from inspect import isabstract, isclass
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 
 def names(package: str) -> list[str]:
@@ -27,3 +30,34 @@ def load(package: str, name: str) -> ModuleType:
     if name not in names(package):
         raise KeyError(name)
     return import_module(f"{package}.{name}")
+
+
+def load_class(package: str, name: str, base: type) -> Any:
+    """The one concrete subclass of a base class that a module of a package defines.
+
+    Raises:
+        KeyError: where the package has no module of that name.
+        TypeError: where the module defines none, or several.
+    """
+    module = load(package, name)
+    found = [
+        value
+        for value in vars(module).values()
+        if isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+        if not isabstract(value)
+    ]
+    if len(found) != 1:
+        raise TypeError(
+            f"{module.__file__}: defines {len(found)} concrete subclasses of {base.__name__}: "
+            "it must define one"
+        )
+    return found[0]
+
+
+def first_line(package: str, name: str) -> str:
+    """What a module says it is: the first line of its docstring, read without importing it."""
+    spec = find_spec(f"{package}.{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    with open(spec.origin, encoding="utf-8") as file:
+        return file.readline().strip().strip('"')

@@ -75,7 +75,7 @@ class Command:
 
     def call(self, *settings: str) -> Ended:
         """The command inside this process, which saves the imports; signals as before."""
-        from tuner.__main__ import main
+        from tuner.cli import main
 
         before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from mlflow import MlflowClient
 
 from tests.jobs.conftest import Command, Ended
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.jobs.compare import group, studies

@@ -16,7 +16,7 @@ import yaml
 from mlflow import MlflowClient
 
 from tests.jobs.conftest import Command, Ended, ended, until
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import check
 from tuner.jobs._repeating import race
 from tuner.jobs._training import Training, load_data

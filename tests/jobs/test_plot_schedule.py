@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import check
 from tuner.jobs import plot_schedule
 from tuner.training import schedules

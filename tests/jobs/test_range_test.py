@@ -14,7 +14,7 @@ from matplotlib.image import imread
 from mlflow import MlflowClient
 
 from tests.jobs.conftest import Command, Ended, ended, until
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.jobs._ranges import grid, held, optimizers_of, reach, settled
 from tuner.jobs._training import load_data

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.conftest import Command
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import check
-from tuner.search import samplers
+from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.study import Study
 
 pytestmark = pytest.mark.slow
@@ -144,7 +144,7 @@ def test_a_trial_under_way_that_fits_no_more_is_given_up(command: Command) -> No
     command.call(*SGD, WIDE, "budget.trials=2", "study.cohort=2")
     arguments = command.arguments((*SGD, WIDE, "budget.trials=6", "study.cohort=4"))
     space = check(compose(arguments, None)).space
-    study = Study(command.folder(), "study", space, samplers.quasi_random, 0)
+    study = Study(command.folder(), "study", space, QuasiRandom().ask, 0)
     waiting = study.cohort(4)  # asked, and killed before they were trained
     unfit = [t.number for t in waiting if t.settings["optimizer.sgd.lr"] < 0.03]
     assert 0 < len(unfit) < 4

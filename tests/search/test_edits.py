@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from tests.search.conftest import outcome
-from tuner.search import samplers
+from tuner.search.samplers.quasi_random import QuasiRandom
+from tuner.search.samplers.random import Random
+from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
-from tuner.search.study import Study
+from tuner.search.study import Ask, Study
 
 # The same two settings, in ranges of every kind, one edit after another.
 EDITS: list[dict[str, Any]] = [
@@ -21,8 +23,8 @@ EDITS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("sampler", [samplers.tpe(2), samplers.random, samplers.quasi_random])
-def test_ranges_may_be_edited_in_any_way(sampler: samplers.Sampler, tmp_path: Path):
+@pytest.mark.parametrize("sampler", [TPE(2).ask, Random().ask, QuasiRandom().ask])
+def test_ranges_may_be_edited_in_any_way(sampler: Ask, tmp_path: Path):
     asked: list[dict[str, Any]] = []
     for searched in EDITS:
         study = Study(tmp_path, "edited", Space({}, searched, {}), sampler, 0)
@@ -48,13 +50,13 @@ def test_a_cohort_cut_short_after_an_edit_is_asked_as_it_would_have_been(tmp_pat
     for name in ("whole", "killed"):
         folder = tmp_path / name
         folder.mkdir()
-        begun = Study(folder, "edited", Space({}, EDITS[0], {}), samplers.tpe(2), 0)
+        begun = Study(folder, "edited", Space({}, EDITS[0], {}), TPE(2).ask, 0)
         for trial in begun.cohort(4):
             begun.tell(outcome(trial, "COMPLETE", [trial.settings["a"]]))
-        study = Study(folder, "edited", Space({}, EDITS[1], {}), samplers.tpe(2), 0)
+        study = Study(folder, "edited", Space({}, EDITS[1], {}), TPE(2).ask, 0)
         trials = study.cohort(4)
         if name == "killed":
-            study = Study(folder, "edited", Space({}, EDITS[1], {}), samplers.tpe(2), 0)
+            study = Study(folder, "edited", Space({}, EDITS[1], {}), TPE(2).ask, 0)
             trials = study.cohort(4)
         asked.append([(t.number, t.settings) for t in trials])
     assert asked[0] == asked[1]

@@ -1,4 +1,4 @@
-"""Promises of the queue: the textbook's settings first, another study's best where they fit."""
+"""Promises of the initial trials: textbook settings first, another study's best where they fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,9 +10,13 @@ import pytest
 
 from tests.search.conftest import outcome
 from tuner.errors import UserError
-from tuner.search import initial_trials, samplers
+from tuner.search import initial_trials
 from tuner.search.constraints import parse
-from tuner.search.initial_trials import Queued
+from tuner.search.initial_trials import InitialTrial, ask_initial
+from tuner.search.samplers import Sampler
+from tuner.search.samplers.quasi_random import QuasiRandom
+from tuner.search.samplers.random import Random
+from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
 from tuner.search.study import Study
 from tuner.training import optimizers
@@ -54,7 +58,7 @@ def test_the_textbook_settings_are_the_rules_own_defaults():
     assert [q.origin for q in (adam, sgd)] == [
         {"default": "adam", "unlike": []}, {"default": "sgd", "unlike": []}
     ]  # fmt: skip
-    assert initial_trials.told(sgd.origin) == "the defaults of sgd"
+    assert initial_trials.described(sgd.origin) == "the defaults of sgd"
 
 
 @pytest.mark.parametrize("name", optimizers.names())
@@ -65,9 +69,9 @@ def test_every_optimizer_has_textbook_settings(name: str):
     space = replace(
         space, fixed={p: v for p, v in space.fixed.items() if p != lr} | {"optimizer": name}
     )
-    (queued,) = initial_trials.textbook(space)
-    assert queued.settings == {**space.fixed, lr: own[lr]}
-    assert not queued.origin["unlike"]
+    (trial,) = initial_trials.textbook(space)
+    assert trial.settings == {**space.fixed, lr: own[lr]}
+    assert not trial.origin["unlike"]
 
 
 def test_a_default_outside_its_range_is_the_nearest_and_says_so():
@@ -75,8 +79,8 @@ def test_a_default_outside_its_range_is_the_nearest_and_says_so():
     adam, _ = initial_trials.textbook(narrow)
     assert adam.settings["optimizer.adam.lr"] == 0.01
     assert adam.origin["unlike"] == ["optimizer.adam.lr"]
-    told = "the defaults of adam, as near as the ranges allow (optimizer.adam.lr)"
-    assert initial_trials.told(adam.origin) == told
+    said = "the defaults of adam, as near as the ranges allow (optimizer.adam.lr)"
+    assert initial_trials.described(adam.origin) == said
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ def test_the_best_of_another_study_are_tried_first_best_first(tmp_path: Path):
     best, line = initial_trials.warm(SPACE, tmp_path, "other")
     assert [q.settings["optimizer.adam.lr"] for q in best] == [0.2, 0.02, 0.01, 0.1]
     assert best[0].origin == {"study": "other", "trial": 1}
-    assert initial_trials.told(best[0].origin) == "trial 1 of study other"
+    assert initial_trials.described(best[0].origin) == "trial 1 of study other"
     assert "4 of its 4 trials that trained to the end fit" in line
     assert "left out" not in line
 
@@ -204,26 +208,28 @@ def test_reading_another_study_changes_nothing_in_it(tmp_path: Path):
     assert {p: p.read_bytes() for p in folder.iterdir()} == before
 
 
-def first(space: Space, *queued: Queued) -> list[dict[str, Any]]:
-    return [{"settings": searched(q, space), "origin": dict(q.origin)} for q in queued]
+def first(space: Space, *trials: InitialTrial) -> list[dict[str, Any]]:
+    return [{"settings": searched(t, space), "origin": dict(t.origin)} for t in trials]
 
 
-def searched(queued: Queued, space: Space) -> dict[str, Any]:
-    return {p: v for p, v in queued.settings.items() if p in space.searched}
+def searched(trial: InitialTrial, space: Space) -> dict[str, Any]:
+    return {p: v for p, v in trial.settings.items() if p in space.searched}
+
+
+def ask(study: optuna.Study, sampler: Sampler, count: int, space: Space = SPACE) -> None:
+    """Asks so many trials: the initial ones, and then the sampler's."""
+    entries = first(SPACE, *initial_trials.textbook(SPACE))
+    for _ in range(count):
+        assert ask_initial(study, space, entries) or sampler.ask(study, space, 0)
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_the_queue_is_asked_first_whole_or_in_pieces(at: int):
-    entries = first(SPACE, *initial_trials.textbook(SPACE))
-    sampler = samplers.queued(entries, samplers.quasi_random)
+def test_initial_trials_are_asked_first_whole_or_in_pieces(at: int):
     whole, part, resumed = (optuna.create_study() for _ in range(3))
-    for _ in range(6):
-        sampler(whole, SPACE, 0)
-    for _ in range(at):
-        sampler(part, SPACE, 0)
+    ask(whole, QuasiRandom(), 6)
+    ask(part, QuasiRandom(), at)
     resumed.add_trials(part.get_trials())
-    for _ in range(6 - at):
-        sampler(resumed, SPACE, 0)
+    ask(resumed, QuasiRandom(), 6 - at)
     asked = [[SPACE.settings_of(t) for t in s.get_trials()] for s in (whole, resumed)]
     assert asked[0] == asked[1]
     assert [s["optimizer"] for s in asked[0][:2]] == ["adam", "sgd"]
@@ -231,22 +237,19 @@ def test_the_queue_is_asked_first_whole_or_in_pieces(at: int):
     assert origins == ["adam", "sgd", None, None, None, None]
 
 
-@pytest.mark.parametrize("sampler", [samplers.quasi_random, samplers.tpe(4)])
-def test_a_queue_takes_no_point_from_the_sampler_after_it(sampler: samplers.Sampler):
-    entries = first(SPACE, *initial_trials.textbook(SPACE))
+@pytest.mark.parametrize("sampler", [QuasiRandom(), TPE(4)], ids=lambda s: s.name)
+def test_initial_trials_take_no_point_from_the_sampler_after_them(sampler: Sampler):
     plain, after = optuna.create_study(), optuna.create_study()
     for _ in range(4):
-        sampler(plain, SPACE, 0)
-    for _ in range(6):
-        samplers.queued(entries, sampler)(after, SPACE, 0)
+        sampler.ask(plain, SPACE, 0)
+    ask(after, sampler, 6)
     assert [t.params for t in after.get_trials()[2:]] == [t.params for t in plain.get_trials()]
 
 
-def test_what_failed_of_a_queue_is_asked_again():
-    entries = first(SPACE, *initial_trials.textbook(SPACE))
-    sampler, study = samplers.queued(entries, samplers.quasi_random), optuna.create_study()
+def test_an_initial_trial_that_failed_is_asked_again():
+    study = optuna.create_study()
     for number in range(5):
-        sampler(study, SPACE, 0)
+        ask(study, QuasiRandom(), 1)
         if number in (0, 2):
             study.tell(number, state=optuna.trial.TrialState.FAIL)
     origins = [t.user_attrs.get("origin", {}).get("default") for t in study.get_trials()]
@@ -254,14 +257,13 @@ def test_what_failed_of_a_queue_is_asked_again():
 
 
 def test_what_no_longer_fits_is_not_asked():
-    entries = first(SPACE, *initial_trials.textbook(SPACE))
     narrow = sub(SPACE, **{"optimizer.adam.lr": Range(0.01, 0.1, "log")})
     study = optuna.create_study()
-    samplers.queued(entries, samplers.random)(study, narrow, 0)
+    ask(study, Random(), 1, narrow)
     assert study.get_trials()[0].user_attrs["origin"]["default"] == "sgd"
 
 
-def test_the_same_settings_are_queued_once(tmp_path: Path):
+def test_the_same_settings_are_tried_once(tmp_path: Path):
     default = initial_trials.textbook(SPACE)[0].settings["optimizer.adam.lr"]
     made(tmp_path / "studies" / "other", SPACE, {default: [0.1], 0.5: [0.2]})
     entries, _ = initial_trials.first(SPACE, tmp_path, defaults=True, warm_start="other")

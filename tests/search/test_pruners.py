@@ -3,8 +3,11 @@
 import pytest
 
 from tuner.errors import UserError
-from tuner.search.foreign import Foreign, make, names
-from tuner.search.pruners import Halving, Hyperband, NoPruning
+from tuner.search.pruners import Pruner
+from tuner.search.pruners.halving import Halving
+from tuner.search.pruners.hyperband import Hyperband
+from tuner.search.pruners.none import NoPruning
+from tuner.search.pruners.optuna import OptunaPruner, kinds, make
 
 
 @pytest.mark.parametrize(
@@ -86,11 +89,11 @@ def test_hyperband_of_four_and_81_epochs_is_the_table_of_its_paper():
     assert pruner.rule(4).rungs(81) == []
 
 
-@pytest.mark.parametrize("kind", names())
+@pytest.mark.parametrize("kind", kinds())
 def test_every_pruner_of_optuna_can_be_asked_for(kind: str):
     needed = {"PercentilePruner": {"percentile": 25.0}, "ThresholdPruner": {"upper": 1.0}}
     needed["PatientPruner"] = {"wrapped_pruner": "MedianPruner", "patience": 1}
-    pruner = Foreign(make(kind, needed.get(kind, {})))
+    pruner = OptunaPruner(kind, needed.get(kind, {}))
     for cohort in range(3):
         numbers = range(4 * cohort, 4 * cohort + 4)
         summaries = raced(pruner, {n: [float(n)] * 10 for n in numbers}, cohort)
@@ -157,7 +160,7 @@ def test_a_pruner_of_optuna_takes_what_its_signature_says(kind: str, arguments: 
     assert type(make(kind, arguments)).__name__ == kind
 
 
-def raced(pruner: Foreign, curves: dict[int, list[float]], cohort: int) -> list[dict]:
+def raced(pruner: Pruner, curves: dict[int, list[float]], cohort: int) -> list[dict]:
     """A cohort of these values by epoch, raced by hand; the summaries of its trials."""
     epochs = len(next(iter(curves.values())))
     rule, running = pruner.rule(cohort), set(curves)
@@ -182,7 +185,7 @@ def cohort_of(index: int) -> dict[int, list[float]]:
 
 
 def test_the_median_of_optuna_spares_the_first_cohort_and_judges_later_ones_by_it():
-    pruner = Foreign(make("MedianPruner", {"n_startup_trials": 4}))
+    pruner = OptunaPruner("MedianPruner", {"n_startup_trials": 4})
     first = raced(pruner, cohort_of(0), 0)
     assert {s["state"] for s in first} == {"COMPLETE"}
     pruner.learn(first)
@@ -196,18 +199,18 @@ def test_the_median_of_optuna_spares_the_first_cohort_and_judges_later_ones_by_i
 @pytest.mark.parametrize("kind", ["MedianPruner", "SuccessiveHalvingPruner", "HyperbandPruner"])
 def test_a_pruner_told_of_the_past_goes_on_as_one_that_saw_it(kind: str):
     arguments = {"min_resource": 1} if kind == "SuccessiveHalvingPruner" else {}
-    witness = Foreign(make(kind, arguments))
+    witness = OptunaPruner(kind, arguments)
     told = []
     for cohort in range(2):
         told.append(raced(witness, cohort_of(cohort), cohort))
         witness.learn(told[-1])
-    heir = Foreign(make(kind, arguments))
+    heir = OptunaPruner(kind, arguments)
     for summaries in told:
         heir.learn(summaries)
     assert raced(heir, cohort_of(2), 2) == raced(witness, cohort_of(2), 2)
 
 
 def test_reports_are_evenly_spaced_and_few():
-    assert Foreign(make("NopPruner", {})).rungs(4) == [1, 2, 3]
-    rungs = Foreign(make("NopPruner", {})).rungs(1000)
+    assert OptunaPruner("NopPruner").rule(0).rungs(4) == [1, 2, 3]
+    rungs = OptunaPruner("NopPruner").rule(0).rungs(1000)
     assert rungs == list(range(50, 1000, 50))

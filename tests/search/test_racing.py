@@ -8,7 +8,8 @@ import pytest
 
 from tests.search.conftest import EPOCHS, Racer, halved
 from tests.training.conftest import Bowl, supervised
-from tuner.search.pruners import Halving, NoPruning
+from tuner.search.pruners.halving import Halving
+from tuner.search.pruners.none import NoPruning
 from tuner.search.trials import Goal
 from tuner.training.loop import Interrupted
 

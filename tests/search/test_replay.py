@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.search.pruners import Halving, NoPruning
+from tuner.search.pruners.halving import Halving
+from tuner.search.pruners.none import NoPruning
 from tuner.search.replay import Run, replay
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "replay.py"

@@ -9,9 +9,14 @@ import pytest
 from optuna.trial import TrialState
 
 from tuner.errors import UserError
-from tuner.search import samplers
+from tuner.search import proposals, samplers
 from tuner.search.constraints import parse
+from tuner.search.initial_trials import ask_initial
 from tuner.search.samplers import Sampler
+from tuner.search.samplers.grid import Grid
+from tuner.search.samplers.quasi_random import QuasiRandom
+from tuner.search.samplers.random import Random
+from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
 
 SPACE = Space(
@@ -27,10 +32,10 @@ SPACE = Space(
     branches={"optimizer": ("adam", "sgd")},
 )
 PLANE = Space({}, {"x": Range(0.0, 1.0), "y": Range(0.0, 1.0)}, {})
+# Settings with which a short study shows all that a sampler does.
+SHORT = {"tpe": {"startup": 4}}
 SAMPLERS: dict[str, Sampler] = {
-    "tpe": samplers.tpe(4),
-    "random": samplers.random,
-    "quasi_random": samplers.quasi_random,
+    name: samplers.load(name)(**SHORT.get(name, {})) for name in samplers.names() if name != "grid"
 }
 
 
@@ -48,7 +53,7 @@ def loss(settings: dict[str, Any]) -> float:
 def ask(study: optuna.Study, sampler: Sampler, space: Space, count: int, seed: int = 0) -> None:
     """Asks so many trials, telling each before the next; every fifth is pruned."""
     for _ in range(count):
-        assert sampler(study, space, seed)
+        assert sampler.ask(study, space, seed)
         trial = study.get_trials(deepcopy=False)[-1]
         value = loss(space.settings_of(trial))
         state = TrialState.PRUNED if trial.number % 5 == 4 else TrialState.COMPLETE
@@ -92,7 +97,7 @@ def test_a_study_taken_up_again_asks_what_it_would_have_asked(name: str, at: int
 def test_a_cohort_asked_together_has_settings_of_its_own_each(name: str):
     study = optuna.create_study()
     for _ in range(16):
-        SAMPLERS[name](study, SPACE, 0)
+        SAMPLERS[name].ask(study, SPACE, 0)
     assert len({str(s) for s in asked(study, SPACE)}) == 16
     assert all(t.state is TrialState.RUNNING for t in study.get_trials())
 
@@ -159,7 +164,7 @@ def test_conditions_that_hold_nowhere_are_told_in_one_line(name: str):
     condition = parse("momentum > 2", SPACE.kinds(), SPACE.branches)
     space = Space(SPACE.fixed, SPACE.searched, SPACE.branches, (condition,))
     with pytest.raises(UserError, match=r"^where: momentum > 2: holds for none of \d+ settings"):
-        SAMPLERS[name](optuna.create_study(), space, 0)
+        SAMPLERS[name].ask(optuna.create_study(), space, 0)
     assert not space.anything_allowed()
 
 
@@ -167,7 +172,7 @@ def test_a_grid_asks_what_the_conditions_allow():
     plain = Space({}, {"x": Range(0.0, 1.0, step=0.5), "y": Range(0.0, 1.0, step=0.5)}, {})
     condition = parse("x < y", plain.kinds(), ())
     study, space = optuna.create_study(), Space({}, plain.searched, {}, (condition,))
-    while samplers.grid(study, space, 0):
+    while Grid().ask(study, space, 0):
         pass
     pairs = [(s["x"], s["y"]) for s in asked(study, space)]
     assert pairs == [(0.0, 0.5), (0.0, 1.0), (0.5, 1.0)]
@@ -212,43 +217,43 @@ def cells(points: np.ndarray, parts: int) -> np.ndarray:
 def plane(sampler: Sampler, count: int, seed: int) -> np.ndarray:
     study = optuna.create_study()
     for _ in range(count):
-        sampler(study, PLANE, seed)
+        sampler.ask(study, PLANE, seed)
     return np.array([[t.params["x"], t.params["y"]] for t in study.get_trials(deepcopy=False)])
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_quasi_random_points_cover_the_plane_evenly(seed: int):
-    points = plane(samplers.quasi_random, 64, seed)
+    points = plane(QuasiRandom(), 64, seed)
     assert (cells(points, 8) == 1).all()
     assert (cells(points[:16], 4) == 1).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_tpe_begins_with_each_part_of_each_range_once(seed: int):
-    points = plane(samplers.tpe(16), 16, seed)
+    points = plane(TPE(16), 16, seed)
     for axis in points.T:
         assert sorted(np.floor(axis * 16)) == list(range(16))
 
 
 def test_random_points_are_spread_over_the_plane():
-    assert (cells(plane(samplers.random, 400, 0), 4) > 8).all()
+    assert (cells(plane(Random(), 400, 0), 4) > 8).all()
 
 
 def test_tpe_asks_while_no_trial_has_ended():
     study = optuna.create_study()
     for _ in range(12):
-        samplers.tpe(4)(study, SPACE, 0)
+        TPE(4).ask(study, SPACE, 0)
     assert len(study.get_trials()) == 12
 
 
 def test_tpe_asks_when_every_trial_failed():
     study = optuna.create_study()
     for _ in range(12):
-        samplers.tpe(4)(study, SPACE, 0)
+        TPE(4).ask(study, SPACE, 0)
     for trial in study.get_trials():
         study.tell(trial.number, state=TrialState.FAIL)
     for _ in range(12):
-        samplers.tpe(4)(study, SPACE, 0)
+        TPE(4).ask(study, SPACE, 0)
     settings = [str(s) for s in asked(study, SPACE)]
     assert settings[12:16] == settings[:4]
     assert len(set(settings)) == 20
@@ -260,7 +265,7 @@ def failing(study: optuna.Study, sampler: Sampler, space: Space, rounds: int) ->
     for _ in range(rounds):
         numbers = []
         for _ in range(5):
-            if sampler(study, space, 0):
+            if sampler.ask(study, space, 0):
                 numbers.append(len(study.get_trials(deepcopy=False)) - 1)
         for number in numbers[:-2]:
             study.tell(number, state=TrialState.FAIL)
@@ -275,17 +280,16 @@ GRID = Space({}, {"x": Range(0.0, 1.0, step=0.1), "y": Choices(([8], [8, 8], "a"
 
 def test_a_grid_asks_again_what_failed():
     study = optuna.create_study()
-    good = failing(study, samplers.grid, GRID, 17)
+    good = failing(study, Grid(), GRID, 17)
     settings = asked(study, GRID)
     assert len(GRID.grid()) == 33 == len(good)
     assert sorted(str(settings[n]) for n in good) == sorted(str(s) for s in GRID.grid())
-    assert not samplers.grid(study, GRID, 0)
+    assert not Grid().ask(study, GRID, 0)
 
 
-def test_a_grid_passes_over_what_a_queue_asked_and_nothing_else():
-    study, entry = optuna.create_study(), {"settings": GRID.grid()[7], "origin": {"trial": 1}}
-    sampler = samplers.queued([entry], samplers.grid)
-    while sampler(study, GRID, 0):
+def test_a_grid_passes_over_an_initial_trial_and_nothing_else():
+    study, initial = optuna.create_study(), {"settings": GRID.grid()[7], "origin": {"trial": 1}}
+    while ask_initial(study, GRID, [initial]) or Grid().ask(study, GRID, 0):
         pass
     rest = [s for n, s in enumerate(GRID.grid()) if n != 7]
     assert asked(study, GRID) == [GRID.grid()[7], *rest]
@@ -293,11 +297,11 @@ def test_a_grid_passes_over_what_a_queue_asked_and_nothing_else():
 
 def test_an_edited_grid_asks_what_is_new_in_it():
     study, later = optuna.create_study(), optuna.create_study()
-    while samplers.grid(study, GRID, 0):
+    while Grid().ask(study, GRID, 0):
         pass
     wide = Space({}, {**GRID.searched, "x": Range(0.2, 1.2, step=0.1)}, {})
     later.add_trials([wide.seen(trial) for trial in study.get_trials()])
-    while samplers.grid(later, wide, 0):
+    while Grid().ask(later, wide, 0):
         pass
     assert {s["x"] for s in asked(later, wide)[33:]} == {1.1, 1.2}
     assert len(later.get_trials()) == 33 + 6
@@ -305,23 +309,23 @@ def test_an_edited_grid_asks_what_is_new_in_it():
 
 def test_quasi_random_trials_that_count_are_those_of_a_study_where_none_failed():
     study, whole = optuna.create_study(), optuna.create_study()
-    good = failing(study, samplers.quasi_random, LINKED, 6)
-    ask(whole, samplers.quasi_random, LINKED, 12)
+    good = failing(study, QuasiRandom(), LINKED, 6)
+    ask(whole, QuasiRandom(), LINKED, 12)
     settings = asked(study, LINKED)
     assert sorted(str(settings[n]) for n in good) != sorted(map(str, asked(whole, LINKED)))
     for _ in range(30):
-        samplers.quasi_random(study, LINKED, 0)
-    counting = [LINKED.settings_of(t) for t in samplers.counted(study)]
-    ask(whole, samplers.quasi_random, LINKED, 30)
+        QuasiRandom().ask(study, LINKED, 0)
+    counting = [LINKED.settings_of(t) for t in proposals.counted(study)]
+    ask(whole, QuasiRandom(), LINKED, 30)
     assert sorted(map(str, counting)) == sorted(map(str, asked(whole, LINKED)))
 
 
 def test_tpe_tries_each_part_of_each_range_though_trials_fail():
     study = optuna.create_study()
-    failing(study, samplers.tpe(8), PLANE, 6)
+    failing(study, TPE(8), PLANE, 6)
     for _ in range(3):
-        samplers.tpe(8)(study, PLANE, 0)
-    planned = [t for t in samplers.counted(study) if samplers.PLACE in t.user_attrs]
+        TPE(8).ask(study, PLANE, 0)
+    planned = [t for t in proposals.counted(study) if proposals.PLACE in t.user_attrs]
     for axis in ("x", "y"):
         assert sorted(int(t.params[axis] * 8) for t in planned) == list(range(8))
 
@@ -329,7 +333,7 @@ def test_tpe_tries_each_part_of_each_range_though_trials_fail():
 def test_a_grid_asks_every_combination_once_and_then_ends():
     space = Space({}, {"x": Range(0.0, 1.0, step=0.5), "y": Choices(("a", "b"))}, {})
     study = optuna.create_study()
-    while samplers.grid(study, space, 0):
+    while Grid().ask(study, space, 0):
         pass
     assert asked(study, space) == space.grid()
     assert len(space.grid()) == 6
@@ -340,7 +344,7 @@ def best(sampler: Sampler, trials: int, seed: int) -> float:
     space = Space({}, {"lr": Range(1e-6, 1e2, "log"), "b": Range(0.0, 0.999, "reverse_log")}, {})
     study = optuna.create_study()
     for _ in range(trials):
-        sampler(study, space, seed)
+        sampler.ask(study, space, seed)
         trial = study.get_trials(deepcopy=False)[-1]
         s = space.settings_of(trial)
         value = (np.log10(s["lr"]) + 2.3) ** 2 + (np.log10(1 - s["b"]) + 1.2) ** 2
@@ -352,7 +356,7 @@ def best(sampler: Sampler, trials: int, seed: int) -> float:
 def test_tpe_beats_random_search_on_average():
     duel: dict[str, Callable[[], list[float]]] = {
         name: lambda s=s: [best(s, 40, seed) for seed in range(20)]
-        for name, s in (("tpe", samplers.tpe(16)), ("random", samplers.random))
+        for name, s in (("tpe", TPE(16)), ("random", Random()))
     }
     scores = {name: np.mean(np.log(play())) for name, play in duel.items()}
     assert scores["tpe"] < scores["random"] - 0.5

@@ -9,9 +9,8 @@ import optuna
 import pytest
 
 from tuner.errors import UserError
-from tuner.search import samplers
 from tuner.search.constraints import parse
-from tuner.search.sobol import dealt
+from tuner.search.samplers.quasi_random import QuasiRandom, dealt
 from tuner.search.space import Choices, Range, Space
 
 UNIT = Range(0.0, 1.0)
@@ -34,7 +33,7 @@ FOREST = Space(
 def asked(space: Space, count: int, seed: int = 0) -> list[dict[str, Any]]:
     study = optuna.create_study()
     for _ in range(count):
-        assert samplers.quasi_random(study, space, seed)
+        assert QuasiRandom().ask(study, space, seed)
     return [space.settings_of(t) for t in study.get_trials(deepcopy=False)]
 
 

@@ -13,11 +13,12 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.search.conftest import outcome, trial
-from tuner.search import samplers
-from tuner.search.samplers import Sampler
+from tuner.search.samplers.grid import Grid
+from tuner.search.samplers.random import Random
+from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
 from tuner.search.storage import cut_torn_tail, open_study
-from tuner.search.study import Study, penalty
+from tuner.search.study import Ask, Study, penalty
 from tuner.search.trials import Outcome, Trial
 
 SPACE = Space(
@@ -35,9 +36,9 @@ COHORT, BUDGET = 4, 7
 EPOCHS, LEFT = 1000, 6000
 
 
-def opened(folder: Path, sampler: Sampler | None = None, space: Space = SPACE) -> Study:
+def opened(folder: Path, sampler: Ask | None = None, space: Space = SPACE) -> Study:
     folder.mkdir(exist_ok=True)
-    return Study(folder, "study", space, sampler or samplers.tpe(3), seed=5)
+    return Study(folder, "study", space, sampler or TPE(3).ask, seed=5)
 
 
 def fate(t: Trial) -> Outcome:
@@ -132,13 +133,13 @@ def test_a_trial_leaves_few_bytes_in_memory_however_long_its_curves(tmp_path: Pa
 
     tracemalloc.start()
     try:
-        study, few, many = opened(tmp_path, samplers.random), 8, 64
+        study, few, many = opened(tmp_path, Random().ask), 8, 64
         traced(study, few)
         assert traced(study, many) < many * LEFT
         del study
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
-        again = opened(tmp_path, samplers.random)
+        again = opened(tmp_path, Random().ask)
         gc.collect()
         assert tracemalloc.get_traced_memory()[0] - before < (few + many) * LEFT
         assert len(again.summaries()) == few + many
@@ -303,18 +304,18 @@ def test_a_grid_that_ends_within_a_cohort_gives_what_there_is(tmp_path: Path):
     def done(t: Trial) -> Outcome:
         return outcome(t, "COMPLETE", [float(t.settings["x"])])
 
-    study = opened(tmp_path, samplers.grid, space)
+    study = opened(tmp_path, Grid().ask, space)
     work(study, budget=50, ends=done)
     assert [s["settings"]["x"] for s in study.summaries()] == [1, 2, 3, 4, 5, 6]
-    assert opened(tmp_path, samplers.grid, space).cohort(COHORT) == []
+    assert opened(tmp_path, Grid().ask, space).cohort(COHORT) == []
 
 
 def test_a_grid_interrupted_loses_no_combination(tmp_path: Path):
     space = Space({}, {"x": Choices((1, 2, 3, 4, 5, 6))}, {})
-    for t in opened(tmp_path, samplers.grid, space).cohort(COHORT):
+    for t in opened(tmp_path, Grid().ask, space).cohort(COHORT):
         state = "COMPLETE" if t.number == 1 else "INTERRUPTED"
-        opened(tmp_path, samplers.grid, space).tell(outcome(t, state, [3.0]))
-    study = opened(tmp_path, samplers.grid, space)
+        opened(tmp_path, Grid().ask, space).tell(outcome(t, state, [3.0]))
+    study = opened(tmp_path, Grid().ask, space)
     work(study, budget=50, ends=lambda t: outcome(t, "COMPLETE", [1.0]))
     done = [s["settings"]["x"] for s in study.summaries() if s["state"] == "COMPLETE"]
     assert done == [2, 1, 3, 4, 5, 6]

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.training.conftest import Bowl, Rosenbrock, drawn_settings, member, trained
-from tuner.__main__ import config_folder
+from tuner.composing import config_folder
 from tuner.search.space import Range
 from tuner.training import losses, optimizers
 from tuner.training.analytic import Analytic

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tuner.config.checks import check_together
-from tuner.config.found import data
+from tuner.config.found import FOUND
 from tuner.config.messages import line
 from tuner.config.schema import Config
 from tuner.config.space import KEYS, space_of
@@ -28,11 +28,12 @@ def check(plain: Mapping[str, Any]) -> Config:
     rest, problems = dict(plain), list[str]()
     searched = {key: rest.pop(key, None) for key in KEYS}
     space = space_of(searched, problems)
-    rest["data"] = data(rest.get("data"), problems)
+    found = {key: read(rest[key], problems) for key, read in FOUND.items() if key in rest}
     try:
-        config = Config(**rest, space=space, plain=dict(plain))
+        config = Config(**rest | found, space=space, plain=dict(plain))
     except ValidationError as error:
-        problems += [line(e) for e in error.errors()]
+        told = {key for key, value in found.items() if value is None}
+        problems += [line(e) for e in error.errors() if e["loc"][0] not in told]
     if problems:
         raise UserError("\n".join(problems))
     check_together(config)

@@ -15,22 +15,17 @@ def check_together(config: Config) -> None:
     _check_functions(config.space)
     _check_loss(config)
     _check_data(config)
-    if config.sampler.name == "grid":
-        if path := config.space.without_end():
-            raise UserError(
-                f"{path}: a grid needs countable values: give {{choices: [...]}}, a number, or a "
-                "linear range with a step"
-            )
-        if config.study.warm_start is not None:
-            raise UserError(
-                f"study.warm_start: {config.study.warm_start}: a grid tries its combinations "
-                "alone: give another sampler"
-            )
+    config.sampler.check(config.space)
+    if config.study.warm_start is not None and config.sampler.no_initial_trials:
+        raise UserError(
+            f"study.warm_start: {config.study.warm_start}: {config.sampler.no_initial_trials}: "
+            "give another sampler"
+        )
     if config.study.warm_start == config.study.name:
         raise UserError(f"study.warm_start: {config.study.name}: must be another study")
     if not config.space.anything_allowed():
         raise config.space.impossible()
-    _check_pruner(config)
+    config.pruner.check(config.study.cohort)
 
 
 def _check_averages(space: Space) -> None:
@@ -94,17 +89,3 @@ def _check_data(config: Config) -> None:
             raise UserError(
                 f"data: {config.data.name}: does not go with model={model}: give {mend}"
             )
-
-
-def _check_pruner(config: Config) -> None:
-    """A pruner gets what it needs: others to compare with, and arguments that it takes."""
-    name = config.pruner.name
-    if name in ("halving", "hyperband") and config.study.cohort < 2:
-        raise UserError(
-            f"study.cohort: 1: {name} compares the trials of a cohort: give 2 or more, "
-            "or pruner=none"
-        )
-    if name == "optuna":
-        from tuner.search.foreign import make
-
-        make(config.pruner.kind, config.pruner.arguments)

@@ -1,45 +1,116 @@
 """Settings of what is found by name: their schema is the code that takes them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
 
 from pydantic import ValidationError, create_model
 
 from tuner.config.messages import line, no_such_key
-from tuner.config.schema import DataConfig
+from tuner.config.schema import DataConfig, Strict
 from tuner.data import readers
+from tuner.search import pruners, samplers
+from tuner.search.pruners import Pruner
+from tuner.search.samplers import Sampler
 
 
-def data(plain: Any, problems: list[str]) -> Any:
+def data(plain: Any, problems: list[str]) -> DataConfig | None:
     """The data settings, checked by what their reader takes; null stands for a default.
 
     Args:
-        plain: what stands under `data`; what is no mapping is returned, for the schema to refuse.
+        plain: what stands under `data`.
         problems: gets a line for each mistake.
+
+    Returns:
+        What all data sets take and what the reader takes, or None where there was a mistake.
     """
-    if not isinstance(plain, Mapping):
-        return plain
+    if not _is_mapping("data", plain, problems):
+        return None
     reader = plain.get("reader") or "bundled"
-    if reader not in readers.names():
-        problems.append(f"data.reader: {reader!r}: must be one of {', '.join(readers.names())}")
-        return DataConfig(name="none")
+    if not _is_known("data.reader", reader, readers.names(), problems):
+        return None
     own: dict[str, Any] = {
         key: (p.annotation, ... if p.default is p.empty else p.default)
         for key, p in readers.settings(reader).items()
         if plain.get("name") != "none"
     }
     schema = create_model("DataConfig", __base__=DataConfig, **own)
-    known = list(schema.model_fields)
+    known = schema.model_fields
+    given = {key: value for key, value in plain.items() if value is not None or key not in known}
+    found: DataConfig | None = _checked("data", f"the reader {reader}", schema, given, problems)
+    return found
+
+
+def sampler(plain: Any, problems: list[str]) -> Sampler | None:
+    """The sampler that is asked for, or None where there was a mistake, told in `problems`."""
+    found: Sampler | None = _made("sampler", plain, samplers, problems)
+    return found
+
+
+def pruner(plain: Any, problems: list[str]) -> Pruner | None:
+    """The pruner that is asked for, or None where there was a mistake, told in `problems`."""
+    found: Pruner | None = _made("pruner", plain, pruners, problems)
+    return found
+
+
+# What reads each of these parts of the config.
+FOUND: dict[str, Callable[[Any, list[str]], Any]] = {
+    "data": data,
+    "sampler": sampler,
+    "pruner": pruner,
+}
+
+
+def _made(group: str, plain: Any, package: Any, problems: list[str]) -> Any:
+    """What the package holds under the name that is given, made with the other settings."""
+    if not _is_mapping(group, plain, problems):
+        return None
+    if "name" not in plain:
+        problems.append(f"{group}.name: is missing")
+        return None
+    if not _is_known(f"{group}.name", plain["name"], package.names(), problems):
+        return None
+    kind = package.load(plain["name"])
+    types = get_type_hints(kind, include_extras=True)
+    own: dict[str, Any] = {f.name: (types[f.name], _default(f)) for f in fields(kind) if f.init}
+    schema = create_model(kind.__name__, __base__=Strict, name=(str, ...), **own)
+    settings = _checked(group, f"{group}={plain['name']}", schema, plain, problems)
+    return settings and kind(**{key: getattr(settings, key) for key in own})
+
+
+def _default(field: Any) -> Any:
+    """The default of a dataclass's field as pydantic has it: ... where it must be given."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return ... if field.default is MISSING else field.default
+
+
+def _is_mapping(group: str, plain: Any, problems: list[str]) -> bool:
+    if not isinstance(plain, Mapping):
+        problems.append(f"{group}: {plain!r}: must be a mapping")
+    return isinstance(plain, Mapping)
+
+
+def _is_known(path: str, name: Any, known: list[str], problems: list[str]) -> bool:
+    if name not in known:
+        problems.append(f"{path}: {name!r}: must be one of {', '.join(known)}")
+    return name in known
+
+
+def _checked(
+    group: str, owner: str, schema: Any, plain: Mapping[Any, Any], problems: list[str]
+) -> Any:
+    """The settings as the schema has them, or None where there was a mistake."""
     try:
-        return schema(**{str(k): v for k, v in plain.items() if v is not None or k not in known})
+        return schema(**{str(key): value for key, value in plain.items()})
     except ValidationError as error:
         # Of a setting that may be of several types, there is one error for each of them.
         errors = {str(e["loc"][0]): e for e in error.errors()}
     for key, e in errors.items():
         if e["type"] == "extra_forbidden":
-            problems.append(no_such_key(f"data.{key}", f"the reader {reader}", known))
-        elif len(e["loc"]) > 1:
-            problems.append(f"data.{key}: {e['input']!r}: must be text or a list of texts")
+            problems.append(no_such_key(f"{group}.{key}", owner, schema.model_fields))
+        elif "list[str]" in e["loc"]:
+            problems.append(f"{group}.{key}: {e['input']!r}: must be text or a list of texts")
         else:
-            problems.append(line({**e, "loc": ("data", key)}))
-    return DataConfig(name="none")
+            problems.append(line({**e, "loc": (group, *e["loc"])}))
+    return None

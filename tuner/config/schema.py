@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tuner.search.pruners import Pruner
+from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 
 Count = Annotated[int, Field(ge=1)]
@@ -105,23 +107,6 @@ class DataConfig(Strict):
     class_weight: Literal["balanced"] | None = None
 
 
-class SamplerConfig(Strict):
-    """sampler: how settings are proposed."""
-
-    name: Literal["tpe", "random", "quasi_random", "grid"]
-    startup: Annotated[int, Field(ge=1)] = 16
-
-
-class PrunerConfig(Strict):
-    """keep and first_rung are those of halving and hyperband; kind and arguments of optuna."""
-
-    name: Literal["halving", "hyperband", "optuna", "none"]
-    keep: Share = 0.5
-    first_rung: Share = 0.1
-    kind: str = "MedianPruner"
-    arguments: dict[str, Any] = {}
-
-
 class TrackingConfig(Strict):
     """tracking: where curves are kept."""
 
@@ -153,8 +138,8 @@ class Config(Strict):
     compare: CompareConfig
     range: RangeConfig
     data: DataConfig
-    sampler: SamplerConfig
-    pruner: PrunerConfig
+    sampler: Sampler
+    pruner: Pruner
     tracking: TrackingConfig
     space: Space
     plain: dict[str, Any]

@@ -160,7 +160,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def _search(self, folds: list[Samples], told: Any) -> dict[str, Any]:
         """Asks cohort by cohort and lets them race; the results as scikit-learn has them."""
         from tuner.search import samplers
-        from tuner.search.pruners import Halving, NoPruning
+        from tuner.search.pruners.halving import Halving
+        from tuner.search.pruners.none import NoPruning
         from tuner.search.racing import Group, Race
         from tuner.search.study import Study
         from tuner.search.trials import Goal
@@ -168,9 +169,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         searched, seed = parameters(self.space), self._seed()
         rule = NoPruning() if self.keep == 1 else Halving(self.keep, self.first_rung)
         goal, epochs = Goal("validation_score", greater_is_better=True), self._epochs()
-        ask = (
-            samplers.tpe(self.cohort) if self.sampler == "tpe" else getattr(samplers, self.sampler)
-        )
+        startup = {"startup": self.cohort} if self.sampler == "tpe" else {}
+        ask = samplers.load(self.sampler)(**startup).ask
         rows = Rows(len(folds))
         with (
             tempfile.TemporaryDirectory() as folder,

@@ -1,8 +1,19 @@
 """Jobs: one file each, named as `job=<name>`; a job's `run` wires the other wings."""
 
-from pathlib import Path
+from collections.abc import Callable
+
+from tuner import discovery
 
 
 def names() -> list[str]:
-    """Names of all jobs: the files of this folder that do not start with an underscore."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("[!_]*.py"))
+    """Names of all jobs."""
+    return discovery.names(__name__)
+
+
+def load(name: str) -> Callable[..., int]:
+    """The `run` of the job of that name, which takes a Config and an Event that asks it to stop.
+
+    Raises KeyError if there is none.
+    """
+    run: Callable[..., int] = discovery.load(__name__, name).run
+    return run

@@ -30,7 +30,9 @@ def worth(confirmed: Told, goal: Goal) -> str:
 def over_defaults(confirmed: Told, goal: Goal) -> Iterator[str]:
     """How far tuning beat each optimizer's textbook settings, on the seeds that judge."""
     for told in confirmed["defaults"]:
-        line = f"Trial {told['trial']}, {initial_trials.told(told['origin'])}, on the same seeds"
+        line = (
+            f"Trial {told['trial']}, {initial_trials.described(told['origin'])}, on the same seeds"
+        )
         yield f"{line}: {goal.name} {reached(told, goal)}; {beaten(told['worse'])}."
 
 

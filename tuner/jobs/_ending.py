@@ -9,9 +9,9 @@ import optuna
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.jobs import _verdict
-from tuner.search.pruners import NoPruning
+from tuner.search.proposals import next_number
+from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Group, Race
-from tuner.search.samplers import next_number
 from tuner.search.space import Space
 from tuner.search.statistics import deviation
 from tuner.search.stopping import FEWEST, REPEATS, expected_gain
@@ -51,9 +51,7 @@ class Ending:
 
     def nothing_left(self) -> str:
         """Why a study ends whose sampler proposes no more."""
-        if self.config.sampler.name == "grid":
-            return "the grid has no more combinations"
-        return "`where` leaves nothing more to try"
+        return self.config.sampler.exhausted
 
     def epochs(self, without: Collection[int] = ()) -> int:
         """Epochs trained by all members of all trials but these."""

@@ -9,7 +9,7 @@ from tuner.config import Config
 from tuner.jobs._training import Training, structure
 from tuner.search import confirm
 from tuner.search.confirm import CHOOSING, JUDGING, Repeats, fresh
-from tuner.search.pruners import NoPruning
+from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Group, Race
 from tuner.search.study import Study
 from tuner.search.trials import Outcome, Trial, restored

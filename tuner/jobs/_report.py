@@ -14,7 +14,7 @@ from tuner.config import Config
 from tuner.jobs import _verdict
 from tuner.jobs._winner import MODULES, TRACKED, Winner, keep
 from tuner.processes.background import Background
-from tuner.search.initial_trials import told
+from tuner.search.initial_trials import described
 from tuner.search.study import Study
 from tuner.search.trials import Goal, Outcome, Trial
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds
@@ -104,7 +104,7 @@ class Report:
             if outcome.diverged_at is not None:
                 tags["diverged_at"] = f"{outcome.diverged_at:.4g} of the training"
             if outcome.trial.origin:
-                tags["origin"] = told(outcome.trial.origin)
+                tags["origin"] = described(outcome.trial.origin)
             tags = {f"tuner.{name}": value for name, value in tags.items()}
             self.put(RunEnds(number, outcome.state, outcome.reason, now_ms(), tags))
         if self.writer is not None:

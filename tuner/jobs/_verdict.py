@@ -151,7 +151,7 @@ def over_defaults(best: Summary, trials: Sequence[Summary], goal: Goal) -> list[
         if "default" not in s["origin"] or s["value"] is None:
             continue
         reached = f"{goal.name} {goal.turn(s['value']):.4g}"
-        told = f"Trial {s['number']}, {initial_trials.told(s['origin'])},"
+        told = f"Trial {s['number']}, {initial_trials.described(s['origin'])},"
         if s["number"] == best["number"]:
             lines.append(f"{told} is the best that was found.")
         elif s["state"] != "COMPLETE":

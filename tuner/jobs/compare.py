@@ -110,7 +110,7 @@ def compared(config: Config, by: str, stop: Event) -> dict[str, Any] | None:
     threads = config.threads or len(os.sched_getaffinity(0))
     with owned(folder), Training(config, load_data(config), threads, stop) as training:
         study = Study(
-            folder, config.study.name, config.space, tune.sampler(config), config.study.seed
+            folder, config.study.name, config.space, config.sampler.ask, config.study.seed
         )
         if not any(s["state"] in compare.ENDED for s in study.summaries()):
             return None

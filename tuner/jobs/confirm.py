@@ -16,7 +16,6 @@ from tuner.jobs._progress import note
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, load_data
-from tuner.jobs.tune import sampler
 from tuner.processes.lock import owned
 from tuner.search.study import Study
 from tuner.tracking.records import Artifact
@@ -39,7 +38,8 @@ def run(config: Config, stop: Event) -> int:
         raise UserError(f"study.name: {config.study.name}: is of a function, which knows no seeds")
     threads = config.threads or len(os.sched_getaffinity(0))
     with owned(folder), Training(config, data, threads, stop) as training:
-        study = Study(folder, config.study.name, config.space, sampler(config), config.study.seed)
+        name, seed = config.study.name, config.study.seed
+        study = Study(folder, name, config.space, config.sampler.ask, seed)
         trials = chosen(config, study.summaries())
         report = Report(config, study, training.goal, folder)
         with announced(lambda: note("compiling for this machine, which happens once")):

@@ -13,6 +13,7 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+import optuna
 
 import tuner
 from tuner.config import Config
@@ -27,10 +28,11 @@ from tuner.jobs._training import Training, goal, load_data
 from tuner.jobs._winner import made_of
 from tuner.processes.background import Background
 from tuner.processes.lock import owned
-from tuner.search import initial_trials, samplers
-from tuner.search.pruners import Halving, Hyperband, NoPruning, Pruner
+from tuner.search import initial_trials
+from tuner.search.pruners import Pruner
 from tuner.search.racing import Race
-from tuner.search.study import Study
+from tuner.search.space import Space
+from tuner.search.study import Ask, Study
 from tuner.search.trials import Outcome, Trial, restored
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
@@ -63,7 +65,8 @@ def run(config: Config, stop: Event) -> int:
     if not (folder / "optuna.journal").exists():
         first(config)
     with owned(folder), Training(config, data, threads, stop) as training:
-        study = Study(folder, config.study.name, config.space, sampler(config), config.study.seed)
+        name, seed = config.study.name, config.study.seed
+        study = Study(folder, name, config.space, config.sampler.ask, seed)
         begin(study, config, folder)
         job = Tune(config, study, training, folder)
         try:
@@ -72,28 +75,9 @@ def run(config: Config, stop: Event) -> int:
             job.report.close()
 
 
-def sampler(config: Config) -> samplers.Sampler:
-    named: dict[str, samplers.Sampler] = {
-        "tpe": samplers.tpe(config.sampler.startup),
-        "random": samplers.random,
-        "quasi_random": samplers.quasi_random,
-        "grid": samplers.grid,
-    }
-    return named[config.sampler.name]
-
-
 def pruner(config: Config, study: Study) -> Pruner:
-    """The pruner of a study, told of the cohorts that have ended."""
-    own = config.pruner
-    made: Pruner = NoPruning()
-    if own.name == "halving":
-        made = Halving(own.keep, own.first_rung)
-    elif own.name == "hyperband":
-        made = Hyperband(own.keep, own.first_rung)
-    elif own.name == "optuna":
-        from tuner.search.foreign import Foreign, make
-
-        made = Foreign(make(own.kind, own.arguments), config.study.name)
+    """The pruner of a study, which has heard how the cohorts before ended."""
+    made = config.pruner.of(config.study.name)
     for start, stop in study.cohorts[: study.index]:
         made.learn([s for s in study.summaries() if start <= s["number"] < stop])
     return made
@@ -101,10 +85,19 @@ def pruner(config: Config, study: Study) -> Pruner:
 
 def first(config: Config) -> tuple[list[dict[str, Any]], str]:
     """What a new study tries before its sampler proposes, and a line about it."""
-    if config.sampler.name == "grid":
+    if config.sampler.no_initial_trials:
         return [], ""
     study = config.study
     return initial_trials.first(config.space, config.root, study.defaults, study.warm_start)
+
+
+def after(trials: Sequence[Mapping[str, Any]], propose: Ask) -> Ask:
+    """Asks the initial trials, and then what the sampler proposes."""
+
+    def ask(study: optuna.Study, space: Space, seed: int) -> bool:
+        return initial_trials.ask_initial(study, space, trials) or propose(study, space, seed)
+
+    return ask
 
 
 def begin(study: Study, config: Config, folder: Path) -> None:
@@ -119,7 +112,7 @@ def begin(study: Study, config: Config, folder: Path) -> None:
         study.remember("queue", trials)
         if line:
             print(line)
-    study.sampler = samplers.queued(study.remember("queue", []), study.sampler)
+    study.sampler = after(study.remember("queue", []), study.sampler)
     end_where_nothing_is_allowed(study)
 
 

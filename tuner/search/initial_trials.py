@@ -1,13 +1,17 @@
-"""Trials that are tried first: each optimizer's textbook settings, and another study's best."""
+"""Initial trials: each optimizer's textbook settings, and another study's best, tried first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.errors import UserError, did_you_mean
+from tuner.search.proposals import ORIGIN, counted
 from tuner.search.space import Setting, Space
 from tuner.training import optimizers, schedules
+
+if TYPE_CHECKING:
+    import optuna
 
 # So many settings of another study are tried at the most.
 FEW = 5
@@ -17,18 +21,18 @@ DEFAULTS = {"batch_size": 32}
 
 
 @dataclass(frozen=True)
-class Queued:
+class InitialTrial:
     """Settings that are tried before the sampler proposes any, and where they are from.
 
-    origin: {"default": <optimizer>, "unlike": [<paths at another value than the textbook's>]}, or
-    {"study": <name>, "trial": <number>}.
+    settings: by path; origin: {"default": <optimizer>, "unlike": [<paths at another value than the
+    textbook's>]}, or {"study": <name>, "trial": <number>}.
     """
 
     settings: Mapping[str, Any]
     origin: Mapping[str, Any]
 
 
-def told(origin: Mapping[str, Any]) -> str:
+def described(origin: Mapping[str, Any]) -> str:
     """The origin of a trial in words; empty for one that a sampler proposed."""
     if "default" in origin:
         unlike = ", ".join(origin["unlike"])
@@ -40,18 +44,50 @@ def told(origin: Mapping[str, Any]) -> str:
 def first(
     space: Space, root: Path, defaults: bool, warm_start: str | None
 ) -> tuple[list[dict[str, Any]], str]:
-    """The queue of a new study, as its record keeps it, and what to say of it.
+    """The initial trials of a new study, and what to say of them.
 
-    Raises UserError if there is no study of the name `warm_start`, or none of it fits the space.
+    Args:
+        space: the study's.
+        root: the folder of all studies' folder `studies`.
+        defaults: whether the textbook's settings are among them.
+        warm_start: the name of another study whose best settings are.
+
+    Returns:
+        For each trial, as the study's record keeps it, its `settings` of what is searched and its
+        `origin`; and a line about the other study, empty where there is none.
+
+    Raises:
+        UserError: if there is no study of the name `warm_start`, or none of it fits the space.
     """
-    queue, line = textbook(space) if defaults else [], ""
+    trials, line = textbook(space) if defaults else [], ""
     if warm_start is not None:
         best, line = warm(space, root, warm_start)
-        queue += best
-    return _kept(queue, space), line
+        trials += best
+    return _kept(trials, space), line
 
 
-def textbook(space: Space) -> list[Queued]:
+def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[Mapping[str, Any]]) -> bool:
+    """Adds the next initial trial that fits the space and that no trial of the study has taken.
+
+    One that failed is added again.
+
+    Args:
+        study: gets the trial.
+        space: its ranges of now, which may be others than when the trials were planned.
+        trials: the initial trials of the study, as `first` returns them.
+
+    Returns:
+        Whether there was one; else it is the sampler's turn.
+    """
+    taken = [trial.user_attrs.get(ORIGIN) for trial in counted(study)]
+    for trial in trials:
+        if trial["origin"] not in taken and not space.misfit(trial["settings"]):
+            study.add_trial(space.trial(trial["settings"], {ORIGIN: trial["origin"]}))
+            return True
+    return False
+
+
+def textbook(space: Space) -> list[InitialTrial]:
     """For each optimizer its rule's defaults, as near as the ranges allow.
 
     Those of the schedule are with them, a constant one's where several are searched; of other
@@ -59,7 +95,7 @@ def textbook(space: Space) -> list[Queued]:
     """
     if not space.searched:
         return []
-    queue = []
+    found = []
     for optimizer in space.branches["optimizer"]:
         taken = {"optimizer": optimizer}
         taken |= {g: o[0] for g, o in space.branches.items() if g != "optimizer"}
@@ -73,8 +109,8 @@ def textbook(space: Space) -> list[Queued]:
         own = [f"optimizer.{optimizer}.{key}" for key in optimizers.load(optimizer).own]
         unlike = [path for path in own if settings[path] != default(path)]
         if space.allows(settings):
-            queue.append(Queued(settings, {"default": optimizer, "unlike": unlike}))
-    return queue
+            found.append(InitialTrial(settings, {"default": optimizer, "unlike": unlike}))
+    return found
 
 
 def default(path: str) -> Any:
@@ -88,34 +124,45 @@ def default(path: str) -> Any:
     return DEFAULTS.get(path)
 
 
-def warm(space: Space, root: Path, name: str) -> tuple[list[Queued], str]:
+def warm(space: Space, root: Path, name: str) -> tuple[list[InitialTrial], str]:
     """The best settings of another study that fit a space, and a line that says how many do.
 
     Settings fit if their branches are searched here and their values lie in the ranges; what is
-    fixed here stays as it is. Raises UserError if there is no such study, or if none fits.
+    fixed here stays as it is.
+
+    Args:
+        space: of the study that will try them.
+        root: the folder of all studies' folder `studies`.
+        name: of the other study.
+
+    Raises:
+        UserError: if there is no such study, or if none of its trials fits.
     """
     ended = summaries(root, name)
-    queue: list[Queued] = []
+    found: list[InitialTrial] = []
     reasons: list[str] = []
     for s in sorted(ended, key=lambda s: (s["value"], s["number"])):
         reason = space.misfit(s["settings"])
         if reason:
             reasons.append(f"trial {s['number']}, {reason}")
-        elif len(queue) < FEW:
-            queue.append(Queued(s["settings"], {"study": name, "trial": s["number"]}))
-    if not queue:
+        elif len(found) < FEW:
+            found.append(InitialTrial(s["settings"], {"study": name, "trial": s["number"]}))
+    if not found:
         why = f": {reasons[0]}" if reasons else ""
         raise UserError(
             f"study.warm_start: {name}: none of its {len(ended)} trials that trained to the end "
             f"fits this space{why}"
         )
     line = f"study.warm_start: {name}: {len(ended) - len(reasons)} of its {len(ended)} trials "
-    line += f"that trained to the end fit this space; the best {len(queue)} are tried first"
-    return queue, line + (f"; left out: {reasons[0]}" if reasons else "")
+    line += f"that trained to the end fit this space; the best {len(found)} are tried first"
+    return found, line + (f"; left out: {reasons[0]}" if reasons else "")
 
 
 def summaries(root: Path, name: str) -> list[dict[str, Any]]:
-    """What a study keeps of its complete trials, each with the `value` that it minimised."""
+    """What a study keeps of its complete trials, each with the `value` that it minimised.
+
+    Raises UserError if there is no such study in `root`.
+    """
     from tuner.search.storage import read_trials
 
     path = root / "studies" / name / "optuna.journal"
@@ -132,11 +179,11 @@ def summaries(root: Path, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def _kept(queue: Sequence[Queued], space: Space) -> list[dict[str, Any]]:
+def _kept(trials: Sequence[InitialTrial], space: Space) -> list[dict[str, Any]]:
     """What is searched of the settings, each once, and their origins."""
     out: list[dict[str, Any]] = []
-    for queued in queue:
-        searched = {p: queued.settings[p] for p in space.searched if p in queued.settings}
+    for trial in trials:
+        searched = {p: trial.settings[p] for p in space.searched if p in trial.settings}
         if searched not in [entry["settings"] for entry in out]:
-            out.append({"settings": searched, "origin": dict(queued.origin)})
+            out.append({"settings": searched, "origin": dict(trial.origin)})
     return out

@@ -1,7 +1,7 @@
 """A study: trials asked in cohorts and told when they end, on record before anything trains."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.search.samplers import ORIGIN, Sampler, next_number
+from tuner.search.proposals import ORIGIN, next_number
 from tuner.search.space import Space
 from tuner.search.storage import SUMMARY, open_study, read_curves
 from tuner.search.trials import Outcome, Trial
@@ -21,6 +21,9 @@ STATES = {
     "INTERRUPTED": TrialState.FAIL,
     "FAILED": TrialState.FAIL,
 }
+
+# What adds the next trial, as `Sampler.ask`: (study, space, seed) -> whether there was any.
+Ask = Callable[[optuna.Study, Space, int], bool]
 
 # The states of trials that count towards the budget.
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -38,7 +41,7 @@ class Study:
     from the journal when they are asked for.
     """
 
-    def __init__(self, folder: Path, name: str, space: Space, sampler: Sampler, seed: int) -> None:
+    def __init__(self, folder: Path, name: str, space: Space, sampler: Ask, seed: int) -> None:
         self.space, self.sampler, self.seed = space, sampler, seed
         self.path = folder / "optuna.journal"
         self.journal = open_study(self.path, name)

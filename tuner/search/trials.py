@@ -30,7 +30,7 @@ class Trial:
     """A trial that was asked: its number, its settings by path, and when it was asked first.
 
     origin: where its settings are from, if no sampler proposed them
-    (`tuner.search.initial_trials.Queued`).
+    (`tuner.search.initial_trials.InitialTrial`).
     """
 
     number: int

@@ -5,40 +5,27 @@ reads. `read` returns a Source and raises UserError, in one line, for what canno
 """
 
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
+from tuner import discovery
 from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
 
 
 def names() -> list[str]:
-    """Names of all readers: the files of this folder that do not start with an underscore."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("[!_]*.py"))
+    """Names of all readers."""
+    return discovery.names(__name__)
 
 
-@cache
 def load(name: str) -> Callable[..., Source]:
-    """The `read` of the reader of that name.
-
-    Raises:
-        KeyError: no file bears that name.
-    """
-    if name not in names():
-        raise KeyError(name)
-    read: Callable[..., Source] = import_module(f"{__name__}.{name}").read
+    """The `read` of the reader of that name. Raises KeyError if there is none."""
+    read: Callable[..., Source] = discovery.load(__name__, name).read
     return read
 
 
 def settings(name: str) -> dict[str, Any]:
-    """The keys that a reader takes beside `name`, with their inspect.Parameter.
-
-    Raises:
-        KeyError: no file bears that name.
-    """
+    """The keys that a reader takes beside `name`, with their inspect.Parameter."""
     return {key: p for key, p in signature(load(name)).parameters.items() if key != "name"}
 
 
@@ -46,12 +33,13 @@ def read(name: str, reader: str, given: dict[str, Any]) -> Source:
     """What a reader makes of its settings.
 
     Args:
-        name: what the set is called.
-        reader: one of `names`.
-        given: the settings by key.
+        name: what the data set is called.
+        reader: the name of the reader.
+        given: its settings, by key.
 
     Raises:
-        UserError: the reader is unknown, a setting is unknown or missing, or it cannot be read.
+        UserError: for an unknown reader, for settings that the reader does not take, and for what
+            it cannot read.
     """
     if reader not in names():
         raise UserError(f"data.reader: {reader!r}: must be one of {', '.join(names())}")

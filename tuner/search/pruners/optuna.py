@@ -3,15 +3,17 @@
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.errors import UserError, did_you_mean
-from tuner.search.pruners import Rule
+from tuner.search.pruners import Pruner, Rule
 
 # Reports of a trial at the most: a pruner looks at each, and the study's record keeps them.
 REPORTS = 20
@@ -27,7 +29,7 @@ WORDS = {
 }
 
 
-def names() -> list[str]:
+def kinds() -> list[str]:
     """The classes of optuna.pruners that can be asked for."""
     own = {name: getattr(optuna.pruners, name) for name in optuna.pruners.__all__}
     return sorted(
@@ -37,36 +39,41 @@ def names() -> list[str]:
     )
 
 
-def make(kind: str, arguments: Mapping[str, Any], key: str = "pruner") -> BasePruner:
-    """The pruner of this class name with these arguments; `wrapped_pruner` is a class name, too.
+def make(kind: str, arguments: Mapping[str, Any]) -> BasePruner:
+    """A pruner of Optuna.
 
-    Raises UserError for an unknown name, for arguments that the class does not take, and for those
-    with which a small study breaks: some are looked at only when a trial is judged.
+    Args:
+        kind: the name of its class.
+        arguments: what the class takes; `wrapped_pruner` is the name of a class, too.
+
+    Raises:
+        UserError: for an unknown name, for arguments that the class does not take, and for those
+            with which a small study breaks: some are looked at only when a trial is judged.
     """
     if kind in UNSUITED:
         raise UserError(
-            f"{key}.kind: {kind}: compares problem instances, and a report is an epoch here: "
-            f"give one of {', '.join(names())}"
+            f"pruner.kind: {kind}: compares problem instances, and a report is an epoch here: "
+            f"give one of {', '.join(kinds())}"
         )
-    if kind not in names():
-        hint = did_you_mean(kind, names(), 1)
-        raise UserError(f"{key}.kind: {kind}: {hint}optuna.pruners has {', '.join(names())}")
+    if kind not in kinds():
+        hint = did_you_mean(kind, kinds(), 1)
+        raise UserError(f"pruner.kind: {kind}: {hint}optuna.pruners has {', '.join(kinds())}")
     own: Any = getattr(optuna.pruners, kind)
     known = {} if own.__init__ is object.__init__ else inspect.signature(own).parameters
     for name in arguments:
         if name not in known:
             takes = ", ".join(known) or "no arguments"
-            raise UserError(f"{key}.arguments.{name}: is unknown: {kind} takes {takes}")
+            raise UserError(f"pruner.arguments.{name}: is unknown: {kind} takes {takes}")
     for name, parameter in known.items():
         if parameter.default is parameter.empty and name not in arguments:
-            raise UserError(f"{key}.arguments.{name}: is missing: {kind} needs it")
+            raise UserError(f"pruner.arguments.{name}: is missing: {kind} needs it")
     types = get_type_hints(own.__init__) if known else {}
     for name, value in arguments.items():
         if wanted := _wanted(value, types.get(name, Any)):
-            raise UserError(f"{key}.arguments.{name}: {value!r}: must be {wanted}")
+            raise UserError(f"pruner.arguments.{name}: {value!r}: must be {wanted}")
     given = dict(arguments)
     if given.get("wrapped_pruner") is not None:
-        given["wrapped_pruner"] = make(given["wrapped_pruner"], {}, key)
+        given["wrapped_pruner"] = make(given["wrapped_pruner"], {})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -74,7 +81,7 @@ def make(kind: str, arguments: Mapping[str, Any], key: str = "pruner") -> BasePr
             pruner: BasePruner = own(**given)
     except (TypeError, ValueError, ArithmeticError) as error:
         said = " ".join(str(error).split())
-        raise UserError(f"{key}.arguments: {dict(arguments)}: {kind}: {said}") from error
+        raise UserError(f"pruner.arguments: {dict(arguments)}: {kind}: {said}") from error
     return pruner
 
 
@@ -91,7 +98,7 @@ def _wanted(value: Any, annotation: Any) -> str:
 
 def _rehearse(pruner: BasePruner) -> None:
     """Lets a pruner judge two cohorts of two trials, which raises what it would in a study."""
-    rehearsal = Foreign(pruner)
+    rehearsal = Replica(pruner, "study")
     for cohort in range(2):
         values = {2 * cohort + lane: float(lane) for lane in range(2)}
         for epoch in (1, 2):
@@ -101,24 +108,49 @@ def _rehearse(pruner: BasePruner) -> None:
         )
 
 
-class Foreign:
+@dataclass(frozen=True)
+class OptunaPruner(Pruner):
     """A pruner of Optuna for a study that is asked cohort by cohort.
 
     It sees each trial's values at evenly spaced epochs, REPORTS at the most, the trials of a cohort
-    in the order of their numbers; its steps are epochs. It keeps a study of its own in memory,
-    which `learn` brings to the state after the cohorts before, also when a killed process goes on.
+    in the order of their numbers; its steps are epochs. `learn` brings it to the state after the
+    cohorts before, also when a killed process goes on.
+
+    kind: the name of a class of optuna.pruners; arguments: what that takes.
     """
 
-    def __init__(self, pruner: BasePruner, name: str = "study") -> None:
+    kind: str = "MedianPruner"
+    arguments: dict[str, Any] = field(default_factory=dict)
+    # Optuna's Hyperband deals out its brackets by the study's name.
+    study: str = field(default="study", init=False)
+
+    def check(self, cohort: int) -> None:
+        make(self.kind, self.arguments)
+
+    def of(self, study: str) -> Self:
+        fresh = type(self)(self.kind, self.arguments)
+        object.__setattr__(fresh, "study", study)
+        return fresh
+
+    @cached_property
+    def replica(self) -> "Replica":
+        """What Optuna's pruner sees of the study."""
+        return Replica(make(self.kind, self.arguments), self.study)
+
+    def rule(self, cohort: int) -> Rule:
+        return self.replica
+
+    def learn(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+        self.replica.learn(summaries)
+
+
+class Replica:
+    """A study in memory that holds what its pruner was shown of another one, cohort by cohort."""
+
+    def __init__(self, pruner: BasePruner, name: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.pruner, self.study = pruner, optuna.create_study(study_name=name)
         self.trials: dict[int, optuna.trial.Trial] = {}
-
-    def size(self, cohort: int, most: int) -> int:
-        return most
-
-    def rule(self, cohort: int) -> Rule:
-        return self
 
     def rungs(self, epochs: int) -> list[int]:
         shares = range(1, min(REPORTS, epochs))

@@ -8,13 +8,38 @@ Points that the conditions of the space forbid are passed over.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from dataclasses import dataclass
+from itertools import islice, repeat
 from math import lcm, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuner.search.space import Setting, Space
+from tuner.search.proposals import PLACE, placed
+from tuner.search.samplers import Sampler
+from tuner.search.space import TRIES, Setting, Space
+
+if TYPE_CHECKING:
+    import optuna
+
+# Under which a trial keeps the number of its point in its combination.
+POINT = "point"
+
+
+@dataclass(frozen=True)
+class QuasiRandom(Sampler):
+    """Sobol points, as many in each branch: the next that is allowed of the combination due."""
+
+    def ask(self, study: "optuna.Study", space: Space, seed: int) -> bool:
+        sobol, (place, places) = Points(space, seed), placed(study)
+        before = places.get(place - sobol.combinations)
+        start = before.user_attrs[POINT] + 1 if before else 0
+        candidates = islice(sobol.settings(place, start), TRIES)
+        for point, settings in enumerate(candidates, start):
+            if space.allows(settings):
+                study.add_trial(space.trial(settings, {PLACE: place, POINT: point}))
+                return True
+        raise space.impossible()
 
 
 def dealt(index: int, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -50,6 +75,7 @@ class Points:
 
     @property
     def combinations(self) -> int:
+        """How many there are."""
         return prod(self.sizes)
 
     def settings(self, index: int, start: int = 0) -> Iterator[dict[str, Any]]:

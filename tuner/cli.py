@@ -1,0 +1,171 @@
+"""The command line: shows the help page, or checks a config and runs the job that it names."""
+
+import gc
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+import tuner
+from tuner import discovery, jobs
+from tuner.composing import compose, config_folder, options
+from tuner.errors import UserError
+
+HELP = """\
+tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
+
+    python -m tuner +experiment=adam            tune Adam on scikit-learn's digits
+    python -m tuner +experiment=adam            again: goes on with the study, or says it is done
+    python -m tuner job=ui                      open the curves of all trials in MLflow's pages
+
+A command is made of settings, key=value, in any order:
+
+    budget.trials=100 budget.epochs=50          how much to spend
+    optimizer=sgd  data=wine  model=softmax     choose one option of a group
+    optimizer=[adam,sgd]                        let the search choose among several
+    optimizer.adam.lr=0.01                      fix a number
+    'optimizer.adam.lr={{low: 1e-4, high: 1, scale: log}}'    search a range
+    'batch_size={{choices: [16, 32, 64]}}'        search a list
+    root=results  study.name=mine  study.seed=1   where it is kept, its name, its randomness
+    threads=1  tracking=none                    how it runs
+    +range=NAME                                 the rates that job=range_test found for NAME
+
+Experiments, whole jobs to start from (+experiment=NAME):
+{experiments}
+Groups and their options (GROUP=OPTION):
+{groups}
+Jobs (job=NAME):
+{jobs}
+Flags:
+    --help, -h      this page
+    --cfg           print the composed config and stop
+    --config-dir DIR   look for options and experiments in this folder too
+    --version       print the version
+
+Exit codes: 0 done; 2 a setting or the data are wrong, nothing was written; 3 every trial diverged;
+75 another process is at work on the study; 130 stopped by Ctrl-C, 143 by SIGTERM: the same command
+goes on.
+"""
+
+
+def first_comment(path: Path) -> str:
+    """What a file of conf/ says it is: its first comment that is not for Hydra."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = (line[1:].strip() for line in lines if line.startswith("#"))
+    return next((c for c in comments if not c.startswith("@package")), "")
+
+
+def help_page() -> str:
+    """What `--help` prints: the settings, and the experiments, options and jobs that there are."""
+    conf = config_folder()
+    folders = sorted(p for p in conf.iterdir() if p.is_dir() and p.name != "experiment")
+    groups = {folder.name: ", ".join(sorted(options(folder.name, [conf]))) for folder in folders}
+    experiments = {p.stem: first_comment(p) for p in sorted((conf / "experiment").glob("*.yaml"))}
+    lines = {name: discovery.first_line(jobs.__name__, name) for name in jobs.names()}
+    return HELP.format(experiments=_table(experiments), groups=_table(groups), jobs=_table(lines))
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    return "".join(f"    {name:<13} {text}\n" for name, text in rows.items())
+
+
+class Signals:
+    """SIGINT and SIGTERM ask to stop at the next step; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.stop = Event()
+        self.number = signal.SIGINT
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.receive)
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        self.number = signal.Signals(number)
+        self.stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """What is imported and composed meanwhile stays to the end, and no collection looks at it.
+
+    Those at the end of the process, which go through all there is, take a fifth of a short command.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: settings and flags; those of the process where none are given.
+
+    Returns:
+        Its exit code, of which the help page says what each means.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if {"--help", "-h"} & set(arguments):
+        print(help_page(), end="")
+        return 0
+    if "--version" in arguments:
+        print(f"tuner {tuner.__version__}")
+        return 0
+    try:
+        return command(arguments)
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"tuner: {line}", file=sys.stderr)
+        return error.exit_code
+
+
+def command(arguments: list[str]) -> int:
+    """Composes, checks and runs; raises UserError for what the user can mend."""
+    # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
+    signals = Signals()
+    # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
+    # imported, would start others, which keeps a core busy for a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    again = shlex.join(arguments)
+    extra_folder = None
+    if "--config-dir" in arguments:
+        at = arguments.index("--config-dir")
+        if at + 1 == len(arguments) or not Path(arguments[at + 1]).is_dir():
+            raise UserError("--config-dir: must be followed by a folder")
+        extra_folder = arguments.pop(at + 1)
+        arguments.pop(at)
+    show = "--cfg" in arguments
+    flags = [a for a in arguments if a.startswith("-") and a != "--cfg"]
+    if flags:
+        raise UserError(f"{flags[0]}: there is no such flag: see --help")
+    with uncollected():
+        plain = compose([a for a in arguments if a != "--cfg"], extra_folder)
+        if show:
+            import yaml
+
+            print(yaml.safe_dump(plain, sort_keys=False), end="")
+            return 0
+        from tuner.config import check
+
+        config = check(plain)
+        if config.job not in jobs.names():
+            raise UserError(f"job: {config.job!r}: must be one of {', '.join(jobs.names())}")
+        from tuner.training.loop import Interrupted
+
+        run = jobs.load(config.job)
+    try:
+        if signals.stop.is_set():
+            raise Interrupted
+        code = run(config, signals.stop)
+    except Interrupted:
+        print(f"Stopped. The same command goes on: python -m tuner {again}")
+        code = 128 + signals.number
+    return code
