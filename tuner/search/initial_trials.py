@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.errors import UserError, did_you_mean
+from tuner.errors import UserError
 from tuner.search.proposals import ORIGIN, counted
 from tuner.search.space import Setting, Space
+from tuner.search.trials import TrialResult, ranked
 from tuner.training import optimizers, schedules
 
 if TYPE_CHECKING:
@@ -41,31 +41,6 @@ def described(origin: Mapping[str, Any]) -> str:
     return f"trial {origin['trial']} of study {origin['study']}" if origin else ""
 
 
-def first(
-    space: Space, root: Path, defaults: bool, warm_start: str | None
-) -> tuple[list[dict[str, Any]], str]:
-    """The initial trials of a new study, and what to say of them.
-
-    Args:
-        space: the study's.
-        root: the folder of all studies' folder `studies`.
-        defaults: whether the textbook's settings are among them.
-        warm_start: the name of another study whose best settings are.
-
-    Returns:
-        For each trial, as the study's record keeps it, its `settings` of what is searched and its
-        `origin`; and a line about the other study, empty where there is none.
-
-    Raises:
-        UserError: if there is no study of the name `warm_start`, or none of it fits the space.
-    """
-    trials, line = textbook(space) if defaults else [], ""
-    if warm_start is not None:
-        best, line = warm(space, root, warm_start)
-        trials += best
-    return _kept(trials, space), line
-
-
 def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[Mapping[str, Any]]) -> bool:
     """Adds the next initial trial that fits the space and that no trial of the study has taken.
 
@@ -74,7 +49,7 @@ def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[Mapping[st
     Args:
         study: gets the trial.
         space: its ranges of now, which may be others than when the trials were planned.
-        trials: the initial trials of the study, as `first` returns them.
+        trials: the initial trials of the study, as `kept` returns them.
 
     Returns:
         Whether there was one; else it is the sampler's turn.
@@ -124,7 +99,7 @@ def default(path: str) -> Any:
     return DEFAULTS.get(path)
 
 
-def warm(space: Space, root: Path, name: str) -> tuple[list[InitialTrial], str]:
+def warm(space: Space, results: Sequence[TrialResult], name: str) -> tuple[list[InitialTrial], str]:
     """The best settings of another study that fit a space, and a line that says how many do.
 
     Settings fit if their branches are searched here and their values lie in the ranges; what is
@@ -132,55 +107,42 @@ def warm(space: Space, root: Path, name: str) -> tuple[list[InitialTrial], str]:
 
     Args:
         space: of the study that will try them.
-        root: the folder of all studies' folder `studies`.
+        results: the trials of the other study that trained to the end.
         name: of the other study.
 
     Raises:
-        UserError: if there is no such study, or if none of its trials fits.
+        UserError: if none of its trials fits.
     """
-    ended = summaries(root, name)
     found: list[InitialTrial] = []
     reasons: list[str] = []
-    for s in sorted(ended, key=lambda s: (s["value"], s["number"])):
-        reason = space.misfit(s["settings"])
+    for result in ranked(results):
+        reason = space.misfit(result.settings)
         if reason:
-            reasons.append(f"trial {s['number']}, {reason}")
+            reasons.append(f"trial {result.number}, {reason}")
         elif len(found) < FEW:
-            found.append(InitialTrial(s["settings"], {"study": name, "trial": s["number"]}))
+            origin = {"study": name, "trial": result.number}
+            found.append(InitialTrial(result.settings, origin))
     if not found:
         why = f": {reasons[0]}" if reasons else ""
         raise UserError(
-            f"study.warm_start: {name}: none of its {len(ended)} trials that trained to the end "
+            f"study.warm_start: {name}: none of its {len(results)} trials that trained to the end "
             f"fits this space{why}"
         )
-    line = f"study.warm_start: {name}: {len(ended) - len(reasons)} of its {len(ended)} trials "
+    line = f"study.warm_start: {name}: {len(results) - len(reasons)} of its {len(results)} trials "
     line += f"that trained to the end fit this space; the best {len(found)} are tried first"
     return found, line + (f"; left out: {reasons[0]}" if reasons else "")
 
 
-def summaries(root: Path, name: str) -> list[dict[str, Any]]:
-    """What a study keeps of its complete trials, each with the `value` that it minimised.
+def kept(trials: Sequence[InitialTrial], space: Space) -> list[dict[str, Any]]:
+    """The trials as a study's record keeps them, each once.
 
-    Raises UserError if there is no such study in `root`.
+    Args:
+        trials: to be tried, in their order.
+        space: of the study.
+
+    Returns:
+        For each the `settings` of what is searched and its `origin`.
     """
-    from tuner.search.storage import read_trials
-
-    path = root / "studies" / name / "optuna.journal"
-    if not path.exists():
-        known = sorted(p.parent.name for p in root.glob("studies/*/optuna.journal"))
-        hint = did_you_mean(name, known, 3) or (
-            f"there are {', '.join(known[:FEW])}" if known else "there is none yet"
-        )
-        raise UserError(f"study.warm_start: {name}: no such study in {root}: {hint.strip()}")
-    return [
-        {**t.user_attrs["summary"], "value": t.value}
-        for t in read_trials(path, name)
-        if t.state.name == "COMPLETE" and "summary" in t.user_attrs
-    ]
-
-
-def _kept(trials: Sequence[InitialTrial], space: Space) -> list[dict[str, Any]]:
-    """What is searched of the settings, each once, and their origins."""
     out: list[dict[str, Any]] = []
     for trial in trials:
         searched = {p: trial.settings[p] for p in space.searched if p in trial.settings}

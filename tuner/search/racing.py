@@ -7,28 +7,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tuner.search.pruners import Rule
+from tuner.search.runner import Progress, Runner
 from tuner.search.trials import Goal, Outcome, State, Trial
 from tuner.training.curves import Curve, Guard, diagnose
-from tuner.training.loop import Interrupted, Trainer
-from tuner.training.population import Member, Population, create, take
-from tuner.training.schedules import MOMENTA
+from tuner.training.loop import Interrupted
 
-
-@dataclass(frozen=True)
-class Group:
-    """Members alike in structure and what trains them; all members of a trial are in one group."""
-
-    trainer: Trainer
-    members: Sequence[Member]
+# The curve that the guard watches.
+GUARDED = "train_loss"
 
 
 @dataclass
 class _Lane:
-    """A trial under way: the mean curves of its members so far."""
+    """A trial under way: the mean curves of its rows so far."""
 
     trial: Trial
     goal: Goal
     steps: int = 1
+    epochs: int = 0
     initial: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)
     members: dict[tuple[int, int], float] = field(default_factory=dict)
@@ -40,7 +35,14 @@ class _Lane:
         """What is minimised, as of the last epoch."""
         return self.goal.turn(self.curves[self.goal.curve][-1])
 
+    @property
+    def has_rate(self) -> bool:
+        """Whether there is a learning rate that advice may speak of."""
+        optimizer = self.trial.settings.get("optimizer")
+        return "learning_rate" in self.curves or f"optimizer.{optimizer}.lr" in self.trial.settings
+
     def add(self, means: Mapping[str, float]) -> None:
+        self.epochs += 1
         for name, number in means.items():
             self.curves.setdefault(name, []).append(number)
 
@@ -49,53 +51,56 @@ class _Lane:
             return np.array(self.curves.get(name, []))
 
         def whole(name: str) -> np.ndarray:
+            if name not in self.initial:
+                return np.empty(0)
             return np.array([self.initial[name], *self.curves.get(name, [])])
 
+        falling = whole(GUARDED)
+        if not len(falling):
+            falling = np.array([self.goal.turn(number) for number in whole(self.goal.curve)])
         return Curve(
-            whole("train_loss"),
-            whole("validation_loss") if "validation_loss" in self.initial else np.empty(0),
+            falling,
+            whole("validation_loss"),
             known("learning_rate"),
             known("gradient_norm"),
             known("update_ratio"),
             self.steps,
+            self.has_rate,
         )
 
     def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
         d = diagnose(self.curve(), reason if diverged_at is not None else "")
-        epochs = len(self.curves.get("train_loss", []))
         return Outcome(
-            self.trial, state, reason, epochs, self.initial, self.curves, self.rungs, diverged_at,
-            d.label, d.evidence, d.advice, self.goal, self.members,
+            self.trial, state, reason, self.epochs, self.initial, self.curves, self.rungs,
+            diverged_at, d.label, d.evidence, d.advice, self.goal, self.members,
         )  # fmt: skip
 
 
 @dataclass
 class _Heat:
-    """A population under way: who guards its rows, and the rows of each trial."""
+    """A runner under way: who guards its rows, and the rows of each trial."""
 
-    trainer: Trainer
-    population: Population
-    guard: Guard
+    runner: Runner
+    guard: Guard | None
     rows: dict[int, list[int]]
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        return self.population.members
 
     def keep(self, running: Sequence[int]) -> None:
         """Leaves only the rows of these trials."""
         gone = self.rows.keys() - set(running)
-        if gone:
-            stay = [row for row, m in enumerate(self.members) if m.trial not in gone]
-            self.population, self.guard = take(self.population, stay), self.guard.take(stay)
-            self.rows = rows_of(self.population)
+        if not gone:
+            return
+        if self.guard is not None:
+            stay = [i for i, row in enumerate(self.runner.rows) if row.trial not in gone]
+            self.guard = self.guard.take(stay)
+        self.runner.keep(self.rows.keys() - gone)
+        self.rows = rows_of(self.runner)
 
 
-def rows_of(population: Population) -> dict[int, list[int]]:
-    """The rows of each trial."""
+def rows_of(runner: Runner) -> dict[int, list[int]]:
+    """The indices of the rows of each trial."""
     rows: dict[int, list[int]] = {}
-    for row, member in enumerate(population.members):
-        rows.setdefault(member.trial, []).append(row)
+    for i, row in enumerate(runner.rows):
+        rows.setdefault(row.trial, []).append(i)
     return rows
 
 
@@ -107,18 +112,23 @@ def mean(numbers: Sequence[float]) -> float:
 class Race:
     """One cohort through all its epochs.
 
-    A trial is one member or several (seeds, folds): its curves are the means over them, it diverges
+    A trial is one row or several (seeds, folds): its curves are the means over them, it diverges
     when one of them does, and it leaves with all of them.
 
-    groups: the members by structure; epochs: the full length; goal: what is minimised; on_epoch is
-    called after each epoch with its number; out_of_budget is asked after each epoch but the last
-    and names the budget that is spent, or "".
+    Args:
+        trials: the cohort.
+        runners: what trains them, each some of them.
+        rule: who goes on at a rung.
+        epochs: the full length.
+        goal: what is minimised.
+        on_epoch: called after each epoch with its number and the race.
+        out_of_budget: asked after each epoch but the last; names the budget that is spent, or "".
     """
 
     def __init__(
         self,
         trials: Sequence[Trial],
-        groups: Sequence[Group],
+        runners: Sequence[Runner],
         rule: Rule,
         epochs: int,
         goal: Goal = Goal(),  # noqa: B008 (frozen)
@@ -126,30 +136,29 @@ class Race:
         out_of_budget: Callable[["Race"], str] = lambda race: "",
     ) -> None:
         self.lanes = {trial.number: _Lane(trial, goal) for trial in trials}
-        self.groups, self.heats = groups, list[_Heat]()
+        self.runners, self.heats = runners, list[_Heat]()
         self.rule, self.epochs, self.goal = rule, epochs, goal
         self.on_epoch, self.out_of_budget = on_epoch, out_of_budget
         self.outcomes: dict[int, Outcome] = {}
 
     @property
     def running(self) -> list[int]:
+        """Numbers of the trials that have not ended."""
         return [number for number in self.lanes if number not in self.outcomes]
 
     @property
     def trained(self) -> int:
-        """Epochs that members were trained so far, all together."""
-        return sum(
-            len(lane.curves.get("train_loss", [])) * max(1, len(lane.members))
-            for lane in self.lanes.values()
-        )
+        """Epochs that rows were trained so far, all together."""
+        return sum(lane.epochs * max(1, len(lane.members)) for lane in self.lanes.values())
 
     def run(self) -> list[Outcome]:
-        """Outcomes in the order of the trials' numbers.
+        """Trains the cohort; outcomes in the order of the trials' numbers.
 
-        Training that is interrupted ends every running trial as INTERRUPTED, by the epochs it had
-        finished, and raises Interrupted; `outcomes` holds them.
+        Raises:
+            Interrupted: if training was asked to stop. Every running trial has then ended as
+                INTERRUPTED, by the epochs it had finished; `outcomes` holds them.
         """
-        self.heats = [self.begin(group) for group in self.groups]
+        self.heats = [self.begin(runner) for runner in self.runners]
         rungs, entered = self.rule.rungs(self.epochs), len(self.lanes)
         try:
             for epoch in range(1, self.epochs + 1):
@@ -171,18 +180,22 @@ class Race:
         self.end(self.running, "COMPLETE", f"trained all {self.epochs} epochs")
         return [self.outcomes[number] for number in sorted(self.outcomes)]
 
-    def begin(self, group: Group) -> _Heat:
-        """A population before its first step, its initial losses known."""
-        trainer, problem = group.trainer, group.trainer.problem
-        population = create(problem, group.members)
-        start = trainer.start(population)
-        momentum = np.array([momentum_of(m) for m in population.members])
-        guard = Guard.at(start.metrics["train_loss"], momentum, problem.steps)
-        heat = _Heat(trainer, population, guard, rows_of(population))
-        numbers = {name: values.tolist() for name, values in start.metrics.items()}
+    def fail(self, error: BaseException) -> None:
+        """Ends the trials that had begun with an error that stopped all training."""
+        begun = [number for number in self.running if self.lanes[number].initial]
+        self.end(begun, "FAILED", f"{type(error).__name__}: {error}")
+
+    def begin(self, runner: Runner) -> _Heat:
+        """A runner before its first step, its initial losses known."""
+        start = runner.start()
+        guard = None
+        if GUARDED in start:
+            guard = Guard.at(start[GUARDED], runner.momentum, runner.steps)
+        heat = _Heat(runner, guard, rows_of(runner))
+        numbers = {name: values.tolist() for name, values in start.items()}
         for number, rows in heat.rows.items():
             lane = self.lanes[number]
-            lane.steps = problem.steps
+            lane.steps = runner.steps
             lane.initial = {k: mean([v[row] for row in rows]) for k, v in numbers.items()}
             self.remember(lane, heat, rows, numbers)
         return heat
@@ -190,40 +203,42 @@ class Race:
     def remember(
         self, lane: _Lane, heat: _Heat, rows: Sequence[int], numbers: Mapping[str, list[float]]
     ) -> None:
-        """Keeps what each member of a trial has reached."""
+        """Keeps what each row of a trial has reached."""
         reached = numbers.get(self.goal.curve, [])
-        for row in rows:
-            member = heat.members[row]
-            lane.members[member.seed, member.fold] = reached[row]
+        for i in rows:
+            row = heat.runner.rows[i]
+            lane.members[row.seed, row.fold] = reached[i]
 
     def advance(self, heat: _Heat, epoch: int) -> None:
-        """One epoch of a population; diverged trials get their outcome and leave."""
-        result = heat.trainer.epoch(heat.population, epoch)
-        # What a row that left says is not read, but those beside it are compared.
-        heat.guard = heat.guard.after(result.metrics["train_loss"])
-        leaves, lost = heat.guard.leaves, heat.guard.lost
-        numbers = {name: values.tolist() for name, values in result.metrics.items()}
-        for number, rows in heat.rows.items():
+        """One epoch of a runner; diverged trials get their outcome and leave."""
+        progress = heat.runner.epoch(epoch)
+        rows = len(progress.left)
+        leaves, lost = np.zeros((2, rows), bool)
+        if heat.guard is not None:
+            # What a row that left says is not read, but those beside it are compared.
+            heat.guard = heat.guard.after(progress.metrics[GUARDED])
+            leaves, lost = heat.guard.leaves, heat.guard.lost
+        numbers = {name: values.tolist() for name, values in progress.metrics.items()}
+        for number, own in heat.rows.items():
             lane = self.lanes[number]
-            if result.left[rows].any():
-                self.not_finite(lane, heat, rows, epoch)
+            if progress.left[own].any():
+                self.not_finite(lane, progress, own, epoch)
                 continue
-            lane.add({k: mean([v[row] for row in rows]) for k, v in numbers.items()})
-            self.remember(lane, heat, rows, numbers)
-            lane.lost = bool(lost[rows].any())
-            if leaves[rows].any():
-                self.above_start(lane, f"up to {numbers['train_loss'][rows[0]]:.4g}", epoch)
+            lane.add({k: mean([v[row] for row in own]) for k, v in numbers.items()})
+            self.remember(lane, heat, own, numbers)
+            lane.lost = bool(lost[own].any())
+            if leaves[own].any():
+                self.above_start(lane, f"up to {numbers[GUARDED][own[0]]:.4g}", epoch)
         heat.keep(self.running)
 
-    def not_finite(self, lane: _Lane, heat: _Heat, rows: Sequence[int], epoch: int) -> None:
-        population = heat.population
-        steps = [int(population.left_at[r]) or int(population.step[r]) for r in rows]
-        left = [s for s, r in zip(steps, rows, strict=True) if population.left_at[r] > 0] or steps
-        reason = f"loss or parameters not finite at step {min(left)}, in epoch {epoch}"
-        self.diverge(lane, reason, min(left) / heat.trainer.total_steps)
+    def not_finite(self, lane: _Lane, progress: Progress, rows: Sequence[int], epoch: int) -> None:
+        within = [int(progress.left_at[row]) for row in rows if progress.left_at[row] > 0]
+        step = min(within or [int(progress.steps[row]) for row in rows])
+        reason = f"loss or parameters not finite at step {step}, in epoch {epoch}"
+        self.diverge(lane, reason, step / (self.epochs * lane.steps))
 
     def above_start(self, lane: _Lane, how: str, epoch: int) -> None:
-        reason = f"training loss above its initial {lane.initial['train_loss']:.4g} {how}"
+        reason = f"training loss above its initial {lane.initial[GUARDED]:.4g} {how}"
         self.diverge(lane, f"{reason}, epoch {epoch}", epoch / self.epochs)
 
     def diverge(self, lane: _Lane, reason: str, share: float) -> None:
@@ -254,13 +269,8 @@ class Race:
             self.outcomes[number] = self.lanes[number].outcome(state, reason)
 
     def compact(self) -> None:
-        """Leaves only running trials in the populations."""
+        """Leaves only running trials with their runners."""
         running = self.running
         for heat in self.heats:
             heat.keep(running)
         self.heats = [heat for heat in self.heats if heat.rows]
-
-
-def momentum_of(member: Member) -> float:
-    """The share of its velocity that the member's optimizer keeps from one step to the next."""
-    return max((float(member.settings.get(key, 0.0)) for key in MOMENTA), default=0.0)

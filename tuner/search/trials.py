@@ -1,11 +1,18 @@
-"""What happened to a trial: its state, its curves and the reason it ended."""
+"""Trials: what is asked, what a study minimises, and how a trial ended."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tuner.codec import Settings
+
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED"]
+
+# The states of trials that say something of their settings.
+ENDED = ("COMPLETE", "PRUNED", "DIVERGED")
+
+Curves = Mapping[str, list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -39,15 +46,81 @@ class Trial:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """How a trial ended, as the record of a study keeps it; numbers to nine digits.
+
+    A number that was not finite is None. An optimizer, a schedule and a learning rate are settings
+    that a trial may have.
+
+    Attributes:
+        origin: where its settings are from, if no sampler proposed them.
+        label, evidence, advice: the diagnosis of its curve.
+        settings: by path.
+        epochs: trained to their end.
+        diverged_at: the share of the training after which it diverged, or None.
+        start, value: what is minimised, before the first step and at the end; lower is better.
+        rungs: the values at the rungs passed, with their epochs.
+        scores: the last numbers of the validation metrics beside the loss.
+        members: seed, fold and the last number of the goal's curve of each member.
+    """
+
+    number: int
+    state: State
+    reason: str
+    origin: Mapping[str, Any]
+    label: str
+    evidence: str
+    advice: str
+    settings: Settings
+    epochs: int
+    diverged_at: float | None
+    start: float | None
+    value: float | None
+    rungs: tuple[tuple[int, float], ...]
+    validation_loss: float | None
+    scores: Mapping[str, float | None]
+    members: tuple[tuple[int, int, float | None], ...]
+
+    @property
+    def optimizer(self) -> str | None:
+        """The name of its optimizer, if it has one."""
+        return self.settings.get("optimizer")
+
+    @property
+    def schedule(self) -> str | None:
+        """The name of its schedule, if it has one."""
+        return self.settings.get("schedule")
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The rate that it started with, if it has one."""
+        return self.settings.get(f"optimizer.{self.optimizer}.lr")
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it tried the textbook's settings."""
+        return "default" in self.origin
+
+    @property
+    def member_epochs(self) -> int:
+        """Epochs that all its members were trained, all together."""
+        return self.epochs * max(1, len(self.members))
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended.
+    """How a race ended a trial, with all of its curves.
 
-    epochs: epochs trained to their end; curves: metrics by name, one number an epoch, the mean over
-    the trial's members; initial: losses and scores before the first step; rungs: values by epoch at
-    the rungs passed; diverged_at: share of the training after which it diverged, or None; label,
-    evidence, advice: the diagnosis of its curve; goal: what is minimised; members: the last number
-    of the goal's curve of each member by its seed and fold.
+    Attributes:
+        epochs: trained to their end.
+        initial: losses and scores before the first step.
+        curves: metrics by name, one number an epoch, the mean over the trial's members.
+        rungs: values by epoch at the rungs passed.
+        diverged_at: share of the training after which it diverged, or None.
+        label, evidence, advice: the diagnosis of its curve.
+        goal: what is minimised.
+        members: the last number of the goal's curve of each member, by its seed and fold.
     """
 
     trial: Trial
@@ -71,59 +144,71 @@ class Outcome:
 
     @property
     def validation_loss(self) -> float:
-        return self.last("validation_loss")
+        """The last validation loss; not a number where none was measured."""
+        known = "validation_loss" in self.curves or "validation_loss" in self.initial
+        return self.last("validation_loss") if known else math.nan
 
     def last(self, curve: str) -> float:
         """The last number of a curve (before the first epoch: the initial one)."""
         numbers = self.curves.get(curve)
         return numbers[-1] if numbers else self.initial[curve]
 
-    def summary(self) -> dict[str, Any]:
-        """What the study's record keeps of it, as plain data; losses to nine digits.
+    def kept_curves(self) -> dict[str, list[float | None]]:
+        """The curves that the record keeps, from the initial numbers on, to nine digits.
 
-        The curves are those of the losses and of a function's point x, from the initial ones on;
-        scores are the last ones.
+        They are those of the losses, and of a function's point x, y.
         """
         curves = {
-            name: [_rounded(self.initial[name]), *map(_rounded, self.curves.get(name, []))]
+            name: [rounded(self.initial[name]), *map(rounded, self.curves.get(name, []))]
             for name in ("train_loss", "validation_loss")
-        }
-        scores = {
-            name: _rounded(self.curves[name][-1] if name in self.curves else initial)
-            for name, initial in self.initial.items()
-            if name.startswith("validation_") and name not in curves
+            if name in self.initial
         }
         for axis in [axis for axis in ("x", "y") if axis in self.initial]:
             curves[axis] = [self.initial[axis], *self.curves.get(axis, [])]
-        return {
-            "number": self.trial.number,
-            "state": self.state,
-            "reason": self.reason,
-            "origin": dict(self.trial.origin),
-            "label": self.label,
-            "evidence": self.evidence,
-            "advice": self.advice,
-            "settings": {
-                path: None if value == math.inf else value
-                for path, value in self.trial.settings.items()
-            },
-            "epochs": self.epochs,
-            "diverged_at": self.diverged_at,
-            "start": _rounded(self.goal.turn(self.initial[self.goal.curve])),
-            "value": _rounded(self.value),
-            "rungs": [[epoch, value] for epoch, value in self.rungs.items()],
-            "validation_loss": _rounded(self.validation_loss),
-            "scores": scores,
-            "members": [[*key, _rounded(number)] for key, number in sorted(self.members.items())],
-            "curves": curves,
+        return curves
+
+    def result(self) -> TrialResult:
+        """What the study's record keeps of it, beside its curves."""
+        scores = {
+            name: rounded(self.curves[name][-1] if name in self.curves else initial)
+            for name, initial in self.initial.items()
+            if name.startswith("validation_") and name != "validation_loss"
         }
+        return TrialResult(
+            number=self.trial.number,
+            state=self.state,
+            reason=self.reason,
+            origin=dict(self.trial.origin),
+            label=self.label,
+            evidence=self.evidence,
+            advice=self.advice,
+            settings=dict(self.trial.settings),
+            epochs=self.epochs,
+            diverged_at=self.diverged_at,
+            start=rounded(self.goal.turn(self.initial[self.goal.curve])),
+            value=rounded(self.value),
+            rungs=tuple(self.rungs.items()),
+            validation_loss=rounded(self.validation_loss),
+            scores=scores,
+            members=tuple((*key, rounded(n)) for key, n in sorted(self.members.items())),
+        )
 
 
-def restored(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings from their record, in which JSON has no infinity."""
-    return {path: math.inf if value is None else value for path, value in settings.items()}
-
-
-def _rounded(value: float) -> float | None:
+def rounded(value: float) -> float | None:
     """Nine digits, enough for float32; None for what JSON has no number for."""
     return float(f"{value:.9g}") if math.isfinite(value) else None
+
+
+def ranked(trials: Sequence[TrialResult]) -> list[TrialResult]:
+    """Those that trained to the end, the best first."""
+    complete = [t for t in trials if t.state == "COMPLETE"]
+    return sorted(complete, key=lambda t: (_worth(t), t.number))
+
+
+def best_of(trials: Sequence[TrialResult]) -> TrialResult | None:
+    """The trial with the lowest value among those that trained to the end."""
+    return next(iter(ranked(trials)), None)
+
+
+def _worth(trial: TrialResult) -> float:
+    return math.inf if trial.value is None else trial.value

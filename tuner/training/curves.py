@@ -102,7 +102,8 @@ class Curve:
 
     Empty arrays stand for what is not known. learning_rate: at the end of each epoch;
     gradient_norm: mean length of the gradients of an epoch; update_ratio: length of an epoch's last
-    update over the length of the parameters; steps: in an epoch.
+    update over the length of the parameters; steps: in an epoch; has_rate: whether there is a
+    learning rate that advice may speak of.
     """
 
     train: Array
@@ -111,6 +112,7 @@ class Curve:
     gradient_norm: Array = field(default_factory=lambda: np.empty(0))
     update_ratio: Array = field(default_factory=lambda: np.empty(0))
     steps: int = 1
+    has_rate: bool = True
 
     @property
     def epochs(self) -> int:
@@ -153,6 +155,8 @@ TREND = 0.25
 RISEN = 0.1
 # Of the largest, a rate and a gradient that are still this large keep a settled run moving.
 MOVING = 0.1
+# Advice where there is no learning rate to lower.
+GENTLER = "try settings that make smaller steps"
 # No advice goes further than this factor: one run does not tell more.
 FURTHEST = 10.0
 
@@ -186,7 +190,8 @@ def _diverged(curve: Curve, how: str) -> Diagnosis:
     factor = FURTHEST
     if curve.epochs >= 2 and np.isfinite(curve.train[-2:]).all() and curve.train[-2] > 0:
         factor = 1 + _shrinkage(curve.train[-2:], curve.steps)
-    return Diagnosis("diverged", how, f"lower the learning rate {_times(max(2.0, factor))}")
+    lower = f"lower the learning rate {_times(max(2.0, factor))}"
+    return Diagnosis("diverged", how, lower if curve.has_rate else GENTLER)
 
 
 def _oscillation(curve: Curve) -> Diagnosis | None:
@@ -208,7 +213,7 @@ def _oscillation(curve: Curve) -> Diagnosis | None:
     last = curve.train[-curve.quarter :]
     factor = 1 + min(1.0, _shrinkage(last, curve.steps * (len(last) - 1)))
     advice = f"lower the learning rate {_times(factor)} or let it decay further"
-    return Diagnosis("oscillating", evidence, advice)
+    return Diagnosis("oscillating", evidence, advice if curve.has_rate else GENTLER)
 
 
 def _shrinkage(losses: Array, steps: int) -> float:
@@ -246,11 +251,12 @@ def _still(curve: Curve) -> Diagnosis:
     if curve.epochs and curve.gained <= SETTLED * abs(curve.train[0]):
         evidence = f"{curve.epochs} epochs brought {curve.gained / abs(curve.train[0] or 1):.1%}"
         advice = "try learning rates far above and below, or another initialisation"
-        return Diagnosis("plateau", evidence, advice)
+        return Diagnosis("plateau", evidence, advice if curve.has_rate else "try other settings")
     above = float(curve.train[-1] - curve.train.min())
     if above > SETTLED * curve.gained:
         evidence += f", {above / curve.gained:.1%} of it is lost again"
-        return Diagnosis("plateau", evidence, "lower the learning rate or let it decay")
+        lower = "lower the learning rate or let it decay"
+        return Diagnosis("plateau", evidence, lower if curve.has_rate else GENTLER)
     rate, gradient = _end(curve.learning_rate, curve), _end(curve.gradient_norm, curve)
     if min(rate, gradient) > MOVING:
         evidence += f", the gradients still have {gradient:.0%} of their largest length"
@@ -271,7 +277,10 @@ def _slow(curve: Curve) -> Diagnosis:
     shrinks = _shrinks(share, curve.quarter - 1, max(curve.epochs, 1))
     epochs = math.log(SETTLED) / (0.75 * math.log(shrinks)) if shrinks < 1 else math.inf
     told = _times(max(1.1, epochs / max(curve.epochs, 1)))
-    return Diagnosis("slow", evidence, f"raise the learning rate or train longer, {told}")
+    longer = f"train longer, {told}"
+    if curve.has_rate:
+        longer = f"raise the learning rate or {longer}"
+    return Diagnosis("slow", evidence, longer)
 
 
 def _shrinks(share: float, late: int, epochs: int) -> float:

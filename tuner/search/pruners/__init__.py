@@ -6,10 +6,11 @@ lie at shares of it, so what is compared at a rung is comparable.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from tuner import discovery
 from tuner.errors import UserError
+from tuner.search.trials import TrialResult
 
 
 class Rule(Protocol):
@@ -68,8 +69,8 @@ class Pruner(ABC):
         """The rule of the cohort of this index."""
 
     # A pruner need not learn.
-    def learn(self, summaries: Sequence[Mapping[str, Any]]) -> None:  # noqa: B027
-        """Hears how the trials of a cohort ended (`Outcome.summary`), cohort by cohort."""
+    def learn(self, results: Sequence[TrialResult]) -> None:  # noqa: B027
+        """Hears how the trials of a cohort ended, cohort by cohort."""
 
 
 def names() -> list[str]:

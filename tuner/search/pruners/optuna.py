@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.errors import UserError, did_you_mean
 from tuner.search.pruners import Pruner, Rule
+from tuner.search.trials import State, TrialResult
 
 # Reports of a trial at the most: a pruner looks at each, and the study's record keeps them.
 REPORTS = 20
@@ -103,9 +104,8 @@ def _rehearse(pruner: BasePruner) -> None:
         values = {2 * cohort + lane: float(lane) for lane in range(2)}
         for epoch in (1, 2):
             rehearsal.survivors(epoch, values, len(values))
-        rehearsal.learn(
-            [{"number": n, "state": "COMPLETE", "rungs": [], "value": v} for n, v in values.items()]
-        )
+        for number, value in values.items():
+            rehearsal.end(rehearsal.trials.pop(number), "COMPLETE", value)
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ class OptunaPruner(Pruner):
     def rule(self, cohort: int) -> Rule:
         return self.replica
 
-    def learn(self, summaries: Sequence[Mapping[str, Any]]) -> None:
-        self.replica.learn(summaries)
+    def learn(self, results: Sequence[TrialResult]) -> None:
+        self.replica.learn(results)
 
 
 class Replica:
@@ -172,22 +172,22 @@ class Replica:
     def why(self, survivors: int) -> str:
         return f"stopped by {type(self.pruner).__name__}"
 
-    def learn(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+    def learn(self, results: Sequence[TrialResult]) -> None:
         """Hears how a cohort ended; one that it did not see race is reported again first."""
-        reports = {s["number"]: dict(s["rungs"]) for s in summaries}
+        reports = {r.number: dict(r.rungs) for r in results}
         if not reports.keys() & self.trials.keys():
             for epoch in sorted({epoch for own in reports.values() for epoch in own}):
                 at = {n: own[epoch] for n, own in reports.items() if epoch in own}
                 self.survivors(epoch, at, len(at))
-        for s in summaries:
-            if s["number"] in self.trials:
+        for result in results:
+            if result.number in self.trials:
                 # Its study knows it; another copy is not needed any more.
-                self.end(self.trials.pop(s["number"]), s)
+                self.end(self.trials.pop(result.number), result.state, result.value)
 
-    def end(self, trial: optuna.trial.Trial, summary: Mapping[str, Any]) -> None:
-        if summary["state"] == "COMPLETE":
-            self.study.tell(trial, summary["value"])
-        elif summary["state"] in ("PRUNED", "DIVERGED"):
+    def end(self, trial: optuna.trial.Trial, state: State, value: float | None) -> None:
+        if state == "COMPLETE":
+            self.study.tell(trial, value)
+        elif state in ("PRUNED", "DIVERGED"):
             self.study.tell(trial, state=TrialState.PRUNED)
         else:
             self.study.tell(trial, state=TrialState.FAIL)

@@ -1,0 +1,79 @@
+"""Runners: what trains the trials of a cohort, epoch by epoch; a race knows nothing else of it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class Row(NamedTuple):
+    """One training of a trial: under a seed, judged on a fold."""
+
+    trial: int
+    seed: int = 0
+    fold: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an epoch did to every row.
+
+    Attributes:
+        metrics: by name, (rows,) float64 each. `train_loss` feeds the guard; one of them is what
+            the study minimises; all become curves. Numbers of a row that left are not read.
+        left: (rows,) bool, rows whose numbers are not finite any more.
+        steps: (rows,) float64, the steps that each row has taken.
+        left_at: (rows,) float64, the step within an epoch at which a row left, or 0.
+    """
+
+    metrics: Mapping[str, Array]
+    left: Array
+    steps: Array
+    left_at: Array
+
+
+class Runner(Protocol):
+    """Trains some trials of a cohort in lockstep; all rows of a trial are with one runner.
+
+    A runner saved after an epoch and restored into a new one of the same trials goes on as if
+    nothing had happened.
+    """
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows that are under way, in the order of all arrays."""
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+
+    @property
+    def momentum(self) -> Array:
+        """(rows,), the share of its velocity that a row keeps from step to step, 0 for none."""
+
+    def start(self) -> Mapping[str, Array]:
+        """Metrics before the first step, (rows,) float64 each."""
+
+    def epoch(self, epoch: int) -> Progress:
+        """Trains every row through an epoch, counted from 1.
+
+        Raises:
+            Interrupted: if the training was asked to stop.
+        """
+
+    def keep(self, trials: Collection[int]) -> None:
+        """Goes on with the rows of these trials alone."""
+
+    def save(self, folder: Path) -> None:
+        """Writes the state after the last epoch into an empty folder, as plain data."""
+
+    def restore(self, folder: Path) -> None:
+        """Takes up a saved state in place of `start`.
+
+        Raises:
+            ValueError: if the folder holds none of these trials.
+        """
