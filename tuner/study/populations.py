@@ -1,21 +1,21 @@
-"""From a trial's settings to a row that trains: problems by structure, members by settings."""
+"""From a trial's settings to rows of populations: problems by structure, members by settings."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tuner.config import Config
-from tuner.errors import UserError
-from tuner.search.racing import Group
 from tuner.search.trials import Goal, Trial
+from tuner.study.data import goal, loss_name
+from tuner.study.runners.population import PopulationRunner
 from tuner.training import functions, losses
 from tuner.training.analytic import Analytic
-from tuner.training.families import AUTO, FAMILIES, create
+from tuner.training.families import FAMILIES, create
 from tuner.training.loop import Trainer
 from tuner.training.losses import Loss
 from tuner.training.population import Member
@@ -24,66 +24,32 @@ from tuner.training.problems import Fold, Metric, Problem, Supervised
 if TYPE_CHECKING:
     from tuner.data import DataSet
 
+# What the loss of a task is measured in.
+UNITS = {
+    "binary": "cross-entropy (nats)",
+    "multiclass": "cross-entropy (nats)",
+    "multilabel": "cross-entropy (nats)",
+    "regression": "half squared error (standardised targets)",
+    "function": "f(x)",
+}
 
-def load_data(config: Config) -> "DataSet | None":
-    """The data of a config, or None for a function to minimise.
 
-    Raises UserError if the data are bad or the model is not for them.
+class Populations:
+    """Trains the trials of a config; a context, for its trainers hold threads.
+
+    Args:
+        config: of the study.
+        data: of the study, None for a function to minimise.
+        threads: that a trainer may use.
+        stop: interrupts the training.
     """
-    if config.data.name == "none":
-        return None
-    from tuner.data import load
-
-    asked = config.data.model_dump(exclude_none=True)
-    data = load(**asked, seed=config.study.seed, dtype=config.dtype)
-    check_fit(config, data)
-    return data
-
-
-def check_fit(config: Config, data: "DataSet") -> None:
-    """Raises UserError if a model or a loss cannot learn the task, or not its targets."""
-    task, about = data.task, f"does not fit data={data.name}, a {data.task} task"
-    for model in config.space.branches["model"]:
-        if task not in FAMILIES[model].tasks:
-            fitting = [name for name, family in FAMILIES.items() if task in family.tasks]
-            raise UserError(f"model: {model}: {about}: give one of {', '.join(fitting)}")
-        for chosen in config.space.branches["loss"]:
-            if chosen != AUTO and task not in losses.load(chosen).tasks:
-                fitting = losses.fitting(task)
-                raise UserError(f"loss: {chosen}: {about}: give one of {', '.join(fitting)}")
-            loss = losses.load(loss_name(model, chosen, task))
-            if loss.lowest > -np.inf and data.target.values.min() < loss.lowest:
-                raise UserError(
-                    f"loss: {loss.name}: takes targets of {loss.lowest:g} or more, "
-                    f"data={data.name} has {data.target.values.min():g}: give another"
-                )
-
-
-def loss_name(model: str, chosen: str, task: str, own: str | None = None) -> str:
-    """The loss of a model: its own choice, the one chosen for it, or the usual one of the task."""
-    fitting = FAMILIES[model].fitting(task)
-    return own or (fitting[0] if chosen == AUTO else chosen)
-
-
-def goal(config: Config, data: "DataSet | None") -> Goal:
-    """What a study minimises. Raises UserError for a metric that the task has not."""
-    if config.metric in (None, "loss"):
-        return Goal()
-    if data is None:
-        raise UserError(f"metric: {config.metric}: a function has none but loss: give null")
-    metric = data.metric(str(config.metric))
-    return Goal(f"validation_{metric.name}", metric.greater_is_better)
-
-
-class Training:
-    """What trains the trials of a study: a trainer for each structure; a context, for threads."""
 
     def __init__(self, config: Config, data: "DataSet | None", threads: int, stop: Event) -> None:
         self.config, self.data, self.threads, self.stop = config, data, threads, stop
         self.trainers: dict[tuple[Any, ...], Trainer] = {}
         self.stack = ExitStack()
 
-    def __enter__(self) -> "Training":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -95,6 +61,11 @@ class Training:
         return "function" if self.data is None else self.data.task
 
     @property
+    def unit(self) -> str:
+        """What the loss is measured in."""
+        return UNITS[self.task]
+
+    @property
     def folds(self) -> int:
         """How many folds take turns in judging a trial."""
         return 1 if self.data is None else len(self.data.folds)
@@ -103,6 +74,16 @@ class Training:
     def goal(self) -> Goal:
         """What the study minimises."""
         return goal(self.config, self.data)
+
+    @property
+    def epochs(self) -> int:
+        """The full length of a trial."""
+        return self.config.budget.epochs
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a trial ends otherwise under another seed: functions know none."""
+        return self.data is not None
 
     def data_for(self, loss: Loss) -> "DataSet":
         """The data with the targets of a regression as the loss takes them."""
@@ -123,9 +104,9 @@ class Training:
             trial=trial.number,
             seed=self.config.study.seed,
             optimizer=optimizer,
-            settings=_below(f"optimizer.{optimizer}.", trial.settings),
+            settings=below(f"optimizer.{optimizer}.", trial.settings),
             schedule=schedule,
-            schedule_settings=_below(f"schedule.{schedule}.", trial.settings),
+            schedule_settings=below(f"schedule.{schedule}.", trial.settings),
             model_settings={} if self.data is None else self.numbers(trial.settings),
         )
 
@@ -141,7 +122,7 @@ class Training:
             FAMILIES[settings["model"]],
             self.loss(settings),
         )
-        chosen = _below(f"loss.{settings['loss']}.", settings)
+        chosen = below(f"loss.{settings['loss']}.", settings)
         known = (*family.numbers, *loss.own)
         return {key: v for key, v in (own | chosen).items() if key in known}
 
@@ -154,13 +135,19 @@ class Training:
             for fold in range(self.folds)
         ]
 
-    def groups(self, trials: Sequence[Trial]) -> list[Group]:
-        """The trials by structure, each with its trainer."""
+    def runners(
+        self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
+    ) -> list[PopulationRunner]:
+        """A population for each structure of these trials, as `tuner.study.training` has it."""
         by_structure: dict[tuple[Any, ...], list[Trial]] = {}
         for trial in trials:
             by_structure.setdefault(structure(trial.settings), []).append(trial)
+        own = seeds or {}
         return [
-            Group(self.trainer(alike[0].settings), [m for t in alike for m in self.members(t)])
+            PopulationRunner(
+                self.trainer(alike[0].settings),
+                [m for t in alike for m in self.members(t, own.get(t.number, ()))],
+            )
             for alike in by_structure.values()
         ]
 
@@ -209,7 +196,7 @@ class Training:
 
 def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a trial's settings say of its model, by the last names of their paths."""
-    return _below(f"model.{settings['model']}.", settings)
+    return below(f"model.{settings['model']}.", settings)
 
 
 def hidden(settings: Mapping[str, Any]) -> tuple[int, ...]:
@@ -218,7 +205,7 @@ def hidden(settings: Mapping[str, Any]) -> tuple[int, ...]:
     chosen = own.get("hidden")
     if chosen is not None:
         return tuple(chosen) if isinstance(chosen, list) else (chosen,)
-    widths = _below("hidden.", own)
+    widths = below("hidden.", own)
     return tuple(widths[str(layer)] for layer in range(len(widths)))
 
 
@@ -235,5 +222,6 @@ def structure(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _below(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def below(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings below a path, by what follows it."""
     return {path[len(prefix) :]: v for path, v in settings.items() if path.startswith(prefix)}

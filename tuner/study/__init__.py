@@ -1,0 +1,1 @@
+"""Study: one loop for every study, what its record keeps, and what it ends in."""

@@ -1,0 +1,63 @@
+"""What may change between two commands on a study: what ends it, and its ranges."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.study.record import Record
+
+# What may differ from one command on a study to the next.
+FREE = (
+    *("job", "root", "threads", "tracking", "range"),
+    *("budget.trials", "budget.seconds", "budget.epochs_total", "study.project"),
+    *("target", "stop", "confirm", "compare"),
+)
+
+KEY = "config"
+
+
+def kept(config: Config) -> dict[str, Any]:
+    """The config as the record keeps it."""
+    return _flat(config.plain) | {group: list(b) for group, b in config.space.branches.items()}
+
+
+def edited(record: Record, config: Config) -> bool:
+    """Whether ranges or conditions are others than the study was begun, or last edited, with.
+
+    The record of a new study keeps the config.
+
+    Raises:
+        UserError: for a config that differs otherwise: a study goes on as it was begun.
+    """
+    now = kept(config)
+    if KEY not in record:
+        record.put(KEY, now)
+    begun, found = record.get(KEY), False
+    # What was chosen of a group says more than the settings that came with it.
+    for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
+        if path.startswith(FREE) or begun.get(path) == now.get(path):
+            continue
+        if path == "where" or (_is_searched(begun.get(path)) and _is_searched(now.get(path))):
+            found = True
+            continue
+        raise UserError(
+            f"{path}: {now.get(path)}: study {config.study.name} was begun with "
+            f"{begun.get(path)}: give it back, or another study.name"
+        )
+    return found
+
+
+def _is_searched(value: Any) -> bool:
+    """Whether a value of the config is a range or choices."""
+    return isinstance(value, Mapping) and bool(value.keys() & {"low", "choices"})
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as one of paths; a range or choices are one value."""
+    out: dict[str, Any] = {}
+    for key, value in plain.items():
+        path = f"{prefix}{key}"
+        nested = isinstance(value, Mapping) and not _is_searched(value)
+        out |= _flat(value, f"{path}.") if nested else {path: value}
+    return out

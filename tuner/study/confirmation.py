@@ -1,0 +1,232 @@
+"""Confirmation: the best trials trained again on fresh seeds, and the simplest of equals."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuner.search.statistics import Interval, interval
+from tuner.search.trials import Outcome, Trial, TrialResult, rounded
+from tuner.study.events import Confirmed
+from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, Repeated
+from tuner.study.study import Study
+from tuner.study.training import Training, trained
+from tuner.training import optimizers, schedules
+
+# The sets of fresh seeds: those that choose the winner, and those that judge it.
+CHOOSING, JUDGING = 2, 3
+
+# Epochs are compared in so many parts of the training: an epoch more or less is noise.
+PARTS = 10
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What a trial's settings reached on fresh seeds; lower is better.
+
+    Attributes:
+        believed: its value in the search, None if that was not finite.
+        values: one a seed, None where it diverged, on the same seeds for all trials that are
+            compared.
+        curve: the mean over the seeds of what is minimised, one an epoch, empty if any diverged.
+    """
+
+    trial: int
+    settings: Mapping[str, Any]
+    believed: float | None
+    values: Sequence[float | None]
+    curve: Sequence[float]
+
+    @property
+    def known(self) -> list[float]:
+        """The values of the seeds on which it did not diverge."""
+        return [v for v in self.values if v is not None]
+
+    @property
+    def diverged(self) -> int:
+        """On how many seeds it diverged."""
+        return len(self.values) - len(self.known)
+
+    @property
+    def mean(self) -> float:
+        """Infinity if it diverged on any seed."""
+        return math.inf if self.diverged else interval(self.known).mean
+
+    def over(self, other: "Repeats") -> Interval | None:
+        """By how much it is worse than another, seed by seed; None if either diverged."""
+        if self.diverged or other.diverged:
+            return None
+        pairs = zip(self.known, other.known, strict=True)
+        return interval([own - others for own, others in pairs])
+
+    def beside(self, best: "Repeats | None" = None) -> dict[str, Any]:
+        """The fields of `Repeated`: the mean, and by how much it is worse than `best`."""
+        return {
+            "trial": self.trial,
+            "optimizer": self.settings.get("optimizer"),
+            "believed": self.believed,
+            "values": tuple(self.values),
+            "diverged": self.diverged,
+            "mean": None if self.diverged else interval(self.known),
+            "worse": self.over(best) if best is not None else None,
+        }
+
+
+def fresh(seed: int, stream: int, count: int) -> list[int]:
+    """Seeds of one of the sets, none in another one and none that of the study.
+
+    The first ones are the same however many are asked for.
+    """
+    drawn = np.random.SeedSequence((seed, stream)).generate_state(2 * count + 2)
+    # The last two bits tell the set.
+    own = dict.fromkeys(int(number) // 4 * 4 + stream for number in drawn)
+    return [s for s in own if s != seed][:count]
+
+
+def ranked(repeats: Sequence[Repeats]) -> list[Repeats]:
+    """The best mean first; those that diverged come last, ties in the order they were given."""
+    return sorted(repeats, key=lambda r: (r.mean, r.diverged))
+
+
+def equals(order: Sequence[Repeats]) -> list[Repeats]:
+    """The best and those that the noise does not tell apart from it.
+
+    These are the ones whose paired difference to the best has an interval that holds zero.
+
+    Args:
+        order: as `ranked`.
+    """
+    best = order[0]
+    differences = [(r, r.over(best)) for r in order[1:]]
+    return [best, *(r for r, d in differences if d is not None and d.holds_zero)]
+
+
+def needed(repeats: Repeats, level: float) -> int:
+    """The first epoch at which the mean curve is at the level or below; the last if it never is."""
+    at = np.flatnonzero(np.array(repeats.curve) <= level)
+    return int(at[0]) + 1 if at.size else len(repeats.curve)
+
+
+def complexity(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """How much there is to an optimizer and to a schedule: hyperparameters and slots of the rule.
+
+    What has little to it is usual: gradient descent before momentum, momentum before Adam. What
+    is not there counts nothing.
+    """
+    optimizer, schedule = settings.get("optimizer"), settings.get("schedule")
+    rule = optimizers.load(optimizer) if optimizer in optimizers.names() else None
+    own = settings if schedule == schedules.PARTS else {}
+    if schedule in schedules.names():
+        own = schedules.load(schedule).own
+    return len(rule.own) + len(rule.slots) if rule else 0, len(own)
+
+
+def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
+    """The simplest of those that are as good as the best, and why it is, in words.
+
+    It is the one that comes within the interval of the best in the fewest tenths of the training,
+    then the one whose optimizer, then whose schedule has least to it, then the better one.
+    """
+    alike, best = equals(order), order[0]
+    level = math.inf if best.diverged else interval(best.known).high
+    length = max(len(best.curve), 1)
+
+    def key(r: Repeats) -> tuple[int, int, int]:
+        return math.ceil(PARTS * needed(r, level) / length), *complexity(r.settings)
+
+    chosen = min(alike, key=key)
+    if chosen is best:
+        return best, ""
+    mine, theirs = key(chosen), key(best)
+    if mine[0] < theirs[0]:
+        epochs = (needed(r, level) for r in (chosen, best))
+        return chosen, "it gets there in {} epochs, the other in {}".format(*epochs)
+    group = "optimizer" if mine[1] < theirs[1] else "schedule"
+    return chosen, "there is less to {} than to {}".format(
+        *(r.settings.get(group, "nothing") for r in (chosen, best))
+    )
+
+
+class Repeating:
+    """Repeats of a study's trials on fresh seeds; what was measured once the record keeps.
+
+    Args:
+        study: whose trials are repeated.
+        training: makes the runners.
+        seed: of the study.
+    """
+
+    def __init__(self, study: Study, training: Training, seed: int) -> None:
+        self.study, self.training, self.seed = study, training, seed
+
+    def repeats(self, trials: Sequence[TrialResult], stream: int, count: int) -> list[Repeats]:
+        """The trials on so many seeds of a set, all trained together.
+
+        A kill costs what is under way; what was measured before is not trained again.
+
+        Raises:
+            Interrupted: which loses what was under way.
+        """
+        key = f"repeats of {[t.number for t in trials]} on {count} seeds of set {stream}"
+        if key not in self.study.record:
+            self.study.record.put(key, self._trained(trials, fresh(self.seed, stream, count)))
+        return [
+            Repeats(t.number, t.settings, t.value, own["values"], own["curve"])
+            for t, own in zip(trials, self.study.record.get(key), strict=True)
+        ]
+
+    def _trained(
+        self, trials: Sequence[TrialResult], seeds: Sequence[int]
+    ) -> list[dict[str, list[float | None]]]:
+        """What the record keeps of each trial, in their order."""
+        runs = [(trial.settings, seed) for trial in trials for seed in seeds]
+        numbered = [Trial(i, settings, 0) for i, (settings, _) in enumerate(runs)]
+        outcomes = trained(self.training, numbered, {i: [s] for i, (_, s) in enumerate(runs)})
+        size = len(seeds)
+        return [_kept(outcomes[i * size : (i + 1) * size]) for i in range(len(trials))]
+
+    def confirmation(self, trials: Sequence[TrialResult], count: int) -> Confirmed:
+        """Which of the trials is best on fresh seeds, which is the winner, and what it is worth.
+
+        The winner is judged on other seeds than it is chosen by, next to the textbook's settings.
+
+        Raises:
+            Interrupted: which loses what was under way.
+        """
+        order = ranked(self.repeats(trials, CHOOSING, count))
+        winner, why = simplest(order)
+        known = {t.number: t for t in (*self.study.results(), *trials)}
+        books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]
+        others = [t for t in books if t.number != winner.trial]
+        judged, *beside = self.repeats([known[winner.trial], *others], JUDGING, count)
+        alike = {r.trial for r in equals(order)}
+        confirmation = Confirmation(
+            seeds=count,
+            trials=tuple(
+                ConfirmedTrial(
+                    **r.beside(order[0] if r is not order[0] else None), alike=r.trial in alike
+                )
+                for r in order
+            ),
+            winner=winner.trial,
+            why=why,
+            judged=Repeated(**judged.beside()),
+            defaults=tuple(
+                ConfirmedDefault(**r.beside(judged), origin=dict(t.origin))
+                for r, t in zip(beside, others, strict=True)
+            ),
+        )
+        return Confirmed(confirmation, {r.trial: r.curve for r in order if r.curve})
+
+
+def _kept(outcomes: Sequence[Outcome]) -> dict[str, list[float | None]]:
+    """What the record keeps of one trial's runs, in the order of the seeds."""
+    complete = [o.state == "COMPLETE" and math.isfinite(o.value) for o in outcomes]
+    values = [rounded(o.value) if c else None for o, c in zip(outcomes, complete, strict=True)]
+    curve: list[float | None] = []
+    if all(complete):
+        curves = [[o.goal.turn(v) for v in o.curves[o.goal.curve]] for o in outcomes]
+        curve = [rounded(float(v)) for v in np.mean(curves, axis=0)]
+    return {"values": values, "curve": curve}

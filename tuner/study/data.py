@@ -1,0 +1,75 @@
+"""The data of a study: loaded as its config says, and fit for its models and its metric."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.search.trials import Goal
+from tuner.training import losses
+from tuner.training.families import AUTO, FAMILIES
+
+if TYPE_CHECKING:
+    from tuner.data import DataSet
+
+
+def load_data(config: Config) -> "DataSet | None":
+    """The data of a config, or None for a function to minimise.
+
+    Raises:
+        UserError: if the data are bad, or the model or the metric is not for them.
+    """
+    if config.data.name == "none":
+        goal(config, None)
+        return None
+    from tuner.data import load
+
+    asked = config.data.model_dump(exclude_none=True)
+    data = load(**asked, seed=config.study.seed, dtype=config.dtype)
+    check_fit(config, data)
+    goal(config, data)
+    return data
+
+
+def check_fit(config: Config, data: "DataSet") -> None:
+    """Checks that every model and every loss can learn the task and its targets.
+
+    Raises:
+        UserError: for the first that cannot.
+    """
+    task, about = data.task, f"does not fit data={data.name}, a {data.task} task"
+    for model in config.space.branches["model"]:
+        if task not in FAMILIES[model].tasks:
+            fitting = [name for name, family in FAMILIES.items() if task in family.tasks]
+            raise UserError(f"model: {model}: {about}: give one of {', '.join(fitting)}")
+        for chosen in config.space.branches["loss"]:
+            if chosen != AUTO and task not in losses.load(chosen).tasks:
+                fitting = losses.fitting(task)
+                raise UserError(f"loss: {chosen}: {about}: give one of {', '.join(fitting)}")
+            loss = losses.load(loss_name(model, chosen, task))
+            if loss.lowest > -np.inf and data.target.values.min() < loss.lowest:
+                raise UserError(
+                    f"loss: {loss.name}: takes targets of {loss.lowest:g} or more, "
+                    f"data={data.name} has {data.target.values.min():g}: give another"
+                )
+
+
+def loss_name(model: str, chosen: str, task: str, own: str | None = None) -> str:
+    """The loss of a model: its own choice, the one chosen for it, or the usual one of the task."""
+    fitting = FAMILIES[model].fitting(task)
+    return own or (fitting[0] if chosen == AUTO else chosen)
+
+
+def goal(config: Config, data: "DataSet | None") -> Goal:
+    """What a study minimises.
+
+    Raises:
+        UserError: for a metric that the task has not.
+    """
+    if config.metric in (None, "loss"):
+        return Goal()
+    if data is None:
+        raise UserError(f"metric: {config.metric}: a function has none but loss: give null")
+    metric = data.metric(str(config.metric))
+    return Goal(f"validation_{metric.name}", metric.greater_is_better)

@@ -1,0 +1,101 @@
+"""Events: what a study tells as it goes on; progress, tracking and reports listen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tuner.search.trials import Outcome, Trial, TrialResult
+from tuner.study.results import Confirmation, StudyResult
+
+
+@dataclass(frozen=True)
+class Began:
+    """A command takes the study up; results: of earlier commands."""
+
+    results: Sequence[TrialResult]
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """Trials that were under way will not be trained, for the ranges are others now."""
+
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The trials of a cohort are on record and begin to train."""
+
+    trials: Sequence[Trial]
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """A cohort has trained an epoch; running: trials that go on."""
+
+    epoch: int
+    running: int
+
+
+@dataclass(frozen=True)
+class TrialsEnded:
+    """Trials of a cohort have ended; they go on record when all listeners have heard of it."""
+
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(frozen=True)
+class CohortEnded:
+    """What ended is on record; results: of all trials so far."""
+
+    results: Sequence[TrialResult]
+
+
+@dataclass(frozen=True)
+class StageBegan:
+    """Something else than cohorts begins; what: in words."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The best trials were trained on fresh seeds.
+
+    Attributes:
+        curves: by number, the mean over the seeds of what is minimised, one number an epoch, of
+            the trials that diverged on none.
+    """
+
+    confirmation: Confirmation
+    curves: Mapping[int, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The study has its result, or was interrupted."""
+
+    result: StudyResult
+
+
+Event = (
+    Began
+    | Abandoned
+    | Asked
+    | EpochEnded
+    | TrialsEnded
+    | CohortEnded
+    | StageBegan
+    | Confirmed
+    | Ended
+)
+Listener = Callable[[Event], None]
+
+
+def tell_all(listeners: Sequence[Listener]) -> Listener:
+    """One listener in the place of several, which hear each event in their order."""
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell

@@ -1,0 +1,166 @@
+"""The journal: a study's record in one file of Optuna's, kept so that it survives a kill."""
+
+import os
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import optuna
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.codec import from_json, to_json
+from tuner.processes.lock import owned
+from tuner.search.trials import Curves, TrialResult
+from tuner.study.record import Told
+
+FILE = "optuna.journal"
+
+# Under which a trial keeps its result and its curves.
+SUMMARY = "summary"
+
+
+class JournalRecord:
+    """The record in the folder of a study, which is made if need be.
+
+    Optuna holds in memory all that it reads of a journal. Results are taken out before that, and
+    curves are read when they are asked for, so memory hardly grows with trials.
+
+    Args:
+        folder: of the study.
+        name: of the study.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.path = folder / FILE
+        self._results: dict[int, TrialResult] = {}
+        self._lease = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(owned(self.folder))
+            cut_torn_tail(self.path)
+            self._study = _open(self.path, self.name, self._results)
+            self._lease = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lease.close()
+
+    def trials(self) -> Sequence[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def ask(self, trial: FrozenTrial) -> None:
+        self._study.add_trial(trial)
+
+    def tell(self, told: Told) -> None:
+        known = self.trials()[told.number]
+        if not known.state.is_finished():
+            summary = to_json(told.result) | {"curves": told.curves}
+            optuna.trial.Trial(self._study, known._trial_id).set_user_attr(SUMMARY, summary)
+            told.tell(self._study)
+
+    def give_up(self, number: int) -> None:
+        self._study.tell(number, state=TrialState.FAIL)
+
+    def results(self) -> Mapping[int, TrialResult]:
+        return self._results
+
+    def curves(self) -> Iterator[tuple[int, Curves]]:
+        """As Record has it; a trial that was trained again after a kill may come twice."""
+        for log in _backend(self.path).read_logs(0):
+            summary = log.get("user_attr", {}).get(SUMMARY)
+            if summary is not None:
+                yield summary["number"], summary["curves"]
+
+    def get(self, key: str) -> Any:
+        return self._study.user_attrs.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        self._study.set_user_attr(key, value)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._study.user_attrs
+
+
+def read_results(folder: Path, name: str) -> list[TrialResult]:
+    """How the trials of a study ended, which may be another process's: it is only read.
+
+    Raises:
+        FileNotFoundError: if the folder holds no journal.
+    """
+    if not (folder / FILE).exists():
+        raise FileNotFoundError(folder / FILE)
+    results: dict[int, TrialResult] = {}
+    _open(folder / FILE, name, results)
+    return [results[number] for number in sorted(results)]
+
+
+def cut_torn_tail(path: Path) -> None:
+    """Cuts what a killed process left of its last line, for Optuna cannot read past it."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        whole = sum(len(line) for line in file if line.endswith(b"\n"))
+        if whole < os.fstat(file.fileno()).st_size:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+class _NoLock(BaseJournalFileLock):
+    """The study's own lock admits one process, and leaves nothing behind after a kill."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        return None
+
+
+class _WithoutResults(JournalFileBackend):
+    """A journal whose results go elsewhere, and whose texts that recur are held once."""
+
+    def __init__(self, path: Path, results: dict[int, TrialResult]) -> None:
+        super().__init__(str(path), lock_obj=_NoLock())
+        self.results = results
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        for log in super().read_logs(log_number_from):
+            attribute = log.get("user_attr", {})
+            if SUMMARY in attribute:
+                summary, attribute[SUMMARY] = attribute[SUMMARY], None
+                del summary["curves"]
+                result = from_json(TrialResult, _held_once(summary))
+                self.results[result.number] = result
+            yield log
+
+
+def _held_once(plain: Any) -> Any:
+    """The same plain data; a text that others hold too is theirs."""
+    if isinstance(plain, str):
+        return sys.intern(plain)
+    if isinstance(plain, list):
+        return [_held_once(item) for item in plain]
+    if isinstance(plain, dict):
+        return {sys.intern(key): _held_once(value) for key, value in plain.items()}
+    return plain
+
+
+def _backend(path: Path) -> JournalFileBackend:
+    return JournalFileBackend(str(path), lock_obj=_NoLock())
+
+
+def _open(path: Path, name: str, results: dict[int, TrialResult]) -> optuna.Study:
+    """The Optuna study in a journal, made if there is none."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage: Any = JournalStorage(_WithoutResults(path, results))
+    # The sampler is never asked: tuner.search.samplers proposes.
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    # Looking first: what is created if it is not there leaves a line even where it is.
+    if name in optuna.get_all_study_names(storage):
+        return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+    return optuna.create_study(study_name=name, storage=storage, sampler=sampler)

@@ -1,0 +1,192 @@
+"""A study: trials asked in cohorts and told when they end, on record before anything trains."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.errors import UserError
+from tuner.search.initial_trials import ask_initial
+from tuner.search.proposals import ORIGIN, next_number
+from tuner.search.samplers import Sampler
+from tuner.search.space import Space
+from tuner.search.trials import Curves, Outcome, Trial, TrialResult
+from tuner.study.record import Record, Told
+
+STATES = {
+    "COMPLETE": TrialState.COMPLETE,
+    "PRUNED": TrialState.PRUNED,
+    "DIVERGED": TrialState.PRUNED,
+    "INTERRUPTED": TrialState.FAIL,
+    "FAILED": TrialState.FAIL,
+}
+
+# The states of trials that count towards the budget.
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Study:
+    """What a study has asked and heard, and what it asks next.
+
+    A sampler works on a copy in memory; the record gets every trial whole, in one write, when it is
+    asked. So a kill leaves either no trial or one that can be trained again as it was. Where the
+    ranges were others when a trial was asked and it does not fit those of now, the record keeps
+    it, the copy holds it as failed, and nothing else counts it.
+
+    Args:
+        record: that is owned by this process.
+        space: what is searched.
+        sampler: proposes settings.
+        seed: of the sampler.
+        initial: trials to try before the sampler proposes (`tuner.search.initial_trials`).
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        space: Space,
+        sampler: Sampler,
+        seed: int,
+        initial: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.record, self.space, self.sampler, self.seed = record, space, sampler, seed
+        self.initial = initial
+        trials = record.trials()
+        seen = [space.seen(trial) for trial in trials]
+        self.memory = _in_memory(seen)
+        # Those that do not fit the ranges of now.
+        self.left_out = {t.number for t, s in zip(trials, seen, strict=True) if t.state != s.state}
+
+    def refitted(self) -> str:
+        """In words, how many of the earlier trials fit the ranges of now."""
+        told = [t.number for t in self.record.trials() if t.state in COUNTED]
+        fit = len(set(told) - self.left_out)
+        return (
+            f"{fit} of {len(told)} earlier trials fit the new ranges and count; "
+            f"{len(told) - fit} are kept on record only."
+        )
+
+    def give_up_stranded(self) -> list[int]:
+        """Ends the trials that a kill left under way and that do not fit the ranges of now.
+
+        Returns:
+            Their numbers.
+        """
+        trials = self.record.trials()
+        stranded = [n for n in sorted(self.left_out) if not trials[n].state.is_finished()]
+        for number in stranded:
+            self.record.give_up(number)
+        return stranded
+
+    @property
+    def cohorts(self) -> list[list[int]]:
+        """The bounds of all cohorts: first number, one past the last."""
+        bounds: list[list[int]] = self.record.get("cohorts") or []
+        return [list(pair) for pair in bounds]
+
+    @property
+    def finished(self) -> int:
+        """Trials that count towards the budget: told, and neither failed nor interrupted."""
+        return len(self.memory.get_trials(deepcopy=False, states=COUNTED))
+
+    def cohort(self, size: int) -> list[Trial]:
+        """The trials to train next: those of a cohort that a kill cut short, or `size` new ones.
+
+        Fewer, or none, where the sampler finds nothing more to try.
+        """
+        cohorts = self.cohorts
+        if self.index == len(cohorts):
+            start = next_number(self.memory)
+            cohorts = [*cohorts, [start, start + size]]
+            self.record.put("cohorts", cohorts)
+        start, stop = cohorts[-1]
+        while next_number(self.memory) < stop:
+            if not self._ask():
+                cohorts[-1][1] = next_number(self.memory)
+                self.record.put("cohorts", cohorts)
+                break
+            self.record.ask(self.memory.get_trials(deepcopy=False)[-1])
+        trials = self.record.trials()[start:stop]
+        return [self._trial(t) for t in trials if t.number not in self.left_out]
+
+    def _ask(self) -> bool:
+        """Adds a trial to the copy in memory; False where nothing is left to try.
+
+        A study that has trials ends where the space allows none of many draws. One that finds
+        nothing for its first trial raises UserError.
+        """
+        if ask_initial(self.memory, self.space, self.initial):
+            return True
+        earlier = self.memory.get_trials(deepcopy=False)
+        try:
+            return self.sampler.ask(self.memory, self.space, self.seed)
+        except UserError:
+            if not earlier:
+                raise
+            if next_number(self.memory) > len(earlier):
+                # The sampler had begun the trial, of which the record will not know.
+                self.memory = _in_memory(earlier)
+            return False
+
+    @property
+    def index(self) -> int:
+        """The index of the cohort to train next: one that a kill cut short, or a new one."""
+        cohorts = self.cohorts
+        return len(cohorts) - bool(cohorts and self._unfinished(*cohorts[-1]))
+
+    def _unfinished(self, start: int, stop: int) -> bool:
+        """Whether trials of these numbers wait to be trained, or even to be asked."""
+        trials = self.memory.get_trials(deepcopy=False)[start:stop]
+        failed = any(t.state is TrialState.FAIL for t in trials)
+        asked = len(trials) == stop - start
+        return any(not t.state.is_finished() for t in trials) or not (asked or failed)
+
+    def _trial(self, trial: FrozenTrial) -> Trial:
+        assert trial.datetime_start is not None
+        started_ms = int(trial.datetime_start.timestamp() * 1000)
+        origin = trial.user_attrs.get(ORIGIN, {})
+        return Trial(trial.number, self.space.settings_of(trial), started_ms, origin)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Records how a trial ended, unless an earlier process did.
+
+        A diverged trial is told as pruned, with a finite penalty as its last value and a
+        constraint that is the larger, the earlier it diverged: 2 less the share it had trained.
+        """
+        reports, diverged_at = dict(outcome.rungs), outcome.diverged_at
+        if diverged_at is not None:
+            reports[outcome.epochs + 1] = penalty(outcome)
+        told = Told(
+            number=outcome.trial.number,
+            state=STATES[outcome.state],
+            value=outcome.value if outcome.state == "COMPLETE" else None,
+            reports=reports,
+            divergence=None if diverged_at is None else 2 - diverged_at,
+            result=outcome.result(),
+            curves=outcome.kept_curves(),
+        )
+        told.tell(self.memory)
+        self.record.tell(told)
+
+    def results(self) -> list[TrialResult]:
+        """How the trials ended that fit the ranges of now, in the order of their numbers."""
+        results = self.record.results()
+        return [results[n] for n in sorted(results) if n not in self.left_out]
+
+    def curves(self) -> Iterator[tuple[int, Curves]]:
+        """The curves of the trials, read from the record one after another."""
+        return self.record.curves()
+
+
+def penalty(outcome: Outcome) -> float:
+    """What a diverged trial is told in place of its value: ten times the loss at the start."""
+    start = outcome.initial[outcome.goal.curve]
+    return 10 * abs(start) if math.isfinite(start) else 1e30
+
+
+def _in_memory(trials: Sequence[FrozenTrial]) -> optuna.Study:
+    study = optuna.create_study()
+    study.add_trials(trials)
+    return study

@@ -1,0 +1,119 @@
+"""The winner trained again: what it is worth on the test part, and what it is made of."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tuner.search.trials import Trial, TrialResult, rounded
+from tuner.study.populations import Populations
+from tuner.training.population import Member, Population, create, evaluated
+from tuner.training.problems import Supervised
+
+
+@dataclass(frozen=True)
+class TrainedWinner:
+    """A trained row with what its raw rows go through, as plain data.
+
+    Attributes:
+        problem: without its data.
+        member, epochs: how it was trained.
+        theta: (size,), its parameters.
+        task, inputs, classes, target_mean, target_scale, example: as tuner.data.DataSet has them.
+        rows: what prepares raw rows.
+    """
+
+    problem: Supervised
+    member: Member
+    epochs: int
+    theta: np.ndarray
+    task: str
+    inputs: int
+    classes: np.ndarray
+    target_mean: np.ndarray | None
+    target_scale: np.ndarray | None
+    rows: Any
+    example: Any
+
+    def pipeline(self) -> Any:
+        """A fitted scikit-learn pipeline that takes raw rows (imports scikit-learn)."""
+        from sklearn.pipeline import Pipeline
+
+        from tuner.estimators.trained import estimator_of
+
+        estimator = estimator_of(self.problem, self.member, self.epochs, self.task)
+        if self.task == "regression":
+            estimator.adopt(self.theta, self.inputs, self.target_mean, self.target_scale)
+        else:
+            estimator.adopt(self.theta, self.inputs, self.classes, self.task)
+        steps = [("preprocessing", self.rows.transformer()), ("estimator", estimator)]
+        return Pipeline(steps)
+
+
+class Retraining:
+    """The winner of a study, trained again under the study's seed.
+
+    Where folds took turns, it is trained on all but the test part. Elsewhere it must find the
+    losses of the search again, for a row trains alike alone and among others.
+
+    Args:
+        training: of the study, on data.
+        winner: its trial.
+
+    Raises:
+        RuntimeError: if it does not.
+        Interrupted: if training was asked to stop.
+    """
+
+    def __init__(self, training: Populations, winner: TrialResult) -> None:
+        self.training, self.trial = training, Trial(winner.number, winner.settings, 0)
+        trainer = training.final_trainer(winner.settings)
+        self.population: Population = create(trainer.problem, [training.member(self.trial)])
+        for epoch in range(1, training.epochs + 1):
+            metrics = trainer.epoch(self.population, epoch).metrics
+        if training.folds == 1:
+            check_again(winner, float(metrics["validation_loss"][0]))
+
+    def trained(self) -> TrainedWinner:
+        """What is saved of it."""
+        training = self.training
+        problem = training.problem(self.trial.settings)
+        assert isinstance(problem, Supervised)
+        data = training.data_for(problem.loss)
+        return TrainedWinner(
+            problem=replace(problem, folds=(), metrics={}, rows=None),
+            member=training.member(self.trial),
+            epochs=training.epochs,
+            theta=evaluated(self.population)[0],
+            task=data.task,
+            inputs=data.inputs,
+            classes=np.arange(data.outputs) if data.classes is None else data.classes,
+            target_mean=data.target_mean,
+            target_scale=data.target_scale,
+            rows=data.recipe.rows,
+            example=data.example,
+        )
+
+    def test(self) -> dict[str, float]:
+        """Its loss and scores on the test part, which nothing else reads."""
+        theta = evaluated(self.population)
+        problem = self.training.test_problem(self.trial.settings)
+        objective = problem.attach(theta, np.empty_like(theta), self.population.left_at)
+        return {
+            name.removeprefix("validation_"): float(f"{values[0]:.9g}")
+            for name, values in objective.evaluate(theta).items()
+        }
+
+
+def check_again(winner: TrialResult, loss: float) -> None:
+    """Checks that a trial has found its validation loss again.
+
+    Raises:
+        RuntimeError: if it ended at another one.
+    """
+    again = rounded(loss)
+    if again != winner.validation_loss:
+        raise RuntimeError(
+            f"trial {winner.number} ended at {again} when trained again, at "
+            f"{winner.validation_loss} before: a curve depended on its neighbours"
+        )
