@@ -5,15 +5,41 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tuner
 from tuner.tracking.store import prepare_mlflow
 
+if TYPE_CHECKING:
+    from tuner.study.winner import TrainedWinner
+
+# What saving a winner imports, some seconds' worth; with MLflow's format as well.
+UNTRACKED = (
+    *("tuner.tracking.store:prepare_mlflow", "sklearn.pipeline", "sklearn.preprocessing"),
+    *("skops.io", "tuner.estimators.trained", "tuner.tracking.model"),
+)
+TRACKED = (*UNTRACKED, "mlflow.sklearn")
+
 FORMAT = "mlflow"  # the folder of MLflow's format, beside what `save` writes
 PACKAGES = ("scikit-learn", "numpy", "skops")  # what loading and predicting needs beside tuner
+
+
+def keep(winner: "TrainedWinner", folder: Path, tracked: bool) -> None:
+    """Writes the winner's pipeline into a folder.
+
+    Args:
+        winner: trained.
+        folder: made if need be.
+        tracked: whether in MLflow's format as well.
+    """
+    from tuner.estimators.saving import own_types
+
+    pipeline = winner.pipeline()
+    trusted = save(folder, pipeline, winner.example, own_types())
+    if tracked:
+        describe(folder, pipeline, winner.example, trusted)
 
 
 def save(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str] = ()) -> list[str]:

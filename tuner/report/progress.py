@@ -3,12 +3,13 @@
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Self, TextIO
+from collections.abc import Sequence
+from typing import Self, TextIO
 
 from tqdm import tqdm
 
-from tuner.search.trials import Goal
+from tuner.search.trials import Goal, TrialResult
+from tuner.study.events import Began, CohortEnded, EpochEnded, Event, StageBegan
 
 # Seconds between two plain lines.
 INTERVAL = 5.0
@@ -20,24 +21,24 @@ def note(message: str) -> None:
 
 
 class Progress:
-    """Counts trials as they end; use it as a context."""
+    """Listens to a study and counts trials as they end; use it as a context.
 
-    def __init__(
-        self,
-        total: int,
-        done: int,
-        goal: Goal = Goal(),  # noqa: B008 (frozen)
-        stream: TextIO | None = None,
-    ) -> None:
+    Args:
+        total: trials of the study in all.
+        goal: whose best number is shown.
+        stream: the standard error where none is given.
+    """
+
+    def __init__(self, total: int, goal: Goal, stream: TextIO | None = None) -> None:
         self.goal = goal
         self.stream = stream or sys.stderr
-        self.total, self.done, self.before = total, done, done
+        self.total, self.done, self.before = total, 0, 0
         self.pruned = self.diverged = 0
         self.best: float | None = None
         self.started = self.printed = time.monotonic()
         columns = shutil.get_terminal_size().columns
         self.bar = (
-            tqdm(total=total, initial=done, file=self.stream, bar_format="{desc}", ncols=columns)
+            tqdm(total=total, file=self.stream, bar_format="{desc}", ncols=columns)
             if self.stream.isatty()
             else None
         )
@@ -49,12 +50,25 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def count(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Began(results):
+                self.count(results)
+                self.before = self.done
+            case EpochEnded(epoch, running):
+                self.show(running, epoch)
+            case CohortEnded(results):
+                self.count(results)
+                self.show(0, 0, now=True)
+            case StageBegan(what):
+                self.stage(what)
+
+    def count(self, results: Sequence[TrialResult]) -> None:
         """Counts the trials told so far; failed and interrupted ones are not done."""
-        states = [s["state"] for s in summaries]
+        states = [result.state for result in results]
         self.pruned, self.diverged = states.count("PRUNED"), states.count("DIVERGED")
         self.done = self.pruned + self.diverged + states.count("COMPLETE")
-        values = [s["value"] for s in summaries if s["state"] == "COMPLETE"]
+        values = [r.value for r in results if r.state == "COMPLETE" and r.value is not None]
         self.best = self.goal.turn(min(values)) if values else None
 
     def note(self, message: str) -> None:

@@ -1,0 +1,91 @@
+"""What fresh seeds say of a study's best trials, in words."""
+
+import math
+from collections.abc import Iterator
+
+from tuner.search.initial_trials import described
+from tuner.search.statistics import Interval
+from tuner.search.trials import Goal
+from tuner.study.results import Confirmation, ConfirmedTrial, Repeated
+
+
+def ranking(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
+    """The trials as fresh seeds rank them, and the winner, line by line."""
+    yield f"Trained again on {confirmed.seeds} fresh seeds, mean {goal.name} and 95 % interval:"
+    several = len({trial.optimizer for trial in confirmed.trials}) > 1
+    for place, trial in enumerate(confirmed.trials):
+        name = f", {trial.optimizer}" if several else ""
+        yield f"  trial {trial.trial}{name}: {reached(trial, goal)}{_beside_best(trial, place)}"
+    yield f"The winner is trial {confirmed.winner}: {_why(confirmed)}."
+
+
+def worth(confirmed: Confirmation, goal: Goal) -> str:
+    """What the winner reaches on seeds that did not choose it, and what the search believed."""
+    judged = confirmed.judged
+    told = f"{goal.name} {reached(judged, goal)}; {_optimism(judged, goal)}"
+    return f"  on {confirmed.seeds} other seeds: {told}"
+
+
+def over_defaults(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
+    """How far tuning beat each optimizer's textbook settings, on the seeds that judge."""
+    for default in confirmed.defaults:
+        line = f"Trial {default.trial}, {described(default.origin)}, on the same seeds"
+        yield f"{line}: {goal.name} {reached(default, goal)}; {_beaten(default.worse)}."
+
+
+def reached(repeated: Repeated, goal: Goal) -> str:
+    """The mean with its interval, or on how many seeds it diverged."""
+    if repeated.mean is None:
+        return f"diverged on {repeated.diverged} of {len(repeated.values)} seeds"
+    mean = repeated.mean
+    ends = sorted(goal.turn(end) for end in (mean.low, mean.high))
+    return f"{goal.turn(mean.mean):.4g} ({ends[0]:.4g} to {ends[1]:.4g})"
+
+
+def plus_minus(interval: Interval) -> str:
+    """A difference and the half of its interval, x +- y, to two digits of y."""
+    mean, half = abs(interval.mean), (interval.high - interval.low) / 2
+    if half == 0:
+        return f"{mean:.2g} +- 0"
+    places = max(0, 1 - math.floor(math.log10(half)))
+    return f"{mean:.{places}f} +- {half:.{places}f}"
+
+
+def _beside_best(trial: ConfirmedTrial, place: int) -> str:
+    if place == 0 or trial.worse is None:
+        return ""
+    if trial.alike:
+        return ", as good as the first as far as the noise can tell"
+    return f", worse by {plus_minus(trial.worse)}"
+
+
+def _why(confirmed: Confirmation) -> str:
+    """Why the winner is that one."""
+    first, winner = confirmed.trials[0].trial, confirmed.winner
+    alike = [trial.trial for trial in confirmed.trials if trial.alike]
+    if winner != first:
+        return f"as good as trial {first} and simpler: {confirmed.why}"
+    if len(alike) > 1:
+        others = ", ".join(str(number) for number in alike if number != first)
+        return f"the noise does not set it apart from {others}, but none of these is simpler"
+    return "it was confirmed alone" if len(confirmed.trials) == 1 else "its lead is not noise"
+
+
+def _optimism(judged: Repeated, goal: Goal) -> str:
+    """How much better the search believed the winner to be."""
+    if judged.believed is None:
+        return "the search had no number for it"
+    believed = f"the search believed {goal.turn(judged.believed):.4g}"
+    if judged.mean is None:
+        return believed
+    optimism = judged.mean.mean - judged.believed
+    return f"{believed}, {abs(optimism):.2g} too {'good' if optimism >= 0 else 'bad'}"
+
+
+def _beaten(worse: Interval | None) -> str:
+    """By how much tuning beat other settings, which are `worse` by that."""
+    if worse is None:
+        return "no number to compare"
+    if worse.holds_zero:
+        return "the noise does not tell tuning apart from them"
+    return f"tuning is {plus_minus(worse)} {'better' if worse.mean > 0 else 'worse'}"

@@ -1,0 +1,358 @@
+"""A session: one command's work on the study of its config, with all that listens to it."""
+
+import json
+import os
+import platform
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import Event as Stop
+from typing import Any
+
+import yaml
+
+import tuner
+from tuner.codec import from_json, to_json
+from tuner.config import Config
+from tuner.files import write, write_json
+from tuner.processes.background import Background
+from tuner.report import pictures, verdict
+from tuner.report.progress import Progress
+from tuner.search.trials import best_of, ranked
+from tuner.study import builder, config_changes
+from tuner.study.confirmation import Repeating
+from tuner.study.data import load_data
+from tuner.study.events import (
+    Abandoned,
+    Began,
+    CohortEnded,
+    Ended,
+    Event,
+    Listener,
+    StageBegan,
+    tell_all,
+)  # fmt: skip
+from tuner.study.journal import FILE, JournalRecord
+from tuner.study.loop import Loop
+from tuner.study.populations import Populations
+from tuner.study.record import Record
+from tuner.study.results import (
+    INTERRUPTED,
+    Confirmation,
+    RunFacts,
+    SavedResult,
+    StudyResult,
+    counts,
+    divergences,
+    winner_of,
+)  # fmt: skip
+from tuner.study.stopping import Stopping
+from tuner.study.winner import Retraining
+from tuner.tracking.model import TRACKED, UNTRACKED, keep
+from tuner.tracking.store import Store
+from tuner.tracking.tracker import Tracker, modified_ms, now_ms
+from tuner.tracking.writer import Writer
+from tuner.training.kernels.compiling import announced
+from tuner.training.loop import Interrupted
+
+EVERY_TRIAL_DIVERGED = 3
+
+LATER = "the next command on this study hands them over"
+
+COMPILING = "compiling for this machine and these models, which happens once"
+
+
+@contextmanager
+def opened(config: Config, stop: Stop) -> Iterator["Session"]:
+    """The study of a config, owned until the block ends.
+
+    Raises:
+        UserError: before anything is written.
+    """
+    data, folder = load_data(config), config.root / "studies" / config.study.name
+    if not (folder / FILE).exists():
+        builder.initial(config)
+    threads = config.threads or len(os.sched_getaffinity(0))
+    with (
+        JournalRecord(folder, config.study.name) as record,
+        Populations(config, data, threads, stop) as training,
+    ):
+        yield Session(config, record, training, folder)
+
+
+def tune(config: Config, stop: Stop) -> int:
+    """Runs or goes on with the study that the config names, prints the verdict.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: before anything is written.
+        Interrupted: after everything is closed, when `stop` was set.
+    """
+    with opened(config, stop) as session:
+        return session.tune()
+
+
+class Session:
+    """One command's work on a study.
+
+    Args:
+        config: of the study.
+        record: of the study, owned.
+        training: of the study.
+        folder: of the study.
+    """
+
+    def __init__(self, config: Config, record: Record, training: Populations, folder: Path) -> None:
+        self.config, self.record, self.training, self.folder = config, record, training, folder
+        self.started = time.monotonic()
+        self.study = builder.open_study(config, record)
+        self.repeating = Repeating(self.study, training, config.study.seed)
+        self.key: str = remembered(record, "key", uuid.uuid4().hex)
+        self.started_ms: int = remembered(record, "started_ms", now_ms())
+
+    @property
+    def result_file(self) -> Path:
+        """Where the result is kept."""
+        return self.folder / "result.json"
+
+    def tune(self) -> int:
+        """As `tuner.session.tune`, for a study that is opened."""
+        self.take_up()
+        stopping = Stopping(
+            builder.limits(self.config), self.study, self.training, self.config.study.seed
+        )
+        stopped, saved = stopping.reason(), self.saved()
+        if stopped and saved is not None and not saved.result.interrupted:
+            print(f"Study {self.config.study.name} is finished: {stopped}.")
+            self.catch_up()
+            return self.show(saved)
+        config_file = self.folder / "config.yaml"
+        write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
+        with self.tracked([config_file]) as tracker:
+            saved = self.work(stopping, tracker)
+        code = self.show(saved)
+        if saved.result.interrupted:
+            raise Interrupted
+        return code
+
+    def take_up(self) -> None:
+        """Takes the study up, new or old, and says which trials count.
+
+        Raises:
+            UserError: if it was begun with a config that is another one.
+        """
+        changed = config_changes.edited(self.record, self.config)
+        if changed:
+            # Its best trial may be one that counts no more.
+            self.result_file.unlink(missing_ok=True)
+            self.record.put(config_changes.KEY, config_changes.kept(self.config))
+            print(self.study.refitted())
+        if builder.INITIAL not in self.record:
+            trials, line = builder.initial(self.config)
+            self.record.put(builder.INITIAL, trials)
+            self.study = builder.open_study(self.config, self.record)
+            self.repeating = Repeating(self.study, self.training, self.config.study.seed)
+            if line:
+                print(line)
+
+    def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
+        """Trains, judges and writes what was found; an interrupted study has no winner."""
+        modules = UNTRACKED if tracker is None else TRACKED
+        background = Background(modules) if self.training.data is not None else nullcontext()
+        with background as saving:
+            try:
+                with Progress(self.config.budget.trials, self.training.goal) as progress:
+                    listeners: list[Listener] = [progress, *([tracker] if tracker else [])]
+                    if saving is not None:
+                        listeners.append(preparing(saving))
+                    tell = tell_all(listeners)
+                    with announced(lambda: progress.note(COMPILING)):
+                        tell(Began(self.study.results()))
+                        tell(Abandoned(self.study.give_up_stranded()))
+                        stopped = self.loop(stopping, tell).run()
+                    confirmed = self.confirm(tell)
+                    result = self.result(stopped, confirmed, None)
+                    if result.winning is not None and saving is not None:
+                        result = self.judged(result, saving)
+            except Interrupted:
+                result = self.result(INTERRUPTED, None, None)
+            pictures.draw(result, dict(self.study.curves()), self.folder)
+            if result.test:
+                assert saving is not None
+                saving.result()
+            if tracker is not None:
+                tracker(Ended(result))
+        saved = SavedResult(result, self.facts(tracker.link() if tracker else None))
+        write_json(self.result_file, to_json(saved))
+        if tracker is not None:
+            tracker.over(self.result_file, result.interrupted)
+            self.record.put("over", modified_ms(self.result_file))
+        return saved
+
+    def loop(self, stopping: Stopping, tell: Listener) -> Loop:
+        """The study loop of this command."""
+        own = self.config.study
+        pruner = self.config.pruner.of(own.name)
+        return Loop(self.study, self.training, pruner, stopping, own.cohort, tell)
+
+    def confirm(self, tell: Listener) -> Confirmation | None:
+        """Trains the top trials again on fresh seeds; None where nothing depends on seeds."""
+        asked = self.config.confirm
+        top = ranked(self.study.results())[: asked.top]
+        if not top or not self.training.has_seeds:
+            return None
+        tell(StageBegan(f"training the best {len(top)} again on {asked.seeds} fresh seeds"))
+        confirmed = self.repeating.confirmation(top, asked.seeds)
+        tell(confirmed)
+        return confirmed.confirmation
+
+    def result(
+        self, stopped: str, confirmed: Confirmation | None, test: dict[str, float] | None
+    ) -> StudyResult:
+        """What the seed determines of the outcome."""
+        results, goal = self.study.results(), self.training.goal
+        best = best_of(results)
+        decided = None if stopped == INTERRUPTED else winner_of(goal, best, confirmed, results)
+        return StudyResult(
+            study=self.config.study.name,
+            stopped=stopped,
+            goal=goal,
+            trials=counts(results),
+            best=best,
+            confirmation=confirmed,
+            winner=decided,
+            test=test,
+            divergence=divergences(results),
+            all=tuple(results),
+            searched=tuple(self.config.space.searched),
+            unit=self.training.unit,
+        )
+
+    def judged(self, result: StudyResult, saving: Background) -> StudyResult:
+        """The result with the test scores of the winner, which begins to be saved."""
+        assert result.winning is not None
+        again = Retraining(self.training, result.winning)
+        tracked = self.config.tracking.name != "none"
+        saving.begin(keep, again.trained(), self.folder / "model", tracked)
+        return self.result(result.stopped, result.confirmation, again.test())
+
+    def facts(self, link: str | None) -> RunFacts:
+        """What the seed does not determine."""
+        return RunFacts(
+            seconds=round(time.monotonic() - self.started, 3),
+            finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            host=socket.gethostname(),
+            threads=self.training.threads,
+            python=platform.python_version(),
+            tuner=tuner.__version__,
+            key=self.key,
+            curves=link,
+        )
+
+    def saved(self) -> SavedResult | None:
+        """The result that is there; None where it is not one of this version."""
+        try:
+            return from_json(SavedResult, json.loads(self.result_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return None
+
+    def show(self, saved: SavedResult) -> int:
+        """Prints the verdict, and how to look at the curves; returns the exit code."""
+        few = len(saved.result.all) <= verdict.FEW
+        print(verdict.describe(saved.result, dict(self.study.curves()) if few else {}))
+        print(f"Pictures, settings and all results: {self.folder}")
+        if saved.run.curves:
+            if self.store.is_server:
+                print("All curves, in MLflow:")
+            else:
+                root = "" if str(self.config.root) == "mlruns" else f" root={self.config.root}"
+                print(f"All curves: run   python -m tuner job=ui{root}   and open")
+            print(f"  {saved.run.curves}")
+        return EVERY_TRIAL_DIVERGED if saved.result.all_diverged else 0
+
+    @property
+    def store(self) -> Store:
+        """Where MLflow keeps its data."""
+        return Store(self.config.root, self.config.tracking.uri)
+
+    @contextmanager
+    def tracked(self, artifacts: list[Path] | None = None) -> Iterator[Tracker | None]:
+        """What tells MLflow, closed when the block ends; None with tracking=none.
+
+        An error ends the study's run as failed.
+        """
+        if self.config.tracking.name == "none":
+            yield None
+            return
+        tracker = self.tracker(artifacts or [])
+        try:
+            yield tracker
+        except BaseException as error:
+            tracker.fail(error)
+            raise
+        finally:
+            waiting, refused = tracker.close()
+            if waiting:
+                print(f"tuner: {waiting}; {LATER}", file=sys.stderr)
+            for refusal in refused:
+                print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
+
+    def tracker(self, artifacts: list[Path]) -> Tracker:
+        config = self.config
+        branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
+        names = {"project": config.study.project, "study": config.study.name, "key": self.key}
+        return Tracker(
+            Writer(self.store, self.folder, **names),
+            config.study.name,
+            self.training.goal,
+            self.started_ms,
+            about={
+                "data": config.data.name,
+                "model": branches["model"],
+                "optimizer": branches["optimizer"],
+                "schedule": branches["schedule"],
+                "sampler": config.sampler.name,
+                "pruner": config.pruner.name,
+                "epochs": config.budget.epochs,
+                "seed": config.study.seed,
+            },
+            note=f"{branches['model']} on {config.data.name}; the trials are the child runs",
+            artifacts=artifacts,
+            folder=self.folder,
+        )
+
+    def catch_up(self) -> None:
+        """Hands over what a kill or a dead server kept from MLflow of a study that is finished."""
+        spool = self.folder / "spool"
+        if not spool.exists() or self.config.tracking.name == "none":
+            return
+        told = self.record.get("over") == modified_ms(self.result_file)
+        if told and not any(spool.glob("*.jsonl")):
+            return
+        with self.tracked() as tracker:
+            if tracker is not None and not told:
+                tracker.over(self.result_file, interrupted=False)
+                self.record.put("over", modified_ms(self.result_file))
+
+
+def preparing(background: Background) -> Listener:
+    """Prepares what the end needs, but not at once: the first trials do not share the cores."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, CohortEnded) or (isinstance(event, Began) and event.results):
+            background.prepare()
+
+    return listen
+
+
+def remembered(record: Record, key: str, value: Any) -> Any:
+    """What the record keeps under a key; `value` becomes it where there is nothing yet."""
+    if key not in record:
+        record.put(key, value)
+    return record.get(key)
