@@ -10,13 +10,16 @@ from tuner.errors import UserError
 # Which skops does not know, though it runs no code: scikit-learn's SimpleImputer holds one.
 HARMLESS = ["numpy.dtype"]
 
+# What stands above this wing and may be saved as well.
+SEARCH = "tuner.model_selection.search.TunerSearchCV"
+
 
 def own_types() -> list[str]:
     """Full names of the types of tuner.estimators that a saved estimator may hold, and of those
     that the preprocessing before it may."""
     public = (getattr(tuner.estimators, name) for name in tuner.estimators.__all__)
     own = [f"{kind.__module__}.{kind.__name__}" for kind in public if isinstance(kind, type)]
-    return own + HARMLESS
+    return [*own, SEARCH, *HARMLESS]
 
 
 def save(estimator: Any, path: Path | str, trusted: Sequence[str] = ()) -> list[str]:

@@ -1,14 +1,14 @@
 """A search as an estimator: candidates race through cross-validation, the best is fitted."""
 
-import itertools
-import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Integral
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,14 +21,31 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array, check_random_state, indexable
 
+from tuner.errors import UserError
 from tuner.estimators.base import Estimator
-from tuner.estimators.contest import Populations, Samples, last_step
 from tuner.estimators.limits import FRACTION_TO_ONE, WHOLE, one_of
-from tuner.estimators.outside import PartialFits, refitted
-from tuner.estimators.space import parameters
-from tuner.estimators.tracked import Tracked
+from tuner.model_selection.candidates import CandidateTraining, Make, last_step
+from tuner.model_selection.partial_fit import PartialFitTraining, refit
+from tuner.model_selection.populations import PopulationTraining
+from tuner.model_selection.results import Candidates
+from tuner.model_selection.space import Parameters, parameters
+from tuner.search import samplers
+from tuner.search.pruners.halving import Halving
+from tuner.search.pruners.none import NoPruning
+from tuner.search.samplers import Sampler
+from tuner.search.space import Space
+from tuner.study.events import Asked, Began, CohortEnded, Event, Listener, tell_all
+from tuner.study.journal import JournalRecord
+from tuner.study.loop import Loop
+from tuner.study.runners.partial_fit import Samples
+from tuner.study.stopping import Limits, Stopping
+from tuner.study.study import Study
+from tuner.tracking.store import Store
+from tuner.tracking.tracker import Tracker, now_ms
+from tuner.tracking.writer import Writer
 
-SAMPLERS = ("tpe", "random", "quasi_random")
+# MLflow's experiment that holds searches.
+PROJECT = "tuner"
 
 
 class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -42,12 +59,12 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
     warm starts of an estimator wait until it is fitted at the end.
 
     estimator: an estimator with partial_fit, or a pipeline that ends with one.
-    space: what is searched for each parameter (`tuner.estimators.space.parameters`).
+    space: what is searched for each parameter (`tuner.model_selection.space.parameters`).
     n_candidates: how many; cohort: how many are asked and trained together.
     epochs: of a candidate that is not stopped early; None is the estimator's own max_iter.
     keep, first_rung: the share of candidates that a rung lets pass, and the share of the epochs at
     which the first lies; the next ones lie 1 / keep times later each. keep=1 halves nothing.
-    sampler: tpe, random or quasi_random.
+    sampler: tpe, random, quasi_random, or any other of tuner.search.samplers by name.
     tracking: the folder of an MLflow store, as mlruns, or a server's URI, which gets the curves of
     every candidate; None keeps none.
     scoring: a scorer by name or a function, None for the estimator's own score.
@@ -134,7 +151,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         replace(WHOLE, optional=True).check("epochs", self.epochs)
         FRACTION_TO_ONE.check("keep", self.keep)
         FRACTION_TO_ONE.check("first_rung", self.first_rung)
-        one_of(SAMPLERS).check("sampler", self.sampler)
+        one_of(samplers.names()).check("sampler", self.sampler)
         if isinstance(self.scoring, list | tuple | dict | set):
             raise ValueError(f"scoring: {self.scoring!r}: give one scorer")
         if not hasattr(last_step(self.estimator), "partial_fit"):
@@ -157,87 +174,89 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             for train, test in cv.split(X, y, groups)
         ]
 
-    def _search(self, folds: list[Samples], told: Any) -> dict[str, Any]:
-        """Asks cohort by cohort and lets them race; the results as scikit-learn has them."""
-        from tuner.search import samplers
-        from tuner.search.pruners.halving import Halving
-        from tuner.search.pruners.none import NoPruning
-        from tuner.search.racing import Group, Race
-        from tuner.search.study import Study
-        from tuner.search.trials import Goal
+    def _search(self, folds: list[Samples], context: Any) -> dict[str, Any]:
+        """A study of candidates; the results as scikit-learn has them."""
+        searched, seed, epochs = parameters(self.space), self._seed(), self._epochs()
+        candidates = Candidates(searched.of, len(folds), self.error_score)
+        callbacks = _Callbacks(self, context, candidates)
 
-        searched, seed = parameters(self.space), self._seed()
-        rule = NoPruning() if self.keep == 1 else Halving(self.keep, self.first_rung)
-        goal, epochs = Goal("validation_score", greater_is_better=True), self._epochs()
-        startup = {"startup": self.cohort} if self.sampler == "tpe" else {}
-        ask = samplers.load(self.sampler)(**startup).ask
-        rows = Rows(len(folds))
+        def make(settings: Mapping[str, Any]) -> Any:
+            return self._candidate(searched.of(settings))
+
         with (
-            tempfile.TemporaryDirectory() as folder,
-            self._trainers(folds, seed, epochs) as trainers,
-            self._tracked(Path(folder), epochs) as tracked,
+            TemporaryDirectory() as folder,
+            self._training(make, folds, seed, epochs) as training,
+            JournalRecord(Path(folder), "search") as record,
+            self._tracked(Path(folder), epochs, searched) as tracked,
         ):
-            study = Study(Path(folder), "search", searched.space, ask, seed)
-            for cohort in itertools.count():
-                if study.finished() >= self.n_candidates:
-                    break
-                task = told.subcontext("cohort").call_on_fit_task_begin(estimator=self)
-                trials = study.cohort(min(self.cohort, self.n_candidates - study.finished()))
-                chosen = {trial.number: searched.of(trial.settings) for trial in trials}
-                begun = time.perf_counter()
-                candidates = {number: self._candidate(p) for number, p in chosen.items()}
-                groups = [Group(*group) for group in trainers.groups(candidates)]
-                outcomes = Race(trials, groups, rule, epochs, goal).run()
-                seconds = (time.perf_counter() - begun) / max(1, len(outcomes) * len(folds))
-                for outcome in outcomes:
-                    study.tell(outcome)
-                    if tracked is not None:
-                        tracked.add(chosen[outcome.trial.number], outcome)
-                    failed = self._failed(outcome)
-                    rows.add(chosen[outcome.trial.number], outcome, cohort, seconds, failed)
-                if self.verbose:
-                    print(f"{len(rows.params)}/{self.n_candidates} candidates, {rows.said()}")
-                if task.call_on_fit_task_end(estimator=self):
-                    break
+            study = Study(record, searched.space, self._sampler(searched.space), seed)
+            limits = Limits(self.n_candidates)
+            stopping = Stopping(limits, study, training, seed, callbacks.asked_to_stop)
+            tell = tell_all([candidates, *tracked, callbacks])
+            tell(Began([]))
+            Loop(study, training, self._pruner(), stopping, self.cohort, tell).run()
         with warnings.catch_warnings():
             # A candidate that diverged has no score; `state` says so.
             warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
             results: dict[str, Any] = self._format_results(
-                rows.params, len(folds), rows.out, rows.more
+                candidates.params, len(folds), candidates.scores, candidates.more
             )
         return results
 
+    def _sampler(self, space: Space) -> Sampler:
+        kind: Any = samplers.load(self.sampler)
+        known = {field.name for field in fields(kind)}
+        sampler: Sampler = kind(**({"startup": self.cohort} if "startup" in known else {}))
+        try:
+            sampler.check(space)
+        except UserError as error:
+            raise ValueError(f"sampler: {self.sampler}: {error}") from None
+        return sampler
+
+    def _pruner(self) -> Any:
+        return NoPruning() if self.keep == 1 else Halving(self.keep, self.first_rung)
+
     @contextmanager
-    def _tracked(self, spool: Path, epochs: int) -> Iterator[Tracked | None]:
+    def _tracked(self, spool: Path, epochs: int, searched: Parameters) -> Iterator[list[Listener]]:
+        """What keeps the curves in MLflow, if anything does; what it has not taken is given up."""
         if self.tracking is None:
-            yield None
+            yield []
             return
         kind = type(last_step(self.estimator)).__name__
         about = {"estimator": kind, "epochs": epochs, "sampler": self.sampler, "keep": self.keep}
-        tracked = Tracked(self.tracking, spool, about)
+        server = "://" in str(self.tracking)
+        store = Store(
+            spool if server else Path(self.tracking), str(self.tracking) if server else None
+        )
+        store.root.mkdir(parents=True, exist_ok=True)
+        names = {"project": PROJECT, "study": type(self).__name__, "key": uuid.uuid4().hex}
+        tracker = Tracker(
+            Writer(store, spool, **names),
+            type(self).__name__,
+            CandidateTraining.goal,
+            now_ms(),
+            about=about,
+            shown=searched.of,
+        )
         try:
-            yield tracked
-        except BaseException:
-            tracked.end("FAILED", "the search failed")
+            yield [tracker]
+            tracker.over()
+        except BaseException as error:
+            tracker.fail(error)
             raise
-        tracked.end("COMPLETE", "finished")
+        finally:
+            waiting, refused = tracker.close()
+            for complaint in [*([waiting] if waiting else []), *refused]:
+                warnings.warn(f"tracking: {complaint}", stacklevel=2)
 
-    def _trainers(self, folds: list[Samples], seed: int, epochs: int) -> Any:
+    def _training(self, make: Make, folds: list[Samples], seed: int, epochs: int) -> Any:
         if isinstance(last_step(self.estimator), Estimator):
             threads = effective_n_jobs(self.n_jobs)
-            return Populations(folds, self.scorer_, seed, epochs, threads)
-        return PartialFits(folds, self.scorer_, seed, epochs, self.n_jobs)
+            return PopulationTraining(make, folds, self.scorer_, seed, epochs, threads)
+        return PartialFitTraining(make, folds, self.scorer_, seed, epochs, self.n_jobs)
 
     def _candidate(self, chosen: Mapping[str, Any]) -> Any:
         return clone(self.estimator).set_params(**clone(dict(chosen), safe=False))
-
-    def _failed(self, outcome: Any) -> float | None:
-        """The score of a candidate that diverged; None if it did not."""
-        if outcome.state != "DIVERGED":
-            return None
-        if self.error_score == "raise":
-            raise ValueError(f"{dict(outcome.trial.settings)}: {outcome.reason}")
-        return float(self.error_score)
 
     def _epochs(self) -> int:
         if self.epochs is not None:
@@ -279,7 +298,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
                 best.fit(X, y, **{f"{name}{key}": value for key, value in more.items()})
             else:
                 whole = Samples(X, np.asarray(y), more.get("sample_weight"), X, np.asarray(y))
-                refitted(best, whole, self._seed(), epochs)
+                refit(best, whole, self._seed(), epochs)
         self.refit_time_ = time.perf_counter() - begun
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
@@ -287,38 +306,26 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         task.call_on_fit_task_end(estimator=self, X=X, y=y)
 
 
-class Rows:
-    """What scikit-learn's searches make their results of, candidate by candidate."""
+class _Callbacks:
+    """Tells scikit-learn's callbacks of cohorts, and prints a line for each if it is asked to."""
 
-    def __init__(self, folds: int) -> None:
-        self.folds = folds
-        self.params: list[dict[str, Any]] = []
-        self.out: list[dict[str, Any]] = []
-        self.more: dict[str, list[Any]] = {}
+    def __init__(self, search: TunerSearchCV, context: Any, candidates: Candidates) -> None:
+        self.search, self.context, self.candidates = search, context, candidates
+        self.task: Any = None
+        self.stop = ""
 
-    def add(
-        self,
-        params: dict[str, Any],
-        outcome: Any,
-        cohort: int,
-        seconds: float,
-        failed: float | None,
-    ) -> None:
-        """A candidate: its last score on each fold, or the one it gets for having diverged."""
-        scores = {fold: score for (_, fold), score in outcome.members.items()}
-        for fold in range(self.folds):
-            score = scores[fold] if failed is None else failed
-            self.out.append({"fit_time": seconds, "score_time": 0.0, "test_scores": score})
-        self.params.append(params)
-        for name, value in (
-            ("iter", cohort),
-            ("n_resources", outcome.epochs),
-            ("state", outcome.state),
-            ("reason", outcome.reason),
-        ):
-            self.more.setdefault(name, []).append(value)
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Asked():
+                self.task = self.context.subcontext("cohort")
+                self.task.call_on_fit_task_begin(estimator=self.search)
+            case CohortEnded():
+                if self.search.verbose:
+                    count = f"{len(self.candidates.params)}/{self.search.n_candidates}"
+                    print(f"{count} candidates, {self.candidates.stopped_early()}")
+                if self.task.call_on_fit_task_end(estimator=self.search):
+                    self.stop = "a callback asked to stop"
 
-    def said(self) -> str:
-        """In words, how many candidates were stopped early."""
-        states = self.more["state"]
-        return f"{states.count('PRUNED')} pruned, {states.count('DIVERGED')} diverged"
+    def asked_to_stop(self) -> str:
+        """Why the search ends before its candidates are through, or ""."""
+        return self.stop
