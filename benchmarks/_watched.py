@@ -75,11 +75,12 @@ class Watch:
 
 def watch_study(watch: Watch) -> None:
     """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
-    from tuner.jobs import tune
     from tuner.jobs._report import Report
+    from tuner.search.study import Study
+
+    from tuner.jobs import tune
     from tuner.processes.background import Aside
     from tuner.search import samplers
-    from tuner.search.study import Study
     from tuner.training import loop, problems
 
     watch.methods("training", loop.Trainer, ["start", "epoch"])

@@ -17,11 +17,11 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+from tuner.jobs._training import Training, load_data
 
 from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.jobs._ranges import Measurement, grid
-from tuner.jobs._training import Training, load_data
 from tuner.training.ramp import ramp
 from tuner.training.ranges import CLASSIC
 

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from tuner.search.replay import Run, replay
 
 from tuner.search.pruners import Pruner
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.hyperband import Hyperband
 from tuner.search.pruners.none import NoPruning
 from tuner.search.pruners.optuna import OptunaPruner
-from tuner.search.replay import Run, replay
 
 Array = np.ndarray
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import yaml
 from mlflow import MlflowClient
+from tuner.jobs._repeating import race
+from tuner.jobs._training import Training, load_data
+from tuner.search.confirm import CHOOSING, JUDGING, fresh
 
 from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.composing import compose
 from tuner.config import check
-from tuner.jobs._repeating import race
-from tuner.jobs._training import Training, load_data
-from tuner.search.confirm import CHOOSING, JUDGING, fresh
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from tuner.jobs._report import Report
 
 from tests.jobs.conftest import Command
 from tuner.jobs import _verdict
-from tuner.jobs._report import Report
 from tuner.jobs.tune import Tune
 
 

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from matplotlib.image import imread
 from mlflow import MlflowClient
+from tuner.jobs._training import load_data
 
 from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.jobs._ranges import grid, held, optimizers_of, reach, settled
-from tuner.jobs._training import load_data
 from tuner.jobs.range_test import fingerprint
 from tuner.processes.lock import owned
 

@@ -5,12 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tuner.search.study import Study
 
 from tests.jobs.conftest import Command
 from tuner.composing import compose
 from tuner.config import check
 from tuner.search.samplers.quasi_random import QuasiRandom
-from tuner.search.study import Study
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,9 @@ import pytest
 
 from tests.training.conftest import member, supervised
 from tuner.search.pruners import Rule
-from tuner.search.racing import Group, Race
+from tuner.search.racing import Race
 from tuner.search.trials import Goal, Outcome, Trial
+from tuner.study.runners.population import PopulationRunner
 from tuner.training.loop import Trainer
 from tuner.training.problems import Problem
 
@@ -44,7 +45,7 @@ def race() -> Any:
         ) -> Race:
             chosen = problems or [supervised(hidden=(6,))]
             places = structures or [0] * len(rates)
-            groups = []
+            runners = []
             for place in sorted(set(places)):
                 trainer = stack.enter_context(Trainer(chosen[place], epochs, 1, stop))
                 members = [
@@ -53,9 +54,9 @@ def race() -> Any:
                     if places[number] == place
                     for seed, fold in keys
                 ]
-                groups.append(Group(trainer, members))
+                runners.append(PopulationRunner(trainer, members))
             trials = [trial(number, lr=lr) for number, lr in enumerate(rates)]
-            return Race(trials, groups, rule, epochs, **hooks)
+            return Race(trials, runners, rule, epochs, **hooks)
 
         yield make
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
+from tuner.search.study import Study
 
 from tests.search.conftest import outcome
 from tuner.errors import UserError
@@ -18,7 +19,6 @@ from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.samplers.random import Random
 from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
-from tuner.search.study import Study
 from tuner.training import optimizers
 
 LR = Range(1e-5, 1.0, "log")

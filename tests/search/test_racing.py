@@ -75,7 +75,7 @@ def test_a_trial_that_diverges_at_a_step_says_when(race: Racer):
     assert 0 < wild.diverged_at <= 1 / EPOCHS
     assert "not finite at step" in wild.reason
     assert wild.label == "diverged"
-    assert wild.summary()["validation_loss"] == pytest.approx(wild.initial["validation_loss"])
+    assert wild.result().validation_loss == pytest.approx(wild.initial["validation_loss"])
 
 
 def test_a_trial_that_stands_above_its_start_for_five_epochs_has_diverged(race: Racer):

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from tests.search.conftest import outcome
+from tuner.search.samplers import Sampler
 from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.samplers.random import Random
 from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
-from tuner.search.study import Ask, Study
+from tuner.study.journal import JournalRecord
+from tuner.study.study import Study
 
 # The same two settings, in ranges of every kind, one edit after another.
 EDITS: list[dict[str, Any]] = [
@@ -23,18 +25,23 @@ EDITS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("sampler", [TPE(2).ask, Random().ask, QuasiRandom().ask])
-def test_ranges_may_be_edited_in_any_way(sampler: Ask, tmp_path: Path):
+def opened(folder: Path, space: Space, sampler: Sampler) -> Study:
+    with JournalRecord(folder, "edited") as record:
+        return Study(record, space, sampler, 0)
+
+
+@pytest.mark.parametrize("sampler", [TPE(2), Random(), QuasiRandom()])
+def test_ranges_may_be_edited_in_any_way(sampler: Sampler, tmp_path: Path):
     asked: list[dict[str, Any]] = []
     for searched in EDITS:
-        study = Study(tmp_path, "edited", Space({}, searched, {}), sampler, 0)
+        study = opened(tmp_path, Space({}, searched, {}), sampler)
         unfit = [
             number
             for number, settings in enumerate(asked)
             if not all(searched[path].holds(value) for path, value in settings.items())
         ]
         assert sorted(study.left_out) == unfit
-        assert study.finished() == len(asked) - len(unfit) == len(study.summaries())
+        assert study.finished == len(asked) - len(unfit) == len(study.results())
         if asked:
             fit = f"{len(asked) - len(unfit)} of {len(asked)} earlier trials fit"
             assert study.refitted().startswith(fit)
@@ -50,13 +57,13 @@ def test_a_cohort_cut_short_after_an_edit_is_asked_as_it_would_have_been(tmp_pat
     for name in ("whole", "killed"):
         folder = tmp_path / name
         folder.mkdir()
-        begun = Study(folder, "edited", Space({}, EDITS[0], {}), TPE(2).ask, 0)
+        begun = opened(folder, Space({}, EDITS[0], {}), TPE(2))
         for trial in begun.cohort(4):
             begun.tell(outcome(trial, "COMPLETE", [trial.settings["a"]]))
-        study = Study(folder, "edited", Space({}, EDITS[1], {}), TPE(2).ask, 0)
+        study = opened(folder, Space({}, EDITS[1], {}), TPE(2))
         trials = study.cohort(4)
         if name == "killed":
-            study = Study(folder, "edited", Space({}, EDITS[1], {}), TPE(2).ask, 0)
+            study = opened(folder, Space({}, EDITS[1], {}), TPE(2))
             trials = study.cohort(4)
         asked.append([(t.number, t.settings) for t in trials])
     assert asked[0] == asked[1]

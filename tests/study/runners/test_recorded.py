@@ -14,7 +14,7 @@ import pytest
 
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.none import NoPruning
-from tuner.search.replay import Run, replay
+from tuner.study.runners.recorded import Run, replay
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "replay.py"
 EPOCHS = 50

@@ -6,17 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tuner.search.confirm import (
+from tuner.study.confirmation import (
     CHOOSING,
     JUDGING,
     Repeats,
+    complexity,
     equals,
     fresh,
     needed,
-    numbers,
     ranked,
     simplest,
-    told,
 )
 from tuner.training import optimizers
 
@@ -94,7 +93,7 @@ def test_where_all_diverge_there_still_is_an_order():
     order = ranked([repeats(0, [None, None]), repeats(1, [None, 1.0])])
     chosen, why = simplest(order)
     assert (chosen.trial, why) == (1, "")
-    assert told(chosen)["mean"] is None
+    assert chosen.beside()["mean"] is None
 
 
 def test_what_is_needed_is_the_first_epoch_at_the_level():
@@ -104,10 +103,10 @@ def test_what_is_needed_is_the_first_epoch_at_the_level():
 
 @pytest.mark.parametrize("order", [("sgd", "momentum", "adam"), ("sgd", "sgdw", "ademamix")])
 def test_the_usual_optimizers_are_those_with_little_to_them(order: tuple[str, ...]):
-    sizes = [numbers(settings(name)) for name in order]
+    sizes = [complexity(settings(name)) for name in order]
     assert sizes == sorted(sizes)
 
 
 @pytest.mark.parametrize("name", optimizers.names())
 def test_there_is_nothing_less_than_gradient_descent(name: str):
-    assert numbers(settings("sgd")) <= numbers(settings(name))
+    assert complexity(settings("sgd")) <= complexity(settings(name))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tuner.search.stopping import expected_gain
+from tuner.study.stopping import expected_gain
 
 
 def test_the_second_half_brings_nothing_where_all_are_alike():
