@@ -75,7 +75,7 @@ def test_metrics_see_the_scores_targets_and_weights_of_the_validation_part():
         seen.append((y, weights))
         return float(scores.sum())
 
-    problem = replace(problem, metrics={"total": metric})
+    problem = replace(problem, metrics=2 * ({"total": metric},))
     population, (epoch,) = trained(problem, [member(trial=i, fold=i) for i in (0, 1)], epochs=1)
     for row, m in enumerate(population.members):
         X, y, weights = problem.folds[m.fold].validation
@@ -89,7 +89,7 @@ def test_a_metric_is_not_asked_about_scores_that_are_not_numbers():
         assert np.isfinite(scores).all()
         return 0.0
 
-    problem = replace(supervised("regression"), metrics={"fussy": fussy})
+    problem = replace(supervised("regression"), metrics=({"fussy": fussy},))
     members = [member("sgd", trial=i, lr=lr) for i, lr in enumerate((1e200, 1e-3))]
     _, (epoch,) = trained(problem, members, epochs=1)
     assert list(epoch.left) == [True, False]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tuner.training.problems import Fold, Part
 
 TEST_FRACTION = 0.2
+# In place of a fold's number: what the model that is kept is trained on, and the test part.
+FINAL = -1
 Preparation = scaling.Scaling | sparse.SparseScaling | columns.Columns
 
 
@@ -27,11 +29,13 @@ class Recipe:
     """How raw rows and raw targets become a part.
 
     Attributes:
+        fold: the number of the fold that it is of, or FINAL.
         fitted_to: numbers of the training rows that it was fitted to.
         rows: makes X.
         targets: makes y.
     """
 
+    fold: int
     fitted_to: np.ndarray
     rows: Preparation
     targets: Encoding
@@ -90,7 +94,7 @@ class DataSet:
         from tuner.training.problems import Fold
 
         return tuple(
-            Fold(self._part(recipe, train, trains=True), self._part(recipe, validation))
+            Fold(self._part(recipe, train, "train"), self._part(recipe, validation, "validation"))
             for recipe, (train, validation) in zip(self.recipes, self.split.folds, strict=True)
         )
 
@@ -104,7 +108,7 @@ class DataSet:
 
         if len(self.folds) == 1:
             return self.folds[0]
-        return Fold(self._part(self.recipe, self.split.rest, trains=True), None)
+        return Fold(self._part(self.recipe, self.split.rest, "train"), None)
 
     @cached_property
     def unstandardised(self) -> "DataSet":
@@ -118,14 +122,15 @@ class DataSet:
     def recipe(self) -> Recipe:
         """The preparation of `final` and of the test part."""
         train = self.split.folds[0][0] if len(self.split.folds) == 1 else self.split.rest
-        return self._fit(train)
+        return self._fit(FINAL, train)
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
         """The preparation of each fold."""
         if len(self.split.folds) == 1:
             return (self.recipe,)
-        return tuple(self._fit(train, self.recipe) for train, _ in self.split.folds)
+        trains = [train for train, _ in self.split.folds]
+        return tuple(self._fit(fold, train, self.recipe) for fold, train in enumerate(trains))
 
     @property
     def inputs(self) -> int:
@@ -178,7 +183,7 @@ class DataSet:
             UserError: the files of the test part turn out to be bad.
         """
         if self.source.read_test is None:
-            return self._part(self.recipe, self.split.test)
+            return self._part(self.recipe, self.split.test, "test")
         from tuner.training.problems import Part
 
         rows, targets = self.source.read_test()
@@ -189,18 +194,29 @@ class DataSet:
         )
 
     def metric(self, name: str, loss: str | None = None) -> metrics.Metric:
-        """A metric on raw scores of any part; `loss` is the name of the one that is trained.
+        """A metric on raw scores of the test part.
 
-        Each fold has standardised its targets by its own training part. So the y of a fold's
-        validation part, that very array, is read as that fold has it, any other y as `final`.
-        Raises UserError for a metric that does not fit the task, naming those that do, and for one
-        that a validation part has no number of.
+        Args:
+            name: of the metric.
+            loss: the name of the one that is trained, which says what scores mean.
+
+        Raises:
+            UserError: for a metric that does not fit the task, naming those that do, and for one
+                that a validation part has no number of.
         """
-        metric = self._metric(name, loss)
-        for fold in self.folds:
+        self.fold_metrics(name, loss)
+        return self._metric(self.recipe, name, loss)
+
+    def fold_metrics(self, name: str, loss: str | None = None) -> tuple[metrics.Metric, ...]:
+        """The same on raw scores of each fold's validation part.
+
+        A fold has standardised its targets by its own training part.
+        """
+        found = tuple(self._metric(recipe, name, loss) for recipe in self.recipes)
+        for metric, fold in zip(found, self.folds, strict=True):
             if fold.validation is not None:
                 self._try(metric, fold.validation)
-        return metric
+        return found
 
     def _try(self, metric: metrics.Metric, part: "Part") -> None:
         """Raises UserError unless the part has that metric, of scores that are all 0: the mean of
@@ -214,33 +230,17 @@ class DataSet:
                 "every class; give another metric or other parts"
             )
 
-    def _metric(self, name: str, loss: str | None) -> metrics.Metric:
-        """The metric, which knows the y of each fold's validation part."""
+    def _metric(self, recipe: Recipe, name: str, loss: str | None) -> metrics.Metric:
+        shift, scale = shift_and_scale(recipe.targets) or (None, None)
+        return metrics.load(name, self.task, self.classes, shift, scale, loss)
 
-        def by(recipe: Recipe) -> metrics.Metric:
-            shift, scale = shift_and_scale(recipe.targets) or (None, None)
-            return metrics.load(name, self.task, self.classes, shift, scale, loss)
-
-        metric = by(self.recipe)
-        if self.task != "regression" or len(self.folds) == 1:
-            return metric
-        own = {
-            id(fold.validation.y): by(recipe).function
-            for fold, recipe in zip(self.folds, self.recipes, strict=True)
-            if fold.validation is not None
-        }
-
-        def measure(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> float:
-            return own.get(id(y), metric.function)(scores, y, weights)
-
-        return replace(metric, function=measure)
-
-    def _fit(self, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
+    def _fit(self, fold: int, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
         """The preparation by these rows; with a layout, in the columns of that one."""
-        key = ("rows", id(train))
+        key = ("rows", fold)
         if key not in self.made:
             self.made[key] = self._prepare(train, layout)
-        return Recipe(train, self.made[key], self.target.encoding(train, self.asked.standardise))
+        targets = self.target.encoding(train, self.asked.standardise)
+        return Recipe(fold, train, self.made[key], targets)
 
     def _prepare(self, train: np.ndarray, layout: Recipe | None) -> Preparation:
         rows, scale = self.source.rows, self.asked.scale
@@ -252,28 +252,28 @@ class DataSet:
             return made.within(layout.rows)
         return (sparse.fit if is_sparse(rows) else scaling.fit)(rows, train, scale)
 
-    def _part(self, recipe: Recipe, chosen: np.ndarray, trains: bool = False) -> "Part":
+    def _part(self, recipe: Recipe, chosen: np.ndarray, name: str) -> "Part":
         from tuner.training.problems import Part
 
         weights = None if self.source.weights is None else self.source.weights[chosen]
-        if trains and self.asked.class_weight is not None:
+        if name == "train" and self.asked.class_weight is not None:
             own = self._class_weights(chosen, weights)
             weights = own if weights is None else weights * own
         dtype = self.asked.dtype
         y = recipe.targets(self.target.values, chosen, dtype)
         weights = None if weights is None else np.ascontiguousarray(weights, dtype)
-        return Part(self._X(recipe.rows, chosen), y, weights)
+        return Part(self._X(recipe, chosen, name), y, weights)
 
-    def _X(self, prepare: Preparation, chosen: np.ndarray) -> Any:
+    def _X(self, recipe: Recipe, chosen: np.ndarray, name: str) -> Any:
         """The chosen rows, prepared; made once, but for those of the test part, made anew."""
-        key = (id(prepare), id(chosen))
+        key, prepare = (name, recipe.fold), recipe.rows
         if key in self.made:
             return self.made[key]
         if isinstance(prepare, scaling.Scaling):
             X: Any = prepare(self.source.rows, chosen, self.asked.dtype, self._empty)
         else:
             X = prepare(self.source.rows, chosen, self.asked.dtype)
-        if chosen is not self.split.test:
+        if name != "test":
             self.made[key] = X
         return X
 

@@ -22,7 +22,7 @@ from tuner.study.runners.partial_fit import Samples
 from tuner.study.runners.population import PopulationRunner
 from tuner.training.loop import Trainer
 from tuner.training.population import Member
-from tuner.training.problems import Fold
+from tuner.training.problems import Fold, Metric
 
 Array = np.ndarray
 
@@ -50,14 +50,15 @@ class EvenFolds(Started):
         return np.array_split(np.concatenate(usual), self.common)
 
 
-def even(problem: Started) -> EvenFolds:
-    """The problem with the steps of its smallest fold for all."""
+def even(problem: Started, metrics: Sequence[Mapping[str, Metric]]) -> EvenFolds:
+    """The problem with the steps of its smallest fold for all, and the metrics of each fold."""
     counts = [len(fold.train.y) for fold in problem.folds]
     common = -(-min(counts) // problem.batch_size)
     # A larger batch than was asked for, where a larger fold needs it.
     most = max(problem.batch_size, -(-max(counts) // common))
     size = problem.batch_size if -(-max(counts) // problem.batch_size) == common else most
-    return EvenFolds(problem.model, problem.loss, problem.folds, size, common=common)
+    folds = problem.folds
+    return EvenFolds(problem.model, problem.loss, folds, size, tuple(metrics), common=common)
 
 
 class _Answering:
@@ -133,13 +134,12 @@ class PopulationTraining(CandidateTraining):
     def _prepared(self, candidate: Any) -> tuple[Any, Trainer]:
         """An estimator that knows what targets are, and the trainer of its structure."""
         prepared = [self._fold(candidate, seen) for seen in self.folds.seen_by(candidate)]
-        own = prepared[0][0]
-        problem = own._problem([fold for _, fold in prepared])
-        trainer = Trainer(even(problem), self.epochs, self.jobs or 1)
-        return own, trainer.__enter__()
+        own, folds, scorers = zip(*prepared, strict=True)
+        problem = even(own[0]._problem(folds), [{"score": scorer} for scorer in scorers])
+        return own[0], Trainer(problem, self.epochs, self.jobs or 1).__enter__()
 
-    def _fold(self, candidate: Any, seen: Samples) -> tuple[Any, Fold]:
-        """The candidate's last step as it knows a fold, and the fold with its scorer."""
+    def _fold(self, candidate: Any, seen: Samples) -> tuple[Any, Fold, Metric]:
+        """The candidate's last step as it knows a fold, the fold, and its scorer."""
         own = clone(last_step(candidate))
         fold, _, _ = own._prepared(
             seen.X, seen.y, seen.weights, seen.X_test, seen.y_test, None, split_by=self.seed
@@ -148,4 +148,4 @@ class PopulationTraining(CandidateTraining):
         def score(scores: Array, y: Array, weights: Array | None) -> float:
             return float(self.scorer(answering(own, scores), seen.X_test, seen.y_test))
 
-        return own, fold._replace(metrics={"score": score})
+        return own, fold, score

@@ -90,12 +90,18 @@ class Populations:
         assert self.data is not None
         return self.data if loss.standardise else self.data.unstandardised
 
-    def metrics(self, loss: Loss) -> dict[str, Metric]:
+    def metric(self, loss: Loss) -> str | None:
         """The metric of the study, unless the loss measures it by itself."""
         name = self.config.metric
-        if name is None or name in ("loss", loss.score.__name__):
-            return {}
-        return {name: self.data_for(loss).metric(name, loss.name).function}
+        return None if name in (None, "loss", loss.score.__name__) else name
+
+    def metrics(self, loss: Loss) -> tuple[dict[str, Metric], ...]:
+        """What each fold reports of the metric."""
+        name = self.metric(loss)
+        if name is None:
+            return ()
+        found = self.data_for(loss).fold_metrics(name, loss.name)
+        return tuple({name: metric.function} for metric in found)
 
     def member(self, trial: Trial) -> Member:
         """The row of a trial."""
@@ -166,7 +172,7 @@ class Populations:
             return self.trainer(settings)
         problem = self.problem(settings)
         assert isinstance(problem, Supervised)
-        whole = replace(problem, folds=(self.data_for(problem.loss).final,))
+        whole = replace(problem, folds=(self.data_for(problem.loss).final,), metrics=())
         trainer = Trainer(whole, self.config.budget.epochs, self.threads, self.stop)
         return self.stack.enter_context(trainer)
 
@@ -190,8 +196,9 @@ class Populations:
         assert self.data is not None
         problem = self.problem(settings)
         assert isinstance(problem, Supervised)
-        data = self.data_for(problem.loss)
-        return replace(problem, folds=(Fold(data.final.train, data.test()),))
+        data, name = self.data_for(problem.loss), self.metric(problem.loss)
+        metrics = ({name: data.metric(name, problem.loss.name).function},) if name else ()
+        return replace(problem, folds=(Fold(data.final.train, data.test()),), metrics=metrics)
 
 
 def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Retraining:
         assert isinstance(problem, Supervised)
         data = training.data_for(problem.loss)
         return TrainedWinner(
-            problem=replace(problem, folds=(), metrics={}, rows=None),
+            problem=replace(problem, folds=(), metrics=(), rows=None),
             member=training.member(self.trial),
             epochs=training.epochs,
             theta=evaluated(self.population)[0],

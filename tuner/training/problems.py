@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -135,15 +135,16 @@ class Supervised(Problem):
     """A model and a loss on folds of data; a row is of one of them.
 
     The last batch of an epoch may be smaller than batch_size. metrics: further numbers that are
-    reported of the validation part, by name. rows: those it is seen by (see `for_rows`); without
-    them it is the problem of rows of the first fold whose numbers have their defaults.
+    reported of the validation part, by name, for each fold its own; all folds have the same names,
+    or there are none. rows: those it is seen by (see `for_rows`); without them it is the problem of
+    rows of the first fold whose numbers have their defaults.
     """
 
     model: Model
     loss: Loss
     folds: tuple[Fold, ...]
     batch_size: int
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    metrics: tuple[Mapping[str, Metric], ...] = ()
     rows: "Population | None" = None
     batched = True
 
@@ -155,8 +156,19 @@ class Supervised(Problem):
         return member.seed, member.fold, numbers
 
     @property
+    def place(self) -> int:
+        """The number of the rows' fold."""
+        return self.rows.members[0].fold if self.rows else 0
+
+    @property
     def fold(self) -> Fold:
-        return self.folds[self.rows.members[0].fold if self.rows else 0]
+        """The rows' fold."""
+        return self.folds[self.place]
+
+    @property
+    def reported(self) -> Mapping[str, Metric]:
+        """The metrics of the rows' fold."""
+        return self.metrics[self.place] if self.metrics else {}
 
     @property
     def settings(self) -> Sequence[Mapping[str, float]] | None:
@@ -266,7 +278,7 @@ class SupervisedObjective(Objective):
         if part is None or p.fold.validation is None:
             return {}
         numbers = p.loss.numbers([{}] * len(theta)) if p.loss.only_in_training else self.numbers
-        shape = (len(theta), len(part.y), p.model.outputs) if p.metrics else (0, 0, 0)
+        shape = (len(theta), len(part.y), p.model.outputs) if p.reported else (0, 0, 0)
         kept = np.full(shape, np.nan, theta.dtype)
         totals, hits = self.sums(theta, part, numbers, kept)
         score = p.loss.score
@@ -275,7 +287,7 @@ class SupervisedObjective(Objective):
             f"validation_{score.__name__}": score(hits, part.y, part.weights),
             **{
                 f"validation_{name}": measured(metric, kept, p.fold.validation)
-                for name, metric in p.metrics.items()
+                for name, metric in p.reported.items()
             },
         }
 
