@@ -2,83 +2,68 @@
 
 import json
 import os
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from tuner.codec import from_json, to_json
 from tuner.config import Config, check
-from tuner.errors import UserError
 from tuner.files import write_json
-from tuner.jobs import _comparison, tune
+from tuner.jobs import tune
 from tuner.jobs._progress import note
 from tuner.jobs._repeating import Repeating
 from tuner.jobs._report import Report
 from tuner.jobs._training import Training, goal, load_data
 from tuner.processes.lock import owned
-from tuner.search import compare
-from tuner.search.confirm import CHOOSING, JUDGING, Repeats, equals, ranked, told
+from tuner.report.comparison import describe
+from tuner.search.confirm import CHOOSING, JUDGING, Repeats
 from tuner.search.study import Study
-from tuner.search.trials import Trial, restored
+from tuner.search.trials import ENDED, Trial, TrialResult, restored
+from tuner.study.comparison import compare, epoch_seconds, group_of, profiles
+from tuner.study.comparison_result import Comparison, Comparisons
+from tuner.study.units import UNITS
 from tuner.tracking.records import Artifact
-from tuner.training.population import create
-
-GROUPS = ("optimizer", "schedule", "model")
 
 WORDS = {CHOOSING: "fresh", JUDGING: "other"}
 
-# Epochs that are timed; the fastest counts.
-TIMED = 3
-
 
 def run(config: Config, stop: Event) -> int:
-    """A study for each data set, then what sets its branches apart; returns the exit code.
+    """A study for each data set, then what sets its branches apart.
 
-    Studies that are finished are not trained again. Raises UserError before anything is written,
-    and Interrupted when `stop` was set.
+    Studies that are finished are not trained again.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: before anything is written.
+        Interrupted: when `stop` was set.
     """
-    by, configs = group(config), studies(config)
+    by, configs = group_of(config), studies(config)
     for own in configs:
         goal(own, load_data(own))
     found = {}
     for own in configs:
         if code := tune.run(own, stop):
             return code
-        if told := compared(own, by, stop):
-            found[own.data.name] = told
+        if comparison := compared(own, by, stop):
+            found[own.data.name] = comparison
         else:
             print(f"Study {own.study.name}: no trial has ended: nothing to compare")
     if not found:
         return 0
-    result: dict[str, Any] = {"by": by, "data": found}
     folder = config.root / "studies" / config.study.name
-    if len(found) > 1:
-        result["profiles"] = _comparison.profiles(found)
+    comparisons = Comparisons(by, found, profiles(found) if len(found) > 1 else None)
+    if comparisons.profiles is not None:
+        from tuner.report.plots.comparison import draw_profiles
+
         with owned(folder):
-            _comparison.draw_profiles(result["profiles"], by, folder)
-            write_json(folder / "comparison.json", result)
-    print(_comparison.describe(result, folder))
+            draw_profiles(comparisons.profiles, by, folder / "performance_profiles.png")
+            write_json(folder / "comparison.json", to_json(comparisons))
+    print(describe(comparisons, folder))
     return 0
-
-
-def group(config: Config) -> str:
-    """What is compared. Raises UserError where there is nothing, or more than one thing."""
-    branches, by = config.space.branches, config.compare.by
-    several = [name for name in GROUPS if len(branches[name]) > 1]
-    if by is None and len(several) > 1:
-        raise UserError(
-            f"compare.by: null: several of {' and '.join(several)} are chosen: say which to compare"
-        )
-    if by is None and several:
-        return several[0]
-    if by is None or by not in several:
-        what = by or "optimizer"
-        raise UserError(
-            f"{what}: {', '.join(branches[what])}: nothing to compare it with: choose several, "
-            f"as {what}=[one,other]"
-        )
-    return by
 
 
 def studies(config: Config) -> list[Config]:
@@ -101,31 +86,55 @@ def studies(config: Config) -> list[Config]:
     ]
 
 
-def compared(config: Config, by: str, stop: Event) -> dict[str, Any] | None:
+def compared(config: Config, by: str, stop: Event) -> Comparison | None:
     """What a finished study says of its branches, with repeats of the best on fresh seeds.
 
-    None where no trial has ended.
+    It is drawn and kept in the folder of the study. None where no trial has ended.
     """
+    from tuner.report.plots.comparison import draw_best_of_k
+
     folder = config.root / "studies" / config.study.name
     threads = config.threads or len(os.sched_getaffinity(0))
     with owned(folder), Training(config, load_data(config), threads, stop) as training:
         study = Study(
             folder, config.study.name, config.space, config.sampler.ask, config.study.seed
         )
-        if not any(s["state"] in compare.ENDED for s in study.summaries()):
+        trials = [result(summary) for summary in study.summaries()]
+        if not any(trial.state in ENDED for trial in trials):
             return None
+        repeating, summaries = Repeating(config, study, training), study.summaries()
+
+        def again(asked: Sequence[TrialResult], stream: int) -> dict[int, Repeats]:
+            count, numbers = config.confirm.seeds, list(dict.fromkeys(t.number for t in asked))
+            note(f"training {len(numbers)} trials again on {count} {WORDS[stream]} seeds")
+            known = {s["number"]: s for s in summaries}
+            own = [known[number] for number in numbers]
+            return {r.trial: r for r in repeating.repeats(own, stream, count)}
+
+        def seconds(trial: TrialResult) -> float:
+            (first, *_) = training.members(Trial(0, trial.settings, 0))
+            trainer, rows = training.trainer(trial.settings), config.confirm.seeds
+            return epoch_seconds(trainer, first, rows, config.budget.epochs)
+
+        stopped = short(config, study, folder)
         report = Report(config, study, training.goal, folder)
-        comparison = Comparison(config, by, study, training)
-        found = comparison.result() | {"stopped": short(config, study, folder)}
+        comparison = compare(config, by, training.goal, trials, again, seconds, stopped)
         picture = folder / "best_of_k.png"
-        _comparison.draw_best_of_k(found, by, config, training.task, picture)
-        seconds = comparison.seconds()
-        write_json(folder / "comparison.json", {"result": found, "seconds": seconds})
+        draw_best_of_k(comparison, by, UNITS[training.task], picture)
+        plain = to_json(comparison)
+        measured = plain.pop("seconds")
+        write_json(folder / "comparison.json", {"result": plain, "seconds": measured})
         report.open()
         for path in (picture, folder / "comparison.json"):
             report.put(Artifact(None, str(path.resolve())))
         report.close()
-        return {**found, "seconds": seconds}
+        return comparison
+
+
+def result(summary: dict[str, Any]) -> TrialResult:
+    """A trial from the study's record."""
+    trial = from_json(TrialResult, summary)
+    return replace(trial, settings=restored(trial.settings))
 
 
 def short(config: Config, study: Study, folder: Path) -> str | None:
@@ -134,93 +143,3 @@ def short(config: Config, study: Study, folder: Path) -> str | None:
         return None
     told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     return str(told["result"]["stopped"])
-
-
-class Comparison:
-    """The branches of one study."""
-
-    def __init__(self, config: Config, by: str, study: Study, training: Training) -> None:
-        self.config, self.by, self.study, self.training = config, by, study, training
-        options = config.space.branches[by]
-        self.branches = compare.branches(study.summaries(), by, options)
-        self.repeating = Repeating(config, study, training)
-        self.tuned = self.chosen()
-
-    def result(self) -> dict[str, Any]:
-        """All that the seed determines."""
-        books = {b.name: b.default for b in self.branches if b.default is not None}
-        again = self.again([*self.tuned.values(), *books.values()], JUDGING)
-        best = {name: again[s["number"]] for name, s in self.tuned.items()}
-        order = ranked(list(best.values()))
-        level, target = self.target(order), self.training.goal.turn
-        alike = {r.trial for r in equals(order)} if order else set()
-        return {
-            "study": self.config.study.name,
-            "epochs": self.config.budget.epochs,
-            "seeds": self.config.confirm.seeds,
-            "goal": vars(self.training.goal),
-            "target": target(level),
-            **compare.by_budget(self.branches),
-            "branches": {
-                b.name: {
-                    "trials": len(b.drawn),
-                    "pruned": sum(s["state"] == "PRUNED" for s in b.drawn),
-                    "diverged": sum(s["state"] == "DIVERGED" for s in b.drawn),
-                    "tuned": told(best[b.name], order[0]) if b.name in best else None,
-                    "alike": b.name in best and best[b.name].trial in alike,
-                    "default": (
-                        told(again[books[b.name]["number"]], best.get(b.name))
-                        if b.name in books
-                        else None
-                    ),
-                    "to_target": (
-                        compare.epochs_to(level, best[b.name]) if b.name in best else None
-                    ),
-                    "basin": compare.basin(b, self.config.space, self.config.compare.within),
-                }
-                for b in self.branches
-            },
-        }
-
-    def chosen(self) -> dict[str, Mapping[str, Any]]:
-        """The trial of each branch that fresh seeds choose among its best."""
-        count = max(1, self.config.confirm.top)
-        tops = {b.name: top for b in self.branches if (top := b.top(count))}
-        again = self.again([s for top in tops.values() for s in top], CHOOSING)
-        return {
-            name: min(top, key=lambda s: (again[s["number"]].mean, s["value"]))
-            for name, top in tops.items()
-        }
-
-    def again(self, trials: Sequence[Mapping[str, Any]], stream: int) -> dict[int, Repeats]:
-        """These trials on fresh seeds, all at once, by number."""
-        own = list({s["number"]: s for s in trials}.values())
-        count = self.config.confirm.seeds
-        note(f"training {len(own)} trials again on {count} {WORDS[stream]} seeds")
-        return {r.trial: r for r in self.repeating.repeats(own, stream, count)}
-
-    def target(self, order: Sequence[Repeats]) -> float:
-        """What is to be reached: the target that is given, or what is as good as the best."""
-        if self.config.compare.target is not None:
-            return self.training.goal.turn(self.config.compare.target)
-        start = self.study.summaries()[0]["start"]
-        best = order[0].mean if order else start
-        return compare.short_of(best, start, self.config.compare.within)
-
-    def seconds(self) -> dict[str, float]:
-        """What an epoch of a trial of each branch takes, trained with as many as there are seeds.
-
-        It is a trial's share of the time of all threads.
-        """
-        return {name: self.epoch_of(restored(s["settings"])) for name, s in self.tuned.items()}
-
-    def epoch_of(self, settings: Mapping[str, Any]) -> float:
-        trainer, rows = self.training.trainer(settings), self.config.confirm.seeds
-        (first, *_) = self.training.members(Trial(0, settings, 0))
-        population = create(trainer.problem, [first] * rows)
-        taken = []
-        for epoch in range(1, min(TIMED + 1, self.config.budget.epochs) + 1):
-            since = time.perf_counter()
-            trainer.epoch(population, epoch)
-            taken.append(time.perf_counter() - since)
-        return min(taken) / rows

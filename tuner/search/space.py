@@ -215,6 +215,13 @@ class Space:
                 chosen[path] = choose(path, searched) if searched else self.fixed[path]
         return chosen
 
+    def below(self, prefix: str) -> tuple[dict[str, Any], dict[str, Setting]]:
+        """What is fixed and what is searched below a path that ends in a dot, without the path."""
+        size = len(prefix)
+        fixed = {path[size:]: v for path, v in self.fixed.items() if path.startswith(prefix)}
+        searched = {path[size:]: s for path, s in self.searched.items() if path.startswith(prefix)}
+        return fixed, searched
+
     def shares(self, numbers: np.ndarray) -> dict[str, Any]:
         """Settings from numbers in [0, 1), one for each searched path in order."""
         share = dict(zip(self.searched, numbers, strict=True))

@@ -6,6 +6,7 @@ an interrupted trial again): whoever writes it twice leaves MLflow as after the 
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -97,3 +98,8 @@ def from_line(line: str) -> Record:
         return kinds[fields.pop("type")](**fields)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a record: {error}") from error
+
+
+def now_ms() -> int:
+    """The time as records have it: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

@@ -14,6 +14,7 @@ from tuner.tracking.store import Store
 
 SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds from the start of a round to the next
 PATIENCE = 2  # failures in a row after which flush and close stop waiting
+GRACE = 60.0  # seconds that a command gives MLflow at its end
 
 
 class Writer:

@@ -1,7 +1,6 @@
 """Pictures of a comparison: the expected best of k trials, and performance profiles."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,51 +9,48 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from tuner.report.plots.trials import COLOURS, INK, _canvas, _finish, _loss_scale
+from tuner.report.plots.style import INK, canvas, finish, line, loss_scale
+from tuner.study.comparison_result import Comparison, Profiles
 
 DIAMOND: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 5}
 # Bars at the same k stand so many times apart.
 APART = 1.02
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))
 
 
-@dataclass(frozen=True)
-class BestOfK:
-    """One branch: the expected best of k trials with its band, (trials,) each, k from 1; default:
-    what the textbook's settings reach, nan if that is not known."""
-
-    name: str
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    default: float
-
-
-def style(index: int) -> dict[str, Any]:
-    """Colour and dashes of the index-th branch."""
-    dashes = DASHES[index // len(COLOURS) % len(DASHES)]
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes, "linewidth": 2}
-
-
-def draw_best_of_k(curves: Sequence[BestOfK], file: Path, title: str, measure: str) -> None:
+def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> None:
     """Draw the expected best against the number of trials, with the textbook's at the right edge.
 
     Shaded bands of several curves would hide each other: bars show them where k doubles, side by
-    side. measure: what was measured, with its unit.
+    side.
+
+    Args:
+        comparison: of the branches.
+        by: the group that is compared.
+        unit: what the loss is measured in.
+        file: the picture.
     """
-    figure, axes = _canvas(title)
-    most = max(len(curve.mean) for curve in curves)
-    books = {curve.default for curve in curves if np.isfinite(curve.default)}
-    handles = []
-    for index, curve in enumerate(curves):
-        k, own = np.arange(1, len(curve.mean) + 1), style(index)
+    goal, curves = comparison.goal, comparison.curves
+    measure = unit if goal.name == "loss" else goal.name
+    figure, axes = canvas(f"Study {comparison.study}: what {by}s reach by the number of trials")
+    most = max(len(own) for own in curves.values())
+    known = {name: _textbook(comparison, name) for name in curves}
+    books = {default for default in known.values() if np.isfinite(default)}
+    handles, heights = [], []
+    for index, (name, own) in enumerate(curves.items()):
+        k, style = np.arange(1, len(own) + 1), line(index)
+        mean, *ends = (
+            np.array([goal.turn(getattr(best, end)) for best in own])
+            for end in ("mean", "low", "high")
+        )
         aside = APART ** (index - (len(curves) - 1) / 2)
         at = [2**i - 1 for i in range(len(k).bit_length())]
-        axes.vlines(k[at] * aside, curve.low[at], curve.high[at], color=own["color"], linewidth=1.2)
-        axes.plot(k, curve.mean, **own)
+        low, high = np.sort(ends, axis=0)
+        axes.vlines(k[at] * aside, low[at], high[at], color=style["color"], linewidth=1.2)
+        axes.plot(k, mean, **style)
         if len(books) > 1:
-            axes.plot(most * 1.2 * aside, curve.default, color=own["color"], **DIAMOND)
-        handles.append(Line2D([], [], label=curve.name, **own))
+            axes.plot(most * 1.2 * aside, known[name], color=style["color"], **DIAMOND)
+        handles.append(Line2D([], [], label=name, **style))
+        heights += [*mean, known[name]]
     bar: dict[str, Any] = {"linestyle": "", "marker": "|", "markersize": 12, "color": INK}
     handles.append(Line2D([], [], label="95 % of resamples", **bar))
     if len(books) == 1:
@@ -68,15 +64,29 @@ def draw_best_of_k(curves: Sequence[BestOfK], file: Path, title: str, measure: s
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     # What a band holds is a guess; the curves themselves set the scale.
-    _loss_scale(axes, [v for c in curves for v in (*c.mean, c.default)], room_on_top=False)
+    loss_scale(axes, heights, room_on_top=False)
     axes.set_xlabel("Trials of a branch, k")
-    axes.set_ylabel(f"Expected best of k: {measure}")
-    _finish(figure, axes, handles, file)
+    axes.set_ylabel(f"Expected best of k: validation {measure}")
+    finish(figure, axes, handles, file)
 
 
-def draw_profiles(ratios: Mapping[str, Sequence[float]], file: Path, title: str) -> None:
-    """Draw performance profiles; ratios: by solver, its cost on each problem over the least."""
-    figure, axes = _canvas(title)
+def _textbook(comparison: Comparison, name: str) -> float:
+    """What the textbook's settings of a branch reach; nan where that is not known."""
+    default = comparison.branches[name].default
+    mean = default.mean.mean if default and default.mean else math.nan
+    return comparison.goal.turn(mean)
+
+
+def draw_profiles(profiles: Profiles, by: str, file: Path) -> None:
+    """Draw performance profiles: the share of the data sets by the epochs that a branch may take.
+
+    Args:
+        profiles: of the branches.
+        by: the group that is compared.
+        file: the picture.
+    """
+    ratios = {n: [math.inf if r is None else r for r in own] for n, own in profiles.ratios.items()}
+    figure, axes = canvas(f"How soon {by}s reach the targets of {', '.join(profiles.data)}")
     finite = [r for own in ratios.values() for r in own if np.isfinite(r)]
     top = max([2.0, *finite]) * 1.1
     handles = []
@@ -85,10 +95,10 @@ def draw_profiles(ratios: Mapping[str, Sequence[float]], file: Path, title: str)
         taus = np.concatenate([[1.0], solved, [top]])
         shares = np.searchsorted(solved, taus, side="right") / len(own)
         # Lines that lie on each other are drawn side by side.
-        aside = (index - (len(ratios) - 1) / 2) * style(index)["linewidth"] / 72
+        aside = (index - (len(ratios) - 1) / 2) * line(index)["linewidth"] / 72
         beside = ScaledTranslation(0, aside, figure.dpi_scale_trans)
-        axes.step(taus, shares, where="post", transform=axes.transData + beside, **style(index))
-        handles.append(Line2D([], [], label=name, **style(index)))
+        axes.step(taus, shares, where="post", transform=axes.transData + beside, **line(index))
+        handles.append(Line2D([], [], label=name, **line(index)))
     axes.set_xscale("log")
     axes.set_xlim(1, top)
     axes.set_ylim(-0.03, 1.03)
@@ -99,4 +109,4 @@ def draw_profiles(ratios: Mapping[str, Sequence[float]], file: Path, title: str)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xlabel("At most so many times the epochs of the fastest")
     axes.set_ylabel("Share of the data sets whose target is reached")
-    _finish(figure, axes, handles, file)
+    finish(figure, axes, handles, file)

@@ -16,7 +16,8 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from PIL import Image
 
-from tuner.report.plots.trials import COLOURS, INK
+from tuner.report.plots.style import INK, line
+from tuner.study.descent import Surface
 
 LEVELS = 18  # contours
 # This share of the picture lies below the lowest contour. Few decades, so that contours are where
@@ -57,38 +58,13 @@ LEAVES: dict[str, Any] = RING | {"marker": "x", "markeredgewidth": 2.2, "path_ef
 
 
 @dataclass(frozen=True)
-class Surface:
-    """A function over a part of the plane.
-
-    x: (columns,); y: (rows,); heights: (rows, columns), above the minimum; minima: (points, 2);
-    start: (2,), inside.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    heights: np.ndarray
-    minima: np.ndarray
-    start: np.ndarray
-
-    @property
-    def low(self) -> np.ndarray:
-        """The lower left corner, (2,)."""
-        return np.array([self.x[0], self.y[0]])
-
-    @property
-    def high(self) -> np.ndarray:
-        """The upper right corner, (2,)."""
-        return np.array([self.x[-1], self.y[-1]])
-
-    def leaves_at(self, points: np.ndarray) -> int:
-        """The step from which on points (steps + 1, 2) stay outside; 0 if the last is inside."""
-        inside = np.all((points >= self.low) & (points <= self.high), axis=1)
-        return 0 if inside[-1] else int(np.flatnonzero(inside)[-1]) + 1
-
-
-@dataclass(frozen=True)
 class Descent:
-    """A path: points (steps + 1, 2), the start first, all finite; note: what it says, in lines."""
+    """A path to draw.
+
+    Attributes:
+        note: what the legend says of it, in lines.
+        points: (steps + 1, 2), the start first, all finite.
+    """
 
     name: str
     note: str
@@ -230,22 +206,13 @@ def _handles(surface: Surface, descents: Sequence[Descent]) -> list[Line2D]:
 
 
 def wrapped(note: str) -> list[str]:
+    """A note in lines that the legend has room for."""
     return [part for line in note.splitlines() for part in wrap(line, WRAP)]
 
 
 def _styles(count: int) -> list[dict[str, Any]]:
-    """Colours, and dashes where there are more paths than colours."""
-    dashes: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
-    return [
-        {
-            "color": COLOURS[i % len(COLOURS)],
-            "linestyle": dashes[i // len(COLOURS) % len(dashes)],
-            "linewidth": 1.6,
-            "path_effects": HALO,
-            "zorder": 4,
-        }
-        for i in range(count)
-    ]
+    """So many lines that stand out from the ground."""
+    return [line(i) | {"linewidth": 1.6, "path_effects": HALO, "zorder": 4} for i in range(count)]
 
 
 def shown(surface: Surface, points: np.ndarray) -> np.ndarray:

@@ -1,35 +1,67 @@
-"""Measuring a range of learning rates: the sweep, the ramp and the confirming runs."""
+"""The range test: short runs at many rates, a ramp and longer runs, and the range they give."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from tuner.config import Config
 from tuner.errors import UserError
-from tuner.jobs._training import Training
 from tuner.search.initial_trials import default
 from tuner.search.space import Choices, Range, Setting, Space
-from tuner.search.trials import Trial
+from tuner.search.trials import Trial, rounded
+from tuner.study.range_result import (
+    Ends,
+    FoundRange,
+    LongerRuns,
+    Pair,
+    Ramp,
+    RangeTest,
+    Spread,
+    TestedRates,
+)
+from tuner.training.kernels.sparse import CSR
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
 from tuner.training.problems import Problem
 from tuner.training.ramp import ramp
 from tuner.training.ranges import CLASSIC, Bracket, Sweep, bracket, brackets, slopes, smoothed
 
+if TYPE_CHECKING:
+    from tuner.data import DataSet
+
 Array = np.ndarray
+Settings = Mapping[str, Any]
 
 # The confirming runs are at the suggested rate and this factor below and above it.
 APART = 3.0
-ENDS = ("low", "high", "suggested", "stable")
+
+# What may differ between two commands whose tests are the same.
+FREE = {"job", "root", "threads", "tracking"}
+
+
+class Training(Protocol):
+    """Makes from settings what is trained."""
+
+    def problem(self, settings: Settings) -> Problem:
+        """What is minimised."""
+
+    def member(self, trial: Trial) -> Member:
+        """A row with the settings of a trial."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How runs ended, in the order of their members, (members,) each: losses of the last epoch,
-    nan where a run diverged, and those before the first step."""
+    """How runs ended, in the order of their members, (members,) each.
+
+    Attributes:
+        initial: losses before the first step, by name.
+        final: losses of the last epoch, nan where a run diverged.
+    """
 
     initial: Mapping[str, Array]
     final: Mapping[str, Array]
@@ -38,7 +70,11 @@ class Ended:
 def short_runs(
     problem: Problem, members: Sequence[Member], epochs: int, threads: int, stop: Event
 ) -> Ended:
-    """Trains the members as one population, their schedules laid out for these epochs."""
+    """Trains the members as one population, their schedules laid out for these epochs.
+
+    Raises:
+        Interrupted: when `stop` was set.
+    """
     rows = [replace(member, trial=i) for i, member in enumerate(members)]
     with Trainer(problem, epochs, threads, stop) as trainer:
         population = create(problem, rows)
@@ -55,7 +91,17 @@ def short_runs(
 
 
 class Measurement:
-    """The range test of one config; `run` gives what it found as plain data, by optimizer."""
+    """The range test of one config.
+
+    Args:
+        config: the optimizers, their ranges and how to test them.
+        training: makes problems and rows from settings.
+        threads: for the rows.
+        stop: set to interrupt it.
+
+    Raises:
+        UserError: where several options of a group but the optimizers are chosen.
+    """
 
     def __init__(self, config: Config, training: Training, threads: int, stop: Event) -> None:
         self.config, self.asked = config, config.range
@@ -67,8 +113,26 @@ class Measurement:
         self.longer = min(self.asked.confirm_epochs, config.budget.epochs)
         self.rates = {name: grid(config, name) for name in self.settings}
 
-    def run(self, note: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-        """Sweep, ramp and confirmation, each as one population. Raises Interrupted."""
+    def run(self, key: str, note: Callable[[str], None]) -> RangeTest:
+        """Sweep, ramp and confirmation, each as one population.
+
+        Args:
+            key: the fingerprint of the test.
+            note: told in a line what is at work.
+
+        Raises:
+            Interrupted: when `stop` was set.
+        """
+        return RangeTest(
+            study=self.config.study.name,
+            key=key,
+            epochs=self.epochs,
+            longer=self.longer,
+            held=self.held(),
+            optimizers=self.optimizers(note),
+        )
+
+    def optimizers(self, note: Callable[[str], None]) -> dict[str, FoundRange | TestedRates]:
         rows = sum(map(len, self.rates.values())) * self.asked.seeds
         note(f"{rows} runs of {self.epochs} epochs: all rates, {self.asked.seeds} seeds each")
         sweeps = self.sweep()
@@ -80,16 +144,21 @@ class Measurement:
             note(f"{len(known) * 3 * self.asked.seeds} confirming runs of {self.longer} epochs")
         confirmed = self.confirm(known) if known else {}
         return {
-            name: {
-                "rates": plain(sweep.rates),
-                "initial": plain(sweep.initial),
-                "losses": plain(sweep.losses),
-                "slope": plain(slopes(sweep.rates, sweep.losses.mean(axis=0))),
-                "ramp": ramps[name],
-                "bracket": None,
-                **(summary(sweep, known[name], confirmed[name]) if name in known else {}),
-            }
+            name: (
+                found_range(sweep, ramps[name], known[name], confirmed[name])
+                if name in known
+                else TestedRates(**short(sweep), ramp=ramps[name], bracket=None)
+            )
             for name, sweep in sweeps.items()
+        }
+
+    def held(self) -> dict[str, Any]:
+        """The searched settings that are held, with their values; not the rates."""
+        return {
+            path: own[path]
+            for own in self.settings.values()
+            for path in self.config.space.searched
+            if path in own and path != "optimizer" and not path.endswith(".lr")
         }
 
     def member(self, optimizer: str, rate: float, seed: int) -> Member:
@@ -110,6 +179,7 @@ class Measurement:
         ]
 
     def trained(self, members: Sequence[Member], epochs: int) -> Ended:
+        """How these runs end (`short_runs`)."""
         return short_runs(self.problem, members, epochs, self.threads, self.stop)
 
     def shaped(self, values: Array, counts: Mapping[str, int]) -> dict[str, Array]:
@@ -119,6 +189,7 @@ class Measurement:
         return {n: p.reshape(self.asked.seeds, -1) for n, p in zip(counts, parts, strict=True)}
 
     def sweep(self) -> dict[str, Sweep]:
+        """Short runs at all rates."""
         members = self.members(self.rates, range(self.asked.seeds))
         ended = self.trained(members, self.epochs)
         counts = {name: len(rates) for name, rates in self.rates.items()}
@@ -126,65 +197,89 @@ class Measurement:
         losses = self.shaped(ended.final["train_loss"], counts)
         return {n: Sweep(self.rates[n], initial[n][:, 0], losses[n]) for n in counts}
 
-    def ramps(self) -> dict[str, dict[str, Any]]:
+    def ramps(self) -> dict[str, Ramp]:
         """The ramp over the same rates, and what the classic rules say of each seed's."""
         told = {}
         for name, rates in self.rates.items():
             rows = self.members({name: rates[:1]}, range(self.asked.seeds))
             high, steps = float(rates[-1]), self.asked.ramp_steps
             climbed, losses = ramp(self.problem, rows, high, steps, self.threads, self.stop)
-            told[name] = {
-                "rates": plain(climbed[0]),
-                "smoothed": [plain(smoothed(own)) for own in losses],
-                "rules": {
+            told[name] = Ramp(
+                rates=plain(climbed[0]),
+                smoothed=tuple(plain(smoothed(own)) for own in losses),
+                rules={
                     word: plain(np.array([rule(climbed[0], own) for own in losses]))
                     for word, rule in CLASSIC.items()
                 },
-            }
+            )
         return told
 
-    def confirm(self, found: Mapping[str, Bracket]) -> dict[str, dict[str, Any]]:
+    def confirm(self, found: Mapping[str, Bracket]) -> dict[str, LongerRuns]:
         """Longer runs on fresh seeds at the suggested rate, a third and three times of it."""
-        rates = {n: [b.suggested * f for f in (1 / APART, 1, APART)] for n, b in found.items()}
+        middle = {name: b.suggested for name, b in found.items()}
+        rates = {name: (m * (1 / APART), m, m * APART) for name, m in middle.items()}
         seeds = range(self.asked.seeds, 2 * self.asked.seeds)
         members = self.members(rates, seeds)
         ended = self.trained(members, self.longer)
         measure = "validation_loss" if "validation_loss" in ended.final else "train_loss"
         losses = self.shaped(ended.final[measure], dict.fromkeys(rates, 3))
-        return {
-            name: {"rates": rates[name], "measure": measure, "losses": plain(losses[name])}
-            for name in rates
-        }
+        return {name: longer_runs(rates[name], measure, losses[name]) for name in rates}
 
 
-def summary(sweep: Sweep, found: Bracket, confirmed: dict[str, Any]) -> dict[str, Any]:
+def short(sweep: Sweep) -> dict[str, Any]:
+    """The fields of the short runs."""
+    return {
+        "rates": plain(sweep.rates),
+        "initial": plain(sweep.initial),
+        "losses": plain_rows(sweep.losses),
+        "slope": plain(slopes(sweep.rates, sweep.losses.mean(axis=0))),
+    }
+
+
+def longer_runs(rates: tuple[float, float, float], measure: str, losses: Array) -> LongerRuns:
+    """What confirming runs measured; losses: (seeds, 3)."""
+    kept = plain_rows(losses)
+    means = np.array(kept, dtype=float).mean(axis=0)
+    return LongerRuns(rates, measure, kept, plain(means))
+
+
+def found_range(sweep: Sweep, climbed: Ramp, found: Bracket, confirmed: LongerRuns) -> FoundRange:
     """What an optimizer's runs say: the bracket, its spread over the seeds, and the range.
 
     The range reaches from the lowest end to the highest that any seed gives, and holds what the
     confirming runs suggest.
     """
     alone = brackets(sweep) or [found]
-    spread = {end: [min(v), max(v)] for end in ENDS if (v := [getattr(b, end) for b in alone])}
-    losses = np.array([[np.nan if v is None else v for v in row] for row in confirmed["losses"]])
-    suggested = settled(np.array(confirmed["rates"]), losses, found.stable)
-    ends = (spread["low"][0], spread["high"][1], suggested)
-    return {
-        "bracket": asdict(found),
-        "spread": spread,
-        "confirmation": confirmed | {"means": plain(losses.mean(axis=0))},
-        "suggested": rounded(suggested),
-        "range": dict(zip(("low", "high"), reach(ends, sweep.rates), strict=True)),
-    }
+
+    def ends(name: str) -> Pair:
+        values = [getattr(b, name) for b in alone]
+        return min(values), max(values)
+
+    spread = Spread(ends("low"), ends("high"), ends("suggested"), ends("stable"))
+    losses = np.array(confirmed.losses, dtype=float)
+    suggested = settled(np.array(confirmed.rates), losses, found.stable)
+    given = (spread.low[0], spread.high[1], suggested)
+    return FoundRange(
+        **short(sweep),
+        ramp=climbed,
+        bracket=found,
+        spread=spread,
+        confirmation=confirmed,
+        suggested=three_digits(suggested),
+        range=Ends(*reach(given, sweep.rates)),
+    )
 
 
 def reach(ends: Sequence[float], rates: Array) -> tuple[float, float]:
-    """The lowest and the highest of these rates, rounded; where they are one, half a step of the
-    grid below and above it, for a range that is searched has two ends."""
-    low, high = rounded(min(ends)), rounded(max(ends))
+    """The lowest and the highest of these rates, rounded, as a range that can be searched.
+
+    Where they are one, the ends are half a step of the grid below and above it.
+    """
+    low, high = three_digits(min(ends)), three_digits(max(ends))
     if low < high:
         return low, high
     half = float(np.sqrt(rates[1] / rates[0]))
-    return rounded(low / half), rounded(high * half)
+    return three_digits(low / half), three_digits(high * half)
 
 
 def settled(rates: Array, losses: Array, stable: float) -> float:
@@ -200,8 +295,12 @@ def settled(rates: Array, losses: Array, stable: float) -> float:
 
 
 def optimizers_of(space: Space) -> tuple[str, ...]:
-    """The optimizers that are tested, each apart. Raises UserError where several options of another
-    group are chosen, as several models, whose good rates are not the same."""
+    """The optimizers that are tested, each apart.
+
+    Raises:
+        UserError: where several options of another group are chosen, as several models, whose good
+            rates are not the same.
+    """
     for group, options in space.branches.items():
         if group != "optimizer" and len(options) > 1:
             chosen = ", ".join(options)
@@ -212,8 +311,11 @@ def optimizers_of(space: Space) -> tuple[str, ...]:
 
 
 def held(space: Space, optimizer: str) -> dict[str, Any]:
-    """Settings with the textbook's value, or the nearest there is, for all that is searched; the
-    middle of its range where no book has one."""
+    """Settings at which all that is searched has one value.
+
+    It is the textbook's or the nearest to it that the range allows, the middle of the range where
+    no book has one.
+    """
 
     def choose(path: str, setting: Setting) -> Any:
         return optimizer if path == "optimizer" else setting.nearest(default(path))
@@ -242,13 +344,28 @@ def grid(config: Config, optimizer: str) -> Array:
     return rates
 
 
-def plain(values: Array) -> list[Any]:
-    """Numbers for JSON, which has none for what is not finite."""
-    if values.ndim > 1:
-        return [plain(row) for row in values]
-    return [float(f"{v:.9g}") if np.isfinite(v) else None for v in values.tolist()]
+def plain(values: Array) -> tuple[Any, ...]:
+    """Numbers (n,) as results keep them: to nine digits, None for what is not finite."""
+    return tuple(rounded(value) for value in values.tolist())
 
 
-def rounded(rate: float) -> float:
-    """Three digits: a range test knows no more."""
+def plain_rows(values: Array) -> tuple[tuple[Any, ...], ...]:
+    """The same for (rows, n)."""
+    return tuple(plain(row) for row in values)
+
+
+def three_digits(rate: float) -> float:
+    """A range test knows no more of a rate."""
     return float(f"{rate:.3g}")
+
+
+def fingerprint(config: Config, data: "DataSet | None") -> str:
+    """A digest of all that decides what a test finds, the data among it."""
+    deciding = {key: value for key, value in config.plain.items() if key not in FREE}
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode())
+    for part in data.folds[0] if data is not None else ():
+        if part is not None:
+            X = part.X if isinstance(part.X, CSR) else (part.X,)
+            for array in (*X, part.y, part.weights):
+                digest.update(np.ascontiguousarray(0 if array is None else array).data)
+    return digest.hexdigest()

@@ -1,0 +1,100 @@
+"""What all pictures share: the canvas, its colours, its axes and its legend."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
+
+# Okabe and Ito's palette: told apart by colour-blind readers too. Vermilion is for divergence.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#806000")
+RED, GREY, INK = "#D55E00", "#B8B8B8", "#333333"
+CROSS: dict[str, Any] = {"marker": "x", "markersize": 7, "markeredgewidth": 1.6, "color": RED}
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
+TOP = 0.965  # where the crosses are, as a share of the height
+
+
+def canvas(title: str) -> tuple[Figure, Axes]:
+    """An empty picture under its title; it needs no screen."""
+    figure = Figure(figsize=(7.6, 4.4), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)
+    return figure, dressed(axes)
+
+
+def dressed(axes: Axes) -> Axes:
+    """Axes with the grid and the inks of all pictures."""
+    axes.grid(color="#E6E6E6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, labelsize=9, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    axes.spines[["left", "bottom"]].set_color("#999999")
+    return axes
+
+
+def finish(figure: Figure, axes: Axes, handles: Sequence[Line2D], file: Path) -> None:
+    """Put the legend beside the data, never over it, and save the file whole or not at all."""
+    if handles:
+        axes.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            frameon=False,
+            fontsize=9,
+            labelcolor=INK,
+        )
+    draft = file.with_name(f"new.{file.name}")
+    figure.savefig(draft)
+    draft.replace(file)
+
+
+def cross_on_top(axes: Axes, where: Sequence[float]) -> None:
+    """Mark divergence on the top edge: a loss that exploded has no height to be drawn at."""
+    height = [TOP] * len(where)
+    transform = axes.get_xaxis_transform()
+    axes.plot(where, height, linestyle="", transform=transform, zorder=5, **CROSS)
+
+
+def loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bool) -> None:
+    """A log axis if every loss is positive; limits from these losses alone, not the exploded."""
+    losses = np.asarray(losses, dtype=float)
+    finite = losses[np.isfinite(losses)]
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    share = 0.16 if room_on_top else 0.05
+    if low > 0:
+        axes.set_yscale("log")
+        ratio = max(high / low, 1.2)
+        axes.set_ylim(low * ratio**-0.06, low * ratio ** (1 + share))
+        if ratio < 100:  # less than two decades: label more than the powers of ten
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        span = max(high - low, 1e-12)
+        axes.set_ylim(low - 0.06 * span, high + share * span)
+
+
+def colours(count: int) -> list[str]:
+    """So many colours; where there are more than the palette has, they come again."""
+    return [COLOURS[index % len(COLOURS)] for index in range(count)]
+
+
+def line(index: int) -> dict[str, Any]:
+    """Colour and dashes of the index-th line; dashes tell those of one colour apart."""
+    dashes = DASHES[index // len(COLOURS) % len(DASHES)]
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes, "linewidth": 2}
+
+
+def dot(colour: str, label: str, size: float = 7) -> Line2D:
+    """A dot for the legend."""
+    return Line2D([], [], linestyle="", marker="o", color=colour, markersize=size, label=label)

@@ -1,0 +1,111 @@
+"""What a range test tells, in words."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tuner.search.initial_trials import default
+from tuner.study.range_result import FoundRange, RangeTestFile, Spread, TestedRates
+from tuner.study.range_test import three_digits
+
+WORDS = {"validation_loss": "validation loss", "train_loss": "training loss"}
+
+
+def describe(told: RangeTestFile, place: Path) -> str:
+    """The verdict, in lines.
+
+    Args:
+        told: the test.
+        place: the folder that holds it, `<root>/studies/<study>/range`.
+    """
+    result, subject = told.result, told.subject
+    what = subject.model if subject.data == "none" else f"{subject.model} on {subject.data}"
+    lines = [f"Range test of study {result.study}: {what}, schedule {subject.schedule}."]
+    if result.held:
+        lines.append("Searched settings were held:")
+    for path, value in result.held.items():
+        source = "textbook" if value == default(path) else "as near as its range allows"
+        source = "the middle" if default(path) is None else source
+        shown = f"{value:.4g}" if isinstance(value, float) else value
+        lines.append(f"    {path} = {shown} ({source})")
+    for name, own in result.optimizers.items():
+        if isinstance(own, FoundRange):
+            lines += _found(name, own, result.epochs, result.longer)
+        else:
+            lines += _nothing(name, own)
+    lines.append(f"Pictures and all numbers: {place}")
+    if result.found:
+        root = place.parents[2]
+        where = "" if str(root) == "mlruns" else f", with root={root}"
+        lines.append(
+            f"To tune within what was found, add +range={result.study} to the command that "
+            f"tunes{where}."
+        )
+    return "\n".join(lines)
+
+
+def _tried(own: TestedRates) -> str:
+    rates = own.rates
+    return (
+        f"{len(rates)} rates from {rates[0]:.3g} to {rates[-1]:.3g}, {len(own.initial)} seeds each"
+    )
+
+
+def _nothing(name: str, own: TestedRates) -> Iterator[str]:
+    """An optimizer that gained at no rate: higher ones if the lowest did nothing, else lower."""
+    yield f"{name}: no run ended below its start: {_tried(own)}."
+    idle = all(row[0] == start for row, start in zip(own.losses, own.initial, strict=True))
+    word, low, high = "lower", own.rates[0] / 1e4, own.rates[0]
+    if idle:
+        word, low, high = "higher", own.rates[-1], own.rates[-1] * 1e4
+    yield (
+        f"    Try {word} ones: 'optimizer.{name}.lr={{low: {low:.3g}, high: {high:.3g}, "
+        "scale: log}'"
+    )
+
+
+def _found(name: str, own: FoundRange, epochs: int, longer: int) -> Iterator[str]:
+    yield f"{name}: {_tried(own)}, {epochs} epochs"
+    yield f"    suggested rate {own.suggested:.3g}"
+    yield f"        {_confirmed(own, longer)}"
+    yield f"    worth searching {own.range.low:.3g} to {own.range.high:.3g}"
+    yield f"        {_by_seed(own.spread)}"
+    yield (
+        f"    the loss falls most at {own.bracket.steepest:.3g}; up to {own.bracket.stable:.3g} "
+        "every run ended below its start"
+    )
+    rules = ", ".join(f"{rule} {_span(values)}" for rule, values in own.ramp.rules.items())
+    yield f"    for comparison, a ramp of {len(own.ramp.rates)} steps says: {rules}"
+    for place, end, hint in (("lowest", 0, "low"), ("highest", -1, "high")):
+        if own.bracket.best == own.rates[end]:
+            yield (
+                f"    The best rate is the {place} that was tried: give a {hint}er "
+                f"optimizer.{name}.lr.{hint}, or a larger range.widen."
+            )
+
+
+def _confirmed(own: FoundRange, longer: int) -> str:
+    """What the longer runs said of the suggested rate and of those around it."""
+    c = own.confirmation
+    means = ", ".join(
+        f"diverged at {rate:.3g}" if mean is None else f"{mean:.4g} at {rate:.3g}"
+        for rate, mean in zip(c.rates, c.means, strict=True)
+    )
+    stays = own.suggested == three_digits(c.rates[1])
+    why = "no other is better" if stays else "better"
+    return f"{longer} epochs on fresh seeds: {WORDS[c.measure]} {means}: {why} under every seed"
+
+
+def _by_seed(spread: Spread) -> str:
+    """How far the seeds differ, each taken alone."""
+    return (
+        f"by seed alone: lower end {_span(spread.low)}, upper end {_span(spread.high)}, "
+        f"suggestion {_span(spread.suggested)}"
+    )
+
+
+def _span(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "nothing"
+    low, high = f"{min(known):.3g}", f"{max(known):.3g}"
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,25 @@
+"""What settings reach on fresh seeds, in words."""
+
+import math
+
+from tuner.search.statistics import Interval
+from tuner.search.trials import Goal
+from tuner.study.results import Repeated
+
+
+def reached(repeated: Repeated, goal: Goal) -> str:
+    """The mean with its interval, as numbers of the goal's curve."""
+    mean = repeated.mean
+    if mean is None:
+        return f"diverged on {repeated.diverged} of {len(repeated.values)} seeds"
+    low, high = sorted((goal.turn(mean.low), goal.turn(mean.high)))
+    return f"{goal.turn(mean.mean):.4g} ({low:.4g} to {high:.4g})"
+
+
+def plus_minus(interval: Interval) -> str:
+    """A difference without its sign and the half of its interval, x +- y, to two digits of y."""
+    mean, half = abs(interval.mean), (interval.high - interval.low) / 2
+    if half == 0:
+        return f"{mean:.2g} +- 0"
+    places = max(0, 1 - math.floor(math.log10(half)))
+    return f"{mean:.{places}f} +- {half:.{places}f}"

@@ -1,0 +1,283 @@
+"""The comparison: what the trials of a study say of its branches, at equal budgets."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.search.confirm import CHOOSING, JUDGING, Repeats, equals, ranked
+from tuner.search.space import Range, Space
+from tuner.search.statistics import (
+    best_of_k,
+    interval,
+    profile,
+    ratios_of,
+    winners,
+    worth,
+)
+from tuner.search.trials import ENDED, Goal, TrialResult
+from tuner.study import results
+from tuner.study.comparison_result import Basin, BranchResult, Comparison, Profiles
+from tuner.study.results import Repeated
+from tuner.training.loop import Trainer
+from tuner.training.population import Member, create
+
+GROUPS = ("optimizer", "schedule", "model")
+
+# The fastest alone, up to twice as many epochs, and however many.
+TAUS = (1.0, 2.0, math.inf)
+
+# Epochs that are timed; the fastest counts.
+TIMED = 3
+
+# Trains trials again on a set of fresh seeds (CHOOSING, JUDGING); what they reach, by number.
+Again = Callable[[Sequence[TrialResult], int], Mapping[int, Repeats]]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One branch: the trials that a sampler drew there, and the textbook's.
+
+    Attributes:
+        default: the textbook's settings there, or of the study where the branch has none of its
+            own; None where these did not train to the end.
+    """
+
+    name: str
+    drawn: Sequence[TrialResult]
+    default: TrialResult | None
+
+    @property
+    def values(self) -> list[float]:
+        """What the drawn trials are worth, lower is better."""
+        return [value_of(trial) for trial in self.drawn]
+
+    def top(self, count: int) -> list[TrialResult]:
+        """The best of the drawn trials that trained to the end, the best first."""
+        return results.ranked(self.drawn)[:count]
+
+    def count(self, state: str) -> int:
+        """Drawn trials that ended so."""
+        return sum(trial.state == state for trial in self.drawn)
+
+
+def value_of(trial: TrialResult) -> float:
+    """What a trial is worth where values are averaged.
+
+    One that diverged or ended above its start is worth its start; one that was pruned, what it had
+    reached by then.
+    """
+    lost = trial.value is None or trial.state == "DIVERGED"
+    return worth(math.nan if lost else known(trial.value), known(trial.start))
+
+
+def known(number: float | None) -> float:
+    """A number of a trial; infinity where it was not finite."""
+    return math.inf if number is None else number
+
+
+def group_of(config: Config) -> str:
+    """What is compared.
+
+    Raises:
+        UserError: where there is nothing, or more than one thing.
+    """
+    branches, by = config.space.branches, config.compare.by
+    several = [name for name in GROUPS if len(branches.get(name, ())) > 1]
+    if by is None and len(several) > 1:
+        raise UserError(
+            f"compare.by: null: several of {' and '.join(several)} are chosen: say which to compare"
+        )
+    if by is None and several:
+        return several[0]
+    if by is None or by not in several:
+        what = by or GROUPS[0]
+        raise UserError(
+            f"{what}: {', '.join(branches.get(what, ()))}: nothing to compare it with: choose "
+            f"several, as {what}=[one,other]"
+        )
+    return by
+
+
+def branches_of(trials: Sequence[TrialResult], by: str, options: Sequence[str]) -> list[Branch]:
+    """The branches of a group, each with its trials."""
+    ended = [trial for trial in trials if trial.state in ENDED]
+    books = [trial for trial in ended if trial.is_default]
+    out = []
+    for name in options:
+        own = [t for t in ended if t.settings.get(by) == name and not t.origin]
+        near = [t for t in books if t.settings.get(by) == name] or books
+        whole = [t for t in near if t.state == "COMPLETE"]
+        out.append(Branch(name, own, whole[0] if whole else None))
+    return out
+
+
+def compare(
+    config: Config,
+    by: str,
+    goal: Goal,
+    trials: Sequence[TrialResult],
+    again: Again,
+    seconds: Callable[[TrialResult], float],
+    stopped: str | None,
+) -> Comparison:
+    """Compares the branches of a finished study.
+
+    Args:
+        config: of the study.
+        by: the group that is compared.
+        goal: what the study minimises.
+        trials: all of the study.
+        again: trains trials again on fresh seeds.
+        seconds: measures a trial's share of the time of an epoch (`epoch_seconds`).
+        stopped: why the study ended before it had its trials.
+    """
+    asked = config.compare
+    branches = branches_of(trials, by, config.space.branches[by])
+    tuned = chosen(branches, again, max(1, config.confirm.top))
+    books = {b.name: b.default for b in branches if b.default is not None}
+    judged = again([*tuned.values(), *books.values()], JUDGING)
+    best = {name: judged[trial.number] for name, trial in tuned.items()}
+    default = {name: judged[trial.number] for name, trial in books.items()}
+    order = ranked(list(best.values()))
+    start = known(trials[0].start)
+    level = short_of(order[0].mean if order else start, start, asked.within)
+    if asked.target is not None:
+        level = goal.turn(asked.target)
+    alike = {r.trial for r in equals(order)} if order else set()
+    values = {branch.name: branch.values for branch in branches}
+    budgets = budgets_of(values)
+    return Comparison(
+        study=config.study.name,
+        epochs=config.budget.epochs,
+        seeds=config.confirm.seeds,
+        goal=goal,
+        target=goal.turn(level),
+        curves={name: tuple(best_of_k(own)) if own else () for name, own in values.items()},
+        budgets=budgets,
+        winners=tuple(winners(values, budgets)) if budgets else (),
+        branches={
+            b.name: BranchResult(
+                trials=len(b.drawn),
+                pruned=b.count("PRUNED"),
+                diverged=b.count("DIVERGED"),
+                tuned=repeated(best[b.name], order[0]) if b.name in best else None,
+                alike=b.name in best and best[b.name].trial in alike,
+                default=(
+                    repeated(default[b.name], best.get(b.name)) if b.name in default else None
+                ),
+                to_target=epochs_to(level, best[b.name]) if b.name in best else None,
+                basin=basin(b, config.space, asked.within),
+            )
+            for b in branches
+        },
+        stopped=stopped,
+        seconds={name: seconds(trial) for name, trial in tuned.items()},
+    )
+
+
+def chosen(branches: Sequence[Branch], again: Again, count: int) -> dict[str, TrialResult]:
+    """The trial of each branch that fresh seeds choose among its best `count`."""
+    tops = {b.name: top for b in branches if (top := b.top(count))}
+    reached = again([trial for top in tops.values() for trial in top], CHOOSING)
+    return {n: min(top, key=lambda trial: reached[trial.number].mean) for n, top in tops.items()}
+
+
+def repeated(repeats: Repeats, best: Repeats | None) -> Repeated:
+    """What fresh seeds say of a trial, and by how much it is worse than `best`."""
+    return Repeated(
+        trial=repeats.trial,
+        optimizer=repeats.settings.get("optimizer"),
+        believed=repeats.believed,
+        values=tuple(repeats.values),
+        diverged=repeats.diverged,
+        mean=None if repeats.diverged else interval(repeats.known),
+        worse=None if best is None else repeats.over(best),
+    )
+
+
+def budgets_of(values: Mapping[str, Sequence[float]]) -> tuple[int, ...]:
+    """Numbers of trials 1, 2, 4, ... that every branch has."""
+    fewest = min(map(len, values.values()))
+    return tuple(2**i for i in range(fewest.bit_length())) if fewest else ()
+
+
+def basin(branch: Branch, space: Space, within: float) -> Basin | None:
+    """How wide the good learning rates of a branch lie.
+
+    Good is a trial that falls short of the branch's best by at most the share `within` of what that
+    one gained.
+
+    Returns:
+        None where no range of rates is searched on a log scale, or none gains anything.
+    """
+    optimizers = {trial.optimizer for trial in branch.drawn}
+    if len(optimizers) != 1:
+        return None
+    setting = space.searched.get(f"optimizer.{optimizers.pop()}.lr")
+    if not isinstance(setting, Range) or setting.scale != "log":
+        return None
+    values, start = np.array(branch.values), known(branch.drawn[0].start)
+    if values.min() >= start:
+        return None
+    good = values <= short_of(float(values.min()), start, within)
+    rates = [trial.learning_rate for trial in branch.drawn]
+    near = [rate for rate, is_good in zip(rates, good, strict=True) if is_good and rate is not None]
+    return Basin(
+        decades=float(good.mean() * math.log10(setting.high / setting.low)),
+        low=min(near),
+        high=max(near),
+    )
+
+
+def short_of(best: float, start: float, within: float) -> float:
+    """What falls short of the best by the share `within` of what it gained over the start.
+
+    It is the best itself where the start is not known, which is infinite.
+    """
+    return best + within * (start - best) if math.isfinite(start) else best
+
+
+def epochs_to(target: float, repeats: Repeats) -> int | None:
+    """The first epoch at which the mean over the seeds has reached the target; None if never."""
+    at = np.flatnonzero(np.array(repeats.curve) <= target)
+    return int(at[0]) + 1 if at.size else None
+
+
+def profiles(data: Mapping[str, Comparison]) -> Profiles:
+    """How soon the branches reach the targets of these data sets."""
+    names = list(next(iter(data.values())).branches)
+    costs = {
+        name: [float(own.branches[name].to_target or math.inf) for own in data.values()]
+        for name in names
+    }
+    return Profiles(
+        data=tuple(data),
+        shares={name: tuple(own) for name, own in profile(costs, TAUS).items()},
+        ratios={
+            name: tuple(ratio if math.isfinite(ratio) else None for ratio in own)
+            for name, own in ratios_of(costs).items()
+        },
+    )
+
+
+def epoch_seconds(trainer: Trainer, member: Member, rows: int, epochs: int) -> float:
+    """A row's share of the time of an epoch of all threads, where so many alike train together.
+
+    Args:
+        trainer: of the member's structure.
+        member: what is trained.
+        rows: how many of it.
+        epochs: at most so many are trained, the fastest counts.
+    """
+    population = create(trainer.problem, [member] * rows)
+    taken = []
+    for epoch in range(1, min(TIMED + 1, epochs) + 1):
+        since = time.perf_counter()
+        trainer.epoch(population, epoch)
+        taken.append(time.perf_counter() - since)
+    return min(taken) / rows

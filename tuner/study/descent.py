@@ -1,0 +1,186 @@
+"""Descents: the paths of optimizers over a function of two numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.search.space import Setting
+from tuner.training import functions
+from tuner.training.analytic import COORDINATES, Analytic
+from tuner.training.functions import Function
+from tuner.training.loop import Trainer
+from tuner.training.population import Member, create
+
+Array = np.ndarray
+
+# Points along a side of the grid that contours are drawn from.
+GRID = 401
+# Left free around a start outside the function's window, as a share of the way there.
+MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A function over a part of the plane.
+
+    Attributes:
+        x: (columns,).
+        y: (rows,).
+        heights: (rows, columns), above the minimum.
+        minima: (points, 2).
+        start: (2,), inside.
+    """
+
+    x: Array
+    y: Array
+    heights: Array
+    minima: Array
+    start: Array
+
+    @property
+    def low(self) -> Array:
+        """The lower left corner, (2,)."""
+        return np.array([self.x[0], self.y[0]])
+
+    @property
+    def high(self) -> Array:
+        """The upper right corner, (2,)."""
+        return np.array([self.x[-1], self.y[-1]])
+
+    def leaves_at(self, points: Array) -> int:
+        """The step from which on points (steps + 1, 2) stay outside; 0 if the last is inside."""
+        inside = np.all((points >= self.low) & (points <= self.high), axis=1)
+        return 0 if inside[-1] else int(np.flatnonzero(inside)[-1]) + 1
+
+
+def drawn_function(config: Config) -> tuple[str, Function]:
+    """The name of the config's function, and the function.
+
+    Raises:
+        UserError: if the model is no function of two numbers, or not one alone.
+    """
+    names = config.space.branches["model"]
+    for name in names:
+        if name not in functions.names():
+            raise UserError(
+                f"model: {name}: job=plot_descent draws functions of two numbers: give one of "
+                f"{', '.join(functions.names())}"
+            )
+    if len(names) > 1:
+        raise UserError(f"model: {', '.join(names)}: must be one to be drawn")
+    fixed, ranges = config.space.below(f"model.{names[0]}.")
+    for key in ranges:
+        raise UserError(f"model.{names[0]}.{key}: must be a number to be drawn, not a range")
+    function = functions.create(names[0], fixed)
+    if function.size != len(COORDINATES):
+        raise UserError(f"model.{names[0]}.dimension: {function.size}: must be 2 to be drawn")
+    return names[0], function
+
+
+def surface_of(function: Function) -> Surface:
+    """The function over its window, made larger if it starts outside."""
+    axes = []
+    for (low, high), start in zip(function.window, function.origin, strict=True):
+        room = MARGIN * max(low - start, start - high, 0.0)
+        axes.append(np.linspace(min(low, start - room), max(high, start + room), GRID))
+    x, y = axes
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, len(axes))
+    heights = (function(points)[0] - function.lowest).reshape(len(y), len(x))
+    return Surface(x, y, heights, np.array(function.minima), function.origin)
+
+
+class Rivals:
+    """The settings of one optimizer and one schedule that descend, as members.
+
+    Attributes:
+        keys: group and name of the rate and of what is searched.
+        members: one, or one for each of budget.trials settings where anything is searched.
+    """
+
+    def __init__(self, config: Config, optimizer: str, schedule: str) -> None:
+        self.optimizer, self.schedule = optimizer, schedule
+        fixed: dict[tuple[str, str], Any] = {}
+        ranges: dict[tuple[str, str], Setting] = {}
+        for group, name in (("optimizer", optimizer), ("schedule", schedule)):
+            own = config.space.below(f"{group}.{name}.")
+            fixed |= {(group, key): value for key, value in own[0].items()}
+            ranges |= {(group, key): setting for key, setting in own[1].items()}
+        self.keys = list(dict.fromkeys([("optimizer", "lr"), *ranges]))
+        # A seed of its own for each, so that a path does not depend on who else descends.
+        rng = np.random.default_rng(config.study.seed)
+        count = config.budget.trials if ranges else 1
+        self.members = [
+            self.member(fixed | {k: s.at(u) for (k, s), u in zip(ranges.items(), at, strict=True)})
+            for at in spread(count, len(ranges), rng).tolist()
+        ]
+
+    def member(self, settings: Mapping[tuple[str, str], Any]) -> Member:
+        """A row with these settings, by group and name."""
+
+        def of(group: str) -> dict[str, Any]:
+            return {key: value for (where, key), value in settings.items() if where == group}
+
+        return Member(0, 0, self.optimizer, of("optimizer"), self.schedule, of("schedule"))
+
+    def shown(self, member: Member) -> list[tuple[str, Any]]:
+        """The rate of a member, and what of it was searched."""
+        values = {"optimizer": member.settings, "schedule": member.schedule_settings}
+        return [(key, values[group][key]) for group, key in self.keys]
+
+
+def spread(count: int, axes: int, rng: np.random.Generator) -> Array:
+    """Points (count, axes) of a Latin hypercube in [0, 1) (McKay, Beckman & Conover 1979)."""
+    places = rng.permuted(np.tile(np.arange(count)[:, None], axes), axis=0)
+    return (places + 0.5) / count
+
+
+@dataclass(frozen=True)
+class Path:
+    """What a member did.
+
+    Attributes:
+        points: (steps + 1, 2), up to the last finite one.
+        value: the function there.
+        left: the step at which it diverged, or 0.
+    """
+
+    member: Member
+    points: Array
+    value: float
+    left: int
+
+    def rank(self) -> tuple[bool, float]:
+        """The lowest end first; those that diverged last, the latest of them first."""
+        return self.left > 0, -self.left if self.left else self.value
+
+
+def descend(
+    config: Config, function: Function, members: Sequence[Member], stop: Event
+) -> list[Path]:
+    """The paths of the members, in their order; they train as one population.
+
+    Raises:
+        Interrupted: when `stop` was set.
+    """
+    problem = Analytic(function, np.dtype(config.dtype))
+    numbered = [replace(member, trial=i) for i, member in enumerate(members)]
+    population = create(problem, numbered)
+    with Trainer(problem, config.budget.epochs, stop=stop) as trainer:
+        steps = range(1, config.budget.epochs + 1)
+        said = [trainer.start(population), *(trainer.epoch(population, step) for step in steps)]
+    points = np.array([[epoch.metrics[name] for name in COORDINATES] for epoch in said])
+    values = np.array([epoch.metrics["validation_loss"] for epoch in said])
+    left = np.array([epoch.left for epoch in said])
+    row_of = {member.trial: row for row, member in enumerate(population.members)}
+    paths = []
+    for i, member in enumerate(numbered):
+        row = row_of[i]
+        at = int(left[:, row].argmax())
+        end = at or len(said)
+        paths.append(Path(member, points[:end, :, row], float(values[end - 1, row]), at))
+    return paths

@@ -1,0 +1,84 @@
+"""A range test in MLflow: one run, a rate a child."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import rmtree
+
+import numpy as np
+
+from tuner.config import Config
+from tuner.study.range_result import FoundRange, RangeTestFile
+from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds, now_ms
+from tuner.tracking.store import Store
+from tuner.tracking.writer import GRACE, Writer
+
+NOTE = "a range test; the rates are the child runs, each the mean over its seeds"
+
+
+def track(config: Config, told: RangeTestFile, place: Path) -> None:
+    """Tells MLflow of a test, unless it knows it or nothing is tracked.
+
+    While MLflow is away the spool of an earlier test would only wait beside the new one's: each
+    command tells the whole of the last test again, which MLflow keeps once.
+
+    Args:
+        config: where MLflow is, and the study's names.
+        told: the test.
+        place: the folder that holds it.
+    """
+    done, spool, key = place / "tracked", place / "tracking", told.run.key
+    if config.tracking.name == "none" or (done.exists() and done.read_text() == key):
+        return
+    rmtree(spool, ignore_errors=True)
+    names = {"project": config.study.project, "study": config.study.name, "key": key}
+    writer = Writer(Store(config.root, config.tracking.uri), spool, **names)
+    for record in records(told, place):
+        writer.put(record)
+    waiting = writer.close(GRACE)
+    for refusal in writer.refused:
+        print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
+    if waiting:
+        print(f"tuner: MLflow: {writer.error}: the same command tells it again", file=sys.stderr)
+        return
+    rmtree(spool, ignore_errors=True)
+    done.write_text(key)
+
+
+def records(told: RangeTestFile, place: Path) -> Iterator[Record]:
+    """What MLflow is told: always the same of the same test, so that it may be told twice."""
+    result, subject, started = told.result, told.subject, told.run.started_ms
+    about = {
+        "data": subject.data,
+        "model": subject.model,
+        "schedule": subject.schedule,
+        "epochs": result.epochs,
+        "seed": subject.seed,
+        **result.held,
+    }
+    tags = {"mlflow.note.content": NOTE, "tuner.job": "range_test"}
+    yield RunBegins(None, f"{result.study}: range test", started, about, tags)
+    number = 0
+    for name, own in result.optimizers.items():
+        start = float(np.array(own.initial, dtype=float).mean())
+        losses = np.array(own.losses, dtype=float).mean(axis=0)
+        for rate, loss in zip(own.rates, losses.tolist(), strict=True):
+            params = {"optimizer": name, f"optimizer.{name}.lr": rate}
+            yield RunBegins(number, f"{name} at {rate:.3g}", started, params)
+            yield Points(number, [0, result.epochs], {"train_loss": [start, loss]})
+            yield _end(number, loss, result.epochs)
+            number += 1
+        if isinstance(own, FoundRange):
+            found = {"suggested": own.suggested, "low": own.range.low, "high": own.range.high}
+            yield Points(None, [0], {f"{name}.{end}": [value] for end, value in found.items()})
+        yield Artifact(None, str((place / f"{name}.png").resolve()))
+    for file in ("config.yaml", "range.yaml", "result.json"):
+        if (place / file).exists():
+            yield Artifact(None, str((place / file).resolve()))
+    yield RunEnds(None, "COMPLETE", "finished", now_ms())
+
+
+def _end(number: int, loss: float, epochs: int) -> RunEnds:
+    if np.isfinite(loss):
+        return RunEnds(number, "COMPLETE", f"trained {epochs} epochs", now_ms())
+    return RunEnds(number, "DIVERGED", "a seed's run diverged", now_ms())
