@@ -17,11 +17,13 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from tuner.jobs._training import Training, load_data
 
 from tuner.composing import compose
 from tuner.config import Config, check
-from tuner.jobs._ranges import Measurement, grid
+from tuner.study.data import load_data
+from tuner.study.populations import Populations
+from tuner.study.range_result import FoundRange
+from tuner.study.range_test import Measurement, grid
 from tuner.training.ramp import ramp
 from tuner.training.ranges import CLASSIC
 
@@ -54,9 +56,9 @@ def config(data: str, model: str, seed: int, per_decade: int | None = None) -> C
 def case(data: str, model: str, seed: int, threads: int) -> dict[str, Any]:
     """Regrets by optimizer, measure and rule, of one data set and one model."""
     asked, stop = config(data, model, seed), Event()
-    with Training(asked, load_data(asked), threads, stop) as training:
+    with Populations(asked, load_data(asked), threads, stop) as training:
         measurement = Measurement(asked, training, threads, stop)
-        found = measurement.run(lambda line: None)
+        found = measurement.run("", lambda line: None).found
         truth = trained(measurement, config(data, model, seed, FINE))
         return {
             name: regrets(truth[name], suggestions(measurement, name, found[name]))
@@ -78,19 +80,16 @@ def trained(measurement: Measurement, fine: Config) -> dict[str, dict[str, Any]]
     return truth
 
 
-def suggestions(
-    measurement: Measurement, name: str, found: Mapping[str, Any]
-) -> dict[str, list[float]]:
+def suggestions(measurement: Measurement, name: str, found: FoundRange) -> dict[str, list[float]]:
     """The rates that each rule suggests: one of ours, one a seed of the classic ones."""
     low, high = FASTAI
     seeds = range(measurement.asked.seeds)
     rates, losses = ramp(measurement.problem, measurement.members({name: [low]}, seeds), high, 100)
-    given = found["range"]
-    inside = np.geomspace(given["low"], given["high"], 50).tolist()
+    inside = np.geomspace(found.range.low, found.range.high, 50).tolist()
     return {
-        OURS: [found["suggested"]],
+        OURS: [found.suggested],
         BEST_INSIDE: inside,
-        **found["ramp"]["rules"],
+        **found.ramp.rules,
         **{
             f"{rule}, 1e-7 to 10": [look(rates[0], own) for own in losses]
             for rule, look in CLASSIC.items()

@@ -37,11 +37,15 @@ MAY_KNOW = {
     "data": {"training", "sklearn"},
     "search": {"training", "optuna"},
     "config": {"training", "data", "search"},
-    "tracking": {"processes", "mlflow"},
-    "report": set(),
+    "study": {
+        *("training", "estimators", "data", "search", "config", "processes"),
+        "optuna",
+    },
+    "report": {"training", "search", "study", "config"},
+    "tracking": {"search", "study", "config", "processes", "mlflow"},
     "processes": set(),
     "jobs": {
-        *("training", "estimators", "data", "search", "tracking", "config"),
+        *("training", "estimators", "data", "search", "study", "tracking", "config"),
         *("processes", "report"),
         *("sklearn", "optuna", "mlflow"),
     },
@@ -49,7 +53,7 @@ MAY_KNOW = {
 GUARDED = {"mlflow", "optuna", "sklearn"}
 COMPOSER = {"hydra", "omegaconf"}
 # What every file of the package may import from the top of it.
-COMMON = {"discovery", "errors", "files", "__version__"}
+COMMON = {"codec", "discovery", "errors", "files", "__version__"}
 
 WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -80,11 +84,25 @@ def known(path: Path) -> Iterator[str]:
             yield f"tuner.{rest.split('.')[0]}" if first == "tuner" and rest else first
 
 
-def forbidden(wing: str) -> set[str]:
+def forbidden(wing: str, allowed: set[str]) -> set[str]:
     """What a wing may not import: parts of `tuner`, and packages."""
     parts = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or p.name in WINGS}
-    others = parts - COMMON - {"__init__", wing} - MAY_KNOW[wing]
-    return {f"tuner.{part}" for part in others} | COMPOSER | (GUARDED - MAY_KNOW[wing])
+    others = parts - COMMON - {"__init__", wing} - allowed
+    return {f"tuner.{part}" for part in others} | COMPOSER | (GUARDED - allowed)
+
+
+def reached(wing: str) -> set[str]:
+    """What a wing may know, and what that may know in its turn."""
+    seen, waiting = {wing}, [wing]
+    while waiting:
+        name = waiting.pop()
+        path = PACKAGE / f"{name}.py"
+        own = MAY_KNOW.get(name, set())
+        if path.exists():
+            own = {part.removeprefix("tuner.") for part in known(path) if part != "tuner"}
+        waiting += own - seen
+        seen |= own
+    return seen
 
 
 def test_every_wing_has_its_rule() -> None:
@@ -94,7 +112,7 @@ def test_every_wing_has_its_rule() -> None:
 @pytest.mark.parametrize("wing", WINGS)
 def test_a_wing_names_only_what_it_may_know(wing: str) -> None:
     for path in (PACKAGE / wing).rglob("*.py"):
-        assert not set(known(path)) & forbidden(wing), path
+        assert not set(known(path)) & forbidden(wing, MAY_KNOW[wing]), path
 
 
 @pytest.mark.parametrize("wing", WINGS)
@@ -102,12 +120,13 @@ def test_a_wing_is_imported_without_what_it_may_not_know(
     wing: str, interpreter: Interpreter
 ) -> None:
     modules = [module_name(p).removesuffix(".__init__") for p in (PACKAGE / wing).rglob("*.py")]
+    blocked = sorted(forbidden(wing, reached(wing)))
     block = f"""
 import importlib, sys
 
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if any(name == f or name.startswith(f + ".") for f in {sorted(forbidden(wing))!r}):
+        if any(name == f or name.startswith(f + ".") for f in {blocked!r}):
             raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
 
 sys.meta_path.insert(0, Block())

@@ -14,8 +14,9 @@ from tests.jobs.conftest import Command, Ended
 from tuner.composing import compose
 from tuner.config import check
 from tuner.errors import UserError
-from tuner.jobs.compare import group, studies
+from tuner.jobs.compare import studies
 from tuner.search.statistics import winners
+from tuner.study.comparison import group_of
 
 pytestmark = pytest.mark.slow
 
@@ -185,7 +186,7 @@ def test_what_ended_a_study_before_its_trials_is_told(command: Command) -> None:
 )
 def test_what_cannot_be_compared_is_said_in_a_line(settings: list[str], said: str) -> None:
     with pytest.raises(UserError) as raised:
-        group(check(compose(["+experiment=optimizers", *settings], None)))
+        group_of(check(compose(["+experiment=optimizers", *settings], None)))
     (line,) = str(raised.value).splitlines()
     assert re.search(said, line), line
 

@@ -12,13 +12,11 @@ import pytest
 import yaml
 from matplotlib.image import imread
 from mlflow import MlflowClient
-from tuner.jobs._training import load_data
+from tuner.study.data import load_data
 
 from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.composing import compose
-from tuner.config import Config, check
-from tuner.jobs._ranges import grid, held, optimizers_of, reach, settled
-from tuner.jobs.range_test import fingerprint
+from tuner.config import check
 from tuner.processes.lock import owned
 
 pytestmark = pytest.mark.slow
@@ -40,10 +38,6 @@ def files(command: Command) -> dict[str, bytes]:
     """What lies in the folder of the range test."""
     folder = command.folder() / "range"
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-
-
-def config(*overrides: str) -> Config:
-    return check(compose(["job=range_test", *overrides], None))
 
 
 @pytest.fixture(scope="module")
@@ -185,18 +179,6 @@ def test_another_config_is_tested_anew(command: Command) -> None:
     assert found["optimizer"].keys() == {"sgd"}
 
 
-def test_what_decides_the_test_is_in_its_fingerprint_and_nothing_else() -> None:
-    def key(*overrides: str) -> str:
-        asked = config("data=iris", *overrides)
-        return fingerprint(asked, load_data(asked))
-
-    assert key() == key("threads=1", "root=x", "tracking=none")
-    asked = config("data=iris")
-    other = load_data(config("data=iris", "study.seed=1"))
-    different = {key("study.seed=1"), key("range.seeds=4"), fingerprint(asked, other)}
-    assert len({key(), *different}) == 4
-
-
 def test_where_every_rate_diverges_it_says_what_to_try(command: Command) -> None:
     end = command.call(*CHEAP, "optimizer=sgd", "optimizer.sgd.lr=1e20")
     assert end.code == 3
@@ -243,62 +225,3 @@ def test_stopped_in_its_midst_it_leaves_what_was_there_and_starts_again(
     assert files(command) == before
     again = command.call(*TWO)
     assert again.code == 0, again.err
-
-
-@pytest.mark.parametrize(
-    ("rate", "low", "high"),
-    [
-        ("{low: 1e-4, high: 1e-1, scale: log}", 1e-5, 1.0),
-        ("{choices: [0.01, 0.1]}", 1e-3, 1.0),
-        ("0.01", 1e-4, 1.0),
-    ],
-)
-def test_the_rates_reach_beyond_those_of_the_config(rate: str, low: float, high: float) -> None:
-    rates = grid(config(f"optimizer.adam.lr={rate}"), "adam")
-    assert (rates[0], rates[-1]) == (pytest.approx(low), pytest.approx(high))
-    assert len(rates) == 4 * round(np.log10(high / low)) + 1
-    np.testing.assert_allclose(rates[1:] / rates[:-1], 10**0.25)
-
-
-def test_what_is_searched_is_held_at_the_textbook_or_as_near_as_the_range_allows() -> None:
-    space = config(
-        "optimizer.adam.beta1={low: 0.2, high: 0.5}", "model.mlp.hidden=[{low: 8, high: 24}]"
-    ).space
-    settings = held(space, "adam")
-    assert settings["optimizer.adam.beta1"] == 0.5
-    assert settings["optimizer.adam.beta2"] == 0.999
-    assert settings["model.mlp.hidden.0"] == 16
-    assert optimizers_of(space) == ("adam",)
-
-
-NAN = float("nan")
-
-
-@pytest.mark.parametrize(
-    ("losses", "rate"),
-    [
-        ([[3, 2, 3], [3, 2, 3]], 0.3),
-        ([[1, 2, 3], [1, 2, 3]], 0.1),
-        ([[3, 2, 1], [3, 2, 1]], 1.0),
-        ([[1, 2, 0], [1.9, 2, 1]], 1.0),
-        ([[0, 2, 3], [2.1, 2, 3]], 0.3),  # the seeds do not agree
-        ([[3, NAN, NAN], [3, 2, NAN]], 0.3),
-        ([[3, NAN, NAN], [3, NAN, NAN]], 0.1),
-        ([[NAN, NAN, NAN], [NAN, NAN, NAN]], 0.3),
-    ],
-)
-def test_confirming_runs_move_the_suggestion_only_if_every_seed_agrees(
-    losses: list[list[float]], rate: float
-) -> None:
-    assert settled(np.array([0.1, 0.3, 1.0]), np.array(losses, dtype=float), 2.0) == rate
-
-
-def test_a_range_has_two_ends_also_where_all_seeds_agree_on_one_rate() -> None:
-    rates = np.geomspace(1e-3, 1, 4)
-    assert reach([0.01, 0.01, 0.010001], rates) == (0.00316, 0.0316)
-    assert reach([0.01, 0.1, 0.02], rates) == (0.01, 0.1)
-
-
-def test_confirming_runs_never_move_it_beyond_the_largest_stable_rate() -> None:
-    losses = np.array([[3.0, 2.0, 1.0]])
-    assert settled(np.array([0.1, 0.3, 1.0]), losses, 0.9) == 0.3

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuner.report.plots.descent import FAR, Descent, Surface, draw_descents, shown
+from tuner.report.plots.descent import FAR, Descent, draw_descents, shown
+from tuner.study.descent import Surface
 
 X = np.linspace(-2, 2, 21)
 Y = np.linspace(-1, 1, 11)

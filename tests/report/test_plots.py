@@ -3,10 +3,12 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from tuner.report.plots.trials import COLOURS, RED, TrialCurve, learning_rates, loss_curves
+from tuner.report.plots.style import COLOURS, RED
+from tuner.report.plots.trials import TrialCurve, learning_rates, loss_curves
 
 
 def curve(number, state="COMPLETE", group="adam", losses=(2.0, 1.0, 0.5)):
@@ -29,6 +31,7 @@ STUDIES = {
     "diverged at once": [curve(0), curve(1, "DIVERGED", losses=(math.nan,))],
     "losses below zero": [curve(0, losses=(1.0, -0.5)), curve(1, losses=(1.0, 0.0))],
     "all alike": [curve(0, losses=(1.0, 1.0)), curve(1, losses=(1.0, 1.0))],
+    "no learning rates": [replace(curve(n), learning_rate=math.nan) for n in range(3)],
     "more groups than colours": [curve(n, group=f"rule {n}") for n in range(len(COLOURS) + 2)],
 }
 

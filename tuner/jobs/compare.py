@@ -1,30 +1,20 @@
 """Tune several optimizers, schedules or models at equal budgets, and compare them."""
 
-import json
-import os
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from threading import Event
-from typing import Any
 
-from tuner.codec import from_json, to_json
+from tuner import session
+from tuner.codec import to_json
 from tuner.config import Config, check
 from tuner.files import write_json
-from tuner.jobs import tune
-from tuner.jobs._progress import note
-from tuner.jobs._repeating import Repeating
-from tuner.jobs._report import Report
-from tuner.jobs._training import Training, goal, load_data
 from tuner.processes.lock import owned
 from tuner.report.comparison import describe
-from tuner.search.confirm import CHOOSING, JUDGING, Repeats
-from tuner.search.study import Study
-from tuner.search.trials import ENDED, Trial, TrialResult, restored
+from tuner.report.progress import note
+from tuner.search.trials import ENDED, Trial, TrialResult
 from tuner.study.comparison import compare, epoch_seconds, group_of, profiles
 from tuner.study.comparison_result import Comparison, Comparisons
-from tuner.study.units import UNITS
-from tuner.tracking.records import Artifact
+from tuner.study.confirmation import CHOOSING, JUDGING, Repeats
+from tuner.study.data import load_data
 
 WORDS = {CHOOSING: "fresh", JUDGING: "other"}
 
@@ -43,10 +33,10 @@ def run(config: Config, stop: Event) -> int:
     """
     by, configs = group_of(config), studies(config)
     for own in configs:
-        goal(own, load_data(own))
+        load_data(own)
     found = {}
     for own in configs:
-        if code := tune.run(own, stop):
+        if code := session.tune(own, stop):
             return code
         if comparison := compared(own, by, stop):
             found[own.data.name] = comparison
@@ -93,53 +83,32 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
     """
     from tuner.report.plots.comparison import draw_best_of_k
 
-    folder = config.root / "studies" / config.study.name
-    threads = config.threads or len(os.sched_getaffinity(0))
-    with owned(folder), Training(config, load_data(config), threads, stop) as training:
-        study = Study(
-            folder, config.study.name, config.space, config.sampler.ask, config.study.seed
-        )
-        trials = [result(summary) for summary in study.summaries()]
+    with session.opened(config, stop) as opened:
+        study, training, folder = opened.study, opened.training, opened.folder
+        trials, count = study.results(), config.confirm.seeds
         if not any(trial.state in ENDED for trial in trials):
             return None
-        repeating, summaries = Repeating(config, study, training), study.summaries()
 
         def again(asked: Sequence[TrialResult], stream: int) -> dict[int, Repeats]:
-            count, numbers = config.confirm.seeds, list(dict.fromkeys(t.number for t in asked))
-            note(f"training {len(numbers)} trials again on {count} {WORDS[stream]} seeds")
-            known = {s["number"]: s for s in summaries}
-            own = [known[number] for number in numbers]
-            return {r.trial: r for r in repeating.repeats(own, stream, count)}
+            own = list({trial.number: trial for trial in asked}.values())
+            note(f"training {len(own)} trials again on {count} {WORDS[stream]} seeds")
+            return {r.trial: r for r in opened.repeating.repeats(own, stream, count)}
 
         def seconds(trial: TrialResult) -> float:
             (first, *_) = training.members(Trial(0, trial.settings, 0))
-            trainer, rows = training.trainer(trial.settings), config.confirm.seeds
-            return epoch_seconds(trainer, first, rows, config.budget.epochs)
+            trainer = training.trainer(trial.settings)
+            return epoch_seconds(trainer, first, count, training.epochs)
 
-        stopped = short(config, study, folder)
-        report = Report(config, study, training.goal, folder)
+        saved, stopped = opened.saved(), None
+        if saved is not None and study.finished < config.budget.trials:
+            stopped = saved.result.stopped
         comparison = compare(config, by, training.goal, trials, again, seconds, stopped)
-        picture = folder / "best_of_k.png"
-        draw_best_of_k(comparison, by, UNITS[training.task], picture)
+        picture, numbers = folder / "best_of_k.png", folder / "comparison.json"
+        draw_best_of_k(comparison, by, training.unit, picture)
         plain = to_json(comparison)
         measured = plain.pop("seconds")
-        write_json(folder / "comparison.json", {"result": plain, "seconds": measured})
-        report.open()
-        for path in (picture, folder / "comparison.json"):
-            report.put(Artifact(None, str(path.resolve())))
-        report.close()
+        write_json(numbers, {"result": plain, "seconds": measured})
+        with opened.tracked() as tracker:
+            if tracker is not None:
+                tracker.add_artifacts([picture, numbers])
         return comparison
-
-
-def result(summary: dict[str, Any]) -> TrialResult:
-    """A trial from the study's record."""
-    trial = from_json(TrialResult, summary)
-    return replace(trial, settings=restored(trial.settings))
-
-
-def short(config: Config, study: Study, folder: Path) -> str | None:
-    """Why a study ended before it had its trials; None if it has them."""
-    if study.finished() >= config.budget.trials:
-        return None
-    told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    return str(told["result"]["stopped"])

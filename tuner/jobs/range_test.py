@@ -15,13 +15,13 @@ import tuner
 from tuner.codec import from_json, to_json
 from tuner.config import Config
 from tuner.files import write, write_json
-from tuner.jobs._progress import note
-from tuner.jobs._training import Training, load_data
+from tuner.report.progress import note
+from tuner.study.data import load_data
+from tuner.study.populations import Populations
 from tuner.processes.lock import owned
 from tuner.report.range_test import describe
-from tuner.study.range_result import RangeTest, RangeTestFile, Run, Subject
+from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
 from tuner.study.range_test import Measurement, fingerprint, optimizers_of
-from tuner.study.units import UNITS
 from tuner.tracking.range_test import track
 from tuner.training.kernels.compiling import announced
 
@@ -58,10 +58,10 @@ def run(config: Config, stop: Event) -> int:
     return 0 if told.result.found else EVERY_RATE_FAILED
 
 
-def known(path: Path, key: str) -> RangeTestFile | None:
+def known(path: Path, key: str) -> SavedRangeTest | None:
     """The test with this fingerprint, if it was made."""
     try:
-        told = from_json(RangeTestFile, json.loads(path.read_text(encoding="utf-8")))
+        told = from_json(SavedRangeTest, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
     if told.result.key != key:
@@ -72,14 +72,14 @@ def known(path: Path, key: str) -> RangeTestFile | None:
 
 def measured(
     config: Config, data: "DataSet | None", key: str, place: Path, stop: Event
-) -> RangeTestFile:
+) -> SavedRangeTest:
     """Runs the test and writes what it found, the result last and each file whole."""
     from tuner.report.plots.range_test import draw
 
     started, began = time.time_ns() // 1_000_000, time.monotonic()
     threads = config.threads or len(os.sched_getaffinity(0))
     with (
-        Training(config, data, threads, stop) as training,
+        Populations(config, data, threads, stop) as training,
         announced(lambda: note("compiling for this machine and these models, which happens once")),
     ):
         result = Measurement(config, training, threads, stop).run(key, note)
@@ -89,12 +89,12 @@ def measured(
         data=config.data.name,
         schedule=branches["schedule"][0],
         seed=config.study.seed,
-        unit=UNITS[training.task],
+        unit=training.unit,
     )
     for optimizer in result.optimizers:
         draw(result, optimizer, subject.unit, place / f"{optimizer}.png")
     write(place / "config.yaml", [yaml.safe_dump(config.plain, sort_keys=False)])
-    run = Run(
+    run = RangeTestRun(
         key=uuid.uuid4().hex,
         started_ms=started,
         seconds=round(time.monotonic() - began, 3),
@@ -102,7 +102,7 @@ def measured(
         threads=threads,
         tuner=tuner.__version__,
     )
-    told = RangeTestFile(result, subject, run)
+    told = SavedRangeTest(result, subject, run)
     write_json(place / "result.json", to_json(told))
     return told
 

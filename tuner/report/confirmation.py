@@ -1,8 +1,8 @@
 """What fresh seeds say of a study's best trials, in words."""
 
-import math
 from collections.abc import Iterator
 
+from tuner.report.reached import plus_minus, reached
 from tuner.search.initial_trials import described
 from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
@@ -31,24 +31,6 @@ def over_defaults(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
     for default in confirmed.defaults:
         line = f"Trial {default.trial}, {described(default.origin)}, on the same seeds"
         yield f"{line}: {goal.name} {reached(default, goal)}; {_beaten(default.worse)}."
-
-
-def reached(repeated: Repeated, goal: Goal) -> str:
-    """The mean with its interval, or on how many seeds it diverged."""
-    if repeated.mean is None:
-        return f"diverged on {repeated.diverged} of {len(repeated.values)} seeds"
-    mean = repeated.mean
-    ends = sorted(goal.turn(end) for end in (mean.low, mean.high))
-    return f"{goal.turn(mean.mean):.4g} ({ends[0]:.4g} to {ends[1]:.4g})"
-
-
-def plus_minus(interval: Interval) -> str:
-    """A difference and the half of its interval, x +- y, to two digits of y."""
-    mean, half = abs(interval.mean), (interval.high - interval.low) / 2
-    if half == 0:
-        return f"{mean:.2g} +- 0"
-    places = max(0, 1 - math.floor(math.log10(half)))
-    return f"{mean:.{places}f} +- {half:.{places}f}"
 
 
 def _beside_best(trial: ConfirmedTrial, place: int) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tuner.search.initial_trials import default
-from tuner.study.range_result import FoundRange, RangeTestFile, Spread, TestedRates
+from tuner.study.range_result import FoundRange, SavedRangeTest, Spread, TestedRates
 from tuner.study.range_test import three_digits
 
 WORDS = {"validation_loss": "validation loss", "train_loss": "training loss"}
 
 
-def describe(told: RangeTestFile, place: Path) -> str:
+def describe(told: SavedRangeTest, place: Path) -> str:
     """The verdict, in lines.
 
     Args:

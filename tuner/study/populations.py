@@ -13,6 +13,7 @@ from tuner.config import Config
 from tuner.search.trials import Goal, Trial
 from tuner.study.data import goal, loss_name
 from tuner.study.runners.population import PopulationRunner
+from tuner.study.units import UNITS
 from tuner.training import functions, losses
 from tuner.training.analytic import Analytic
 from tuner.training.families import FAMILIES, create
@@ -23,16 +24,6 @@ from tuner.training.problems import Fold, Metric, Problem, Supervised
 
 if TYPE_CHECKING:
     from tuner.data import DataSet
-
-# What the loss of a task is measured in.
-UNITS = {
-    "binary": "cross-entropy (nats)",
-    "multiclass": "cross-entropy (nats)",
-    "multilabel": "cross-entropy (nats)",
-    "regression": "half squared error (standardised targets)",
-    "function": "f(x)",
-}
-
 
 class Populations:
     """Trains the trials of a config; a context, for its trainers hold threads.

@@ -142,7 +142,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Run:
+class RangeTestRun:
     """The command that made a test.
 
     Attributes:
@@ -160,9 +160,9 @@ class Run:
 
 
 @dataclass(frozen=True)
-class RangeTestFile:
-    """What result.json of a range test holds."""
+class SavedRangeTest:
+    """What the file of a range test holds."""
 
     result: RangeTest
     subject: Subject
-    run: Run
+    run: RangeTestRun

@@ -8,7 +8,7 @@ from shutil import rmtree
 import numpy as np
 
 from tuner.config import Config
-from tuner.study.range_result import FoundRange, RangeTestFile
+from tuner.study.range_result import FoundRange, SavedRangeTest
 from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds, now_ms
 from tuner.tracking.store import Store
 from tuner.tracking.writer import GRACE, Writer
@@ -16,7 +16,7 @@ from tuner.tracking.writer import GRACE, Writer
 NOTE = "a range test; the rates are the child runs, each the mean over its seeds"
 
 
-def track(config: Config, told: RangeTestFile, place: Path) -> None:
+def track(config: Config, told: SavedRangeTest, place: Path) -> None:
     """Tells MLflow of a test, unless it knows it or nothing is tracked.
 
     While MLflow is away the spool of an earlier test would only wait beside the new one's: each
@@ -45,7 +45,7 @@ def track(config: Config, told: RangeTestFile, place: Path) -> None:
     done.write_text(key)
 
 
-def records(told: RangeTestFile, place: Path) -> Iterator[Record]:
+def records(told: SavedRangeTest, place: Path) -> Iterator[Record]:
     """What MLflow is told: always the same of the same test, so that it may be told twice."""
     result, subject, started = told.result, told.subject, told.run.started_ms
     about = {
