@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tuner.search.initial_trials import default
-from tuner.study.range_result import FoundRange, SavedRangeTest, Spread, TestedRates
-from tuner.study.range_test import three_digits
+from tuner.study.range_result import FoundRange, SavedRangeTest, Spread, TestedRates, three_digits
 
 WORDS = {"validation_loss": "validation loss", "train_loss": "training loss"}
 

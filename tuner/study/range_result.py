@@ -166,3 +166,8 @@ class SavedRangeTest:
     result: RangeTest
     subject: Subject
     run: RangeTestRun
+
+
+def three_digits(rate: float) -> float:
+    """A range test knows no more of a rate."""
+    return float(f"{rate:.3g}")

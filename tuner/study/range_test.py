@@ -23,6 +23,7 @@ from tuner.study.range_result import (
     RangeTest,
     Spread,
     TestedRates,
+    three_digits,
 )
 from tuner.training.kernels.sparse import CSR
 from tuner.training.loop import Trainer
@@ -133,6 +134,7 @@ class Measurement:
         )
 
     def optimizers(self, note: Callable[[str], None]) -> dict[str, FoundRange | TestedRates]:
+        """What is found of each optimizer."""
         rows = sum(map(len, self.rates.values())) * self.asked.seeds
         note(f"{rows} runs of {self.epochs} epochs: all rates, {self.asked.seeds} seeds each")
         sweeps = self.sweep()
@@ -352,11 +354,6 @@ def plain(values: Array) -> tuple[Any, ...]:
 def plain_rows(values: Array) -> tuple[tuple[Any, ...], ...]:
     """The same for (rows, n)."""
     return tuple(plain(row) for row in values)
-
-
-def three_digits(rate: float) -> float:
-    """A range test knows no more of a rate."""
-    return float(f"{rate:.3g}")
 
 
 def fingerprint(config: Config, data: "DataSet | None") -> str:
