@@ -40,7 +40,7 @@ Plain = Annotated[Any, PlainSerializer(_null_for_infinity)]
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, kind))
     return adapter
 
 

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from matplotlib.image import imread
 from mlflow import MlflowClient
-from tuner.study.data import load_data
 
 from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.composing import compose

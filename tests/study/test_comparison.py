@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tuner.search.confirm import CHOOSING, JUDGING, Repeats
 
 from tuner.__main__ import compose
 from tuner.codec import from_json, to_json
 from tuner.config import Config, check
-from tuner.search.confirm import CHOOSING, JUDGING, Repeats
 from tuner.search.space import Choices, Range, Space
 from tuner.search.trials import Goal, TrialResult
 from tuner.study.comparison import (

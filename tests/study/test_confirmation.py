@@ -10,11 +10,11 @@ from tuner.study.confirmation import (
     CHOOSING,
     JUDGING,
     Repeats,
+    by_mean,
     complexity,
     equals,
     fresh,
     needed,
-    ranked,
     simplest,
 )
 from tuner.training import optimizers
@@ -44,7 +44,7 @@ def test_more_seeds_are_the_same_and_others():
 
 
 def test_trials_are_ranked_by_their_mean_and_the_diverged_come_last():
-    order = ranked([repeats(0, [None, 0.0]), repeats(1, [3, 3]), repeats(2, [1, 4])])
+    order = by_mean([repeats(0, [None, 0.0]), repeats(1, [3, 3]), repeats(2, [1, 4])])
     assert [r.trial for r in order] == [2, 1, 0]
     assert (order[-1].mean, order[-1].diverged) == (math.inf, 1)
 
@@ -53,7 +53,7 @@ def test_differences_are_taken_seed_by_seed():
     """Two trials that share nearly all of their noise are told apart by far less than it."""
     apart = 0.02 + RNG.normal(0, 0.001, 10)
     best, other = repeats(0, NOISE), repeats(1, NOISE + apart)
-    assert equals(ranked([other, best])) == [best]
+    assert equals(by_mean([other, best])) == [best]
     shuffled = repeats(1, RNG.permutation(NOISE) + apart)
     assert equals([best, shuffled]) == [best, shuffled]
 
@@ -61,36 +61,36 @@ def test_differences_are_taken_seed_by_seed():
 def test_noise_alone_is_told_apart_about_as_seldom_as_it_says():
     rng = np.random.default_rng(1)
     pairs = [(repeats(0, rng.normal(size=10)), repeats(1, rng.normal(size=10))) for _ in range(100)]
-    apart = [len(equals(ranked(pair))) == 1 for pair in pairs]
+    apart = [len(equals(by_mean(pair))) == 1 for pair in pairs]
     assert np.mean(apart) < 0.15
 
 
 def test_of_equals_the_one_that_needs_fewest_epochs_wins():
     slow = repeats(0, NOISE, [*np.linspace(1, 0.5, 19), float(NOISE.mean())])
     fast = repeats(1, NOISE[::-1] + 0.001, [1.0, 0.5, *[float(NOISE.mean())] * 18], "adamw")
-    chosen, why = simplest(ranked([slow, fast]))
+    chosen, why = simplest(by_mean([slow, fast]))
     assert chosen.trial == 1
     assert why == "it gets there in 3 epochs, the other in 20"
 
 
 def test_of_equals_that_need_as_many_epochs_the_usual_optimizer_wins():
     adam, sgd = repeats(0, NOISE), repeats(1, NOISE[::-1] + 0.001, optimizer="sgd")
-    chosen, why = simplest(ranked([adam, sgd]))
+    chosen, why = simplest(by_mean([adam, sgd]))
     assert (chosen.trial, why) == (1, "there is less to sgd than to adam")
 
 
 def test_a_better_trial_wins_however_simple_the_others_are():
     adam, sgd = repeats(0, NOISE), repeats(1, NOISE + 0.5, optimizer="sgd")
-    assert simplest(ranked([sgd, adam])) == (adam, "")
+    assert simplest(by_mean([sgd, adam])) == (adam, "")
 
 
 def test_of_equals_that_are_as_simple_the_better_mean_wins():
     one, two = repeats(0, NOISE), repeats(1, NOISE[::-1] + 0.001)
-    assert simplest(ranked([two, one])) == (one, "")
+    assert simplest(by_mean([two, one])) == (one, "")
 
 
 def test_where_all_diverge_there_still_is_an_order():
-    order = ranked([repeats(0, [None, None]), repeats(1, [None, 1.0])])
+    order = by_mean([repeats(0, [None, None]), repeats(1, [None, 1.0])])
     chosen, why = simplest(order)
     assert (chosen.trial, why) == (1, "")
     assert chosen.beside()["mean"] is None

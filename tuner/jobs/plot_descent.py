@@ -5,8 +5,8 @@ from itertools import product
 from threading import Event
 
 from tuner.config import Config
-from tuner.report.progress import note
 from tuner.report.descent import ending, settings
+from tuner.report.progress import note
 from tuner.study.descent import Path, Rivals, descend, drawn_function, surface_of
 from tuner.training.kernels.compiling import announced
 

@@ -15,11 +15,11 @@ import tuner
 from tuner.codec import from_json, to_json
 from tuner.config import Config
 from tuner.files import write, write_json
+from tuner.processes.lock import owned
 from tuner.report.progress import note
+from tuner.report.range_test import describe
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
-from tuner.processes.lock import owned
-from tuner.report.range_test import describe
 from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
 from tuner.study.range_test import Measurement, fingerprint, optimizers_of
 from tuner.tracking.range_test import track

@@ -72,7 +72,8 @@ class _Answering:
 
 @cache
 def _answering(kind: Hashable) -> Any:
-    return type(cast(type, kind).__name__, (_Answering, kind), {})
+    own = cast(type, kind)
+    return type(own.__name__, (_Answering, own), {})
 
 
 def answering(estimator: Any, scores: Array) -> Any:

@@ -9,7 +9,6 @@ import numpy as np
 
 from tuner.config import Config
 from tuner.errors import UserError
-from tuner.search.confirm import CHOOSING, JUDGING, Repeats, equals, ranked
 from tuner.search.space import Range, Space
 from tuner.search.statistics import (
     best_of_k,
@@ -19,9 +18,9 @@ from tuner.search.statistics import (
     winners,
     worth,
 )
-from tuner.search.trials import ENDED, Goal, TrialResult
-from tuner.study import results
+from tuner.search.trials import ENDED, Goal, TrialResult, ranked
 from tuner.study.comparison_result import Basin, BranchResult, Comparison, Profiles
+from tuner.study.confirmation import CHOOSING, JUDGING, Repeats, by_mean, equals
 from tuner.study.results import Repeated
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
@@ -58,7 +57,7 @@ class Branch:
 
     def top(self, count: int) -> list[TrialResult]:
         """The best of the drawn trials that trained to the end, the best first."""
-        return results.ranked(self.drawn)[:count]
+        return ranked(self.drawn)[:count]
 
     def count(self, state: str) -> int:
         """Drawn trials that ended so."""
@@ -143,7 +142,7 @@ def compare(
     judged = again([*tuned.values(), *books.values()], JUDGING)
     best = {name: judged[trial.number] for name, trial in tuned.items()}
     default = {name: judged[trial.number] for name, trial in books.items()}
-    order = ranked(list(best.values()))
+    order = by_mean(list(best.values()))
     start = known(trials[0].start)
     level = short_of(order[0].mean if order else start, start, asked.within)
     if asked.target is not None:

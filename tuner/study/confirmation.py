@@ -85,7 +85,7 @@ def fresh(seed: int, stream: int, count: int) -> list[int]:
     return [s for s in own if s != seed][:count]
 
 
-def ranked(repeats: Sequence[Repeats]) -> list[Repeats]:
+def by_mean(repeats: Sequence[Repeats]) -> list[Repeats]:
     """The best mean first; those that diverged come last, ties in the order they were given."""
     return sorted(repeats, key=lambda r: (r.mean, r.diverged))
 
@@ -96,7 +96,7 @@ def equals(order: Sequence[Repeats]) -> list[Repeats]:
     These are the ones whose paired difference to the best has an interval that holds zero.
 
     Args:
-        order: as `ranked`.
+        order: as `by_mean`.
     """
     best = order[0]
     differences = [(r, r.over(best)) for r in order[1:]]
@@ -195,7 +195,7 @@ class Repeating:
         Raises:
             Interrupted: which loses what was under way.
         """
-        order = ranked(self.repeats(trials, CHOOSING, count))
+        order = by_mean(self.repeats(trials, CHOOSING, count))
         winner, why = simplest(order)
         known = {t.number: t for t in (*self.study.results(), *trials)}
         books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]

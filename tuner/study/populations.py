@@ -25,6 +25,7 @@ from tuner.training.problems import Fold, Metric, Problem, Supervised
 if TYPE_CHECKING:
     from tuner.data import DataSet
 
+
 class Populations:
     """Trains the trials of a config; a context, for its trainers hold threads.
 
