@@ -1,6 +1,5 @@
 """Discovery: what a folder holds is found, so nothing has to be registered."""
 
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import isabstract, isclass
@@ -20,7 +19,6 @@ def names(package: str) -> list[str]:
     return sorted(module.name for module in iter_modules(path) if module.name[0] != "_")
 
 
-@cache
 def load(package: str, name: str) -> ModuleType:
     """The module of that name in a package.
 
