@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from tuner.training.loop import Trainer
 from tuner.training.models import MLP
 from tuner.training.population import create, starting
 from tuner.training.problems import Fold, Part, Supervised
+from tuner.training.slots import Initial, zero
 
 NAMES, CONF = optimizers.names(), config_folder()
 
@@ -121,9 +122,9 @@ def test_slots_start_as_the_rule_says_and_else_at_zero(name: str):
     slots = optimizers.load(name).slots.values()
     for slot, array in zip(slots, population.slots[name], strict=True):
         assert array.shape == ((3,) if slot.scalar else (3, 2))
-        if slot.start == "0.0":
+        if slot.start is zero:
             np.testing.assert_array_equal(array, np.zeros_like(array))
-        if slot.start == "theta":
+        if slot == get_args(Initial)[1]:
             np.testing.assert_array_equal(array, population.theta)
 
 

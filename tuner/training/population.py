@@ -8,7 +8,7 @@ import numpy as np
 
 from tuner.training import optimizers, schedules
 from tuner.training.problems import Problem
-from tuner.training.rule_language import Slot
+from tuner.training.slots import Slot
 
 Array = np.ndarray
 
@@ -119,8 +119,7 @@ def starting(slot: Slot, theta: Array, settings: Sequence[Mapping[str, float]]) 
     """
     out = np.empty(len(theta)) if slot.scalar else np.empty_like(theta)
     for row, own in enumerate(settings):
-        # The expression is the rule's own, from its file.
-        out[row] = eval(slot.start, {"theta": theta[row], **own})
+        out[row] = slot.initial(theta[row], own)
     return out
 
 

@@ -1,41 +1,16 @@
-"""What rules are made of beside arithmetic: slots, sums, and functions of a whole tensor.
+"""What rules are made of beside arithmetic: what is given to them, sums, functions of a tensor.
 
 On plain NumPy arrays they are what is written here, for parameters of one tensor; in a compiled
 pass `kernels.rule_compiler` puts loops and the functions of kernels.tensors in their place.
 A tensor is the weights (inputs, outputs) or the biases (1, outputs) of a layer.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any
-
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Slot:
-    """State that a rule keeps.
-
-    scalar: one number a row, not one a parameter; start: an expression in theta and the
-    hyperparameters for its value before the first step.
-    """
-
-    scalar: bool = False
-    start: str = "0.0"
-
-
-# The annotations of a rule's slots; one without annotation starts at zero.
-Initial = Annotated[Any, Slot(start="theta")]
-Scalar = Annotated[Any, Slot(scalar=True)]
-
-
-def starting(expression: str) -> Any:
-    """A slot of one number a parameter that starts at this expression."""
-    return Annotated[Any, Slot(start=expression)]
-
-
-def scalar_starting(expression: str) -> Any:
-    """A slot of one number a row that starts at this expression of theta and hyperparameters."""
-    return Annotated[Any, Slot(scalar=True, start=expression)]
+# What a rule may ask for between t and lr: the loss of this step and the number of all steps; the
+# shape of the tensor, and whether it is a weight matrix that does not make the scores.
+GIVEN_TO_ROWS = ("loss", "T")
+GIVEN_TO_TENSORS = ("inputs", "outputs", "hidden")
 
 
 def row_sum(x):

@@ -20,6 +20,7 @@ import numpy as np
 from tuner.training.kernels import tensors
 from tuner.training.kernels.compiling import compiled, digest
 from tuner.training.optimizers import Optimizer, load
+from tuner.training.rule_language import GIVEN_TO_ROWS, GIVEN_TO_TENSORS
 
 TEMPLATE = """
 def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settings, _losses,
@@ -62,12 +63,6 @@ def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settin
 # The last loop sums the squares of the gradient on its way, for a sweep in float64 would cost a
 # fifth of Adam's time; it is made only where float32 may have lost squares, outside this range.
 LEAST, MOST = 1e-24, 1e30
-
-# What a rule may ask for between t and its hyperparameters: the loss of this step and the number of
-# all steps; the shape of the tensor, and whether it is a weight matrix that does not make the
-# scores.
-GIVEN_TO_ROWS = ("loss", "T")
-GIVEN_TO_TENSORS = ("inputs", "outputs", "hidden")
 
 _START = {"row_sum": "0.0", "tensor_sum": "0.0", "tensor_mean": "0.0"}
 _ADD = {

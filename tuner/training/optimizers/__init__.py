@@ -31,7 +31,8 @@ from tuner.training.domains import (
     UnitInterval,
     hyperparameters,
 )
-from tuner.training.rule_language import Slot
+from tuner.training.rule_checks import RuleError, check
+from tuner.training.slots import Slot
 
 
 def shared(
@@ -109,7 +110,8 @@ class Optimizer:
 
 def names() -> list[str]:
     """Names of all optimizers: the files of this folder."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
+    files = (file for folder in __path__ for file in Path(folder).glob("*.py"))
+    return sorted(file.stem for file in files if file.stem != "__init__")
 
 
 @cache
@@ -117,11 +119,16 @@ def load(name: str) -> Optimizer:
     """The optimizer in the file of that name.
 
     Raises:
-        KeyError: no file bears that name.
+        KeyError: no file bears the name.
+        RuleError: the file's rule is not in the language of rules (tuner.training.rule_checks).
     """
     if name not in names():
         raise KeyError(name)
-    module = import_module(f"{__name__}.{name}")
+    try:
+        module = import_module(f"{__name__}.{name}")
+    except SyntaxError as error:
+        raise RuleError(f"{error.filename}:{error.lineno}: {error.msg}") from error
+    check(name, module.__file__ or name, vars(module))
     rule = getattr(module, name)
     parameters = signature(rule).parameters
     kept = list(parameters)[2 : list(parameters).index("t")]

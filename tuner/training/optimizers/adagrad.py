@@ -1,13 +1,13 @@
 """Adagrad: steps divided by the root of the sum of all squared gradients."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive
-from tuner.training.rule_language import Slot
+from tuner.training.slots import starting
 
-Accumulator = Annotated[Any, Slot(start="initial_accumulator")]
+Accumulator: Any = starting(lambda initial_accumulator: initial_accumulator)
 
 
 def adagrad(

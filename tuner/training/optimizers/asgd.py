@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive
-from tuner.training.rule_language import Initial
+from tuner.training.slots import Initial
 
 
 def asgd(

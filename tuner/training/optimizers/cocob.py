@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Positive
-from tuner.training.rule_language import Initial, starting
+from tuner.training.slots import Initial, starting
 
-Scale: Any = starting("eps + 0 * theta")
+Scale: Any = starting(lambda eps: eps)
 
 
 def cocob(

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rule_language import Scalar, row_sum, scalar_starting
+from tuner.training.rule_language import row_sum
+from tuner.training.slots import Scalar, scalar_starting
 
-Distance: Any = scalar_starting("d0")
+Distance: Any = scalar_starting(lambda d0: d0)
 
 
 def dadapt_adam(

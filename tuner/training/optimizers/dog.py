@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import NonNegative, Positive
-from tuner.training.rule_language import Initial, Scalar, row_sum, scalar_starting
+from tuner.training.rule_language import row_sum
+from tuner.training.slots import Initial, Scalar, scalar_starting
 
-Distance: Any = scalar_starting("initial_share * (1 + (theta @ theta) ** 0.5)")
+Distance: Any = scalar_starting(
+    lambda theta, initial_share: initial_share * (1 + (theta @ theta) ** 0.5)
+)
 
 
 def dog(

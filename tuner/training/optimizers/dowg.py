@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Positive
-from tuner.training.rule_language import Initial, Scalar, row_sum, scalar_starting
+from tuner.training.rule_language import row_sum
+from tuner.training.slots import Initial, Scalar, scalar_starting
 
-SquaredDistance: Any = scalar_starting("initial_distance * initial_distance")
+SquaredDistance: Any = scalar_starting(lambda initial_distance: initial_distance * initial_distance)
 
 
 def dowg(

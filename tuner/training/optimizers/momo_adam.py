@@ -3,7 +3,8 @@
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rule_language import Scalar, row_sum
+from tuner.training.rule_language import row_sum
+from tuner.training.slots import Scalar
 
 
 def momo_adam(

@@ -1,13 +1,13 @@
 """NAdam: Adam whose momentum looks one step ahead."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rule_language import Slot
+from tuner.training.slots import scalar_starting
 
-Product = Annotated[Any, Slot(scalar=True, start="1.0")]
+Product: Any = scalar_starting(lambda: 1.0)
 
 
 def nadam(

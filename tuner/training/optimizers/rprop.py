@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from tuner.training.domains import Domain, Fraction, Positive
-from tuner.training.rule_language import Slot
+from tuner.training.slots import starting
 
 AboveOne = Annotated[float, Domain(1.0, math.inf, low_closed=False)]
-StepSize = Annotated[Any, Slot(start="lr")]
+StepSize: Any = starting(lambda lr: lr)
 
 
 def rprop(

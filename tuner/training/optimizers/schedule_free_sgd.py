@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import Fraction, NonNegative, Positive
-from tuner.training.rule_language import Initial, Scalar
+from tuner.training.slots import Initial, Scalar
 
 
 def schedule_free_sgd(

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Fraction, Positive
-from tuner.training.rule_language import starting
+from tuner.training.slots import starting
 
-Accumulator: Any = starting("1e-6 + 0 * theta")
+Accumulator: Any = starting(lambda: 1e-6)
 
 
 def yogi(
