@@ -15,8 +15,9 @@ from numba.core import config, types
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.dispatcher import Dispatcher
 from numba.core.funcdesc import PythonFunctionDescriptor
+from numba.core.options import DefaultOptions
+from numba.core.registry import CPUDispatcher
 
 from tests.training.conftest import PAIRS, QUICK
 from tuner.training import optimizers
@@ -139,7 +140,7 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]
 
 
 def hits(function: Any) -> int:
-    return sum(function.stats.cache_hits.values())
+    return sum(function.entry("python").stats.cache_hits.values())
 
 
 def test_code_is_read_back_by_its_types(double: Callable[[], Any]):
@@ -197,18 +198,24 @@ def test_the_internals_of_numba_that_we_use_are_there():
         (types, "WrapperAddressProtocol"): "Pointer: passes cannot be arguments of `advance`",
         (PythonFunctionDescriptor, "llvm_cfunc_wrapper_name"): "Pointer finds no C entry",
         (JITCodeLibrary, "get_pointer_to_function"): "Pointer finds no address of it",
+        (CPUDispatcher, "get_compile_result"): "Pointer finds no compiled code",
         (JITCodeLibrary, "_finalize_final_module"): "cold and warm runs differ in last digits",
         (JITCodeLibrary, "enable_object_caching"): "nothing can be cached",
         (Compiler, "compile_extra"): "functions get numba's own library: cold and warm differ",
         (FunctionCache, "save_overload"): "code is kept by numba's index, which kills corrupt",
-        (Dispatcher, "get_compile_result"): "Pointer finds no compiled code",
+        (DefaultOptions, "no_cpython_wrapper"): "every function is made to be called from Python",
+        (DefaultOptions, "no_cfunc_wrapper"): "every function is made to be called by address",
     }
     gone = [why for (owner, name), why in needs.items() if not hasattr(owner, name)]
     assert not gone
     # What is set rather than called would be set in vain.
     function = compiled(lambda x: x)
     function.compile((types.float64,))
-    library = function.overloads[types.float64,].library
+    (made,) = function.overloads.values()
     assert isinstance(function._cache, FunctionCache), "code is not kept by kernels.code_cache"
-    assert library._final_module is not None, "copies cannot be closed off: cold and warm differ"
-    assert library._shared_module is not None, "others inline what the cache would not give"
+    assert made.library._final_module is not None, "copies cannot be closed off"
+    assert made.library._shared_module is not None, "others inline what the cache would not give"
+    names = {f.name for f in made.library.get_defined_functions()}
+    assert made.fndesc.llvm_func_name in names
+    wrappers = {made.fndesc.llvm_cpython_wrapper_name, made.fndesc.llvm_cfunc_wrapper_name}
+    assert not wrappers & names, "all that is compiled unpacks arguments: a third more"

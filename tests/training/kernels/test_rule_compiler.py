@@ -19,16 +19,16 @@ USE = """
 import json, sys
 import numpy as np
 from tests.training.conftest import member, supervised, trained
-from tuner.training import transforms
 from tuner.training.kernels import rule_compiler
 from tuner.training.kernels import step
 from tuner.training.kernels import model_passes
 from tuner.training.kernels import dense
 problem = supervised(dtype=np.float32)
 trained(problem, [member("sgd"), member("adam", trial=1)], epochs=1)
-functions = [rule_compiler.fused_pass("sgd"), rule_compiler.fused_pass("adam")]
-functions += model_passes.passes(problem.model, problem.loss, dense)
-functions += [step.advance, transforms.nothing_before, transforms.nothing_after]
+step_pass, evaluation = model_passes.passes(problem.model, problem.loss, dense)
+pointed = [rule_compiler.fused_pass("sgd"), rule_compiler.fused_pass("adam"), step_pass]
+functions = [f.entry("pointer") for f in pointed]
+functions += [f.entry("python") for f in (evaluation, step.advance)]
 print(json.dumps([[sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values())]
                   for f in functions]))
 """

@@ -58,9 +58,9 @@ class _Files:
 class _CodeCache(FunctionCache):
     """What is kept on disk of one function. A folder that cannot be written keeps nothing."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], way: str) -> None:
         super().__init__(function)
-        start = os.path.join(self._cache_path, self._impl.filename_base)
+        start = os.path.join(self._cache_path, f"{self._impl.filename_base}.{way}")
         files: Any = _Files(start, self._impl.locator.get_source_stamp())
         self._cache_file = files
 
@@ -69,10 +69,13 @@ class _CodeCache(FunctionCache):
             super().save_overload(signature, compiled)
 
 
-def cache_of(function: Callable[..., Any]) -> Any:
-    """The cache of a function, beside its file or in the user's folder, as numba chooses; one that
-    keeps nothing if neither can be written."""
+def cache_of(function: Callable[..., Any], way: str) -> Any:
+    """The cache of a function as it is entered in this way.
+
+    Beside its file or in the user's folder, as numba chooses; one that keeps nothing if neither can
+    be written.
+    """
     try:
-        return _CodeCache(function)
+        return _CodeCache(function, way)
     except RuntimeError:
         return NullCache()

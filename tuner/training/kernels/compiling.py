@@ -7,19 +7,20 @@ so a specialised function bears a digest of all it is made of in its name.
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from types import FunctionType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from llvmlite import binding
-from numba import njit, typeof
+from numba import typeof
 from numba.core import event, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.dispatcher import Dispatcher
+from numba.core.registry import CPUDispatcher
 from numba.core.typing.typeof import typeof_impl
 
 from tuner.training.kernels.code_cache import cache_of
@@ -60,15 +61,58 @@ class _Compiler(Compiler):
         return super().compile_extra(function)
 
 
-def compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """The function compiled when it is first called, or read from the cache; as a decorator.
+class Compiled(CPUDispatcher):
+    """A compiled function: other compiled ones take its code into theirs.
+
+    To be entered from elsewhere it is compiled once more, with what unpacks its arguments: that is
+    a third of what there is to compile, and most functions are never entered so.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+        super().__init__(function, targetoptions=_target(options), pipeline_class=_Compiler)
+        self._cache = cache_of(function, "inner")
+        self.options = options
+        self.entries: dict[str, Any] = {}
+
+    def entry(self, way: Literal["python", "pointer"]) -> Any:
+        """The function as it is entered from Python, or by its address."""
+        if way not in self.entries:
+            with _ENTERING:
+                if way not in self.entries:
+                    self.entries[way] = self._entry(way)
+        return self.entries[way]
+
+    def _entry(self, way: str) -> Any:
+        target = _target(self.options, way)
+        made: Any = CPUDispatcher(self.py_func, targetoptions=target, pipeline_class=_Compiler)
+        made._cache = cache_of(self.py_func, way)
+        return made
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.entry("python")(*arguments)
+
+
+_ENTERING = Lock()
+
+
+def _target(options: Mapping[str, Any], way: str = "") -> dict[str, Any]:
+    return {
+        "nopython": True,
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": FASTMATH,
+        "no_cpython_wrapper": way != "python",
+        "no_cfunc_wrapper": way != "pointer",
+        **options,
+    }
+
+
+def compiled(function: Callable[..., Any], **options: Any) -> Compiled:
+    """The function compiled when it is first used, or read from the cache; as a decorator.
 
     options: of numba.njit, in place of what is used throughout.
     """
-    usual: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
-    dispatcher: Any = njit(pipeline_class=_Compiler, **{**usual, **options})(function)
-    dispatcher._cache = cache_of(function)
-    return dispatcher
+    return Compiled(function, options)
 
 
 def digest(*parts: str) -> str:
@@ -87,7 +131,8 @@ def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
 
 def ingredients(function: FunctionType) -> Iterator[str]:
     """Sources of a function and of all compiled ones that it calls, and the numbers they know."""
-    seen, waiting = {function}, [function]
+    seen: set[Any] = {function}
+    waiting: list[Any] = [function]
     while waiting:
         function = waiting.pop()
         yield inspect.getsource(function)
@@ -96,7 +141,7 @@ def ingredients(function: FunctionType) -> Iterator[str]:
             meaning = function.__globals__.get(name)
             if isinstance(meaning, int | float | np.generic):
                 yield f"{name} = {meaning}"
-            elif isinstance(meaning, Dispatcher) and meaning.py_func not in seen:
+            elif isinstance(meaning, Compiled) and meaning.py_func not in seen:
                 seen.add(meaning.py_func)
                 waiting.append(meaning.py_func)
 
@@ -108,11 +153,10 @@ class Pointer(types.WrapperAddressProtocol):
     each of them, in seconds, if it called them by their names.
     """
 
-    def __init__(self, function: Any, *arguments: Any) -> None:
+    def __init__(self, function: Compiled, *arguments: Any) -> None:
         kinds = tuple(map(typeof, arguments))
         self.type = types.FunctionType(types.void(*kinds))
-        function.compile(kinds)
-        made: Any = function.get_compile_result(self.signature())
+        made: Any = function.entry("pointer").get_compile_result(self.signature())
         name = made.fndesc.llvm_cfunc_wrapper_name
         self.address: int = made.library.get_pointer_to_function(name)
 

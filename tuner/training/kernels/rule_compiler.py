@@ -11,14 +11,14 @@ argument in a buffer.
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tuner.training.kernels import tensors
-from tuner.training.kernels.compiling import compiled, digest
+from tuner.training.kernels.compiling import Compiled, compiled, digest
 from tuner.training.optimizers import Optimizer, load
 from tuner.training.rule_language import GIVEN_TO_ROWS, GIVEN_TO_TENSORS
 
@@ -317,7 +317,7 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
 
 
 @cache
-def fused_pass(name: str) -> Callable[..., None]:
+def fused_pass(name: str) -> Compiled:
     """The compiled pass of the optimizer of that name.
 
     It takes `(theta, g, *slots, t, rates, column, total, tensors, settings, losses, norms,
@@ -343,5 +343,4 @@ def fused_pass(name: str) -> Callable[..., None]:
     }
     namespace |= {name: tensors.load(name) for name in tensors.names() if f"{name}(" in text}
     exec(compile(text, inspect.getfile(optimizer.rule), "exec"), namespace)
-    sweep: Callable[..., None] = compiled(namespace[function])
-    return sweep
+    return compiled(namespace[function])
