@@ -13,11 +13,20 @@ from threadpoolctl import threadpool_limits
 from tuner.training import optimizers, schedules
 from tuner.training.kernels.compiling import Pointer, compiled
 from tuner.training.kernels.rule_compiler import fused_pass
-from tuner.training.kernels.step import advance, nothing
+from tuner.training.kernels.step import (
+    Course,
+    Cycling,
+    Layout,
+    Passes,
+    Rows,
+    Totals,
+    Transforms,
+    advance,
+)
 from tuner.training.kernels.subnormals import flushed
 from tuner.training.population import Member, Population, evaluated, take, view
 from tuner.training.problems import Objective, Problem
-from tuner.training.transforms import needed, numbers_of
+from tuner.training.transforms import after_update, before_update, needed, numbers_of
 
 Array = np.ndarray
 
@@ -27,9 +36,6 @@ SMALLEST_BLOCK = 4
 
 # With so many kinds of rows a thread, none need be shared out.
 MANY = 4
-
-# What `advance` calls: gradient, before the update, update, after it.
-Passes = tuple[Pointer, Pointer, Pointer, Pointer]
 
 # Seconds after which a stop is noticed, beside the step that is under way.
 NOTICED = 0.1
@@ -142,8 +148,9 @@ class Trainer:
         norms, sums = np.zeros((2, len(members)))
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
-            course = masses, rates, total_steps
-            self.walk(rows, objective, batches, course, (norms, sums, before))
+            order, bounds = np.concatenate(batches), np.cumsum([0, *map(len, batches)])
+            course = Course(order, bounds, masses, rates, total_steps)
+            self.walk(rows, objective, batches, course, Totals(norms, sums, before))
             if self.stop.is_set():
                 return {}
             final = evaluated(rows)
@@ -171,40 +178,40 @@ class Trainer:
         rows: Population,
         objective: Objective,
         batches: Sequence[Array],
-        course: tuple[Array, Array, int],
-        told: tuple[Array, Array, Array],
+        course: Course,
+        totals: Totals,
     ) -> None:
-        """Takes rows of one optimizer through the steps of an epoch, or until a stop.
-
-        course: masses of the batches, rates (rows, steps) and the number of all steps; told: see
-        `advance`.
-        """
+        """Takes rows of one optimizer through the steps of an epoch, or until a stop."""
         ((name, slots),) = rows.slots.items()
-        _, rates, total = course
-        settings, cycling = self.cycling(rows, name, len(batches), total)
-        theta, left_at, t, losses = rows.theta, rows.left_at, rows.step, objective.losses
-        state = theta, objective.gradient, left_at, t, losses
-        tensors, penalised = self.problem.tensors, self.problem.penalised
-        numbers = numbers_of(rows.members)
-        averages = tuple(rows.kept.get(key, theta) for key in ("slow", "mean"))
-        differentiate, own = objective.compiled or (nothing, ())
-        before, after = needed(numbers)
+        settings, cycling = self.cycling(rows, name, len(batches), course.total)
+        state = Rows(rows.theta, objective.gradient, rows.left_at, rows.step, objective.losses)
+        layout = Layout(self.problem.tensors, self.problem.penalised)
+        averages = (rows.kept.get(key, rows.theta) for key in ("slow", "mean"))
+        transforms = Transforms(numbers_of(rows.members), *averages)
+        differentiate, own = objective.compiled or (None, ())
+        before, after = needed(transforms.numbers)
         key = name, before, after
         if key not in self.passes:
-            now = t, rates, 0, total
-            more = tensors, settings, losses, told[0], left_at
-            self.passes[key] = (
+            theta, gradient, left_at, t, losses = state
+            now, numbers = (t, course.rates, 0, course.total), transforms.numbers
+            more = layout.tensors, settings, losses, totals.norms, left_at
+            self.passes[key] = Passes(
                 Pointer(differentiate, *state, batches[0], *own),
-                Pointer(before, *state[:3], tensors, penalised, numbers),
-                Pointer(fused_pass(name), *state[:2], *slots, *now, *more),
-                Pointer(after, theta, left_at, *now, penalised, numbers, *averages),
-            )
-        whole = np.concatenate(batches), np.cumsum([0, *map(len, batches)]), *course
+                Pointer(before_update if before else None, *state[:3], *layout, numbers),
+                Pointer(fused_pass(name), theta, gradient, *slots, *now, *more),
+                Pointer(
+                    after_update if after else None,
+                    theta, left_at, *now, layout.penalised, *transforms,
+                ),
+                differentiate is not None,
+                before,
+                after,
+            )  # fmt: skip
 
         def through(first: int, stop: int) -> None:
             advance(
-                first, stop, self.halt, *self.passes[key], own, slots, state, whole, settings,
-                cycling, (tensors, penalised), (numbers, *averages), told,
+                first, stop, self.halt, self.passes[key], own, slots, state, course, settings,
+                cycling, layout, transforms, totals,
             )  # fmt: skip
 
         if objective.compiled:
@@ -218,9 +225,9 @@ class Trainer:
 
     def cycling(
         self, rows: Population, name: str, steps: int, total_steps: int
-    ) -> tuple[Array, tuple[Array, Array]]:
+    ) -> tuple[Array, Cycling]:
         """The settings of rows of an optimizer as its pass takes them, (rows, hyperparameters but
-        lr), the columns of them that a schedule sets, and to what, (columns, rows, steps)."""
+        lr), and what a schedule sets of them."""
         members = rows.members
         order = [key for key in optimizers.load(name).hyperparameters if key != "lr"]
         settings = np.array([[m.settings[key] for key in order] for m in members])
@@ -233,7 +240,7 @@ class Trainer:
         cycles = np.empty((len(cycled), *numbers.shape))
         for cycle, column in zip(cycles, cycled, strict=True):
             cycle[:] = self.momenta(members, settings[:, column], numbers, total_steps)
-        return settings, (np.array(cycled, np.int64), cycles)
+        return settings, Cycling(np.array(cycled, np.int64), cycles)
 
     def rates(self, rows: Population, steps: int, total_steps: int) -> Array:
         """Learning rates (rows, steps) of the next epoch, from where each row stands."""

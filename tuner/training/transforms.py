@@ -7,7 +7,7 @@ over.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -143,22 +143,9 @@ def after_update(theta, left_at, t, rates, column, total, penalised, numbers, sl
     average(theta, mean, t, left_at, total, numbers[6], numbers[7])
 
 
-@compiled
-def nothing_before(theta, gradient, left_at, tensors, penalised, numbers):
-    """In the place of `before_update`, where no row uses it: it need not be compiled then."""
-
-
-@compiled
-def nothing_after(theta, left_at, t, rates, column, total, penalised, numbers, slow, mean):
-    """In the place of `after_update`."""
-
-
-def needed(numbers: np.ndarray) -> tuple[Any, Any]:
-    """What comes before and after an update of rows with these numbers."""
+def needed(numbers: np.ndarray) -> tuple[bool, bool]:
+    """Whether anything comes before, and after, an update of rows with these numbers."""
     l1, l2, clip_value, clip_adaptive, lookahead_rate, _, ema, tail = numbers
     before = l2.any() or (clip_value < np.inf).any() or (clip_adaptive < np.inf).any()
     after = l1.any() or (lookahead_rate != 1.0).any() or ema.any() or tail.any()
-    return (
-        before_update if before else nothing_before,
-        after_update if after else nothing_after,
-    )
+    return bool(before), bool(after)

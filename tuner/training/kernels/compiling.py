@@ -146,19 +146,27 @@ def ingredients(function: FunctionType) -> Iterator[str]:
                 waiting.append(meaning.py_func)
 
 
+# Numba refuses an address of 0.
+NOWHERE = 1
+
+
 class Pointer(types.WrapperAddressProtocol):
     """A compiled function that returns nothing, for arguments like these, to be an argument itself.
 
     What takes it is compiled once for all functions of the same types; it would be compiled for
-    each of them, in seconds, if it called them by their names.
+    each of them, in seconds, if it called them by their names. Without a function it only has a
+    type, and must not be called.
     """
 
-    def __init__(self, function: Compiled, *arguments: Any) -> None:
+    def __init__(self, function: Compiled | None, *arguments: Any) -> None:
         kinds = tuple(map(typeof, arguments))
         self.type = types.FunctionType(types.void(*kinds))
+        self.address = NOWHERE
+        if function is None:
+            return
         made: Any = function.entry("pointer").get_compile_result(self.signature())
         name = made.fndesc.llvm_cfunc_wrapper_name
-        self.address: int = made.library.get_pointer_to_function(name)
+        self.address = made.library.get_pointer_to_function(name)
 
     def __wrapper_address__(self) -> int:
         return self.address
