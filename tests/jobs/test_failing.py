@@ -54,9 +54,9 @@ def test_a_condition_that_leaves_nothing_more_ends_the_study(
     sampler: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One draw a trial, of which the condition refuses half, stands for many, all refused."""
-    for module in ("proposals", "samplers.quasi_random", "samplers._parzen"):
+    for module in ("proposals", "samplers.quasi_random", "parzen"):
         monkeypatch.setattr(f"tuner.search.{module}.TRIES", 1)
-    monkeypatch.setattr("tuner.search.samplers._parzen.PROPOSALS", 0)
+    monkeypatch.setattr("tuner.search.parzen.PROPOSALS", 0)
     parabola = ("data=none", "model=quadratic", "optimizer=sgd", "pruner=none", "budget.epochs=1")
     rate = ("optimizer.sgd.lr={low: 1e-3, high: 1, scale: log}", "where=['lr < 0.03']")
     startup = ["sampler.startup=2"] if sampler == "tpe" else []

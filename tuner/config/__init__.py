@@ -32,8 +32,8 @@ def check(plain: Mapping[str, Any]) -> Config:
     try:
         config = Config(**rest | found, space=space, plain=dict(plain))
     except ValidationError as error:
-        told = {key for key, value in found.items() if value is None}
-        problems += [line(e) for e in error.errors() if e["loc"][0] not in told]
+        refused = {key for key, value in found.items() if value is None}
+        problems += [line(e) for e in error.errors() if e["loc"][0] not in refused]
     if problems:
         raise UserError("\n".join(problems))
     check_together(config)

@@ -87,11 +87,16 @@ def kind(values: Sequence[Any]) -> str:
 def parse(text: Any, kinds: Mapping[str, str], branches: Iterable[str]) -> Condition:
     """A condition from its text.
 
-    kinds: what each path is; branches: the groups whose options exclude each other. A setting is
-    named by its path, in which [0] is a number's place, or by the end of it where that is clear;
-    what several options of a branch share is that of the option taken.
+    A setting is named by its path, in which [0] is a number's place, or by the end of it where that
+    is clear; what several options of a branch share is that of the option taken.
 
-    Raises UserError for what is not of the grammar, and for unknown or ambiguous names.
+    Args:
+        text: as the user wrote it.
+        kinds: what each path is: NUMBER, TEXT, or empty for what cannot be compared.
+        branches: the groups whose options exclude each other.
+
+    Raises:
+        UserError: for what is not of the grammar, and for unknown or ambiguous names.
     """
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         raise UserError(

@@ -43,10 +43,14 @@ class QuasiRandom(Sampler):
 
 
 def dealt(index: int, sizes: Sequence[int]) -> tuple[int, ...]:
-    """The options that trial `index` takes, one of each branch; sizes: how many each has.
+    """The options that a trial takes, one of each branch.
 
     Every number of a branch comes once in each run of as many trials, and every combination once
-    in each run of as many as there are:
+    in each run of as many as there are.
+
+    Args:
+        index: the trial's, from 0.
+        sizes: how many options each branch has.
 
     >>> [dealt(i, (2, 2)) for i in range(4)]
     [(0, 0), (1, 1), (0, 1), (1, 0)]

@@ -26,7 +26,7 @@ class TPE(Sampler):
     startup: Annotated[int, Field(ge=1)] = 16
 
     def ask(self, study: "optuna.Study", space: Space, seed: int) -> bool:
-        from tuner.search.samplers._parzen import Parzen
+        from tuner.search.parzen import Parzen
 
         (place, _), drawn = placed(study), space.drawn(generator(study, seed))
         if place < self.startup:
