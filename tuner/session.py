@@ -155,7 +155,7 @@ class Session:
             print(self.study.refitted())
         if builder.INITIAL not in self.record:
             trials, line = builder.initial(self.config)
-            self.record.put(builder.INITIAL, trials)
+            self.record.put(builder.INITIAL, [to_json(trial) for trial in trials])
             self.study = builder.open_study(self.config, self.record)
             self.repeating = Repeating(self.study, self.training, self.config.study.seed)
             if line:

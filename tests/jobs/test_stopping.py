@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tuner.jobs._report import Report
 
 from tests.conftest import free_port
 from tests.jobs.conftest import Command, ended, until
-from tuner.jobs._report import Report
 from tuner.processes.lock import owned
 
 pytestmark = pytest.mark.slow

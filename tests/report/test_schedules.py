@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import check
 from tuner.report.schedules import LaidOut
 from tuner.training import schedules

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from tuner.errors import UserError
 from tuner.search import proposals, samplers
 from tuner.search.constraints import parse
-from tuner.search.initial_trials import ask_initial
+from tuner.search.initial_trials import InitialTrial, ask_initial
 from tuner.search.samplers import Sampler
 from tuner.search.samplers.grid import Grid
 from tuner.search.samplers.quasi_random import QuasiRandom
@@ -288,7 +288,7 @@ def test_a_grid_asks_again_what_failed():
 
 
 def test_a_grid_passes_over_an_initial_trial_and_nothing_else():
-    study, initial = optuna.create_study(), {"settings": GRID.grid()[7], "origin": {"trial": 1}}
+    study, initial = optuna.create_study(), InitialTrial(GRID.grid()[7], {"trial": 1})
     while ask_initial(study, GRID, [initial]) or Grid().ask(study, GRID, 0):
         pass
     rest = [s for n, s in enumerate(GRID.grid()) if n != 7]

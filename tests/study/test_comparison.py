@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tuner.search.confirm import CHOOSING, JUDGING, Repeats
 
-from tuner.__main__ import compose
 from tuner.codec import from_json, to_json
+from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.search.space import Choices, Range, Space
 from tuner.search.trials import Goal, TrialResult
@@ -25,6 +24,7 @@ from tuner.study.comparison import (
     value_of,
 )
 from tuner.study.comparison_result import Basin, Comparison, Comparisons
+from tuner.study.confirmation import CHOOSING, JUDGING, Repeats
 
 SPACE = Space(
     {"optimizer.adam.lr": 0.1},

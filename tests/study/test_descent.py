@@ -5,7 +5,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.study import descent
 from tuner.training import functions

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuner.__main__ import compose
+from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.data import DataSet, load
 from tuner.study.range_test import fingerprint, grid, held, optimizers_of, reach, settled

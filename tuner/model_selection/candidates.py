@@ -1,6 +1,6 @@
 """Candidates: estimators with chosen parameters, and the folds that their last steps see."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pickle import PicklingError
 from typing import Any
@@ -9,11 +9,12 @@ import joblib
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
+from tuner.codec import Settings
 from tuner.search.trials import Goal, Trial
 from tuner.study.runners.partial_fit import Samples, Scorer
 
 # From the settings of a trial to an estimator that is not fitted.
-Make = Callable[[Mapping[str, Any]], Any]
+Make = Callable[[Settings], Any]
 
 
 class CandidateTraining:

@@ -1,11 +1,15 @@
 """The results of a search, as scikit-learn's searches have them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from tuner.codec import Settings
 from tuner.search.trials import Outcome
 from tuner.study.events import Asked, Event, TrialsEnded
+
+# An estimator's parameters by name, or what a row of cv_results_ holds.
+Params = dict[str, Any]
 
 
 class Candidates:
@@ -19,13 +23,13 @@ class Candidates:
 
     def __init__(
         self,
-        parameters: Callable[[Mapping[str, Any]], dict[str, Any]],
+        parameters: Callable[[Settings], Params],
         folds: int,
         error_score: Any,
     ) -> None:
         self.parameters, self.folds, self.error_score = parameters, folds, error_score
-        self.params: list[dict[str, Any]] = []
-        self.scores: list[dict[str, Any]] = []
+        self.params: list[Params] = []
+        self.scores: list[Params] = []
         self.more: dict[str, list[Any]] = {}
         self.cohort, self.begun = -1, 0.0
 

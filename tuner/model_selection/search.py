@@ -21,13 +21,14 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array, check_random_state, indexable
 
+from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.estimators.base import Estimator
 from tuner.estimators.limits import FRACTION_TO_ONE, WHOLE, one_of
 from tuner.model_selection.candidates import CandidateTraining, Make, last_step
 from tuner.model_selection.partial_fit import PartialFitTraining, refit
 from tuner.model_selection.populations import PopulationTraining
-from tuner.model_selection.results import Candidates
+from tuner.model_selection.results import Candidates, Params
 from tuner.model_selection.space import Parameters, parameters
 from tuner.search import samplers
 from tuner.search.pruners.halving import Halving
@@ -174,13 +175,13 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             for train, test in cv.split(X, y, groups)
         ]
 
-    def _search(self, folds: list[Samples], context: Any) -> dict[str, Any]:
+    def _search(self, folds: list[Samples], context: Any) -> Params:
         """A study of candidates; the results as scikit-learn has them."""
         searched, seed, epochs = parameters(self.space), self._seed(), self._epochs()
         candidates = Candidates(searched.of, len(folds), self.error_score)
         callbacks = _Callbacks(self, context, candidates)
 
-        def make(settings: Mapping[str, Any]) -> Any:
+        def make(settings: Settings) -> Any:
             return self._candidate(searched.of(settings))
 
         with (
@@ -198,7 +199,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         with warnings.catch_warnings():
             # A candidate that diverged has no score; `state` says so.
             warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
-            results: dict[str, Any] = self._format_results(
+            results: Params = self._format_results(
                 candidates.params, len(folds), candidates.scores, candidates.more
             )
         return results
@@ -255,7 +256,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             return PopulationTraining(make, folds, self.scorer_, seed, epochs, threads)
         return PartialFitTraining(make, folds, self.scorer_, seed, epochs, self.n_jobs)
 
-    def _candidate(self, chosen: Mapping[str, Any]) -> Any:
+    def _candidate(self, chosen: Settings) -> Any:
         return clone(self.estimator).set_params(**clone(dict(chosen), safe=False))
 
     def _epochs(self) -> int:

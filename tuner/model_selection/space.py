@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+from tuner.codec import Settings
+
 if TYPE_CHECKING:
     from tuner.search.space import Setting, Space
 
@@ -20,7 +22,7 @@ class Parameters:
     space: "Space"
     decode: Mapping[str, Callable[[Any], Any]]
 
-    def of(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def of(self, settings: Settings) -> dict[str, Any]:
         """The parameters of a trial."""
         return {name: self.decode[name](value) for name, value in settings.items()}
 

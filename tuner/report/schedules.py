@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tuner.config import Config
+from tuner.search.space import Chosen
 from tuner.training import optimizers, schedules
 
 Array = np.ndarray
@@ -82,18 +83,18 @@ class LaidOut:
         """Whether it looks at losses."""
         return self.name != schedules.PARTS and schedules.load(self.name).state is not None
 
-    def at(self, shares: list[float]) -> dict[str, Any]:
+    def at(self, shares: list[float]) -> Chosen:
         """The settings at these shares of the ranges."""
         chosen = zip(self.ranges.items(), shares, strict=True)
         return self.fixed | {key: setting.at(share) for (key, setting), share in chosen}
 
-    def table(self, settings: dict[str, Any], value: float, function: Any) -> Array:
+    def table(self, settings: Chosen, value: float, function: Any) -> Array:
         """Rates or momenta at every step, from the optimizer's own."""
         steps, own = np.arange(float(self.total))[None], np.array([value])
         rates: Array = function([self.name], [settings], own, steps, self.total, self.epoch)[0]
         return rates
 
-    def rates(self, settings: dict[str, Any]) -> Array:
+    def rates(self, settings: Chosen) -> Array:
         """Rates as multiples of the optimizer's.
 
         Those of a schedule that looks at losses are under a loss that never falls.
@@ -105,7 +106,7 @@ class LaidOut:
             schedules.after_epoch([self.name], [settings], state, np.ones(1), self.epochs)
         return rates
 
-    def momenta(self, settings: dict[str, Any]) -> Array | None:
+    def momenta(self, settings: Chosen) -> Array | None:
         """The optimizer's momentum at every step; None where the schedule leaves it."""
         if not self.momentum or not schedules.cycles_momentum(self.name, settings):
             return None

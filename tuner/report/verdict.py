@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tuner.codec import Settings
 from tuner.report import confirmation
 from tuner.search.initial_trials import described
 from tuner.search.statistics import deviation
@@ -42,7 +43,7 @@ def describe(result: StudyResult, curves: Mapping[int, Curves]) -> str:
     return "\n".join(lines)
 
 
-def searched(settings: Mapping[str, Any], paths: Sequence[str]) -> str:
+def searched(settings: Settings, paths: Sequence[str]) -> str:
     """The settings at these paths, one a line."""
     return "\n".join(f"    {path} = {number(settings[path])}" for path in paths if path in settings)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
 
+from tuner.codec import Settings
 from tuner.errors import UserError, did_you_mean
 
 LONGEST = 200
@@ -42,8 +43,6 @@ ALLOWED = (
     "settings, numbers and 'text' compared by < <= > >= == !=, joined by and, or, not; "
     f"+ - * / ** {' '.join(_FUNCTIONS)}"
 )
-
-Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

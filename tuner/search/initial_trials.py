@@ -1,13 +1,14 @@
 """Initial trials: each optimizer's textbook settings, and another study's best, tried first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.search.proposals import ORIGIN, counted
 from tuner.search.space import Setting, Space
-from tuner.search.trials import TrialResult, ranked
+from tuner.search.trials import Origin, TrialResult, ranked
 from tuner.training import optimizers, schedules
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ class InitialTrial:
     textbook's>]}, or {"study": <name>, "trial": <number>}.
     """
 
-    settings: Mapping[str, Any]
-    origin: Mapping[str, Any]
+    settings: Settings
+    origin: Origin
 
 
-def described(origin: Mapping[str, Any]) -> str:
+def described(origin: Origin) -> str:
     """The origin of a trial in words; empty for one that a sampler proposed."""
     if "default" in origin:
         unlike = ", ".join(origin["unlike"])
@@ -41,7 +42,7 @@ def described(origin: Mapping[str, Any]) -> str:
     return f"trial {origin['trial']} of study {origin['study']}" if origin else ""
 
 
-def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[Mapping[str, Any]]) -> bool:
+def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[InitialTrial]) -> bool:
     """Adds the next initial trial that fits the space and that no trial of the study has taken.
 
     One that failed is added again.
@@ -56,8 +57,8 @@ def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[Mapping[st
     """
     taken = [trial.user_attrs.get(ORIGIN) for trial in counted(study)]
     for trial in trials:
-        if trial["origin"] not in taken and not space.misfit(trial["settings"]):
-            study.add_trial(space.trial(trial["settings"], {ORIGIN: trial["origin"]}))
+        if trial.origin not in taken and not space.misfit(trial.settings):
+            study.add_trial(space.trial(trial.settings, {ORIGIN: trial.origin}))
             return True
     return False
 
@@ -133,19 +134,16 @@ def warm(space: Space, results: Sequence[TrialResult], name: str) -> tuple[list[
     return found, line + (f"; left out: {reasons[0]}" if reasons else "")
 
 
-def kept(trials: Sequence[InitialTrial], space: Space) -> list[dict[str, Any]]:
-    """The trials as a study's record keeps them, each once.
+def kept(trials: Sequence[InitialTrial], space: Space) -> list[InitialTrial]:
+    """The trials as a study's record keeps them: what is searched of their settings, each once.
 
     Args:
         trials: to be tried, in their order.
         space: of the study.
-
-    Returns:
-        For each the `settings` of what is searched and its `origin`.
     """
-    out: list[dict[str, Any]] = []
+    out: list[InitialTrial] = []
     for trial in trials:
         searched = {p: trial.settings[p] for p in space.searched if p in trial.settings}
-        if searched not in [entry["settings"] for entry in out]:
-            out.append({"settings": searched, "origin": dict(trial.origin)})
+        if searched not in [other.settings for other in out]:
+            out.append(InitialTrial(searched, dict(trial.origin)))
     return out

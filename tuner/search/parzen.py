@@ -1,7 +1,7 @@
 """Parzen estimators: Optuna's, for one trial of a space with conditions."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -10,7 +10,8 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from tuner.search.space import TRIES, Setting, Space
+from tuner.codec import Settings
+from tuner.search.space import TRIES, Chosen, Setting, Space
 
 # The estimators propose so often for a trial; then chance does.
 PROPOSALS = 16
@@ -23,9 +24,7 @@ class Parzen(optuna.samplers.BaseSampler):
     refuse what the estimators propose.
     """
 
-    def __init__(
-        self, seed: int, number: int, space: Space, drawn: Iterator[Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, seed: int, number: int, space: Space, drawn: Iterator[Settings]) -> None:
         self.space, self.drawn = space, drawn
         with warnings.catch_warnings():
             # `group` is what conditional spaces need; Optuna calls it experimental.
@@ -44,7 +43,7 @@ class Parzen(optuna.samplers.BaseSampler):
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> Chosen:
         proposals = islice(self.proposals(study, trial), PROPOSALS)
         candidates = chain(proposals, islice(self.drawn, TRIES))
         settings = next(filter(self.space.allows, candidates), None)
@@ -52,13 +51,13 @@ class Parzen(optuna.samplers.BaseSampler):
             raise self.space.impossible()
         return self.space.trial(settings).params
 
-    def proposals(self, study: optuna.Study, trial: FrozenTrial) -> Iterator[dict[str, Any]]:
+    def proposals(self, study: optuna.Study, trial: FrozenTrial) -> Iterator[Chosen]:
         """Settings that the estimators propose, without end."""
         together = self.estimator.infer_relative_search_space(study, trial)
         while True:
             params = self.estimator.sample_relative(study, trial, together)
 
-            def choose(path: str, setting: Setting, params: dict[str, Any] = params) -> Any:
+            def choose(path: str, setting: Setting, params: Chosen = params) -> Any:
                 key = setting.key(path)
                 if key not in params:
                     params[key] = self.estimator.sample_independent(

@@ -1,11 +1,12 @@
 """Proposals: the trials that count for a sampler, and the trial that it adds to them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.search.space import TRIES, Space
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def generator(study: "optuna.Study", seed: int) -> "np.random.Generator":
 def add(
     study: "optuna.Study",
     space: Space,
-    candidates: Iterable[Mapping[str, Any]],
-    attributes: Mapping[str, Any] | None = None,
+    candidates: Iterable[Settings],
+    attributes: Settings | None = None,
 ) -> bool:
     """Adds the first candidate that the conditions of the space allow.
 

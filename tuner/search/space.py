@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.search.constraints import NUMBER, Condition, kind
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial
 
+
+# Settings that are being put together.
+Chosen = dict[str, Any]
 
 # So many settings are drawn in search of one that the conditions allow.
 TRIES = 10_000
@@ -184,12 +188,12 @@ class Space:
     hold between the settings of a trial.
     """
 
-    fixed: Mapping[str, Any]
+    fixed: Settings
     searched: Mapping[str, Setting]
     branches: Mapping[str, tuple[str, ...]]
     conditions: tuple[Condition, ...] = ()
 
-    def active(self, path: str, choices: Mapping[str, Any]) -> bool:
+    def active(self, path: str, choices: Settings) -> bool:
         """Whether a path counts, given what the branches chose."""
         for branch in self.branches:
             if path.startswith(f"{branch}."):
@@ -197,12 +201,12 @@ class Space:
                 return bool(choices[branch] == option)
         return True
 
-    def settings(self, choose: Callable[[str, Setting], Any]) -> dict[str, Any]:
+    def settings(self, choose: Callable[[str, Setting], Any]) -> Chosen:
         """One value for every path that counts; `choose` gives those of the searched ones.
 
         Branches are chosen first, then the rest in the order of the space.
         """
-        chosen: dict[str, Any] = {}
+        chosen: Chosen = {}
         for branch in self.branches:
             chosen[branch] = (
                 choose(branch, self.searched[branch])
@@ -215,24 +219,24 @@ class Space:
                 chosen[path] = choose(path, searched) if searched else self.fixed[path]
         return chosen
 
-    def below(self, prefix: str) -> tuple[dict[str, Any], dict[str, Setting]]:
+    def below(self, prefix: str) -> tuple[Chosen, dict[str, Setting]]:
         """What is fixed and what is searched below a path that ends in a dot, without the path."""
         size = len(prefix)
         fixed = {path[size:]: v for path, v in self.fixed.items() if path.startswith(prefix)}
         searched = {path[size:]: s for path, s in self.searched.items() if path.startswith(prefix)}
         return fixed, searched
 
-    def shares(self, numbers: np.ndarray) -> dict[str, Any]:
+    def shares(self, numbers: np.ndarray) -> Chosen:
         """Settings from numbers in [0, 1), one for each searched path in order."""
         share = dict(zip(self.searched, numbers, strict=True))
         return self.settings(lambda path, setting: setting.at(float(share[path])))
 
-    def drawn(self, rng: "Generator") -> Iterator[dict[str, Any]]:
+    def drawn(self, rng: "Generator") -> Iterator[Chosen]:
         """Independent settings without end, each uniform on the scale of its range."""
         while True:
             yield self.shares(rng.random(len(self.searched)))
 
-    def allows(self, settings: Mapping[str, Any]) -> bool:
+    def allows(self, settings: Settings) -> bool:
         """Whether the conditions hold, judged by what Optuna keeps of the settings."""
         if not self.conditions:
             return True
@@ -262,13 +266,11 @@ class Space:
             "or the ranges"
         )
 
-    def suggested(self, trial: "Trial") -> dict[str, Any]:
+    def suggested(self, trial: "Trial") -> Chosen:
         """Settings that Optuna suggests."""
         return self.settings(lambda path, setting: setting.suggest(trial, path))
 
-    def trial(
-        self, settings: Mapping[str, Any], attributes: Mapping[str, Any] | None = None
-    ) -> "FrozenTrial":
+    def trial(self, settings: Settings, attributes: Settings | None = None) -> "FrozenTrial":
         """A running trial with these settings and user attributes, for Optuna."""
         from optuna.trial import TrialState, create_trial
 
@@ -276,7 +278,7 @@ class Space:
             state=TrialState.RUNNING, user_attrs=dict(attributes or {}), **self._kept(settings)
         )
 
-    def _kept(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def _kept(self, settings: Settings) -> Chosen:
         """What Optuna keeps of settings: parameters and their distributions."""
         searched = {path: s for path, s in self.searched.items() if path in settings}
         return {
@@ -284,14 +286,14 @@ class Space:
             "distributions": {s.key(p): s.distribution() for p, s in searched.items()},
         }
 
-    def settings_of(self, trial: "FrozenTrial") -> dict[str, Any]:
+    def settings_of(self, trial: "FrozenTrial") -> Chosen:
         """The settings of a trial as Optuna keeps it, asked of these ranges or of earlier ones.
 
         Raises KeyError for a trial of another space.
         """
         return self.settings(lambda path, _: _recorded(trial, path))
 
-    def misfit(self, settings: Mapping[str, Any]) -> str:
+    def misfit(self, settings: Settings) -> str:
         """Why settings made elsewhere are none of this space, in words; empty if they are."""
         chosen = self.settings(lambda path, setting: settings.get(path, setting.nearest(None)))
         for group, options in self.branches.items():
@@ -331,23 +333,23 @@ class Space:
         """A searched path that has no countable values, or None if all have."""
         return next((path for path, s in self.searched.items() if s.count is None), None)
 
-    def grid(self) -> list[dict[str, Any]]:
+    def grid(self) -> list[Chosen]:
         """Every combination that is allowed, the last path varying fastest."""
         return self._combinations
 
-    def untried(self, trials: Iterable["FrozenTrial"]) -> dict[str, Any] | None:
+    def untried(self, trials: Iterable["FrozenTrial"]) -> Chosen | None:
         """The first combination of the grid that none of these trials has, if there is one."""
         tried = {frozenset(trial.params.items()) for trial in trials}
         return next((own for key, own in self._by_params.items() if key not in tried), None)
 
     # Both are kept, for the grid sampler asks again for every trial.
     @cached_property
-    def _by_params(self) -> dict[frozenset[tuple[str, Any]], dict[str, Any]]:
+    def _by_params(self) -> dict[frozenset[tuple[str, Any]], Chosen]:
         return {frozenset(self._kept(own)["params"].items()): own for own in self.grid()}
 
     @cached_property
-    def _combinations(self) -> list[dict[str, Any]]:
-        combinations: list[dict[str, Any]] = [{}]
+    def _combinations(self) -> list[Chosen]:
+        combinations: list[Chosen] = [{}]
         for path in (*self.branches, *(p for p in self.searched if p not in self.branches)):
             setting = self.searched.get(path, Choices((self.fixed.get(path),)))
             combinations = [

@@ -14,6 +14,9 @@ ENDED = ("COMPLETE", "PRUNED", "DIVERGED")
 
 Curves = Mapping[str, list[float | None]]
 
+# Where settings are from that no sampler proposed; see tuner.search.initial_trials.
+Origin = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -41,9 +44,9 @@ class Trial:
     """
 
     number: int
-    settings: Mapping[str, Any]
+    settings: Settings
     started_ms: int
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class TrialResult:
     number: int
     state: State
     reason: str
-    origin: Mapping[str, Any]
+    origin: Origin
     label: str
     evidence: str
     advice: str

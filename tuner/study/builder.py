@@ -1,10 +1,10 @@
 """The builder: from a config to the parts of its study."""
 
-from typing import Any
-
+from tuner.codec import from_json
 from tuner.config import Config
 from tuner.errors import UserError, did_you_mean
 from tuner.search import initial_trials
+from tuner.search.initial_trials import InitialTrial
 from tuner.search.trials import TrialResult
 from tuner.study.journal import FILE, read_results
 from tuner.study.record import Record
@@ -18,7 +18,7 @@ INITIAL = "queue"
 FEW = 5
 
 
-def initial(config: Config) -> tuple[list[dict[str, Any]], str]:
+def initial(config: Config) -> tuple[list[InitialTrial], str]:
     """What a new study tries before its sampler proposes, and a line about it.
 
     Raises:
@@ -57,7 +57,7 @@ def results_of(config: Config, name: str) -> list[TrialResult]:
 
 def open_study(config: Config, record: Record) -> Study:
     """The study of a config, as its record has it."""
-    first = record.get(INITIAL) or []
+    first = [from_json(InitialTrial, plain) for plain in record.get(INITIAL) or ()]
     return Study(record, config.space, config.sampler, config.study.seed, first)
 
 

@@ -1,12 +1,13 @@
 """Confirmation: the best trials trained again on fresh seeds, and the simplest of equals."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.search.statistics import Interval, interval
 from tuner.search.trials import Outcome, Trial, TrialResult, rounded
 from tuner.study.events import Confirmed
@@ -34,7 +35,7 @@ class Repeats:
     """
 
     trial: int
-    settings: Mapping[str, Any]
+    settings: Settings
     believed: float | None
     values: Sequence[float | None]
     curve: Sequence[float]
@@ -109,7 +110,7 @@ def needed(repeats: Repeats, level: float) -> int:
     return int(at[0]) + 1 if at.size else len(repeats.curve)
 
 
-def complexity(settings: Mapping[str, Any]) -> tuple[int, int]:
+def complexity(settings: Settings) -> tuple[int, int]:
     """How much there is to an optimizer and to a schedule: hyperparameters and slots of the rule.
 
     What has little to it is usual: gradient descent before momentum, momentum before Adam. What

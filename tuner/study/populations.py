@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.config import Config
+from tuner.search.space import Chosen
 from tuner.search.trials import Goal, Trial
 from tuner.study.data import goal, loss_name
 from tuner.study.runners.population import PopulationRunner
@@ -108,12 +110,12 @@ class Populations:
             model_settings={} if self.data is None else self.numbers(trial.settings),
         )
 
-    def loss(self, settings: Mapping[str, Any]) -> Loss:
+    def loss(self, settings: Settings) -> Loss:
         """The loss of a trial."""
         own = model_settings(settings).get("loss")
         return losses.load(loss_name(settings["model"], settings["loss"], self.task, own))
 
-    def numbers(self, settings: Mapping[str, Any]) -> dict[str, float]:
+    def numbers(self, settings: Settings) -> dict[str, float]:
         """What a trial sets of penalties, dropout and its loss."""
         own, family, loss = (
             model_settings(settings),
@@ -149,7 +151,7 @@ class Populations:
             for alike in by_structure.values()
         ]
 
-    def trainer(self, settings: Mapping[str, Any]) -> Trainer:
+    def trainer(self, settings: Settings) -> Trainer:
         key = structure(settings)
         if key not in self.trainers:
             trainer = Trainer(
@@ -158,7 +160,7 @@ class Populations:
             self.trainers[key] = self.stack.enter_context(trainer)
         return self.trainers[key]
 
-    def final_trainer(self, settings: Mapping[str, Any]) -> Trainer:
+    def final_trainer(self, settings: Settings) -> Trainer:
         """What trains the winner: where folds took turns, on all but the test part."""
         if self.data is None or self.folds == 1:
             return self.trainer(settings)
@@ -168,7 +170,7 @@ class Populations:
         trainer = Trainer(whole, self.config.budget.epochs, self.threads, self.stop)
         return self.stack.enter_context(trainer)
 
-    def problem(self, settings: Mapping[str, Any]) -> Problem:
+    def problem(self, settings: Settings) -> Problem:
         data, dtype = self.data, np.dtype(self.config.dtype)
         if data is None:
             return Analytic(functions.create(settings["model"], model_settings(settings)), dtype)
@@ -183,7 +185,7 @@ class Populations:
             metrics=self.metrics(loss),
         )
 
-    def test_problem(self, settings: Mapping[str, Any]) -> Problem:
+    def test_problem(self, settings: Settings) -> Problem:
         """The problem whose validation part is the test part, read here."""
         assert self.data is not None
         problem = self.problem(settings)
@@ -193,12 +195,12 @@ class Populations:
         return replace(problem, folds=(Fold(data.final.train, data.test()),), metrics=metrics)
 
 
-def model_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def model_settings(settings: Settings) -> Chosen:
     """What a trial's settings say of its model, by the last names of their paths."""
     return below(f"model.{settings['model']}.", settings)
 
 
-def hidden(settings: Mapping[str, Any]) -> tuple[int, ...]:
+def hidden(settings: Settings) -> tuple[int, ...]:
     """Widths of the hidden layers, given one by one or as one choice."""
     own = model_settings(settings)
     chosen = own.get("hidden")
@@ -208,7 +210,7 @@ def hidden(settings: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(widths[str(layer)] for layer in range(len(widths)))
 
 
-def structure(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+def structure(settings: Settings) -> tuple[Any, ...]:
     """What fixes the shapes: trials that differ here cannot share a population."""
     own = model_settings(settings)
     if settings["model"] in functions.names():
@@ -221,6 +223,6 @@ def structure(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def below(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def below(prefix: str, settings: Settings) -> Chosen:
     """The settings below a path, by what follows it."""
     return {path[len(prefix) :]: v for path, v in settings.items() if path.startswith(prefix)}

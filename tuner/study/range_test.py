@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.search.initial_trials import default
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from tuner.data import DataSet
 
 Array = np.ndarray
-Settings = Mapping[str, Any]
 
 # The confirming runs are at the suggested rate and this factor below and above it.
 APART = 3.0

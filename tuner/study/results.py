@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tuner.codec import Settings
 from tuner.search.statistics import Interval
-from tuner.search.trials import ENDED, Goal, TrialResult
+from tuner.search.trials import ENDED, Goal, Origin, TrialResult
 
 # Why a study ended that was told to stop.
 INTERRUPTED = "it was interrupted"
@@ -53,7 +52,7 @@ class ConfirmedDefault(Repeated):
         origin: which textbook settings they are (`tuner.search.initial_trials`).
     """
 
-    origin: Mapping[str, Any]
+    origin: Origin
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """A study: trials asked in cohorts and told when they end, on record before anything trains."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.errors import UserError
-from tuner.search.initial_trials import ask_initial
+from tuner.search.initial_trials import InitialTrial, ask_initial
 from tuner.search.proposals import ORIGIN, next_number
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
@@ -49,7 +48,7 @@ class Study:
         space: Space,
         sampler: Sampler,
         seed: int,
-        initial: Sequence[Mapping[str, Any]] = (),
+        initial: Sequence[InitialTrial] = (),
     ) -> None:
         self.record, self.space, self.sampler, self.seed = record, space, sampler, seed
         self.initial = initial

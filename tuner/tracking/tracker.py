@@ -1,10 +1,10 @@
 """The tracker: listens to a study and turns what it hears into records for MLflow."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from tuner.codec import Settings
 from tuner.search.initial_trials import described
 from tuner.search.trials import Goal, Outcome, Trial, TrialResult
 from tuner.study.events import (
@@ -45,11 +45,11 @@ class Tracker:
         name: str,
         goal: Goal,
         started_ms: int,
-        about: Mapping[str, Any] | None = None,
+        about: Settings | None = None,
         note: str = "",
         artifacts: Sequence[Path] = (),
         folder: Path | None = None,
-        shown: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda settings: settings,
+        shown: Callable[[Settings], Settings] = lambda settings: settings,
     ) -> None:
         self.writer, self.name, self.goal = writer, name, goal
         self.started_ms, self.about, self.note = started_ms, dict(about or {}), note
@@ -185,7 +185,7 @@ class Tracker:
         return words, self.writer.refused
 
 
-def _loggable(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _loggable(settings: Settings) -> Settings:
     """Settings as MLflow shows them: numbers and words as they are, others in their own words."""
     plain = (int, float, str, list)
     return {k: v if isinstance(v, plain) or v is None else repr(v) for k, v in settings.items()}

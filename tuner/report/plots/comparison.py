@@ -2,17 +2,16 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from tuner.report.plots.style import INK, canvas, finish, line, loss_scale
+from tuner.report.plots.style import INK, Style, canvas, finish, line, loss_scale
 from tuner.study.comparison_result import Comparison, Profiles
 
-DIAMOND: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 5}
+DIAMOND: Style = {"linestyle": "", "marker": "D", "markersize": 5}
 # Bars at the same k stand so many times apart.
 APART = 1.02
 
@@ -51,7 +50,7 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
             axes.plot(most * 1.2 * aside, known[name], color=style["color"], **DIAMOND)
         handles.append(Line2D([], [], label=name, **style))
         heights += [*mean, known[name]]
-    bar: dict[str, Any] = {"linestyle": "", "marker": "|", "markersize": 12, "color": INK}
+    bar: Style = {"linestyle": "", "marker": "|", "markersize": 12, "color": INK}
     handles.append(Line2D([], [], label="95 % of resamples", **bar))
     if len(books) == 1:
         axes.plot(most * 1.2, *books, color=INK, **DIAMOND)

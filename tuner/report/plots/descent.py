@@ -16,7 +16,7 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from PIL import Image
 
-from tuner.report.plots.style import INK, line
+from tuner.report.plots.style import INK, Style, line
 from tuner.study.descent import Surface
 
 LEVELS = 18  # contours
@@ -31,7 +31,7 @@ WRAP = 34  # letters in a line of the legend
 FAR = 20.0  # half pictures; points further away are drawn there, for a canvas needs small numbers
 GROUND = LinearSegmentedColormap.from_list("ground", ["#FFFFFF", "#CBD4DE", "#8F9DAD"])
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=3.0, foreground="white", alpha=0.9)]
-RING: dict[str, Any] = {
+RING: Style = {
     "linestyle": "",
     "marker": "o",
     "markersize": 9,
@@ -40,21 +40,21 @@ RING: dict[str, Any] = {
     "markeredgewidth": 1.8,
     "zorder": 6,
 }
-STAR: dict[str, Any] = RING | {
+STAR: Style = RING | {
     "marker": "*",
     "markersize": 18,
     "markerfacecolor": "#F0E442",
     "markeredgewidth": 0.9,
     "zorder": 3,
 }
-SQUARE: dict[str, Any] = RING | {
+SQUARE: Style = RING | {
     "marker": "s",
     "markersize": 6.5,
     "markeredgecolor": "white",
     "markeredgewidth": 1.0,
 }
 
-LEAVES: dict[str, Any] = RING | {"marker": "x", "markeredgewidth": 2.2, "path_effects": HALO}
+LEAVES: Style = RING | {"marker": "x", "markeredgewidth": 2.2, "path_effects": HALO}
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def wrapped(note: str) -> list[str]:
     return [part for line in note.splitlines() for part in wrap(line, WRAP)]
 
 
-def _styles(count: int) -> list[dict[str, Any]]:
+def _styles(count: int) -> list[Style]:
     """So many lines that stand out from the ground."""
     return [line(i) | {"linewidth": 1.6, "path_effects": HALO, "zorder": 4} for i in range(count)]
 

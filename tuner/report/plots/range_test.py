@@ -12,6 +12,7 @@ from tuner.report.plots.style import (
     COLOURS,
     CROSS,
     INK,
+    Style,
     canvas,
     cross_on_top,
     dressed,
@@ -84,8 +85,8 @@ def _short_runs(
     """Each seed's losses thin, their mean thick, and where all began."""
     for seed in losses:
         axes.plot(own.rates, seed, color=BLUE, linewidth=0.8, alpha=0.45)
-    mean: dict[str, Any] = {"color": BLUE, "linewidth": 2.2, "marker": "o", "markersize": 3.5}
-    dots: dict[str, Any] = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 2))}
+    mean: Style = {"color": BLUE, "linewidth": 2.2, "marker": "o", "markersize": 3.5}
+    dots: Style = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 2))}
     axes.plot(own.rates, losses.mean(axis=0), zorder=4, **mean)
     axes.axhline(start, **dots)
     return [
@@ -98,7 +99,7 @@ def _longer_runs(axes: Any, own: FoundRange, epochs: int) -> list[Line2D]:
     rates, means = own.confirmation.rates, array(own.confirmation.means)
     if not np.isfinite(means).any():
         return []
-    style: dict[str, Any] = {"linestyle": "", "marker": "D", "markersize": 7}
+    style: Style = {"linestyle": "", "marker": "D", "markersize": 7}
     style |= {"color": ORANGE, "markeredgecolor": "white"}
     axes.plot(rates, means, zorder=6, **style)
     label = f"{WORDS[own.confirmation.measure]} after\n{epochs} epochs"
@@ -106,7 +107,7 @@ def _longer_runs(axes: Any, own: FoundRange, epochs: int) -> list[Line2D]:
 
 
 def _ramp(axes: Any, own: TestedRates) -> list[Line2D]:
-    style: dict[str, Any] = {"color": RAMP, "linewidth": 1.0, "linestyle": (0, (4, 2))}
+    style: Style = {"color": RAMP, "linewidth": 1.0, "linestyle": (0, (4, 2))}
     for seed in own.ramp.smoothed:
         axes.plot(array(own.ramp.rates)[: len(seed)], array(seed), zorder=1, **style)
     return [Line2D([], [], label="classic ramp, smoothed", **style)]
@@ -114,8 +115,8 @@ def _ramp(axes: Any, own: TestedRates) -> list[Line2D]:
 
 def _marks(panels: Sequence[Any], own: FoundRange) -> list[Any]:
     """The range shaded, the suggested and the largest stable rate as lines."""
-    found: dict[str, Any] = {"color": GREEN, "linewidth": 2}
-    stable: dict[str, Any] = {"color": PURPLE, "linewidth": 1.4, "linestyle": "--"}
+    found: Style = {"color": GREEN, "linewidth": 2}
+    stable: Style = {"color": PURPLE, "linewidth": 1.4, "linestyle": "--"}
     low, high = own.range.low, own.range.high
     for axes in panels:
         axes.axvspan(low, high, color=GREEN, alpha=0.12, linewidth=0, zorder=0)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from tuner.report.plots.style import COLOURS, canvas, dressed, finish, line
+from tuner.report.plots.style import COLOURS, Style, canvas, dressed, finish, line
 from tuner.report.schedules import ScheduleCurve
 
 
@@ -34,14 +33,14 @@ def draw_schedules(curves: Sequence[ScheduleCurve], file: Path) -> None:
         style = line(index)
         label = f"{curve.name}\n{curve.note}" if curve.note else curve.name
         if ranges:
-            shade: dict[str, Any] = {"color": style["color"], "alpha": 0.13, "linewidth": 0}
+            shade: Style = {"color": style["color"], "alpha": 0.13, "linewidth": 0}
             axes.fill_between(curve.shares, curve.low, curve.high, **shade)
         axes.plot(curve.shares, curve.rates, **style)
         if curve.momenta is not None:
             panels[1].plot(curve.shares, curve.momenta, **style)
         handles.append(Line2D([], [], label=label, **style))
     if ranges:
-        band: dict[str, Any] = {"color": COLOURS[0], "alpha": 0.2, "linewidth": 8}
+        band: Style = {"color": COLOURS[0], "alpha": 0.2, "linewidth": 8}
         handles.append(Line2D([], [], label="where the ranges lead", **band))
     _rate_scale(axes, curves, max(float((c.high if ranges else c.rates).max()) for c in curves))
     axes.set_ylabel("Learning rate (multiples of lr)")

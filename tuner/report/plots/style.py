@@ -14,7 +14,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 # Okabe and Ito's palette: told apart by colour-blind readers too. Vermilion is for divergence.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#806000")
 RED, GREY, INK = "#D55E00", "#B8B8B8", "#333333"
-CROSS: dict[str, Any] = {"marker": "x", "markersize": 7, "markeredgewidth": 1.6, "color": RED}
+# What matplotlib takes by name.
+Style = dict[str, Any]
+
+CROSS: Style = {"marker": "x", "markersize": 7, "markeredgewidth": 1.6, "color": RED}
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
 TOP = 0.965  # where the crosses are, as a share of the height
 
@@ -89,7 +92,7 @@ def colours(count: int) -> list[str]:
     return [COLOURS[index % len(COLOURS)] for index in range(count)]
 
 
-def line(index: int) -> dict[str, Any]:
+def line(index: int) -> Style:
     """Colour and dashes of the index-th line; dashes tell those of one colour apart."""
     dashes = DASHES[index // len(COLOURS) % len(DASHES)]
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes, "linewidth": 2}

@@ -17,7 +17,7 @@ import numpy as np
 
 from tuner.search.proposals import PLACE, placed
 from tuner.search.samplers import Sampler
-from tuner.search.space import TRIES, Setting, Space
+from tuner.search.space import TRIES, Chosen, Setting, Space
 
 if TYPE_CHECKING:
     import optuna
@@ -82,7 +82,7 @@ class Points:
         """How many there are."""
         return prod(self.sizes)
 
-    def settings(self, index: int, start: int = 0) -> Iterator[dict[str, Any]]:
+    def settings(self, index: int, start: int = 0) -> Iterator[Chosen]:
         """The settings of the combination that trial `index` takes, from the start-th on."""
         places = dealt(index, self.sizes)
         taken = {g: self.groups[g][place] for g, place in zip(self.groups, places, strict=True)}
@@ -91,7 +91,7 @@ class Points:
         for point in points(len(own), (self.seed, *places), start):
             values = taken | dict(zip(own, point, strict=True))
 
-            def choose(path: str, setting: Setting, values: dict[str, Any] = values) -> Any:
+            def choose(path: str, setting: Setting, values: Chosen = values) -> Any:
                 return values[path] if path in taken else setting.at(values[path])
 
             yield self.space.settings(choose)
