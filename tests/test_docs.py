@@ -12,7 +12,7 @@ from tuner.composing import RANGE, compose, config_folder
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.jobs import names as jobs
-from tuner.jobs.tune import EVERY_TRIAL_DIVERGED
+from tuner.session import EVERY_TRIAL_DIVERGED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = {

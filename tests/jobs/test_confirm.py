@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import yaml
 from mlflow import MlflowClient
-from tuner.jobs._repeating import race
-from tuner.jobs._training import Training, load_data
-from tuner.search.confirm import CHOOSING, JUDGING, fresh
 
 from tests.jobs.conftest import Command, Ended, ended, until
 from tuner.composing import compose
 from tuner.config import check
+from tuner.search.trials import Trial
+from tuner.study.confirmation import CHOOSING, JUDGING, fresh
+from tuner.study.data import load_data
+from tuner.study.populations import Populations
+from tuner.study.training import trained
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +39,8 @@ def alone(command: Command, trial: int, seed: int, study: str) -> float:
     config = check(yaml.safe_load((command.folder(study) / "config.yaml").read_text()))
     settings = next(s for s in command.result(study)["all"] if s["number"] == trial)["settings"]
     settings = {path: math.inf if value is None else value for path, value in settings.items()}
-    with Training(config, load_data(config), 1, Event()) as training:
-        (outcome,) = race(training, [(settings, seed)], config.budget.epochs)
+    with Populations(config, load_data(config), 1, Event()) as training:
+        (outcome,) = trained(training, [Trial(trial, settings, 0)], {trial: [seed]})
     return float(f"{outcome.value:.9g}")
 
 
@@ -65,7 +67,11 @@ def test_the_winner_is_judged_on_seeds_that_did_not_choose_it(
     command, end = finished
     told = confirmation(command, "adam")
     judged, winner = told["judged"], told["winner"]
-    assert (judged["trial"], winner) == (winner, command.result("adam")["winner"])
+    found = command.result("adam")["winner"]
+    assert [found["value"], found["low"], found["high"]] == [
+        judged["mean"][key] for key in ("mean", "low", "high")
+    ]
+    assert (judged["trial"], winner) == (winner, command.result("adam")["winner"]["number"])
     last = fresh(0, JUDGING, 3)[-1]
     assert judged["values"][-1] == alone(command, winner, last, "adam")
     chosen = next(t for t in told["trials"] if t["trial"] == winner)
@@ -83,7 +89,7 @@ def test_what_was_chosen_is_what_is_saved_and_tested(finished: tuple[Command, En
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     (parent,) = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
-    winner = command.result("adam")["winner"]
+    winner = command.result("adam")["winner"]["number"]
     (point,) = client.get_metric_history(parent.info.run_id, "confirmed_validation_loss")
     assert point.step == winner
     (test,) = client.get_metric_history(parent.info.run_id, "test_loss")
@@ -111,7 +117,9 @@ def test_tuning_is_measured_against_the_textbook_on_the_seeds_that_judge(
 def test_no_seeds_are_spent_on_a_function_or_where_none_are_wanted(command: Command) -> None:
     assert command.call("confirm.top=0").code == 0
     assert confirmation(command) is None
-    assert command.result()["winner"] == command.result()["best"]["number"]
+    winner, best = command.result()["winner"], command.result()["best"]
+    assert (winner["number"], winner["settings"]) == (best["number"], best["settings"])
+    assert (winner["value"], winner["low"], winner["high"]) == (best["value"], None, None)
     assert command.result()["test"]
     function = ("data=none", "model=quadratic", "schedule=constant", "study.name=function")
     assert command.call(*function).code == 0

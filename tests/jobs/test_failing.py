@@ -1,33 +1,36 @@
 """A study that an error or a condition cuts short: no run stays open, and the verdict is true."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from tuner.jobs._report import Report
 
 from tests.jobs.conftest import Command
-from tuner.jobs import _verdict
-from tuner.jobs.tune import Tune
+from tuner.report import verdict
+from tuner.search.trials import Goal, Outcome, State, Trial, TrialResult
+from tuner.study.loop import Loop
+from tuner.study.results import StudyResult, counts, divergences
+from tuner.tracking.tracker import Tracker
 
 
-def trial(state: str, rate: float) -> dict[str, Any]:
-    return {
-        "number": 0, "state": state, "settings": {"optimizer": "sgd", "optimizer.sgd.lr": rate},
-        "curves": {}, "label": "", "epochs": 0, "validation_loss": None, "origin": {},
-    }  # fmt: skip
+def ended(number: int, state: State, rate: float) -> TrialResult:
+    settings = {"optimizer": "sgd", "optimizer.sgd.lr": rate}
+    start = {"validation_loss": 1.0}
+    trial = Trial(number, settings, 0)
+    return Outcome(trial, state, "", 0, start, {}, {}, None, "", "", "").result()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["train", "end"])
+@pytest.mark.parametrize("stage", ["race", "end"])
 def test_an_error_leaves_no_run_open_and_its_words_on_record(
     stage: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr(Report if stage == "end" else Tune, stage, broken)
+    monkeypatch.setattr(Tracker if stage == "end" else Loop, stage, broken)
     few = ("budget.trials=2", "budget.epochs=1", "confirm.top=0", "tracking=mlflow")
     with pytest.raises(ZeroDivisionError):
         command.call(*few)
@@ -83,16 +86,15 @@ def test_a_task_of_several_labels_has_its_pictures(tmp_path: Path, command: Comm
 
 
 @pytest.mark.parametrize("other", ["INTERRUPTED", "FAILED"])
-def test_every_trial_diverged_whatever_was_stopped_on_the_way(other: str) -> None:
-    trials = [trial("DIVERGED", 1.0), trial(other, 1e-6)]
-    counts = _verdict.counts(trials)
-    assert _verdict.all_diverged(counts)
-    assert not _verdict.all_diverged(_verdict.counts(trials[1:]))
-    assert not _verdict.all_diverged(counts | {"pruned": 1})
-    result = {
-        "study": "s", "stopped": "", "trials": counts, "best": None,
-        "divergence": _verdict.divergence(trials),
-    }  # fmt: skip
-    assert "Every trial diverged: try learning rates below 0.1." in _verdict.describe(
-        result, [], trials
-    )
+def test_every_trial_diverged_whatever_was_stopped_on_the_way(other: State) -> None:
+    results = [ended(0, "DIVERGED", 1.0), ended(1, other, 1e-6)]
+    study = StudyResult(
+        study="s", stopped="", goal=Goal(), trials=counts(results), best=None, confirmation=None,
+        winner=None, test=None, divergence=divergences(results), all=tuple(results),
+        searched=("optimizer.sgd.lr",), unit="",
+    )  # fmt: skip
+    assert study.all_diverged
+    assert not replace(study, trials=counts(results[1:])).all_diverged
+    assert not replace(study, trials={**study.trials, "pruned": 1}).all_diverged
+    said = verdict.describe(study, {})
+    assert "Every trial diverged: try learning rates below 0.1." in said

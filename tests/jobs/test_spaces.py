@@ -5,12 +5,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tuner.search.study import Study
 
 from tests.jobs.conftest import Command
 from tuner.composing import compose
 from tuner.config import check
 from tuner.search.samplers.quasi_random import QuasiRandom
+from tuner.study.journal import JournalRecord
+from tuner.study.study import Study
 
 pytestmark = pytest.mark.slow
 
@@ -144,11 +145,11 @@ def test_a_trial_under_way_that_fits_no_more_is_given_up(command: Command) -> No
     command.call(*SGD, WIDE, "budget.trials=2", "study.cohort=2")
     arguments = command.arguments((*SGD, WIDE, "budget.trials=6", "study.cohort=4"))
     space = check(compose(arguments, None)).space
-    study = Study(command.folder(), "study", space, QuasiRandom().ask, 0)
-    waiting = study.cohort(4)  # asked, and killed before they were trained
+    with JournalRecord(command.folder(), "study") as record:
+        # Asked, and killed before they were trained.
+        waiting = Study(record, space, QuasiRandom(), 0).cohort(4)
     unfit = [t.number for t in waiting if t.settings["optimizer.sgd.lr"] < 0.03]
     assert 0 < len(unfit) < 4
-    del study
     told = command.call(*SGD, NARROW, "budget.trials=6", "study.cohort=2")
     assert told.code == 0, told.err
     assert not set(unfit) & set(rates(command))

@@ -16,6 +16,7 @@ from tuner.jobs._report import Report
 from tests.conftest import free_port
 from tests.jobs.conftest import Command, ended, until
 from tuner.processes.lock import owned
+from tuner.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +175,7 @@ def test_a_finished_study_tells_mlflow_the_end_that_a_kill_kept_back(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Report, "over", lambda *_: None)
+        patch.setattr(Tracker, "over", lambda *_, **__: None)
         assert command.call("tracking=mlflow").code == 0
     with pytest.raises(AssertionError, match="RUNNING"):
         check_store(command)

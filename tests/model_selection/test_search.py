@@ -13,10 +13,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_info
-from tuner.estimators.contest import structure
-from tuner.estimators.space import parameters
 
-from tuner.estimators import LinearRegressor, Optimizer, SoftmaxClassifier, TunerSearchCV
+from tuner.estimators import LinearRegressor, Optimizer, SoftmaxClassifier
+from tuner.model_selection import TunerSearchCV
+from tuner.model_selection.populations import structure
+from tuner.model_selection.space import parameters
 from tuner.training.loop import Trainer
 
 RATES = {"learning_rate": {"low": 1e-4, "high": 1e2, "scale": "log"}}

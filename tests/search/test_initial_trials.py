@@ -1,15 +1,16 @@
 """Promises of the initial trials: textbook settings first, another study's best where they fit."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-from tuner.search.study import Study
 
 from tests.search.conftest import outcome
+from tuner.composing import compose
+from tuner.config import Config, check
 from tuner.errors import UserError
 from tuner.search import initial_trials
 from tuner.search.constraints import parse
@@ -19,6 +20,9 @@ from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.samplers.random import Random
 from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
+from tuner.study import builder
+from tuner.study.journal import JournalRecord
+from tuner.study.study import Study
 from tuner.training import optimizers
 
 LR = Range(1e-5, 1.0, "log")
@@ -122,26 +126,41 @@ def test_a_constant_schedule_goes_with_the_defaults_where_it_is_searched():
     assert {q.settings["schedule"] for q in initial_trials.textbook(space)} == {"constant"}
 
 
-def made(folder: Path, space: Space, losses: Mapping[float, Sequence[float]]) -> None:
-    """A study `other` of adam trials by their rates; without a loss one was pruned."""
-    rates = iter(losses)
+@dataclass
+class Given(Sampler):
+    """Proposes adam with one rate after another."""
 
-    def sampler(study: optuna.Study, space: Space, seed: int) -> bool:
+    rates: Iterator[float]
+    name = "given"
+
+    def ask(self, study: optuna.Study, space: Space, seed: int) -> bool:
         def choose(path: str, s: Any) -> Any:
             near = s.nearest(initial_trials.default(path))
             return {"optimizer": "adam", "optimizer.adam.lr": rate}.get(path, near)
 
-        rate = next(rates)
+        rate = next(self.rates)
         study.add_trial(space.trial(space.settings(choose)))
         return True
 
-    folder.mkdir(parents=True)
-    study = Study(folder, folder.name, space, sampler, 0)
-    for trial in study.cohort(len(losses)):
-        curve = losses[trial.settings["optimizer.adam.lr"]]
-        # What was pruned was the best of all until then.
-        state, rungs = ("COMPLETE", {}) if curve else ("PRUNED", {1: 0.01})
-        study.tell(outcome(trial, state, curve, rungs=rungs))
+
+def made(folder: Path, space: Space, losses: Mapping[float, Sequence[float]]) -> None:
+    """A study `other` of adam trials by their rates; without a loss one was pruned."""
+    with JournalRecord(folder, folder.name) as record:
+        study = Study(record, space, Given(iter(losses)), 0)
+        for trial in study.cohort(len(losses)):
+            curve = losses[trial.settings["optimizer.adam.lr"]]
+            # What was pruned was the best of all until then.
+            state, rungs = ("COMPLETE", {}) if curve else ("PRUNED", {1: 0.01})
+            study.tell(outcome(trial, state, curve, rungs=rungs))
+
+
+def config(root: Path, *settings: str) -> Config:
+    return check(compose([f"root={root}", *settings], None))
+
+
+def warm(space: Space, root: Path, name: str = "other") -> tuple[list[InitialTrial], str]:
+    """What a study in this root starts with if it is to start from that one."""
+    return initial_trials.warm(space, builder.results_of(config(root), name), name)
 
 
 RATES = {0.1: [1.0], 0.2: [0.5], 0.01: [0.7], 0.3: [], 0.02: [0.6]}
@@ -149,7 +168,7 @@ RATES = {0.1: [1.0], 0.2: [0.5], 0.01: [0.7], 0.3: [], 0.02: [0.6]}
 
 def test_the_best_of_another_study_are_tried_first_best_first(tmp_path: Path):
     made(tmp_path / "studies" / "other", SPACE, RATES)
-    best, line = initial_trials.warm(SPACE, tmp_path, "other")
+    best, line = warm(SPACE, tmp_path)
     assert [q.settings["optimizer.adam.lr"] for q in best] == [0.2, 0.02, 0.01, 0.1]
     assert best[0].origin == {"study": "other", "trial": 1}
     assert initial_trials.described(best[0].origin) == "trial 1 of study other"
@@ -159,7 +178,7 @@ def test_the_best_of_another_study_are_tried_first_best_first(tmp_path: Path):
 
 def test_only_a_few_of_another_study_are_tried(tmp_path: Path):
     made(tmp_path / "studies" / "other", SPACE, {0.01 * i: [1.0 / i] for i in range(1, 20)})
-    best, line = initial_trials.warm(SPACE, tmp_path, "other")
+    best, line = warm(SPACE, tmp_path)
     assert len(best) == initial_trials.FEW
     assert best[0].settings["optimizer.adam.lr"] == 0.01 * 19
     assert f"the best {initial_trials.FEW} are tried first" in line
@@ -168,7 +187,7 @@ def test_only_a_few_of_another_study_are_tried(tmp_path: Path):
 def test_what_does_not_fit_is_left_out_and_named(tmp_path: Path):
     made(tmp_path / "studies" / "other", SPACE, RATES)
     narrow = sub(SPACE, **{"optimizer.adam.lr": Range(1e-5, 0.1, "log")})
-    best, line = initial_trials.warm(narrow, tmp_path, "other")
+    best, line = warm(narrow, tmp_path)
     assert [q.settings["optimizer.adam.lr"] for q in best] == [0.02, 0.01, 0.1]
     assert "3 of its 4 trials" in line
     assert "left out: trial 1, optimizer.adam.lr is 0.2, here 1e-05 to 0.1" in line
@@ -183,7 +202,7 @@ def test_a_study_that_does_not_fit_at_all_is_one_line(tmp_path: Path):
         branches={**SPACE.branches, "optimizer": ("sgd",)},
     )
     with pytest.raises(UserError) as caught:
-        initial_trials.warm(sgd, tmp_path, "other")
+        warm(sgd, tmp_path)
     (line,) = str(caught.value).splitlines()
     assert line.startswith("study.warm_start: other: none of its 4 trials")
     assert "optimizer is adam, here sgd" in line
@@ -191,10 +210,10 @@ def test_a_study_that_does_not_fit_at_all_is_one_line(tmp_path: Path):
 
 def test_an_unknown_study_is_told_its_like(tmp_path: Path):
     with pytest.raises(UserError, match=r"othr: no such study in .*: there is none yet"):
-        initial_trials.warm(SPACE, tmp_path, "othr")
+        warm(SPACE, tmp_path, "othr")
     made(tmp_path / "studies" / "other", SPACE, RATES)
     with pytest.raises(UserError, match=r"othr: no such study in .*: did you mean other\?"):
-        initial_trials.warm(SPACE, tmp_path, "othr")
+        warm(SPACE, tmp_path, "othr")
 
 
 def test_reading_another_study_changes_nothing_in_it(tmp_path: Path):
@@ -204,7 +223,7 @@ def test_reading_another_study_changes_nothing_in_it(tmp_path: Path):
     with journal.open("ab") as file:
         file.write(b'{"op_code": 4, "tor')  # as its process writes, or was killed
     before = {p: p.read_bytes() for p in folder.iterdir()}
-    assert len(initial_trials.warm(SPACE, tmp_path, "other")[0]) == 4
+    assert len(warm(SPACE, tmp_path)[0]) == 4
     assert {p: p.read_bytes() for p in folder.iterdir()} == before
 
 
@@ -266,7 +285,19 @@ def test_what_no_longer_fits_is_not_asked():
 def test_the_same_settings_are_tried_once(tmp_path: Path):
     default = initial_trials.textbook(SPACE)[0].settings["optimizer.adam.lr"]
     made(tmp_path / "studies" / "other", SPACE, {default: [0.1], 0.5: [0.2]})
-    entries, _ = initial_trials.first(SPACE, tmp_path, defaults=True, warm_start="other")
+    best, _ = warm(SPACE, tmp_path)
+    entries = initial_trials.kept([*initial_trials.textbook(SPACE), *best], SPACE)
     rates = [e["settings"].get("optimizer.adam.lr") for e in entries]
     assert sorted(r for r in rates if r) == [default, 0.5]
-    assert initial_trials.first(SPACE, tmp_path, defaults=False, warm_start=None) == ([], "")
+
+
+def test_a_study_starts_with_what_it_is_asked_to_start_with(tmp_path: Path):
+    made(tmp_path / "studies" / "other", SPACE, RATES)
+    none = "study.defaults=false"
+    assert builder.initial(config(tmp_path, none)) == ([], "")
+    entries, _ = builder.initial(config(tmp_path))
+    assert [entry["origin"]["default"] for entry in entries] == ["adam"]
+    own = ("batch_size=16", "schedule=cosine", "model=mlp", "study.warm_start=other")
+    entries, line = builder.initial(config(tmp_path, none, *own))
+    assert [entry["origin"]["trial"] for entry in entries] == [4, 2, 0]
+    assert "3 of its 4 trials" in line

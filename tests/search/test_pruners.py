@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.search.conftest import outcome, trial
 from tuner.errors import UserError
 from tuner.search.pruners import Pruner
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.hyperband import Hyperband
 from tuner.search.pruners.none import NoPruning
 from tuner.search.pruners.optuna import OptunaPruner, kinds, make
+from tuner.search.trials import TrialResult
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,7 @@ def test_every_pruner_of_optuna_can_be_asked_for(kind: str):
     pruner = OptunaPruner(kind, needed.get(kind, {}))
     for cohort in range(3):
         numbers = range(4 * cohort, 4 * cohort + 4)
-        summaries = raced(pruner, {n: [float(n)] * 10 for n in numbers}, cohort)
-        pruner.learn(summaries)
+        pruner.learn(raced(pruner, {n: [float(n)] * 10 for n in numbers}, cohort))
 
 
 @pytest.mark.parametrize(
@@ -160,21 +161,22 @@ def test_a_pruner_of_optuna_takes_what_its_signature_says(kind: str, arguments: 
     assert type(make(kind, arguments)).__name__ == kind
 
 
-def raced(pruner: Pruner, curves: dict[int, list[float]], cohort: int) -> list[dict]:
-    """A cohort of these values by epoch, raced by hand; the summaries of its trials."""
+def raced(pruner: Pruner, curves: dict[int, list[float]], cohort: int) -> list[TrialResult]:
+    """How a cohort of these values by epoch ends, raced by hand."""
     epochs = len(next(iter(curves.values())))
     rule, running = pruner.rule(cohort), set(curves)
-    rungs: dict[int, list] = {n: [] for n in curves}
+    rungs: dict[int, dict[int, float]] = {n: {} for n in curves}
     for epoch in rule.rungs(epochs):
         values = {n: curves[n][epoch - 1] for n in running}
         for n, value in values.items():
-            rungs[n].append([epoch, value])
+            rungs[n][epoch] = value
         running = rule.survivors(epoch, values, len(values))
     return [
-        {"number": n, "state": "COMPLETE" if n in running else "PRUNED", "rungs": rungs[n],
-         "value": curves[n][-1]}
+        outcome(
+            trial(n), "COMPLETE" if n in running else "PRUNED", curves[n], rungs=rungs[n]
+        ).result()
         for n in curves
-    ]  # fmt: skip
+    ]
 
 
 CURVES = {n: [1 / (epoch + 1) + (7 * n % 12) / 10 for epoch in range(20)] for n in range(12)}
@@ -187,13 +189,13 @@ def cohort_of(index: int) -> dict[int, list[float]]:
 def test_the_median_of_optuna_spares_the_first_cohort_and_judges_later_ones_by_it():
     pruner = OptunaPruner("MedianPruner", {"n_startup_trials": 4})
     first = raced(pruner, cohort_of(0), 0)
-    assert {s["state"] for s in first} == {"COMPLETE"}
+    assert {r.state for r in first} == {"COMPLETE"}
     pruner.learn(first)
-    second = {s["number"]: s for s in raced(pruner, cohort_of(1), 1)}
+    second = {r.number: r for r in raced(pruner, cohort_of(1), 1)}
     median = sorted(CURVES[n][-1] for n in range(4))[1:3]
-    for n, s in second.items():
+    for n, result in second.items():
         worse = CURVES[n][-1] > sum(median) / 2
-        assert s["state"] == ("PRUNED" if worse else "COMPLETE")
+        assert result.state == ("PRUNED" if worse else "COMPLETE")
 
 
 @pytest.mark.parametrize("kind", ["MedianPruner", "SuccessiveHalvingPruner", "HyperbandPruner"])
@@ -205,8 +207,8 @@ def test_a_pruner_told_of_the_past_goes_on_as_one_that_saw_it(kind: str):
         told.append(raced(witness, cohort_of(cohort), cohort))
         witness.learn(told[-1])
     heir = OptunaPruner(kind, arguments)
-    for summaries in told:
-        heir.learn(summaries)
+    for results in told:
+        heir.learn(results)
     assert raced(heir, cohort_of(2), 2) == raced(witness, cohort_of(2), 2)
 
 
