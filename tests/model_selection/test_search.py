@@ -288,7 +288,7 @@ def test_a_value_that_an_estimator_does_not_take_is_no_divergence(iris: Any) -> 
         (GaussianNB(), {}, "epochs: None: the estimator has no max_iter"),
         (SoftmaxClassifier(), {"n_candidates": 0}, "n_candidates: 0"),
         (SoftmaxClassifier(), {"keep": 0}, "keep: 0: give a number above 0 and at most 1"),
-        (SoftmaxClassifier(), {"sampler": "magic"}, "sampler: 'magic': give one of tpe"),
+        (SoftmaxClassifier(), {"sampler": "magic"}, "sampler: 'magic': give one of grid"),
         (SoftmaxClassifier(), {"scoring": ["accuracy"]}, "scoring: .* give one scorer"),
         (SoftmaxClassifier(), {"cv": StratifiedKFold(200)}, "n_splits=200"),
     ],
