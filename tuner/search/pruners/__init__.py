@@ -6,11 +6,13 @@ lie at shares of it, so what is compared at a rung is comparable.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from tuner import discovery
 from tuner.errors import UserError
-from tuner.search.trials import TrialResult
+
+if TYPE_CHECKING:
+    from tuner.search.trials import TrialResult
 
 
 class Rule(Protocol):
@@ -69,7 +71,7 @@ class Pruner(ABC):
         """The rule of the cohort of this index."""
 
     # A pruner need not learn.
-    def learn(self, results: Sequence[TrialResult]) -> None:  # noqa: B027
+    def learn(self, results: Sequence["TrialResult"]) -> None:  # noqa: B027
         """Hears how the trials of a cohort ended, cohort by cohort."""
 
 
