@@ -29,44 +29,44 @@ GROUPS = sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name != "expe
 OPTIONS = sorted(f"{p.parent.name}={p.stem}" for g in GROUPS for p in (CONF / g).glob("*.yaml"))
 EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
 
+WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+# What every file of the package may import from the top of it, and what few of them may.
+COMMON = {"codec", "discovery", "errors", "files", "__version__"}
+TOP = {path.stem for path in PACKAGE.glob("[!_]*.py")} - COMMON
+
 # What a wing may know: other wings, and packages that only some of them may know.
 MAY_KNOW = {
     "training": set(),
-    # TunerSearchCV asks, races and keeps curves as a study does; it imports what for in `fit`.
-    "estimators": {"training", "search", "tracking", "sklearn"},
+    "estimators": {"training", "sklearn"},
     "data": {"training", "sklearn"},
     "search": {"training", "optuna"},
     "config": {"training", "data", "search"},
     "study": {
         *("training", "estimators", "data", "search", "config", "processes"),
-        "optuna",
+        *("optuna", "sklearn"),
     },
     "report": {"training", "search", "study", "config"},
-    "tracking": {"search", "study", "config", "processes", "mlflow"},
+    "tracking": {"search", "study", "config", "estimators", "processes", "mlflow"},
     "processes": set(),
-    "jobs": {
-        *("training", "estimators", "data", "search", "study", "tracking", "config"),
-        *("processes", "report"),
-        *("sklearn", "optuna", "mlflow"),
-    },
+    "model_selection": {*WINGS, *TOP, "optuna", "sklearn"} - {"jobs", "config"},
+    "jobs": {*WINGS, *TOP, "optuna", "sklearn", "mlflow"},
 }
 GUARDED = {"mlflow", "optuna", "sklearn"}
 COMPOSER = {"hydra", "omegaconf"}
-# What every file of the package may import from the top of it.
-COMMON = {"codec", "discovery", "errors", "files", "__version__"}
-
-WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
-MODULES = sorted(PACKAGE.rglob("*.py"))
+# By their names, as they are imported.
+NAMED = {
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in MODULES
+}
+# Lines of a file, and lines in all of them that know nothing of what a mapping holds.
+LONGEST, UNTYPED = 400, 80
 
 # Imports cost 0.5 to 2 s each, that of numpy.random 0.02: they wait until they are used.
 SLOW = {"matplotlib", "mlflow", "numba", "optuna", "pandas", "scipy", "skops", "sklearn"}
 SLOW |= {"numpy.random"}
 
 Interpreter = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
 
 
 def known(path: Path) -> Iterator[str]:
@@ -119,7 +119,7 @@ def test_a_wing_names_only_what_it_may_know(wing: str) -> None:
 def test_a_wing_is_imported_without_what_it_may_not_know(
     wing: str, interpreter: Interpreter
 ) -> None:
-    modules = [module_name(p).removesuffix(".__init__") for p in (PACKAGE / wing).rglob("*.py")]
+    modules = [name for name, path in NAMED.items() if path.is_relative_to(PACKAGE / wing)]
     blocked = sorted(forbidden(wing, reached(wing)))
     block = f"""
 import importlib, sys
@@ -135,6 +135,92 @@ for module in {sorted(modules)!r}:
 """
     done = interpreter("-c", block)
     assert done.returncode == 0, done.stderr
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """What is in a file, but for what type checkers alone read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from statements(child)
+
+
+def imported(path: Path) -> Iterator[tuple[str, str, str]]:
+    """What a file imports of the package: a module, a name in it or "", and what it calls that."""
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
+        names = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
+        for alias in names:
+            whole, own = alias.name, ""
+            if isinstance(node, ast.ImportFrom):
+                whole, own = f"{node.module}.{alias.name}", alias.name
+            if whole.partition(".")[0] != "tuner":
+                continue
+            if whole in NAMED:
+                yield whole, "", alias.asname or own or whole
+            else:
+                yield str(getattr(node, "module", "")), own, alias.asname or own
+
+
+def importing() -> dict[str, set[str]]:
+    """The modules that each module imports, in its functions too."""
+    return {name: {module for module, _, _ in imported(path)} for name, path in NAMED.items()}
+
+
+def test_every_module_that_is_imported_is_there() -> None:
+    assert set(chain(*importing().values())) <= NAMED.keys()
+
+
+def test_no_modules_import_each_other_whatever_the_way_round() -> None:
+    # What only imports what is left out already is left out; what remains stands in a circle.
+    left = importing()
+    while free := [name for name, own in left.items() if not own & left.keys()]:
+        for name in free:
+            del left[name]
+    while ends := left.keys() - set(chain(*left.values())):
+        for name in ends:
+            del left[name]
+    assert {name: sorted(own & left.keys()) for name, own in left.items()} == {}
+
+
+def test_no_job_imports_a_job() -> None:
+    for name, own in importing().items():
+        if name.startswith("tuner.jobs."):
+            assert not [module for module in own if module.startswith("tuner.jobs.")], name
+
+
+def test_no_private_name_is_used_by_another_file() -> None:
+    def private(name: str) -> bool:
+        return name.startswith("_") and not name.startswith("__")
+
+    found = []
+    for path in MODULES:
+        modules = set()
+        for module, name, called in imported(path):
+            found += [f"{path}: {module}.{name}"] if private(name) else []
+            found += [f"{path}: {module}"] if private(module.rpartition(".")[2]) else []
+            modules |= set() if name else {called}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and private(node.attr):
+                whose = ast.unparse(node.value)
+                found += [f"{path}: {whose}.{node.attr}"] if whose in modules else []
+    assert found == []
+
+
+def test_a_file_says_one_thing() -> None:
+    lengths = {str(p): len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_types_say_what_a_mapping_holds_where_that_is_not_free() -> None:
+    free = re.compile(r"(dict|Mapping)\[str, Any\]")
+    lines = {
+        str(path.relative_to(REPOSITORY)): len(
+            [line for line in path.read_text(encoding="utf-8").splitlines() if free.search(line)]
+        )
+        for path in MODULES
+    }
+    assert sum(lines.values()) <= UNTYPED, {path: n for path, n in lines.items() if n}
 
 
 def test_one_file_knows_hydra() -> None:
