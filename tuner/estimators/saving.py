@@ -1,10 +1,10 @@
 """Saving an estimator without pickle, and loading it without trusting the file."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tuner.estimators
 from tuner.errors import UserError
 
 # Which skops does not know, though it runs no code: scikit-learn's SimpleImputer holds one.
@@ -17,7 +17,8 @@ SEARCH = "tuner.model_selection.search.TunerSearchCV"
 def own_types() -> list[str]:
     """Full names of the types of tuner.estimators that a saved estimator may hold, and of those
     that the preprocessing before it may."""
-    public = (getattr(tuner.estimators, name) for name in tuner.estimators.__all__)
+    estimators = sys.modules[str(__package__)]
+    public = (getattr(estimators, name) for name in estimators.__all__)
     own = [f"{kind.__module__}.{kind.__name__}" for kind in public if isinstance(kind, type)]
     return [*own, SEARCH, *HARMLESS]
 

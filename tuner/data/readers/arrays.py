@@ -11,8 +11,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from tuner.data import memory
-from tuner.data.readers import _files
+from tuner.data import files, memory
 from tuner.data.source import Source
 from tuner.errors import UserError
 
@@ -45,7 +44,7 @@ def read(
         UserError: the files do not hold this, or hold Python objects, which need pickle.
     """
     where = f"data.path: {path}"
-    file = _files.find(path, kind=NPZ)
+    file = files.find(path, kind=NPZ)
     asked = {"sample_weight": sample_weight, "group": group, "time": time}
     if file.suffix == ".npz" and not _is_sparse(where, file):
         found = _unpacked(where, file, target or "y", asked)
@@ -54,11 +53,11 @@ def read(
             raise UserError(f"data.target: is missing: must be {NPY}, the targets of {path}")
         found = {
             "X": _sparse(where, file) if file.suffix == ".npz" else _array(where, file, "X"),
-            "y": _array(f"data.target: {target}", _files.find(target, "target", NPY), "y"),
+            "y": _array(f"data.target: {target}", files.find(target, "target", NPY), "y"),
         }
         for key, other in asked.items():
             if other is not None:
-                found[key] = _array(f"data.{key}: {other}", _files.find(other, key, NPY), key)
+                found[key] = _array(f"data.{key}: {other}", files.find(other, key, NPY), key)
     else:
         raise UserError(f"{where}: must be {NPZ}")
     return _source(where, found)
@@ -80,7 +79,7 @@ def _source(where: str, found: dict[str, Any]) -> Source:
     for key, values in beside.items():
         if values is not None and np.ndim(values) != 1:
             raise UserError(f"{where}: {key} has shape {np.shape(values)}; must be ({count},)")
-    _files.check_lengths(where, count, {"y": targets, **beside})
+    files.check_lengths(where, count, {"y": targets, **beside})
     return Source(
         where,
         rows,
@@ -101,7 +100,7 @@ def _unpacked(
     where: str, file: Path, target: str, asked: dict[str, str | None]
 ) -> dict[str, np.ndarray]:
     """The arrays of an .npz that are wanted."""
-    with _files.reading(where, NPZ), _opened(file) as packed:
+    with files.reading(where, NPZ), _opened(file) as packed:
         names = {"X": "X", "y": target}
         for key, name in asked.items():
             if name is not None or key in packed.files:
@@ -110,7 +109,7 @@ def _unpacked(
             if name not in packed.files:
                 held = ", ".join(packed.files) or "nothing"
                 raise UserError(f"{where}: holds no array {name}, but {held}; must be {NPZ}")
-        memory.check(where, _unpacked_size(file, "X"), _files.SMALLER)
+        memory.check(where, _unpacked_size(file, "X"), files.SMALLER)
         return {key: packed[name] for key, name in names.items()}
 
 
@@ -128,21 +127,21 @@ def _unpacked_size(file: Path, name: str) -> int:
 
 
 def _is_sparse(where: str, file: Path) -> bool:
-    with _files.reading(where, NPZ), _opened(file) as packed:
+    with files.reading(where, NPZ), _opened(file) as packed:
         return "indptr" in packed.files
 
 
 def _sparse(where: str, file: Path) -> Any:
     from scipy.sparse import csr_array, load_npz
 
-    _files.check_size(where, file)
-    with _files.reading(where, NPZ):
+    files.check_size(where, file)
+    with files.reading(where, NPZ):
         return csr_array(load_npz(file))
 
 
 def _array(where: str, file: Path, key: str) -> np.ndarray:
     """X as a map of its file, anything else read."""
-    with _files.reading(where, NPY):
+    with files.reading(where, NPY):
         loaded = np.load(file, mmap_mode="r" if key == "X" else None, allow_pickle=False)
         if not isinstance(loaded, np.ndarray):  # an .npz, whatever its name
             raise UserError(f"{where}: must be {NPY}")

@@ -6,7 +6,7 @@ A line is `target column:value column:value ...`, as written by scikit-learn's
 
 import numpy as np
 
-from tuner.data.readers import _files
+from tuner.data import files
 from tuner.data.source import Source
 
 KIND = "lines of `target column:value ...`"
@@ -23,12 +23,12 @@ def read(path: str, columns: int | None = None) -> Source:
         UserError: the file is not this.
     """
     where = f"data.path: {path}"
-    file = _files.find(path, kind=KIND)
-    _files.check_size(where, file, times=1.5)  # 12 bytes a value that is written in some 8
+    file = files.find(path, kind=KIND)
+    files.check_size(where, file, times=1.5)  # 12 bytes a value that is written in some 8
     from scipy.sparse import csr_array
     from sklearn.datasets import load_svmlight_file
 
-    with _files.reading(where, KIND):
+    with files.reading(where, KIND):
         rows, targets = load_svmlight_file(str(file), n_features=columns)
     # Beyond that, float64 cannot tell neighbouring numbers apart, and int64 ends.
     exact = (np.abs(targets) < 2.0**53).all()

@@ -1,6 +1,6 @@
 """A set of openml.org by its number, fetched once and kept in scikit-learn's data folder."""
 
-from tuner.data.readers import _files
+from tuner.data import files
 from tuner.data.readers.scikit_learn import plain
 from tuner.data.source import Source
 from tuner.errors import UserError
@@ -19,9 +19,9 @@ def read(id: int, target: str | list[str] | None = None) -> Source:
     where = f"data.id: {id}"
     from sklearn.datasets import fetch_openml
 
-    chosen = "default-target" if target is None else _files.listed(target)
+    chosen = "default-target" if target is None else files.listed(target)
     try:
-        with _files.quiet():
+        with files.quiet():
             fetched = fetch_openml(data_id=id, target_column=chosen, as_frame="auto", parser="auto")
     except OSError as error:
         said = " ".join(str(error).split())

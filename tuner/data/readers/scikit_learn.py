@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data.readers import _files
+from tuner.data import files
 from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
 
@@ -25,7 +25,7 @@ def read(loader: str) -> Source:
         raise UserError(f"{where}: {hint}must be one of {', '.join(sorted(known))}")
     raw = {"scaled": False} if "scaled" in signature(known[loader]).parameters else {}
     try:
-        with _files.quiet():
+        with files.quiet():
             rows, targets = known[loader](return_X_y=True, **raw)
     except OSError as error:
         said = " ".join(str(error).split())

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data import memory
+from tuner.data import files, memory
 from tuner.data.dates import seconds
-from tuner.data.readers import _files
 from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
 
@@ -40,10 +39,10 @@ def read(
         UserError: the file is no table, or does not have those columns.
     """
     where = f"data.path: {path}"
-    table = _table(where, _files.find(path, kind=KIND), separator)
+    table = _table(where, files.find(path, kind=KIND), separator)
     beside = {"sample_weight": sample_weight, "group": group, "time": time}
     named = {key: name for key, name in beside.items() if name is not None}
-    targets = _columns(table, "target", _files.listed(target))
+    targets = _columns(table, "target", files.listed(target))
     for key, name in named.items():
         _columns(table, key, [name])
     if features is None:
@@ -51,7 +50,7 @@ def read(
         taken = {*targets, *named.values()}
         inputs = [name for name in table.columns if name not in taken]
     else:
-        inputs = _columns(table, "features", _files.listed(features))
+        inputs = _columns(table, "features", files.listed(features))
         for name in targets:
             if name in inputs:
                 raise UserError(f"data.features: {name}: is the target; leave it out")
@@ -71,7 +70,7 @@ def read(
 def _table(where: str, file: Path, separator: str | None) -> Any:
     """The file as a DataFrame with at least a row, its columns named and each once."""
     suffix = file.suffix
-    if suffix in _files.PACKED:
+    if suffix in files.PACKED:
         suffix = Path(file.stem).suffix
     if suffix in PARQUET:
         table = _parquet(where, file)
@@ -89,9 +88,9 @@ def _table(where: str, file: Path, separator: str | None) -> Any:
 def _csv(where: str, file: Path, separator: str) -> Any:
     import pandas as pd
 
-    _files.check_size(where, file)
+    files.check_size(where, file)
     text: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig"}
-    with _files.reading(where, KIND):
+    with files.reading(where, KIND):
         # By itself, pandas would rename what is named twice.
         first = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False, **text)
         names = [name.strip() for name in first.iloc[0]]
@@ -107,10 +106,10 @@ def _csv(where: str, file: Path, separator: str) -> Any:
 def _parquet(where: str, file: Path) -> Any:
     from pyarrow import parquet
 
-    with _files.reading(where, KIND):
+    with files.reading(where, KIND):
         content = parquet.read_metadata(file)
         groups = [content.row_group(i).total_byte_size for i in range(content.num_row_groups)]
-        memory.check(where, sum(groups), _files.SMALLER)
+        memory.check(where, sum(groups), files.SMALLER)
         table = parquet.read_table(file)
         _check_names(where, table.column_names)
         # pandas' metadata would bring kinds of columns that scikit-learn's encoder does not take.
