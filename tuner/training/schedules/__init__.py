@@ -40,7 +40,7 @@ from tuner.training.domains import (
     UnitInterval,
     hyperparameters,
 )
-from tuner.training.schedules._power import raised
+from tuner.training.power import raised
 
 Array = np.ndarray
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from tuner.training.domains import Domain, PositiveFraction, UnitInterval
-from tuner.training.schedules._power import raised
+from tuner.training.power import raised
 from tuner.training.schedules.steps import TINY
 
 AtLeastOne = Annotated[float, Domain(1.0, np.inf)]

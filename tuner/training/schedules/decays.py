@@ -9,7 +9,7 @@ from tuner.training.domains import (
     PositiveFraction,
     UnitInterval,
 )
-from tuner.training.schedules._power import raised
+from tuner.training.power import raised
 
 
 def exponential(t, T, lr, gamma: PositiveFraction = 0.01):

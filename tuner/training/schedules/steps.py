@@ -3,7 +3,7 @@
 import numpy as np
 
 from tuner.training.domains import NonNegative, PositiveFraction
-from tuner.training.schedules._power import raised
+from tuner.training.power import raised
 
 # Keeps a boundary at its step where share * T is rounded upwards.
 TINY = 1e-9
