@@ -1,27 +1,18 @@
 """The codec: typed results to plain data for JSON, and back.
 
-JSON has no infinity and no nan: they become null. Where a null is read for a number that may not
-be None, it is infinity.
+JSON has no infinity and no nan: they become null. Read back, a null among settings is infinity
+again, and any other one is None.
 """
 
+import json
 import math
 from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 T = TypeVar("T")
-
-
-def _null_for_infinity(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _null_for_infinity(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_null_for_infinity(item) for item in value]
-    return value
 
 
 def _infinity_for_null(value: Any) -> Any:
@@ -31,11 +22,7 @@ def _infinity_for_null(value: Any) -> Any:
 
 
 # Settings by path; the numbers among them may be infinite.
-Settings = Annotated[
-    Mapping[str, Any], BeforeValidator(_infinity_for_null), PlainSerializer(_null_for_infinity)
-]
-# Plain data that may hold numbers which are not finite, and read back without them.
-Plain = Annotated[Any, PlainSerializer(_null_for_infinity)]
+Settings = Annotated[Mapping[str, Any], BeforeValidator(_infinity_for_null)]
 
 
 @cache
@@ -46,7 +33,7 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 def to_json(value: Any) -> Any:
     """The plain data of a dataclass, its fields in their order."""
-    return _adapter(cast(Hashable, type(value))).dump_python(value, mode="json")
+    return json.loads(_adapter(cast(Hashable, type(value))).dump_json(value))
 
 
 def from_json(kind: type[T], plain: Any) -> T:

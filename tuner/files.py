@@ -1,6 +1,7 @@
 """Files that a kill leaves whole or not there at all."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ def write(path: Path, pieces: Iterable[str]) -> None:
     draft = path.with_name(f"{path.name}.new")
     with draft.open("w", encoding="utf-8") as file:
         file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)
 
 

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event as Stop
@@ -24,6 +24,7 @@ from tuner.report import pictures, verdict
 from tuner.report.progress import Progress
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes
+from tuner.study.checkpoints import Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data
 from tuner.study.events import (
@@ -81,6 +82,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         JournalRecord(folder, config.study.name) as record,
         Populations(config, data, threads, stop) as training,
     ):
+        builder.check_data(config, record, data)
         yield Session(config, record, training, folder)
 
 
@@ -111,10 +113,17 @@ class Session:
     def __init__(self, config: Config, record: Record, training: Populations, folder: Path) -> None:
         self.config, self.record, self.training, self.folder = config, record, training, folder
         self.started = time.monotonic()
-        self.study = builder.open_study(config, record)
-        self.repeating = Repeating(self.study, training, config.study.seed)
+        self.checkpoints = Checkpoints(folder / "checkpoints", config.checkpoint.seconds)
+        self.open()
         self.key: str = remembered(record, "key", uuid.uuid4().hex)
         self.started_ms: int = remembered(record, "started_ms", now_ms())
+
+    def open(self) -> None:
+        """Reads the study as its record has it now."""
+        self.study = builder.open_study(self.config, self.record)
+        self.repeating = Repeating(
+            self.study, self.training, self.config.study.seed, self.checkpoints
+        )
 
     @property
     def result_file(self) -> Path:
@@ -125,7 +134,11 @@ class Session:
         """As `tuner.session.tune`, for a study that is opened."""
         self.take_up()
         stopping = Stopping(
-            builder.limits(self.config), self.study, self.training, self.config.study.seed
+            builder.limits(self.config),
+            self.study,
+            self.training,
+            self.config.study.seed,
+            checkpoints=self.checkpoints,
         )
         stopped, saved = stopping.reason(), self.saved()
         if stopped and saved is not None and not saved.result.interrupted:
@@ -156,13 +169,13 @@ class Session:
         if builder.INITIAL not in self.record:
             trials, line = builder.initial(self.config)
             self.record.put(builder.INITIAL, [to_json(trial) for trial in trials])
-            self.study = builder.open_study(self.config, self.record)
-            self.repeating = Repeating(self.study, self.training, self.config.study.seed)
+            self.open()
             if line:
                 print(line)
 
     def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
         """Trains, judges and writes what was found; an interrupted study has no winner."""
+        others = builder.numerics(self.record)
         modules = UNTRACKED if tracker is None else TRACKED
         background = Background(modules) if self.training.data is not None else nullcontext()
         with background as saving:
@@ -177,18 +190,19 @@ class Session:
                         tell(Abandoned(self.study.give_up_stranded()))
                         stopped = self.loop(stopping, tell).run()
                     confirmed = self.confirm(tell)
-                    result = self.result(stopped, confirmed, None)
+                    result = self.result(stopped, confirmed)
                     if result.winning is not None and saving is not None:
-                        result = self.judged(result, saving)
+                        result = self.judged(result, saving, others)
             except Interrupted:
-                result = self.result(INTERRUPTED, None, None)
+                result = self.result(INTERRUPTED)
             pictures.draw(result, dict(self.study.curves()), self.folder)
             if result.test:
                 assert saving is not None
                 saving.result()
             if tracker is not None:
                 tracker(Ended(result))
-        saved = SavedResult(result, self.facts(tracker.link() if tracker else None))
+        link = tracker.link() if tracker else None
+        saved = SavedResult(result, self.facts(link), builder.state(self.config, self.study))
         write_json(self.result_file, to_json(saved))
         if tracker is not None:
             tracker.over(self.result_file, result.interrupted)
@@ -199,7 +213,7 @@ class Session:
         """The study loop of this command."""
         own = self.config.study
         pruner = self.config.pruner.of(own.name)
-        return Loop(self.study, self.training, pruner, stopping, own.cohort, tell)
+        return Loop(self.study, self.training, pruner, stopping, own.cohort, tell, self.checkpoints)
 
     def confirm(self, tell: Listener) -> Confirmation | None:
         """Trains the top trials again on fresh seeds; None where nothing depends on seeds."""
@@ -213,7 +227,11 @@ class Session:
         return confirmed.confirmation
 
     def result(
-        self, stopped: str, confirmed: Confirmation | None, test: dict[str, float] | None
+        self,
+        stopped: str,
+        confirmed: Confirmation | None = None,
+        test: dict[str, float] | None = None,
+        notes: Sequence[str] = (),
     ) -> StudyResult:
         """What the seed determines of the outcome."""
         results, goal = self.study.results(), self.training.goal
@@ -232,15 +250,24 @@ class Session:
             all=tuple(results),
             searched=tuple(self.config.space.searched),
             unit=self.training.unit,
+            notes=tuple(notes),
         )
 
-    def judged(self, result: StudyResult, saving: Background) -> StudyResult:
-        """The result with the test scores of the winner, which begins to be saved."""
+    def judged(self, result: StudyResult, saving: Background, others: str) -> StudyResult:
+        """The result with the test scores of the winner, which begins to be saved.
+
+        Args:
+            result: with a winner.
+            saving: saves it.
+            others: what the study was trained with beside this process, in words, or "".
+        """
         assert result.winning is not None
-        again = Retraining(self.training, result.winning)
+        again = Retraining(self.training, result.winning, exact=not others)
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
-        return self.result(result.stopped, result.confirmation, again.test())
+        notes = [f"the study was trained with different numerics ({others})"] if others else []
+        notes += [again.note] if again.note else []
+        return self.result(result.stopped, result.confirmation, again.test(), notes)
 
     def facts(self, link: str | None) -> RunFacts:
         """What the seed does not determine."""
@@ -256,11 +283,12 @@ class Session:
         )
 
     def saved(self) -> SavedResult | None:
-        """The result that is there; None where it is not one of this version."""
+        """The result that is there, if it was made from what is on record now."""
         try:
-            return from_json(SavedResult, json.loads(self.result_file.read_text(encoding="utf-8")))
+            saved = from_json(SavedResult, json.loads(self.result_file.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return None
+        return saved if saved.made_from == builder.state(self.config, self.study) else None
 
     def show(self, saved: SavedResult) -> int:
         """Prints the verdict, and how to look at the curves; returns the exit code."""

@@ -57,6 +57,12 @@ class BudgetConfig(Strict):
     epochs_total: Count | None
 
 
+class CheckpointConfig(Strict):
+    """checkpoint: how often the cohort under way is kept on disk."""
+
+    seconds: Annotated[float, Field(gt=0)] = 30.0
+
+
 class StopConfig(Strict):
     """stop: what may end a study early."""
 
@@ -133,6 +139,7 @@ class Config(Strict):
     budget: BudgetConfig
     metric: Annotated[str, Field(min_length=1)] | None
     target: float | None
+    checkpoint: CheckpointConfig
     stop: StopConfig
     confirm: ConfirmConfig
     compare: CompareConfig

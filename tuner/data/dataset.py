@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import checks, columns, memory, metrics, readers, scaling, scratch, sparse
+from tuner.data import checks, columns, digests, memory, metrics, readers, scaling, scratch, sparse
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split, split
 from tuner.data.targets import Encoding, Target, shift_and_scale, understand
@@ -173,6 +173,14 @@ class DataSet:
 
             return csr_matrix(taken)  # MLflow does not know the array of the same format
         return taken
+
+    @cached_property
+    def digest(self) -> str:
+        """A SHA-256 of what was read: values, names, targets, weights, and the split into parts.
+
+        A test part with files of its own is not among them, for nothing reads it before the end.
+        """
+        return digests.of(self.source, self.target, self.split)
 
     def test(self) -> "Part":
         """The test part, prepared as `final` is.

@@ -40,6 +40,7 @@ def describe(result: StudyResult, curves: Mapping[int, Curves]) -> str:
     else:
         lines.append("No trial has trained to the end, so there is no winner yet.")
     lines += [_divergence(d) for d in result.divergence]
+    lines += [f"Note: {note}." for note in result.notes]
     return "\n".join(lines)
 
 

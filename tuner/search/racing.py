@@ -1,8 +1,12 @@
 """Racing: a cohort trains in lockstep; trials that diverge or lose leave, the rest go on."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +18,9 @@ from tuner.training.loop import Interrupted
 
 # The curve that the guard watches.
 GUARDED = "train_loss"
+
+# The files of a saved race: what is known of its trials, and what guards a runner's rows.
+RACE, GUARD = "race.json", "guard.npz"
 
 
 @dataclass
@@ -68,6 +75,23 @@ class _Lane:
             self.has_rate,
         )
 
+    def plain(self) -> dict[str, Any]:
+        """All that is known of it, as JSON gives it back."""
+        own = ("steps", "epochs", "initial", "curves", "lost")
+        members = [[*key, value] for key, value in self.members.items()]
+        return {
+            **{name: getattr(self, name) for name in own},
+            "members": members,
+            "rungs": list(self.rungs.items()),
+        }
+
+    def take_up(self, plain: Mapping[str, Any]) -> None:
+        """Becomes what `plain` gave of it."""
+        self.steps, self.epochs, self.lost = plain["steps"], plain["epochs"], plain["lost"]
+        self.initial, self.curves = plain["initial"], plain["curves"]
+        self.members = {(seed, fold): value for seed, fold, value in plain["members"]}
+        self.rungs = dict(plain["rungs"])
+
     def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
         d = diagnose(self.curve(), reason if diverged_at is not None else "")
         return Outcome(
@@ -78,8 +102,9 @@ class _Lane:
 
 @dataclass
 class _Heat:
-    """A runner under way: who guards its rows, and the rows of each trial."""
+    """A runner under way: its place among all, who guards its rows, and the rows of each trial."""
 
+    place: int
     runner: Runner
     guard: Guard | None
     rows: dict[int, list[int]]
@@ -140,6 +165,7 @@ class Race:
         self.rule, self.epochs, self.goal = rule, epochs, goal
         self.on_epoch, self.out_of_budget = on_epoch, out_of_budget
         self.outcomes: dict[int, Outcome] = {}
+        self.epoch, self.entered = 0, len(trials)
 
     @property
     def running(self) -> list[int]:
@@ -158,20 +184,19 @@ class Race:
             Interrupted: if training was asked to stop. Every running trial has then ended as
                 INTERRUPTED, by the epochs it had finished; `outcomes` holds them.
         """
-        self.heats = [self.begin(runner) for runner in self.runners]
-        rungs, entered = self.rule.rungs(self.epochs), len(self.lanes)
+        if not self.epoch:
+            self.heats = [self.begin(place) for place in range(len(self.runners))]
         try:
-            for epoch in range(1, self.epochs + 1):
+            while self.heats and self.epoch < self.epochs:
+                self.epoch += 1
                 for heat in self.heats:
-                    self.advance(heat, epoch)
-                if epoch in rungs:
-                    entered = self.halve(epoch, entered)
-                self.on_epoch(epoch, self)
-                if epoch < self.epochs and (spent := self.out_of_budget(self)):
-                    self.end(self.running, "PRUNED", f"{spent} was up at epoch {epoch}")
+                    self.advance(heat, self.epoch)
+                if self.epoch in self.rungs:
+                    self.entered = self.halve(self.epoch, self.entered)
+                if self.epoch < self.epochs and (spent := self.out_of_budget(self)):
+                    self.end(self.running, "PRUNED", f"{spent} was up at epoch {self.epoch}")
                 self.compact()
-                if not self.heats:
-                    break
+                self.on_epoch(self.epoch, self)
         except Interrupted:
             self.end(self.running, "INTERRUPTED", "training was interrupted")
             raise
@@ -185,13 +210,62 @@ class Race:
         begun = [number for number in self.running if self.lanes[number].initial]
         self.end(begun, "FAILED", f"{type(error).__name__}: {error}")
 
-    def begin(self, runner: Runner) -> _Heat:
+    @cached_property
+    def rungs(self) -> list[int]:
+        """The epochs after which trials are compared."""
+        return self.rule.rungs(self.epochs)
+
+    def save(self, folder: Path) -> None:
+        """Writes the state after the last epoch into an empty folder, as plain data."""
+        ended = {n: (o.state, o.reason, o.diverged_at) for n, o in self.outcomes.items()}
+        plain = {
+            "epoch": self.epoch,
+            "entered": self.entered,
+            "lanes": {number: lane.plain() for number, lane in self.lanes.items()},
+            "ended": ended,
+            "heats": [heat.place for heat in self.heats],
+        }
+        (folder / RACE).write_text(json.dumps(plain), encoding="utf-8")
+        for heat in self.heats:
+            own = folder / str(heat.place)
+            own.mkdir()
+            heat.runner.save(own)
+            if heat.guard is not None:
+                np.savez(own / GUARD, allow_pickle=False, **heat.guard.arrays())
+
+    def restore(self, folder: Path) -> None:
+        """Takes up a saved state, in place of a beginning.
+
+        Raises:
+            ValueError: if it is of other trials.
+            OSError: if a file is missing.
+        """
+        plain = json.loads((folder / RACE).read_text(encoding="utf-8"))
+        if {int(number) for number in plain["lanes"]} != self.lanes.keys():
+            raise ValueError(f"{folder}: holds other trials than these")
+        for number, own in plain["lanes"].items():
+            self.lanes[int(number)].take_up(own)
+        for number, (state, reason, diverged_at) in plain["ended"].items():
+            lane = self.lanes[int(number)]
+            self.outcomes[int(number)] = lane.outcome(state, reason, diverged_at)
+        for place in plain["heats"]:
+            runner, own = self.runners[place], folder / str(place)
+            runner.restore(own)
+            guard = None
+            if (own / GUARD).exists():
+                with np.load(own / GUARD, allow_pickle=False) as arrays:
+                    guard = Guard.of(arrays)
+            self.heats.append(_Heat(place, runner, guard, rows_of(runner)))
+        self.epoch, self.entered = plain["epoch"], plain["entered"]
+
+    def begin(self, place: int) -> _Heat:
         """A runner before its first step, its initial losses known."""
+        runner = self.runners[place]
         start = runner.start()
         guard = None
         if GUARDED in start:
             guard = Guard.at(start[GUARDED], runner.momentum, runner.steps)
-        heat = _Heat(runner, guard, rows_of(runner))
+        heat = _Heat(place, runner, guard, rows_of(runner))
         numbers = {name: values.tolist() for name, values in start.items()}
         for number, rows in heat.rows.items():
             lane = self.lanes[number]

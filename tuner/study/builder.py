@@ -1,5 +1,9 @@
 """The builder: from a config to the parts of its study."""
 
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
 from tuner.codec import from_json
 from tuner.config import Config
 from tuner.errors import UserError, did_you_mean
@@ -7,12 +11,18 @@ from tuner.search import initial_trials
 from tuner.search.initial_trials import InitialTrial
 from tuner.search.trials import TrialResult
 from tuner.study.journal import FILE, read_results
+from tuner.study.numerics import differences, fingerprint
 from tuner.study.record import Record
 from tuner.study.stopping import Limits
 from tuner.study.study import Study
 
+if TYPE_CHECKING:
+    from tuner.data import DataSet
+
 # Under which the record keeps the trials that are tried first.
 INITIAL = "queue"
+# The digest of its data, and what it was trained with.
+DATA, NUMERICS = "data", "numerics"
 
 # So many studies are named where one is not found.
 FEW = 5
@@ -59,6 +69,45 @@ def open_study(config: Config, record: Record) -> Study:
     """The study of a config, as its record has it."""
     first = [from_json(InitialTrial, plain) for plain in record.get(INITIAL) or ()]
     return Study(record, config.space, config.sampler, config.study.seed, first)
+
+
+def check_data(config: Config, record: Record, data: "DataSet | None") -> None:
+    """Checks that the data are those that the study was begun with; a new study keeps their digest.
+
+    Raises:
+        UserError: if they are others.
+    """
+    if data is None:
+        return
+    if DATA not in record:
+        record.put(DATA, data.digest)
+    begun, now = record.get(DATA), data.digest
+    if begun != now:
+        raise UserError(
+            f"data: {data.name}: is not what study {config.study.name} was begun with (digest "
+            f"{begun[:12]} then, {now[:12]} now): give the old data back, or another study.name"
+        )
+
+
+def numerics(record: Record) -> str:
+    """Puts what this process computes with on record.
+
+    Returns:
+        In words, in what it differs from earlier commands on the study; "" if it does not.
+    """
+    seen, now = record.get(NUMERICS) or [], fingerprint()
+    if now not in seen:
+        seen = [*seen, now]
+        record.put(NUMERICS, seen)
+    return "; ".join(differences(seen[0], other) for other in seen[1:])
+
+
+def state(config: Config, study: Study) -> str:
+    """A digest of all that a study's result is made from: its trials, and how they are judged."""
+    trials = [(t.number, t.state, t.value) for t in study.results()]
+    asked = [config.confirm.top, config.confirm.seeds, study.record.get(DATA)]
+    plain = json.dumps([trials, asked, list(config.space.searched)])
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 def limits(config: Config) -> Limits:

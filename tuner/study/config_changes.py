@@ -11,7 +11,7 @@ from tuner.study.record import Record
 FREE = (
     *("job", "root", "threads", "tracking", "range"),
     *("budget.trials", "budget.seconds", "budget.epochs_total", "study.project"),
-    *("target", "stop", "confirm", "compare"),
+    *("target", "stop", "confirm", "compare", "checkpoint"),
 )
 
 KEY = "config"

@@ -10,6 +10,7 @@ import numpy as np
 from tuner.codec import Settings
 from tuner.search.statistics import Interval, interval
 from tuner.search.trials import Outcome, Trial, TrialResult, rounded
+from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Confirmed
 from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, Repeated
 from tuner.study.study import Study
@@ -157,10 +158,18 @@ class Repeating:
         study: whose trials are repeated.
         training: makes the runners.
         seed: of the study.
+        checkpoints: keep what is under way.
     """
 
-    def __init__(self, study: Study, training: Training, seed: int) -> None:
+    def __init__(
+        self,
+        study: Study,
+        training: Training,
+        seed: int,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         self.study, self.training, self.seed = study, training, seed
+        self.checkpoints = checkpoints
 
     def repeats(self, trials: Sequence[TrialResult], stream: int, count: int) -> list[Repeats]:
         """The trials on so many seeds of a set, all trained together.
@@ -172,19 +181,23 @@ class Repeating:
         """
         key = f"repeats of {[t.number for t in trials]} on {count} seeds of set {stream}"
         if key not in self.study.record:
-            self.study.record.put(key, self._trained(trials, fresh(self.seed, stream, count)))
+            seeds = fresh(self.seed, stream, count)
+            self.study.record.put(key, self._trained(trials, seeds, key))
+            if self.checkpoints is not None:
+                self.checkpoints.clear()
         return [
             Repeats(t.number, t.settings, t.value, own["values"], own["curve"])
             for t, own in zip(trials, self.study.record.get(key), strict=True)
         ]
 
     def _trained(
-        self, trials: Sequence[TrialResult], seeds: Sequence[int]
+        self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str
     ) -> list[dict[str, list[float | None]]]:
         """What the record keeps of each trial, in their order."""
         runs = [(trial.settings, seed) for trial in trials for seed in seeds]
         numbered = [Trial(i, settings, 0) for i, (settings, _) in enumerate(runs)]
-        outcomes = trained(self.training, numbered, {i: [s] for i, (_, s) in enumerate(runs)})
+        own = {i: [seed] for i, (_, seed) in enumerate(runs)}
+        outcomes = trained(self.training, numbered, own, self.checkpoints, key)
         size = len(seeds)
         return [_kept(outcomes[i * size : (i + 1) * size]) for i in range(len(trials))]
 

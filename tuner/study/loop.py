@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tuner.search.pruners import Pruner
 from tuner.search.racing import Race
 from tuner.search.trials import Outcome, Trial
+from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Asked, CohortEnded, EpochEnded, Listener, StageBegan, TrialsEnded
 from tuner.study.stopping import Stopping
 from tuner.study.study import Study
@@ -22,6 +23,7 @@ class Loop:
         stopping: says when the study is over.
         cohort: how many trials are asked together.
         tell: hears of everything.
+        checkpoints: keep the cohort that is under way.
     """
 
     def __init__(
@@ -32,9 +34,11 @@ class Loop:
         stopping: Stopping,
         cohort: int,
         tell: Listener,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.study, self.training, self.pruner = study, training, pruner
         self.stopping, self.size, self.tell = stopping, cohort, tell
+        self.checkpoints = checkpoints
         for start, stop in study.cohorts[: study.index]:
             pruner.learn([r for r in study.results() if start <= r.number < stop])
 
@@ -57,7 +61,11 @@ class Loop:
             self.race(trials)
 
     def race(self, trials: Sequence[Trial]) -> None:
-        """Trains one cohort and tells how each of its trials ended, whatever happens."""
+        """Trains one cohort and tells how each of its trials ended.
+
+        Whatever stops the training, the listeners hear of it, and the record takes the cohort up
+        again: its trials then end as if nothing had happened.
+        """
         numbers = {trial.number for trial in trials}
         before = self.stopping.epochs(without=numbers)
 
@@ -65,31 +73,40 @@ class Loop:
             spent = self.stopping.epochs_over(before + race.trained)
             return spent or self.stopping.seconds_over()
 
+        def on_epoch(epoch: int, race: Race) -> None:
+            self.tell(EpochEnded(epoch, len(race.running)))
+            if self.checkpoints is not None:
+                self.checkpoints.after(race, key)
+
         race = Race(
             trials,
             self.training.runners(trials),
             self.pruner.rule(self.study.index),
             self.training.epochs,
             self.training.goal,
-            on_epoch=lambda epoch, race: self.tell(EpochEnded(epoch, len(race.running))),
-            out_of_budget=out_of_budget,
+            on_epoch,
+            out_of_budget,
         )
+        key = f"cohort {self.study.index} of {sorted(numbers)}, {race.epochs} epochs"
+        if self.checkpoints is not None:
+            self.checkpoints.begin(race, key)
         try:
             race.run()
-        except Interrupted:
-            raise
         except BaseException as error:
-            race.fail(error)
+            if not isinstance(error, Interrupted):
+                race.fail(error)
+            self.tell_ended(race)
             raise
-        finally:
-            self.record(list(race.outcomes.values()))
-            self.pruner.learn([r for r in self.study.results() if r.number in numbers])
-            self.tell(CohortEnded(self.study.results()))
+        for outcome in self.tell_ended(race):
+            self.study.tell(outcome)
+        if self.checkpoints is not None:
+            self.checkpoints.clear()
+        self.pruner.learn([r for r in self.study.results() if r.number in numbers])
+        self.tell(CohortEnded(self.study.results()))
 
-    def record(self, outcomes: list[Outcome]) -> None:
+    def tell_ended(self, race: Race) -> list[Outcome]:
         """Tells the listeners first: what is on record is never missing from them."""
-        outcomes.sort(key=lambda outcome: outcome.trial.number)
+        outcomes = sorted(race.outcomes.values(), key=lambda outcome: outcome.trial.number)
         if outcomes:
             self.tell(TrialsEnded(outcomes))
-        for outcome in outcomes:
-            self.study.tell(outcome)
+        return outcomes

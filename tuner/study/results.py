@@ -124,6 +124,7 @@ class StudyResult:
         all: every trial, in the order of the numbers.
         searched: paths of the settings that were searched.
         unit: what the loss is measured in, for axes.
+        notes: what else there is to know, a sentence each.
     """
 
     study: str
@@ -138,6 +139,7 @@ class StudyResult:
     all: tuple[TrialResult, ...]
     searched: tuple[str, ...]
     unit: str
+    notes: tuple[str, ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -215,10 +217,15 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class SavedResult:
-    """What the file of a study's result holds."""
+    """What the file of a study's result holds.
+
+    Attributes:
+        made_from: a digest of what the result was made from; it counts for nothing else.
+    """
 
     result: StudyResult
     run: RunFacts
+    made_from: str
 
 
 def winner_of(goal: Goal, best: TrialResult | None, confirmed: Confirmation | None,

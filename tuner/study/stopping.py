@@ -8,6 +8,7 @@ import numpy as np
 
 from tuner.search.statistics import deviation, expected_best
 from tuner.search.trials import ENDED, Trial, TrialResult, best_of
+from tuner.study.checkpoints import Checkpoints
 from tuner.study.study import Study
 from tuner.study.training import Training, trained
 
@@ -46,6 +47,7 @@ class Stopping:
         training: trains its best trial again, where the noise is measured.
         seed: of the study.
         asked: asked as well; why the study is to end, or "".
+        checkpoints: keep what is under way.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Stopping:
         training: Training,
         seed: int,
         asked: Callable[[], str] = lambda: "",
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.limits, self.study, self.training, self.seed = limits, study, training, seed
-        self.asked = asked
+        self.asked, self.checkpoints = asked, checkpoints
         self.started = time.monotonic()
 
     def reason(self, measure: bool = False) -> str:
@@ -111,7 +114,9 @@ class Stopping:
         if key not in record:
             if not measure:
                 return ""
-            record.put(key, self._measured(best))
+            record.put(key, self._measured(best, key))
+            if self.checkpoints is not None:
+                self.checkpoints.clear()
         noise = record.get(key)
         # A trial that did not get to its end is worth no more than it had reached by then.
         worst = float(np.finfo(float).max)
@@ -123,12 +128,13 @@ class Stopping:
             f"and trial {best.number} differs by {noise:.2g} from seed to seed"
         )
 
-    def _measured(self, best: TrialResult) -> float | None:
+    def _measured(self, best: TrialResult, key: str) -> float | None:
         """The deviation of a trial's value over fresh seeds; None if one of them diverges."""
         sequence = np.random.SeedSequence((self.seed, REPEATED))
         seeds = [int(seed) for seed in sequence.generate_state(REPEATS)]
         trial = Trial(best.number, best.settings, 0)
-        (outcome,) = trained(self.training, [trial], {trial.number: seeds})
+        own = {trial.number: seeds}
+        (outcome,) = trained(self.training, [trial], own, self.checkpoints, key)
         if outcome.state != "COMPLETE":
             return None
         by_seed = {

@@ -7,6 +7,7 @@ from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Race
 from tuner.search.runner import Runner
 from tuner.search.trials import Goal, Outcome, Trial
+from tuner.study.checkpoints import Checkpoints
 
 
 class Training(Protocol):
@@ -36,12 +37,31 @@ class Training(Protocol):
 
 
 def trained(
-    training: Training, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]]
+    training: Training,
+    trials: Sequence[Trial],
+    seeds: Mapping[int, Sequence[int]],
+    checkpoints: Checkpoints | None = None,
+    key: str = "",
 ) -> list[Outcome]:
     """How trials end under these seeds, each trained to its end unless it diverges.
 
+    Args:
+        training: makes the runners.
+        trials: in the order of their numbers.
+        seeds: of each, by its number.
+        checkpoints: keep what is under way.
+        key: tells this training from all others of the study.
+
     Raises:
-        Interrupted: which loses what was under way.
+        Interrupted: which loses what is in no checkpoint.
     """
+
+    def on_epoch(epoch: int, race: Race) -> None:
+        if checkpoints is not None:
+            checkpoints.after(race, key)
+
     runners = training.runners(trials, seeds)
-    return Race(trials, runners, NoPruning(), training.epochs, training.goal).run()
+    race = Race(trials, runners, NoPruning(), training.epochs, training.goal, on_epoch)
+    if checkpoints is not None:
+        checkpoints.begin(race, key)
+    return race.run()

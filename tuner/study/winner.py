@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tuner.search.trials import Trial, TrialResult, rounded
+from tuner.study.numerics import TOLERANCE
 from tuner.study.populations import Populations
 from tuner.training.population import Member, Population, create, evaluated
 from tuner.training.problems import Supervised
@@ -59,20 +60,27 @@ class Retraining:
     Args:
         training: of the study, on data.
         winner: its trial.
+        exact: whether all was trained with the same numerics (`tuner.study.numerics`); elsewhere
+            the losses may differ, and `note` says by how much.
 
     Raises:
-        RuntimeError: if it does not.
+        RuntimeError: if it does not find them.
         Interrupted: if training was asked to stop.
     """
 
-    def __init__(self, training: Populations, winner: TrialResult) -> None:
+    def __init__(self, training: Populations, winner: TrialResult, exact: bool = True) -> None:
+        self.note = ""
         self.training, self.trial = training, Trial(winner.number, winner.settings, 0)
         trainer = training.final_trainer(winner.settings)
         self.population: Population = create(trainer.problem, [training.member(self.trial)])
         for epoch in range(1, training.epochs + 1):
             metrics = trainer.epoch(self.population, epoch).metrics
         if training.folds == 1:
-            check_again(winner, float(metrics["validation_loss"][0]))
+            loss = float(metrics["validation_loss"][0])
+            if exact:
+                check_again(winner, loss)
+            else:
+                self.note = compared(winner, loss)
 
     def trained(self) -> TrainedWinner:
         """What is saved of it."""
@@ -117,3 +125,14 @@ def check_again(winner: TrialResult, loss: float) -> None:
             f"trial {winner.number} ended at {again} when trained again, at "
             f"{winner.validation_loss} before: a curve depended on its neighbours"
         )
+
+
+def compared(winner: TrialResult, loss: float) -> str:
+    """What to say of a loss that was found with other numerics than those of the search."""
+    before = winner.validation_loss
+    if before is None:
+        return f"trained again the winner ended at {loss:.6g}; the search has no number for it"
+    share = abs(loss - before) / max(abs(before), 1e-12)
+    within = share <= TOLERANCE
+    told = f"within {TOLERANCE:.0%} of" if within else f"more than {TOLERANCE:.0%} from"
+    return f"trained again the winner ended at {loss:.6g}, {told} the {before:.6g} of the search"

@@ -1,6 +1,7 @@
 """Loss curves: when a row must leave, and what its curve says of its learning rate."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -49,6 +50,22 @@ class Guard:
         rows = len(start)
         last = np.full((rows, PATIENCE), -np.inf)
         return cls(start, np.clip(momentum, 0.0, 1 - 1e-12), steps, 0, np.zeros(rows, int), last)
+
+    def arrays(self) -> dict[str, Array]:
+        """All that it knows, by name."""
+        return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array]) -> "Guard":
+        """The guard that gave these `arrays`."""
+        return cls(
+            start=arrays["start"],
+            momentum=arrays["momentum"],
+            steps=int(arrays["steps"]),
+            epoch=int(arrays["epoch"]),
+            above=arrays["above"],
+            last=arrays["last"],
+        )
 
     def after(self, losses: Array) -> "Guard":
         """One evaluation later; losses that are not finite stand above."""
