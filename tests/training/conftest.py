@@ -21,20 +21,31 @@ from tuner.training.problems import Fold, Objective, Part, Problem, Supervised
 # Every task with a number of outputs that suits it.
 TASKS = {task: {"binary": 1, "multiclass": 4}.get(task, 3) for task in losses.TASKS}
 
-# Each pair of an activation and a task is compiled apart, which takes seconds on a fresh machine:
-# the quick tests have each task once, the slow ones all pairs. Uncompiled, as `interpreted` makes
-# them, all kinds of models and losses are in the quick tests.
+# Each pair of an activation and a task is compiled apart, for each dtype, which takes seconds on a
+# fresh machine: the quick tests have each task and each dtype once, the slow ones all of them.
+# Uncompiled, as `interpreted` makes them, all kinds of models and losses are in the quick tests.
 _ACTIVATIONS, _TASKS = sorted(activations.names(), reverse=True), sorted(TASKS, reverse=True)
 QUICK = set(zip(_ACTIVATIONS, _TASKS, strict=False))
-PAIRS = [
-    pytest.param(
-        activation,
-        task,
-        id=f"{activation}-{task}",
-        marks=() if (activation, task) in QUICK else pytest.mark.slow,
-    )
-    for activation in _ACTIVATIONS
-    for task in _TASKS
+# The task whose quick tests are in float32 as well.
+ROUNDED = "multiclass"
+
+
+def case(*values: Any, quick: bool) -> Any:
+    """A case of a test, slow or not."""
+    named = [getattr(value, "__name__", str(value)) for value in values]
+    return pytest.param(*values, id="-".join(named), marks=() if quick else pytest.mark.slow)
+
+
+# Pairs of activation and task; and those with a dtype.
+PAIRS = [case(a, t, quick=(a, t) in QUICK) for a in _ACTIVATIONS for t in _TASKS]
+ROUNDED_PAIRS = [
+    case(a, t, quick=(a, t) in QUICK and t == ROUNDED) for a in _ACTIVATIONS for t in _TASKS
+]
+TYPED_PAIRS = [
+    case(a, t, dtype, quick=(a, t) in QUICK and (dtype is np.float64 or t == ROUNDED))
+    for dtype in (np.float32, np.float64)
+    for a in _ACTIVATIONS
+    for t in _TASKS
 ]
 
 

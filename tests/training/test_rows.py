@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import (
-    PAIRS,
+    TYPED_PAIRS,
     assert_identical,
     everything,
     member,
@@ -25,7 +25,7 @@ def dtype(request: pytest.FixtureRequest) -> type:
 
 
 @pytest.mark.parametrize("hidden", [(), (6,), (8, 5, 3)])
-@pytest.mark.parametrize(("activation", "task"), PAIRS)
+@pytest.mark.parametrize(("activation", "task", "dtype"), TYPED_PAIRS)
 def test_a_row_alone_is_bit_identical_to_the_same_row_among_63_others(
     activation: str, task: str, hidden: tuple[int, ...], dtype: type
 ):
@@ -36,7 +36,7 @@ def test_a_row_alone_is_bit_identical_to_the_same_row_among_63_others(
         assert_identical(alone[trial], together[trial])
 
 
-@pytest.mark.parametrize(("activation", "task"), PAIRS)
+@pytest.mark.parametrize(("activation", "task", "dtype"), TYPED_PAIRS)
 def test_one_thread_and_two_give_the_same_bits(activation: str, task: str, dtype: type):
     problem, members = supervised(task, (6,), activation, dtype), mixed_members(64)
     one, two = (everything(*trained(problem, members, threads=threads)) for threads in (1, 2))

@@ -11,9 +11,9 @@ argument in a buffer.
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,8 +22,10 @@ from tuner.training.kernels.compiling import Compiled, compiled, digest
 from tuner.training.optimizers import Optimizer, load
 from tuner.training.rule_language import GIVEN_TO_ROWS, GIVEN_TO_TENSORS
 
+Array = np.ndarray
+
 TEMPLATE = """
-def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settings, _losses,
+def {function}(_theta, _g, {slots}, _t, _rates, _column, _total, _tensors, _settings, _losses,
                _norms, _left_at):
     _cast = _theta.dtype.type
     _size = _theta.shape[1]
@@ -63,6 +65,12 @@ def {function}(_theta, _g, {slots}_t, _rates, _column, _total, _tensors, _settin
 # The last loop sums the squares of the gradient on its way, for a sweep in float64 would cost a
 # fifth of Adam's time; it is made only where float32 may have lost squares, outside this range.
 LEAST, MOST = 1e-24, 1e30
+
+# Every pass takes so many slots of each kind, used or not, so that what calls it by its address is
+# compiled for all rules alike; one with more is a kind of its own.
+ARRAYS, SCALARS = 5, 2
+
+T = TypeVar("T")
 
 _START = {"row_sum": "0.0", "tensor_sum": "0.0", "tensor_mean": "0.0"}
 _ADD = {
@@ -293,21 +301,40 @@ class _Sweep:
         return ("\n" + " " * 8).join([*lines, *self.ends])
 
 
+def by_kind(optimizer: Optimizer, values: Sequence[T]) -> tuple[list[T], list[T]]:
+    """Of values for each slot, those of slots of one number a parameter, and of one a row."""
+    pairs = list(zip(values, optimizer.slots.values(), strict=True))
+    return [v for v, slot in pairs if not slot.scalar], [v for v, slot in pairs if slot.scalar]
+
+
+def filled(values: Sequence[T], unused: Sequence[T]) -> list[T]:
+    """The values, and behind them of `unused` what is missing to its length."""
+    return [*values, *unused[len(values) :]]
+
+
+def arguments(optimizer: Optimizer, slots: Sequence[Array], rows: Array, row: Array) -> list[Array]:
+    """The slots as a pass takes them; rows (rows, size) and row (rows,) stand for unused ones."""
+    arrays, scalars = by_kind(optimizer, slots)
+    return [*filled(arrays, [rows] * ARRAYS), *filled(scalars, [row] * SCALARS)]
+
+
 def source(optimizer: Optimizer) -> tuple[str, str]:
     """Name and source of the pass of an optimizer."""
     sweep = _Sweep(optimizer)
-    arrays = [name for name, slot in optimizer.slots.items() if not slot.scalar]
+    arrays, scalars = by_kind(optimizer, [f"{name}_rows" for name in optimizer.slots])
+    unused = [f"_unused{i}" for i in range(ARRAYS + SCALARS)]
+    slots = [*filled(arrays, unused[:ARRAYS]), *filled(scalars, unused[ARRAYS:])]
     buffers = [f"{b} = np.empty(_size, _theta.dtype)" for b in sweep.buffered.values()]
     text = TEMPLATE.format(
         function="{function}",
         least=LEAST,
         most=MOST,
-        slots="".join(f"{name}_rows, " for name in optimizer.slots),
+        slots=", ".join(slots),
         buffers="\n    ".join(buffers or ["pass"]),
         settings=", ".join(name for name in optimizer.hyperparameters if name != "lr"),
         slot_rows="\n        ".join(
-            [f"{n}_row = {n}_rows[_row]" for n in arrays]
-            + [f"{n} = {n}_rows[_row]" for n in optimizer.slots if n not in arrays]
+            [f"{rows.removesuffix('s')} = {rows}[_row]" for rows in arrays]
+            + [f"{rows.removesuffix('_rows')} = {rows}[_row]" for rows in scalars]
             or ["pass"]
         ),
         sweep=sweep.text(),
@@ -320,7 +347,7 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
 def fused_pass(name: str) -> Compiled:
     """The compiled pass of the optimizer of that name.
 
-    It takes `(theta, g, *slots, t, rates, column, total, tensors, settings, losses, norms,
+    It takes `(theta, g, *arguments(...), t, rates, column, total, tensors, settings, losses, norms,
     left_at)` and changes theta, slots, t, norms and left_at in place:
 
     - theta, g, slots: (rows, size), C-contiguous, float32 or float64; scalar slots (rows,) float64
