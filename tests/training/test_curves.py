@@ -170,7 +170,7 @@ def test_a_run_that_left_counts_as_diverged_whatever_its_curve_says():
     assert diagnose(Curve(np.array([1.0, np.nan]))).label == "diverged"
 
 
-def told(*words: str, factor: str) -> float:
+def factor_in(*words: str, factor: str) -> float:
     """The number before `times` in a line of advice that holds these words."""
     for word in words:
         assert word in factor, factor
@@ -183,14 +183,14 @@ def told(*words: str, factor: str) -> float:
 def test_the_lower_rate_that_is_advised_is_the_best_one_of_a_parabola(lr: float):
     """The best rate of curvature 2 is 0.5: it gets to the minimum in one step."""
     advice = diagnosed(curve("sgd", lr=lr)).advice
-    assert lr / told("lower the learning rate", factor=advice) == pytest.approx(0.5, rel=0.1)
+    assert lr / factor_in("lower the learning rate", factor=advice) == pytest.approx(0.5, rel=0.1)
 
 
 @pytest.mark.parametrize("lr", [0.002, 0.003, 0.01, 0.02])
 def test_a_slow_run_settles_where_it_trains_as_much_longer_as_is_advised(lr: float):
     whole = curve("sgd", lr=lr)
     assert label(whole) == "slow"
-    times = told("train longer", factor=diagnose(whole).advice)
+    times = factor_in("train longer", factor=diagnose(whole).advice)
     if times < FURTHEST:
         assert label(curve("sgd", epochs=int(1.1 * times * EPOCHS), lr=lr)) == "converged"
         assert label(curve("sgd", epochs=int(0.7 * times * EPOCHS), lr=lr)) == "slow"
@@ -228,11 +228,11 @@ def test_a_loss_that_never_moved_is_a_plateau():
 def test_a_validation_loss_that_rises_after_its_minimum_is_overfitting():
     epochs = np.arange(41)
     train, validation = np.exp(-epochs / 8), np.exp(-epochs / 8) + 0.01 * epochs
-    told = diagnose(Curve(train, validation))
-    assert told.label == "overfitting"
+    diagnosis = diagnose(Curve(train, validation))
+    assert diagnosis.label == "overfitting"
     lowest = int(np.argmin(validation))
-    assert f"at epoch {lowest} " in told.evidence
-    assert f"stop at epoch {lowest}" in told.advice
+    assert f"at epoch {lowest} " in diagnosis.evidence
+    assert f"stop at epoch {lowest}" in diagnosis.advice
     assert diagnose(Curve(train, train)).label != "overfitting"
 
 

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from tests.training.conftest import PAIRS, ROUNDED_PAIRS, interpreted, member, supervised
 from tuner.training import activations, losses
 from tuner.training.factorization_machine import FactorizationMachine
-from tuner.training.kernels.model_passes import passes
+from tuner.training.kernels.model_passes import build_passes
 from tuner.training.models import MLP, Model, kind_of
 from tuner.training.population import create
 from tuner.training.problems import Supervised
@@ -58,7 +58,7 @@ def uncompiled(problem: Supervised, theta: np.ndarray, gradient: np.ndarray) -> 
     """The objective of all rows, run by Python itself."""
     objective = problem.attach(theta, gradient, np.zeros(len(theta)))
     kind = kind_of(problem.fold.train.X)
-    step, objective.evaluation = passes(problem.model, problem.loss, kind, build=interpreted)
+    step, objective.evaluation = build_passes(problem.model, problem.loss, kind, build=interpreted)
     objective.compiled = step, objective.compiled[1]
     return objective
 
@@ -138,13 +138,13 @@ def test_compiled_networks_do_what_python_does(activation: str, task: str, hidde
 
 
 def assert_compiled_as_interpreted(problem: Supervised, theta: np.ndarray) -> None:
-    told = []
+    found = []
     for bind in (uncompiled, lambda p, *a: p.attach(*a, np.zeros(len(theta)))):
         gradient = np.full_like(theta, np.nan)
         objective = bind(problem, theta, gradient)
         objective.differentiate(np.arange(3, 20))
-        told.append([gradient, objective.losses, *objective.evaluate(theta).values()])
-    for slow, fast in zip(*told, strict=True):
+        found.append([gradient, objective.losses, *objective.evaluate(theta).values()])
+    for slow, fast in zip(*found, strict=True):
         np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Promises of the wrappers: each is what plain NumPy does around any optimizer, row by row."""
+"""Promises of the transforms: each is what plain NumPy does around any optimizer, row by row."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -284,7 +284,7 @@ def test_validation_sees_the_average_that_an_optimizer_keeps() -> None:
     assert epochs[-1].metrics["validation_loss"][0] == pytest.approx(expected, rel=1e-12)
 
 
-# Each wrapper at work, and the numbers at which it changes nothing.
+# Each transform at work, and the numbers at which it changes nothing.
 AT_WORK: list[dict[str, float]] = [
     {"clip_value": 0.3},
     {"clip_adaptive": 0.4},

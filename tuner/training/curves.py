@@ -194,10 +194,10 @@ def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
         return _diverged(curve, diverged or "losses are not finite")
     gained, late = curve.gained, curve.late
     settled = late <= SETTLED * gained and curve.train[-1] - curve.train.min() <= SETTLED * gained
-    if not (settled and gained > 0) and (told := _oscillation(curve)):
-        return told
-    if told := _overfitting(curve):
-        return told
+    if not (settled and gained > 0) and (found := _oscillation(curve)):
+        return found
+    if found := _overfitting(curve):
+        return found
     if settled or late <= SETTLED * gained:
         return _still(curve)
     return _slow(curve)
@@ -288,13 +288,12 @@ def _end(values: Array, curve: Curve) -> float:
 
 
 def _slow(curve: Curve) -> Diagnosis:
-    """How much longer it should train is told as if its gains shrank alike from epoch to epoch."""
+    """How much longer it should train is computed as if its gains shrank alike from epoch to epoch."""
     share = curve.late / curve.gained if curve.gained > 0 else 0.0
     evidence = f"the last quarter still brought {share:.1%} of the gain"
     shrinks = _shrinks(share, curve.quarter - 1, max(curve.epochs, 1))
     epochs = math.log(SETTLED) / (0.75 * math.log(shrinks)) if shrinks < 1 else math.inf
-    told = _times(max(1.1, epochs / max(curve.epochs, 1)))
-    longer = f"train longer, {told}"
+    longer = f"train longer, {_times(max(1.1, epochs / max(curve.epochs, 1)))}"
     if curve.has_rate:
         longer = f"raise the learning rate or {longer}"
     return Diagnosis("slow", evidence, longer)

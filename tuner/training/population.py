@@ -43,8 +43,8 @@ class Population:
     theta: (rows, size) parameters, C-contiguous
     slots: for each optimizer its state, arrays (its rows, size) or (its rows,), in the order of the
     rows
-    kept: what wrappers keep, (rows, size) each: `mean`, the averaged parameters, and `slow`, those
-    of Lookahead; empty where no row is wrapped so
+    kept: what transforms keep, (rows, size) each: `mean`, the averaged parameters, and `slow`, those
+    of Lookahead; empty where no row is transformed so
     step: (rows,) float64, the steps taken
     left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite, or 0
     schedule_state: (rows, 4), what schedules know of the losses (tuner.training.schedules.plateau)
@@ -90,7 +90,7 @@ def create(problem: Problem, members: Sequence[Member]) -> Population:
 
 
 def keeps(member: Member) -> list[str]:
-    """Names of the arrays that the wrappers of a member keep."""
+    """Names of the arrays that the transforms of a member keep."""
     s = member.settings
     averaged = s.get("ema", 0.0) > 0 or s.get("tail_average", 0.0) > 0
     return ["mean"] * averaged + ["slow"] * (s.get("lookahead_rate", 1.0) < 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tuner.training import losses
 from tuner.training.kernels.dropout import mixed
-from tuner.training.kernels.model_passes import passes
+from tuner.training.kernels.model_passes import build_passes
 from tuner.training.kernels.sparse import CSR
 from tuner.training.losses import Loss
 from tuner.training.models import Model, kind_of
@@ -229,7 +229,7 @@ class SupervisedObjective(Objective):
         model, size, fold = problem.model, problem.batch_size, problem.fold
         kind = kind_of(fold.train.X)
         self.layout = model.layout
-        step, self.evaluation = passes(model, problem.loss, kind)
+        step, self.evaluation = build_passes(model, problem.loss, kind)
         self.train = _Arrays(fold.train, kind, theta.dtype)
         self.validation = fold.validation and _Arrays(fold.validation, kind, theta.dtype)
         self.rooms = (
@@ -265,7 +265,7 @@ class SupervisedObjective(Objective):
         return float(weights[batch].sum(dtype=np.float64)) if len(weights) else len(batch)
 
     def sums(self, theta: Array, part: _Arrays, numbers: Array, kept: Array) -> tuple[Array, Array]:
-        """Sums of losses and of hits over a part, (rows,) each; kept: see `evaluate` in passes."""
+        """Sums of losses and of hits over a part, (rows,) each; kept: see kernels.model_passes."""
         totals, hits = np.zeros(len(theta)), np.zeros(len(theta))
         self.evaluation(
             theta, self.left_at, self.layout, part.X, part.y, part.weights, self.CHUNK,

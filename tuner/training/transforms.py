@@ -1,4 +1,4 @@
-"""Wrappers: what may be put around any optimizer, by hyperparameters that all of them share.
+"""Transforms: what may be put around any optimizer, by hyperparameters that all of them share.
 
 `tuner.training.optimizers.shared` says what they mean, and `tuner.training.families.penalties` what
 those of models do. Each is one sweep over the rows that use it. theta, gradient and kept arrays:
@@ -17,19 +17,19 @@ from tuner.training.kernels.compiling import compiled
 if TYPE_CHECKING:
     from tuner.training.population import Member
 
-# What a member's model_settings call the penalties, and its settings the wrappers: the rows of
+# What a member's model_settings call the penalties, and its settings the transforms: the rows of
 # `numbers`, in this order.
 PENALTIES = ("l1", "l2")
-WRAPPERS = (
+TRANSFORMS = (
     *("clip_value", "clip_adaptive", "lookahead_rate", "lookahead_steps"),
     *("ema", "tail_average"),
 )
 
 
 def numbers_of(members: Sequence["Member"]) -> np.ndarray:
-    """What the members say of penalties and wrappers, (8, rows) float64."""
+    """What the members say of penalties and transforms, (8, rows) float64."""
     own = [
-        [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in WRAPPERS
+        [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in TRANSFORMS
     ]
     penalties = [[m.model_settings.get(key, 0.0) for m in members] for key in PENALTIES]
     return np.array([*penalties, *own], np.float64)

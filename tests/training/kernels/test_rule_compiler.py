@@ -25,7 +25,7 @@ from tuner.training.kernels import model_passes
 from tuner.training.kernels import dense
 problem = supervised(dtype=np.float32)
 trained(problem, [member("sgd"), member("adam", trial=1)], epochs=1)
-step_pass, evaluation = model_passes.passes(problem.model, problem.loss, dense)
+step_pass, evaluation = model_passes.build_passes(problem.model, problem.loss, dense)
 pointed = [rule_compiler.fused_pass("sgd"), rule_compiler.fused_pass("adam"), step_pass]
 functions = [f.entry("pointer") for f in pointed]
 functions += [f.entry("python") for f in (evaluation, step.advance)]

@@ -48,11 +48,11 @@ def test_training_on_sparse_rows_is_training_on_dense_ones_but_for_rounding(
 ):
     problem = supervised(task, sparse=True, weighted=True, model=model, **shape)
     members = [member("adam", trial=i, lr=0.02 * (i + 1)) for i in range(3)]
-    told = [trained(p, members, epochs=4) for p in (problem, dense_twin(problem))]
-    for sparse, dense in zip(told[0][1], told[1][1], strict=True):
+    runs = [trained(p, members, epochs=4) for p in (problem, dense_twin(problem))]
+    for sparse, dense in zip(runs[0][1], runs[1][1], strict=True):
         for name, values in dense.metrics.items():
             np.testing.assert_allclose(sparse.metrics[name], values, rtol=1e-8, err_msg=name)
-    np.testing.assert_allclose(told[0][0].theta, told[1][0].theta, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(runs[0][0].theta, runs[1][0].theta, rtol=1e-6, atol=1e-9)
 
 
 def test_sparse_rows_of_a_population_never_meet():
@@ -62,7 +62,7 @@ def test_sparse_rows_of_a_population_never_meet():
         assert_identical(everything(*trained(problem, [members[trial]]))[trial], together[trial])
 
 
-def test_rows_without_any_number_are_told_from_the_biases_alone():
+def test_rows_without_any_number_are_runs_from_the_biases_alone():
     X = CSR(np.ones(1), np.zeros(1, np.int64), np.array([0, 0, 1, 1]), 5)
     theta = np.arange(12.0)
     scores = MLP(5, 2).scores(theta, X)

@@ -78,10 +78,17 @@ def evaluate(
             losses[row] += loss(scores, y[start:stop], w, 1.0, numbers[row])
 
 
-def passes(
+def build_passes(
     model: Model, loss: Loss, kind: ModuleType, build: Callable[..., Any] = specialised
 ) -> tuple[Any, Any]:
-    """`step` and `evaluate` for a kind of model, a loss, and dense or sparse input."""
+    """`step` and `evaluate` for a kind of model.
+
+    Args:
+        model: whose halves they call.
+        loss: what is minimised, with its score.
+        kind: the module of its input, kernels.dense or kernels.sparse.
+        build: makes a function of one in which global names are given meanings.
+    """
     there, back = model.halves(kind, build)
     return (
         build(step, gather=kind.gather, forward=there, backward=back, loss=loss.value),
