@@ -288,7 +288,7 @@ def _end(values: Array, curve: Curve) -> float:
 
 
 def _slow(curve: Curve) -> Diagnosis:
-    """How much longer it should train is computed as if its gains shrank alike from epoch to epoch."""
+    """How much longer it should train, if its gains shrink alike from epoch to epoch."""
     share = curve.late / curve.gained if curve.gained > 0 else 0.0
     evidence = f"the last quarter still brought {share:.1%} of the gain"
     shrinks = _shrinks(share, curve.quarter - 1, max(curve.epochs, 1))

@@ -27,15 +27,16 @@ _WIDTHS = Domain(1, 1e5, high_closed=True, whole=True, many=True)
 def penalties(l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> None:
     """The numbers that every model takes; a row of a population has its own.
 
-    They are penalties l1 * |W| + l2 / 2 * |W|**2 on all weights W, not on biases and gains; both
-    are the elastic net. Reported losses are without them, so that trials compare.
+    Both act on all weights W, not on biases and gains; together they are the elastic net. Reported
+    losses are without them, so that trials compare.
 
     Args:
-        l1: a proximal step (Duchi & Singer 2009): after the update every weight comes closer to 0
-            by learning rate times l1, and stays at exactly 0 when it gets there. That is exact for
-            SGD; an optimizer that scales its steps, by momentum or by the size of gradients, does
-            not scale this one.
-        l2: l2 * W joins the gradient before it is clipped.
+        l1: strength of the penalty `l1 * |W|`. It is a proximal step (Duchi & Singer 2009): after
+            the update every weight comes closer to 0 by learning rate times l1, and stays at
+            exactly 0 when it gets there. That is exact for SGD; an optimizer that scales its steps,
+            by momentum or by the size of gradients, does not scale this one.
+        l2: strength of the penalty `l2 / 2 * |W|**2`, which joins the gradient before it is
+            clipped.
     """
 
 
@@ -43,7 +44,7 @@ def dropping(dropout: Fraction = 0.0) -> None:
     """What networks with hidden layers take as well.
 
     Args:
-        dropout: the share of hidden units that each training step leaves out (kernels.dropout).
+        dropout: share of hidden units that each training step leaves out (kernels.dropout).
     """
 
 
@@ -51,10 +52,8 @@ def dropping(dropout: Fraction = 0.0) -> None:
 class Family:
     """What a model of a config is made of.
 
-    Attributes:
-        own: the losses it has, the usual one of a task first; none: any that fits the task.
-        shape: what is set of it beside its numbers and its losses' own, alike for a population.
-        numbers: what each row of a population may have its own of.
+    own: the losses it has, the usual one of a task first; none: any that fits the task. shape: what
+    is set of it beside penalties and its losses' own numbers.
     """
 
     own: tuple[str, ...]
@@ -74,14 +73,7 @@ class Family:
         return len({losses.load(name).tasks for name in self.own}) < len(self.own)
 
     def fitting(self, task: str) -> list[str]:
-        """The losses that it may learn a task by.
-
-        Args:
-            task: one of `losses.TASKS`.
-
-        Returns:
-            Their names, the usual one first; none if it cannot learn the task.
-        """
+        """Names of the losses that it may learn this task by; the first is the usual one."""
         return [name for name in self.own or losses.names() if task in losses.load(name).tasks]
 
     @property
@@ -121,17 +113,7 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def create(name: str, inputs: int, outputs: int, shape: Mapping[str, Any]) -> "Model":
-    """The model of that name.
-
-    Args:
-        name: one of FAMILIES.
-        inputs, outputs: columns of X, and scores of a row.
-        shape: what is given of the family's shape; `hidden` is a tuple of widths. What is not of
-            its shape is left out.
-
-    Raises:
-        KeyError: no family bears that name.
-    """
+    """The model of that name, with what is given of its shape; `hidden` is a tuple of widths."""
     from tuner.training.factorization_machine import FactorizationMachine
     from tuner.training.models import MLP
 

@@ -61,8 +61,11 @@ class Epoch:
 class Trainer:
     """Trains populations on one problem; use it as a context, for it holds threads.
 
-    total_epochs is the length that the schedules are laid out for. Setting `stop` makes `epoch`
-    raise Interrupted at the next step.
+    Args:
+        problem: what the rows minimise.
+        total_epochs: the length that the schedules are laid out for.
+        threads: how many blocks of rows train at once.
+        stop: makes `epoch` raise Interrupted at the next step once it is set.
     """
 
     def __init__(
@@ -103,7 +106,15 @@ class Trainer:
         return Epoch(0, metrics, np.zeros(len(kinds), bool))
 
     def epoch(self, population: Population, epoch: int) -> Epoch:
-        """Trains every row through one epoch (counted from 1), in place."""
+        """Trains every row through one epoch, in place.
+
+        Args:
+            population: the rows; those that left stay as they are.
+            epoch: its number, counted from 1.
+
+        Raises:
+            Interrupted: `stop` was set; the rows are somewhere within the epoch.
+        """
         self.halt[0] = self.stop.is_set()
         bounds = self.blocks(population)
         blocks = [self.pool.submit(self.block, view(population, *b), epoch) for b in bounds]

@@ -17,11 +17,17 @@ Array = np.ndarray
 class Member:
     """What a row is: a trial's settings under one seed, on one fold of the data.
 
-    seed fixes the initialisation, the order of the batches and what dropout takes out; settings and
-    schedule_settings hold a number for every hyperparameter of the optimizer and the schedule.
-    Those of `parts` are paths, as `0.until`, and the names of its schedules are among them, as
-    `0.name`. model_settings hold the row's numbers of model and loss: l1, l2, dropout and the
-    loss's own, each at its default where it is left out.
+    Attributes:
+        trial: its number.
+        seed: fixes the initialisation, the order of the batches and what dropout takes out.
+        optimizer: its name.
+        settings: a number for every hyperparameter of the optimizer.
+        schedule: its name.
+        schedule_settings: a number for every hyperparameter of the schedule. Those of `parts` are
+            paths, as `0.until`, and the names of its schedules are among them, as `0.name`.
+        fold: the number of the fold whose part it trains on.
+        model_settings: the row's numbers of model and loss: l1, l2, dropout and the loss's own,
+            each at its default where it is left out.
     """
 
     trial: int
@@ -38,16 +44,18 @@ class Member:
 class Population:
     """The rows that train together; training changes its arrays in place.
 
-    members: one a row, ordered by seed, fold and optimizer, so that the rows of one optimizer, seed
-    and fold are neighbours
-    theta: (rows, size) parameters, C-contiguous
-    slots: for each optimizer its state, arrays (its rows, size) or (its rows,), in the order of the
-    rows
-    kept: what transforms keep, (rows, size) each: `mean`, the averaged parameters, and `slow`, those
-    of Lookahead; empty where no row is transformed so
-    step: (rows,) float64, the steps taken
-    left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite, or 0
-    schedule_state: (rows, 4), what schedules know of the losses (tuner.training.schedules.plateau)
+    Attributes:
+        members: one a row, ordered by seed, fold and optimizer, so that the rows of one optimizer,
+            seed and fold are neighbours.
+        theta: (rows, size) parameters, C-contiguous.
+        slots: for each optimizer its state, arrays (its rows, size) or (its rows,), in the order
+            of the rows.
+        kept: what transforms keep, (rows, size) each: `mean`, the averaged parameters, and `slow`,
+            those of Lookahead; empty where no row is transformed so.
+        step: (rows,) float64, the steps taken.
+        left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite,
+            or 0.
+        schedule_state: (rows, 4), what schedules know of the losses (schedules.plateau).
     """
 
     members: tuple[Member, ...]
@@ -115,7 +123,10 @@ def evaluated(population: Population) -> Array:
 def starting(slot: Slot, theta: Array, settings: Sequence[Mapping[str, float]]) -> Array:
     """A slot before the first step: (rows, size), or (rows,) float64 for a scalar one.
 
-    theta: (rows, size); settings: the hyperparameters of each row.
+    Args:
+        slot: of the optimizer of all these rows.
+        theta: (rows, size), where they start.
+        settings: the hyperparameters of each row.
     """
     out = np.empty(len(theta)) if slot.scalar else np.empty_like(theta)
     for row, own in enumerate(settings):

@@ -55,6 +55,8 @@ class _Closed(JITCodeLibrary):
 
 
 class _Compiler(Compiler):
+    """Numba's compiler, which puts what it makes into closed code."""
+
     def compile_extra(self, function: Any) -> Any:
         self.state.library = _Closed(self.state.targetctx.codegen(), function.__qualname__)
         self.state.library.enable_object_caching()
@@ -98,6 +100,7 @@ _ENTERING = Lock()
 def _target(options: Mapping[str, Any], way: str = "") -> dict[str, Any]:
     return {
         "nopython": True,
+        "boundscheck": None,  # as NUMBA_BOUNDSCHECK says
         "nogil": True,
         "error_model": "numpy",
         "fastmath": FASTMATH,
@@ -108,9 +111,11 @@ def _target(options: Mapping[str, Any], way: str = "") -> dict[str, Any]:
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Compiled:
-    """The function compiled when it is first used, or read from the cache; as a decorator.
+    """A decorator: compiles the function when it is first used, or reads it from the cache.
 
-    options: of numba.njit, in place of what is used throughout.
+    Args:
+        function: in the Python that numba knows; what it calls is compiled, too.
+        options: of numba.njit, in place of what is used throughout.
     """
     return Compiled(function, options)
 
@@ -122,7 +127,12 @@ def digest(*parts: str) -> str:
 
 @cache
 def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
-    """A compiled copy of `function`, in which the global names given mean compiled functions."""
+    """A compiled copy of a function, in which some global names mean other functions.
+
+    Args:
+        function: a plain one, of which there is one copy for the same meanings.
+        meanings: compiled functions, by the names that `function` calls them by.
+    """
     assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, {**function.__globals__, **meanings})
     copy.__qualname__ = copy.__name__ = f"{function.__name__}_{digest(*ingredients(copy))}"
@@ -154,8 +164,11 @@ class Pointer(types.WrapperAddressProtocol):
     """A compiled function that returns nothing, for arguments like these, to be an argument itself.
 
     What takes it is compiled once for all functions of the same types; it would be compiled for
-    each of them, in seconds, if it called them by their names. Without a function it only has a
-    type, and must not be called.
+    each of them, in seconds, if it called them by their names.
+
+    Args:
+        function: the function, or None for a type alone, which must not be called.
+        arguments: examples of what it is called with.
     """
 
     def __init__(self, function: Compiled | None, *arguments: Any) -> None:

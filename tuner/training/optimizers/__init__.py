@@ -50,24 +50,23 @@ def shared(
     The defaults leave the optimizer as it is.
 
     Args:
-        clip_value: the gradient's numbers are cut off at +-clip_value.
-        clip_adaptive: the gradient of an output's weights, or of a layer's biases, is scaled to at
-            most this share of their norm (Brock et al. 2021, equation 3, with their floor of 1e-3
-            on the norm).
-        clip_norm: a row's gradient is scaled to at most this Euclidean norm (Pascanu et al. 2013,
-            Algorithm 1).
-        weight_decay: coupled, it is added to the gradient after clipping,
-            `g + weight_decay * theta` (an L2 penalty, as in PyTorch); decoupled, it is taken off
-            the weights before the step, `theta - lr * weight_decay * theta` (Loshchilov & Hutter
-            2019), by a rule whose file says `DECOUPLED = True`. A rule with a `weight_decay` of its
-            own applies that alone.
+        clip_value: limit of the gradient's numbers, which are cut off at +-clip_value.
+        clip_adaptive: limit of the gradient of an output's weights, or of a layer's biases, as a
+            share of their norm (Brock et al. 2021, equation 3, with their floor of 1e-3 on the
+            norm).
+        clip_norm: limit of the Euclidean norm of a row's gradient, which is scaled to it (Pascanu
+            et al. 2013, Algorithm 1).
+        weight_decay: strength of the decay of all parameters. Coupled, it is added to the gradient
+            after clipping, `g + weight_decay * theta` (an L2 penalty, as in PyTorch); decoupled, it
+            is taken off the weights before the step, `theta - lr * weight_decay * theta`
+            (Loshchilov & Hutter 2019), by a rule whose file says `DECOUPLED = True`. A rule with a
+            `weight_decay` of its own applies that alone.
         ema: decay of the exponential moving average of the parameters, which validation sees.
         tail_average: share of the training, at its end, over which the parameters that validation
             sees are averaged (averaged SGD, Bottou 2012, section 5.3).
-        lookahead_rate: share of the way to the fast parameters that the slow ones go every
-            lookahead_steps; the fast ones start again from there (Zhang et al. 2019, Algorithm 1,
-            its alpha).
-        lookahead_steps: steps of the fast parameters between these; the paper's k.
+        lookahead_rate: share of the way to the fast parameters that the slow ones go, where the
+            fast ones start again (Zhang et al. 2019, Algorithm 1).
+        lookahead_steps: number of steps between two such moves.
     """
 
 
@@ -76,15 +75,7 @@ SHARED = hyperparameters(shared)
 
 @dataclass(frozen=True)
 class Optimizer:
-    """A rule with its hyperparameters; `decoupled` says how its weight decay is meant.
-
-    Attributes:
-        name: the name of the rule and of its file.
-        rule: the formula, on plain NumPy arrays.
-        slots: the state that the rule keeps, in the order of its signature.
-        decoupled: whether the shared weight_decay is taken off the weights, not added to the
-            gradient.
-    """
+    """A rule with its hyperparameters; `decoupled` says how its weight decay is meant."""
 
     name: str
     rule: Callable[..., Any]
@@ -93,7 +84,6 @@ class Optimizer:
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
-        """The rule's own and those that all share; of one name the rule's own counts."""
         shared = {name: h for name, h in SHARED.items() if name not in self.own}
         return self.own | shared
 
