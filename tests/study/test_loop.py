@@ -1,0 +1,160 @@
+"""Promises of the loop: who hears of what and when, and what an error or a stop leaves behind."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tests.study.conftest import COHORT, EPOCHS, SPACE, FunctionTraining, Heard, loop_of, study_of
+from tuner.search.pruners.none import NoPruning
+from tuner.search.samplers.grid import Grid
+from tuner.search.space import Choices, Space
+from tuner.search.trials import ENDED
+from tuner.study.events import (
+    Asked,
+    CohortEnded,
+    EpochEnded,
+    Event,
+    StageBegan,
+    TrialsEnded,
+    tell_all,
+)  # fmt: skip
+from tuner.study.journal import JournalRecord
+from tuner.study.study import Study
+from tuner.training.loop import Interrupted
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[JournalRecord]:
+    with JournalRecord(tmp_path / "study", "study") as record:
+        yield record
+
+
+def at(epoch: int, error: BaseException, after: int = 0) -> FunctionTraining:
+    """A training that this stops before an epoch, once it has come there so many times before."""
+    times = iter(range(after))
+
+    def before(now: int) -> None:
+        if now == epoch and next(times, None) is None:
+            raise error
+
+    return FunctionTraining(before=before)
+
+
+def test_a_cohort_is_asked_trained_told_and_put_on_record(record: JournalRecord) -> None:
+    heard = Heard()
+    why = loop_of(study_of(record), FunctionTraining(), heard).run()
+    assert why == f"it has its {2 * COHORT} trials"
+    order = [kind for kind, _ in groupby(type(event) for event in heard)]
+    assert order == 2 * [Asked, EpochEnded, TrialsEnded, CohortEnded]
+    assert [t.number for e in heard.of(Asked) for t in e.trials] == list(range(2 * COHORT))
+    assert [e.epoch for e in heard.of(EpochEnded)] == 2 * list(range(1, EPOCHS + 1))
+    running = [e.running for e in heard.of(EpochEnded)][:EPOCHS]
+    assert running == sorted(running, reverse=True)
+    told = [[o.trial.number for o in e.outcomes] for e in heard.of(TrialsEnded)]
+    assert told == [list(range(COHORT)), list(range(COHORT, 2 * COHORT))]
+    assert [len(e.results) for e in heard.of(CohortEnded)] == [COHORT, 2 * COHORT]
+
+
+def test_trials_are_on_record_before_anyone_hears_that_they_are_asked(
+    record: JournalRecord,
+) -> None:
+    def listen(event: Event) -> None:
+        if isinstance(event, Asked):
+            known = record.trials()
+            assert all(SPACE.settings_of(known[t.number]) == t.settings for t in event.trials)
+
+    loop_of(study_of(record), FunctionTraining(), listen).run()
+    assert len(record.trials()) == 2 * COHORT
+
+
+def test_listeners_hear_how_trials_ended_before_the_record_does(record: JournalRecord) -> None:
+    heard: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TrialsEnded):
+            numbers = {outcome.trial.number for outcome in event.outcomes}
+            assert not numbers & record.results().keys()
+            heard.extend(numbers)
+        if isinstance(event, CohortEnded):
+            assert [record.results()[r.number] for r in event.results] == list(event.results)
+            assert set(heard) == record.results().keys()
+
+    loop_of(study_of(record), FunctionTraining(), listen).run()
+    assert heard == list(range(2 * COHORT))
+
+
+def test_what_a_listener_did_not_take_is_trained_again(record: JournalRecord) -> None:
+    """As after a kill between the tracker and the record."""
+
+    def broken(event: Event) -> None:
+        if isinstance(event, TrialsEnded):
+            raise OSError("disk full")
+
+    first, again = Heard(), Heard()
+    with pytest.raises(OSError, match="disk full"):
+        loop_of(study_of(record), FunctionTraining(), tell_all([first, broken])).run()
+    assert record.results() == {}
+    loop_of(study_of(record), FunctionTraining(), again, trials=COHORT).run()
+    assert again.of(TrialsEnded) == first.of(TrialsEnded)
+
+
+def test_an_error_in_training_ends_the_trials_as_failed_and_is_raised(
+    record: JournalRecord,
+) -> None:
+    heard = Heard()
+    training = at(3, ZeroDivisionError("two\nlines"), after=1)
+    with pytest.raises(ZeroDivisionError):
+        loop_of(study_of(record), training, heard, pruner=NoPruning()).run()
+    first, second = [e.outcomes for e in heard.of(TrialsEnded)]
+    assert {o.state for o in first} <= set(ENDED)
+    assert {(o.state, o.reason, o.epochs) for o in second if o.state != "DIVERGED"} == {
+        ("FAILED", "ZeroDivisionError: two\nlines", 2)
+    }
+    assert {r.number: r for r in record.results().values()} == {
+        o.trial.number: o.result() for o in (*first, *second)
+    }
+    assert isinstance(heard[-1], CohortEnded)
+    failed = [o for o in second if o.state == "FAILED"]
+    assert study_of(record).finished == 2 * COHORT - len(failed)
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_an_interruption_leaves_everything_told_and_the_study_goes_on(
+    epoch: int, record: JournalRecord, tmp_path: Path
+) -> None:
+    heard = Heard()
+    with pytest.raises(Interrupted):
+        loop_of(study_of(record), at(epoch, Interrupted(), after=1), heard).run()
+    stopped = [o for o in heard.of(TrialsEnded)[-1].outcomes if o.state == "INTERRUPTED"]
+    assert stopped
+    assert {(o.reason, o.epochs) for o in stopped} == {("training was interrupted", epoch - 1)}
+    assert record.results().keys() == set(range(2 * COHORT))
+    assert isinstance(heard[-1], CohortEnded)
+
+    again = study_of(record)
+    assert again.finished == 2 * COHORT - len(stopped)
+    loop_of(again, FunctionTraining(), Heard()).run()
+    with JournalRecord(tmp_path / "whole", "whole") as other:
+        whole = study_of(other)
+        loop_of(whole, FunctionTraining(), Heard()).run()
+    ended = [r for r in again.results() if r.state in ENDED]
+    settings = sorted((dict(r.settings) for r in ended), key=str)
+    assert settings == sorted((dict(r.settings) for r in whole.results()), key=str)
+
+
+def test_an_end_for_want_of_settings_is_told(record: JournalRecord) -> None:
+    heard = Heard()
+    space = Space({}, {"x": Choices((0.1, 0.2)), "width": Choices((1, 2))}, {})
+    why = loop_of(Study(record, space, Grid(), 0), FunctionTraining(), heard).run()
+    assert why == Grid.exhausted
+    assert heard[-1] == StageBegan(why)
+    assert len(record.results()) == 4
+
+
+def test_a_study_that_has_its_trials_asks_nothing(record: JournalRecord) -> None:
+    loop_of(study_of(record), FunctionTraining(), Heard()).run()
+    heard = Heard()
+    assert loop_of(study_of(record), FunctionTraining(), heard).run().startswith("it has its")
+    assert heard == []
