@@ -1,4 +1,4 @@
-"""What readers of files share: the errors of opening, and columns that are no inputs."""
+"""What readers of files share: finding and opening one, and the errors of that."""
 
 import os
 import warnings
@@ -26,7 +26,16 @@ SMALLER = "take fewer rows, or give the rows as X.npy, which is read from disk"
 
 
 def find(path: str, key: str = "path", kind: str = "a file") -> Path:
-    """The file of that path; raises UserError if it is not there or is empty."""
+    """The file of a path.
+
+    Args:
+        path: as the user gave it; a leading `~` is the home folder.
+        key: that gave it, without `data.`, for errors.
+        kind: what the file must be, in words.
+
+    Raises:
+        UserError: if it is not there, is a folder or is empty.
+    """
     file, where = Path(path).expanduser(), f"data.{key}: {path}"
     if not os.path.exists(file):
         raise UserError(f"{where}: is not there: must be {kind}")
@@ -39,7 +48,15 @@ def find(path: str, key: str = "path", kind: str = "a file") -> Path:
 
 @contextmanager
 def reading(where: str, kind: str) -> Iterator[None]:
-    """Whatever a library raises for a file that is not what it should be, as one line."""
+    """Turns whatever a library raises for a file that is not what it should be into one line.
+
+    Args:
+        where: the file, as a config key and value.
+        kind: what it must be, in words.
+
+    Raises:
+        UserError: in place of what the library raised.
+    """
     try:
         yield
     except UserError:
@@ -60,7 +77,16 @@ def quiet() -> Iterator[None]:
 
 
 def check_size(where: str, file: Path, times: float = 1.0) -> None:
-    """A file that would not fit into half the memory is refused before it is read."""
+    """Refuses a file that would not fit into half the memory, before it is read.
+
+    Args:
+        where: the file, as a config key and value.
+        file: its size counts, times what its compression is taken to save.
+        times: bytes in memory for each byte of the unpacked file.
+
+    Raises:
+        UserError: if it would not fit.
+    """
     packed = PACKED.get(file.suffix, 1)
     memory.check(where, os.path.getsize(file) * packed * times, SMALLER)
 
@@ -73,7 +99,16 @@ def listed(names: str | Sequence[str] | None) -> list[str]:
 
 
 def check_lengths(where: str, count: int, columns: dict[str, np.ndarray | None]) -> None:
-    """Everything there is has one entry a row."""
+    """Refuses columns that have not one entry a row.
+
+    Args:
+        where: what holds the rows, as a config key and value.
+        count: of rows.
+        columns: by name; None for one that is not there.
+
+    Raises:
+        UserError: if a column is shorter or longer.
+    """
     for what, values in columns.items():
         if values is not None and len(values) != count:
             raise UserError(f"{where}: {count} rows, but {len(values)} in {what}; must be as many")
