@@ -1,19 +1,17 @@
 """The command `tuner`, or `python -m tuner`."""
 
-import os
 import sys
 
+from tuner import streams
 from tuner.cli import main
 
 
 def run() -> None:
-    """Runs the command of this process, and ends it."""
-    try:
-        sys.exit(main())
-    except BrokenPipeError:
-        # Whoever read the output has gone: nobody is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    """Runs the command of this process, and ends it; whether it can print decides nothing."""
+    streams.install()
+    code = main()
+    sys.stdout.flush()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

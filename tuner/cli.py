@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Event
+from traceback import format_exception
 from types import FrameType
 
 import tuner
 from tuner import discovery, jobs
 from tuner.composing import compose, config_folder, options
-from tuner.errors import UserError
+from tuner.errors import CrashError, UserError
 
 HELP = """\
 tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
@@ -47,9 +49,9 @@ Flags:
     --config-dir DIR   look for options and experiments in this folder too
     --version       print the version
 
-Exit codes: 0 done; 2 a setting or the data are wrong, nothing was written; 3 every trial diverged;
-75 another process is at work on the study; 130 stopped by Ctrl-C, 143 by SIGTERM: the same command
-goes on.
+Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is); 2 a
+setting or the data are wrong, nothing was written; 3 every trial diverged; 75 another process is at
+work on the study; 129 stopped by SIGHUP, 130 by Ctrl-C, 143 by SIGTERM: the same command goes on.
 """
 
 
@@ -75,12 +77,12 @@ def _table(rows: Mapping[str, str]) -> str:
 
 
 class Signals:
-    """SIGINT and SIGTERM ask to stop at the next step; a second one stops at once."""
+    """SIGINT, SIGTERM and SIGHUP ask to stop at the next step; a second one stops at once."""
 
     def __init__(self) -> None:
         self.stop = Event()
         self.number = signal.SIGINT
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.receive)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
@@ -120,7 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tuner {tuner.__version__}")
         return 0
     try:
+        os.getcwd()
         return command(arguments)
+    except FileNotFoundError as error:
+        if error.filename is not None:
+            raise
+        print("tuner: the current folder was deleted: go to another one", file=sys.stderr)
+        return CrashError.exit_code
     except UserError as error:
         for line in str(error).splitlines():
             print(f"tuner: {line}", file=sys.stderr)
@@ -168,4 +176,27 @@ def command(arguments: list[str]) -> int:
     except Interrupted:
         print(f"Stopped. The same command goes on: python -m tuner {again}")
         code = 128 + signals.number
+    except UserError:
+        raise
+    except Exception as error:
+        raise crash(error, config.root / "studies" / config.study.name) from error
     return code
+
+
+def crash(error: Exception, folder: Path) -> CrashError:
+    """What to say of an error that is not the user's; its traceback goes to a file.
+
+    Args:
+        error: what stopped the command.
+        folder: of the study, where the file is kept if it is there; else it is a temporary one.
+    """
+    said = " ".join(str(error).split()) or "no more is known"
+    if isinstance(error, MemoryError):
+        said = "the memory is full"
+    line = f"{type(error).__name__}: {said}"
+    log = folder / "crash.log" if folder.is_dir() else Path(gettempdir()) / "tuner-crash.log"
+    try:
+        log.write_text("".join(format_exception(error)), encoding="utf-8")
+    except OSError as full:
+        return CrashError(f"{line}; its traceback could not be written ({full.strerror})")
+    return CrashError(f"{line}; its traceback is in {log}; the same command goes on")

@@ -20,3 +20,9 @@ class BusyError(UserError):
     """Another process owns the study (exit code 75, EX_TEMPFAIL: try again later)."""
 
     exit_code = 75
+
+
+class CrashError(UserError):
+    """Something that no setting mends stopped the command: the disk, the memory, or a bug."""
+
+    exit_code = 1

@@ -193,6 +193,7 @@ class Session:
                     result = self.result(stopped, confirmed)
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others)
+                    self.stop_if_asked()
             except Interrupted:
                 result = self.result(INTERRUPTED)
             pictures.draw(result, dict(self.study.curves()), self.folder)
@@ -208,6 +209,11 @@ class Session:
             tracker.over(self.result_file, result.interrupted)
             self.record.put("over", modified_ms(self.result_file))
         return saved
+
+    def stop_if_asked(self) -> None:
+        """Raises Interrupted if the command was asked to stop; the next makes what is missing."""
+        if self.training.stop.is_set():
+            raise Interrupted
 
     def loop(self, stopping: Stopping, tell: Listener) -> Loop:
         """The study loop of this command."""

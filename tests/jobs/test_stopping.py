@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tuner.jobs._report import Report
 
 from tests.conftest import free_port
 from tests.jobs.conftest import Command, ended, until

@@ -64,7 +64,12 @@ def of_study(folder: Path, config: Config) -> Config:
         raise UserError(
             f"study.name: {folder.name}: no such study in {config.root}: {hint.strip()}"
         )
-    saved = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
+        saved = dict(saved)
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())[:100]
+        raise UserError(f"{path}: is not a config as a study writes it ({said})") from None
     own = {key: config.plain[key] for key in OWN}
     if config.tracking.name == "none":
         own["tracking"] = config.plain["tracking"]

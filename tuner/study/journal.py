@@ -1,5 +1,6 @@
 """The journal: a study's record in one file of Optuna's, kept so that it survives a kill."""
 
+import json
 import os
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,11 +14,13 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.codec import from_json, to_json
+from tuner.errors import UserError
+from tuner.files import write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
 from tuner.study.record import Told
 
-FILE = "optuna.journal"
+FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
 # Under which a trial keeps its result and its curves.
 SUMMARY = "summary"
@@ -43,10 +46,32 @@ class JournalRecord:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(owned(self.folder))
-            cut_torn_tail(self.path)
-            self._study = _open(self.path, self.name, self._results)
+            try:
+                cut_torn_tail(self.path)
+                self._study = self._opened()
+            except OSError as error:
+                raise UserError(f"{self.path}: cannot be read ({error.strerror})") from None
             self._lease = stack.pop_all()
         return self
+
+    def _opened(self) -> optuna.Study:
+        """The study; what follows a damaged line is set aside, for it can be trained again."""
+        try:
+            return _open(self.path, self.name, self._results)
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+            if not (lost := set_damage_aside(self.path)):
+                said = " ".join(str(error).split())
+                raise UserError(
+                    f"{self.path}: is not a study's journal of this version ({said}): "
+                    "move it away, or give another study.name"
+                ) from None
+        print(
+            f"tuner: {self.path}: {lost} lines from a damaged one on are set aside in "
+            f"{DAMAGED}; the study goes on from before them and trains again what they held",
+            file=sys.stderr,
+        )
+        self._results.clear()
+        return _open(self.path, self.name, self._results)
 
     def __exit__(self, *error: object) -> None:
         self._lease.close()
@@ -109,6 +134,27 @@ def cut_torn_tail(path: Path) -> None:
         if whole < os.fstat(file.fileno()).st_size:
             file.truncate(whole)
             os.fsync(file.fileno())
+
+
+def set_damage_aside(path: Path) -> int:
+    """Cuts a journal before its first line that is none, and keeps the whole of it beside.
+
+    Returns:
+        How many lines were cut; 0 if every line is one.
+    """
+    whole = path.read_bytes().splitlines(keepends=True)
+    good = next((i for i, line in enumerate(whole) if not _is_line(line)), len(whole))
+    if good < len(whole):
+        path.replace(path.with_name(DAMAGED))
+        write(path, [b"".join(whole[:good]).decode("utf-8")])
+    return len(whole) - good
+
+
+def _is_line(line: bytes) -> bool:
+    try:
+        return "op_code" in json.loads(line)
+    except (ValueError, TypeError):
+        return False
 
 
 class _NoLock(BaseJournalFileLock):
