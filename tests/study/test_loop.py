@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.study.conftest import COHORT, EPOCHS, SPACE, FunctionTraining, Heard, loop_of, study_of
-from tuner.search.pruners.none import NoPruning
 from tuner.search.samplers.grid import Grid
 from tuner.search.space import Choices, Space
-from tuner.search.trials import ENDED
 from tuner.study.events import (
     Asked,
     CohortEnded,
@@ -100,48 +98,33 @@ def test_what_a_listener_did_not_take_is_trained_again(record: JournalRecord) ->
     assert again.of(TrialsEnded) == first.of(TrialsEnded)
 
 
-def test_an_error_in_training_ends_the_trials_as_failed_and_is_raised(
-    record: JournalRecord,
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize(
+    ("error", "state", "reason"),
+    [
+        (ZeroDivisionError("two\nlines"), "FAILED", "ZeroDivisionError: two\nlines"),
+        (Interrupted(), "INTERRUPTED", "training was interrupted"),
+    ],
+)
+def test_whatever_stops_a_cohort_is_heard_and_the_study_goes_on_as_if_it_had_not_been(
+    error: BaseException, state: str, reason: str, epoch: int, record: JournalRecord, tmp_path: Path
 ) -> None:
     heard = Heard()
-    training = at(3, ZeroDivisionError("two\nlines"), after=1)
-    with pytest.raises(ZeroDivisionError):
-        loop_of(study_of(record), training, heard, pruner=NoPruning()).run()
-    first, second = [e.outcomes for e in heard.of(TrialsEnded)]
-    assert {o.state for o in first} <= set(ENDED)
-    assert {(o.state, o.reason, o.epochs) for o in second if o.state != "DIVERGED"} == {
-        ("FAILED", "ZeroDivisionError: two\nlines", 2)
-    }
-    assert {r.number: r for r in record.results().values()} == {
-        o.trial.number: o.result() for o in (*first, *second)
-    }
-    assert isinstance(heard[-1], CohortEnded)
-    failed = [o for o in second if o.state == "FAILED"]
-    assert study_of(record).finished == 2 * COHORT - len(failed)
-
-
-@pytest.mark.parametrize("epoch", [1, 4])
-def test_an_interruption_leaves_everything_told_and_the_study_goes_on(
-    epoch: int, record: JournalRecord, tmp_path: Path
-) -> None:
-    heard = Heard()
-    with pytest.raises(Interrupted):
-        loop_of(study_of(record), at(epoch, Interrupted(), after=1), heard).run()
-    stopped = [o for o in heard.of(TrialsEnded)[-1].outcomes if o.state == "INTERRUPTED"]
+    with pytest.raises(type(error)):
+        loop_of(study_of(record), at(epoch, error, after=1), heard).run()
+    stopped = [o for o in heard.of(TrialsEnded)[-1].outcomes if o.state == state]
     assert stopped
-    assert {(o.reason, o.epochs) for o in stopped} == {("training was interrupted", epoch - 1)}
-    assert record.results().keys() == set(range(2 * COHORT))
-    assert isinstance(heard[-1], CohortEnded)
+    assert {(o.reason, o.epochs) for o in stopped} == {(reason, epoch - 1)}
+    assert record.results().keys() == set(range(COHORT))
+    assert isinstance(heard[-1], TrialsEnded)
 
     again = study_of(record)
-    assert again.finished == 2 * COHORT - len(stopped)
+    assert again.finished == COHORT
     loop_of(again, FunctionTraining(), Heard()).run()
     with JournalRecord(tmp_path / "whole", "whole") as other:
         whole = study_of(other)
         loop_of(whole, FunctionTraining(), Heard()).run()
-    ended = [r for r in again.results() if r.state in ENDED]
-    settings = sorted((dict(r.settings) for r in ended), key=str)
-    assert settings == sorted((dict(r.settings) for r in whole.results()), key=str)
+    assert again.results() == whole.results()
 
 
 def test_an_end_for_want_of_settings_is_told(record: JournalRecord) -> None:
