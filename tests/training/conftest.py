@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from types import FunctionType
 from typing import Any
 
@@ -34,6 +35,13 @@ def case(*values: Any, quick: bool) -> Any:
     """A case of a test, slow or not."""
     named = [getattr(value, "__name__", str(value)) for value in values]
     return pytest.param(*values, id="-".join(named), marks=() if quick else pytest.mark.slow)
+
+
+def each_once(first: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
+    """All combinations of these values; quick are those in which each one of `first` meets one of
+    each of the others, in turn, and so each value is tried."""
+    quick = {(one, *(values[i % len(values)] for values in others)) for i, one in enumerate(first)}
+    return [case(*values, quick=values in quick) for values in product(first, *others)]
 
 
 # Pairs of activation and task; and those with a dtype.

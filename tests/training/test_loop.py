@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from tests.training.conftest import (
     Bowl,
     assert_identical,
+    each_once,
     everything,
     member,
     mixed_members,
@@ -62,10 +63,10 @@ def poisoned(dtype: type, step: int, **poison: float | None) -> Poisoned:
     return problem
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("step", [1, 4, 10])
+@pytest.mark.parametrize(
+    ("name", "step", "loss", "dtype"),
+    each_once(NAMES, [1, 4, 10], [np.nan, np.inf, -np.inf], DTYPES),
+)
 def test_a_row_is_frozen_at_the_step_whose_loss_is_not_finite(
     name: str, step: int, loss: float, dtype: type
 ):
@@ -84,9 +85,9 @@ def test_a_row_is_frozen_at_the_step_whose_loss_is_not_finite(
     assert list(epochs[0].left) == [True, False, False]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("slope", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("name", "slope", "dtype"), each_once(NAMES, [np.nan, np.inf, -np.inf], DTYPES)
+)
 def test_a_row_leaves_at_the_step_whose_parameters_are_not_finite(
     name: str, slope: float, dtype: type
 ):

@@ -41,6 +41,8 @@ class _Closed(JITCodeLibrary):
     copies differ in how they were optimized, and with it in the last digits.
     """
 
+    entered: bool
+
     def _finalize_final_module(self) -> None:
         # What others inline is read back, as it is when it comes from the cache.
         shared = binding.parse_bitcode(self._final_module.as_bitcode())
@@ -49,7 +51,10 @@ class _Closed(JITCodeLibrary):
                 function.linkage = binding.Linkage.linkonce_odr
         self._shared_module = shared
         for function in self._final_module.functions:
-            if function.linkage == binding.Linkage.linkonce_odr:
+            if not self.entered and not function.is_declaration:
+                # It is there for others to take, and needs no machine code.
+                function.linkage = binding.Linkage.available_externally
+            elif function.linkage == binding.Linkage.linkonce_odr:
                 function.linkage = binding.Linkage.internal
         super()._finalize_final_module()
 
@@ -58,8 +63,11 @@ class _Compiler(Compiler):
     """Numba's compiler, which puts what it makes into closed code."""
 
     def compile_extra(self, function: Any) -> Any:
-        self.state.library = _Closed(self.state.targetctx.codegen(), function.__qualname__)
-        self.state.library.enable_object_caching()
+        library = _Closed(self.state.targetctx.codegen(), function.__qualname__)
+        library.enable_object_caching()
+        flags = self.state.flags
+        library.entered = not (flags.no_cpython_wrapper and flags.no_cfunc_wrapper)
+        self.state.library = library
         return super().compile_extra(function)
 
 
