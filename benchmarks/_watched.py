@@ -75,23 +75,24 @@ class Watch:
 
 def watch_study(watch: Watch) -> None:
     """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
-    from tuner.jobs._report import Report
-    from tuner.search.study import Study
-
-    from tuner.jobs import tune
-    from tuner.processes.background import Aside
+    from tuner import session
+    from tuner.processes.background import Background
+    from tuner.report import pictures
     from tuner.search import samplers
+    from tuner.study.journal import JournalRecord
+    from tuner.study.study import Study
+    from tuner.tracking.tracker import Tracker
     from tuner.training import loop, problems
 
     watch.methods("training", loop.Trainer, ["start", "epoch"])
-    watch.methods("tracking", Report, ["begin", "ask", "tell", "best_so_far", "end", "close"])
-    watch.methods("saving the winner", Report, ["model"])
-    watch.methods("saving the winner", Aside, ["prepare", "__exit__", "result"])
-    watch.methods("pictures", Report, ["draw"])
-    watch.methods("storage", Study, ["__init__", "cohort", "tell", "remember", "keep"])
+    watch.methods("tracking", Tracker, ["__init__", "__call__", "over", "close"])
+    watch.methods("saving the winner", Background, ["prepare", "begin", "result", "__exit__"])
+    watch.methods("pictures", pictures, ["draw"])
+    watch.methods("storage", JournalRecord, ["__enter__", "put"])
+    watch.methods("storage", Study, ["__init__", "cohort", "tell"])
     for name in samplers.names():
         watch.methods("sampling", samplers.load(name), ["ask"])
-    tune.load_data = watch.wrap("data", tune.load_data)
+    watch.methods("data", session, ["load_data"])
     passes = problems.passes
 
     def watched_passes(*arguments: Any) -> tuple[Any, Any]:

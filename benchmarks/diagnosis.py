@@ -19,9 +19,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from replay import CURVES, kinds, load, run_of
-from tuner.search.replay import replay
 
 from tuner.search.pruners.none import NoPruning
+from tuner.study.runners.recorded import replay
 
 Array = np.ndarray
 

@@ -43,7 +43,7 @@ Bests = list[tuple[float, float]]
 
 def prepare(folder: Path) -> Path:
     """The rows as tuner splits and scales them, for the script."""
-    from tuner.jobs._training import load_data
+    from tuner.study.data import load_data
 
     data = load_data(check(compose([*SETTINGS], None)))
     assert data is not None

@@ -134,7 +134,8 @@ def theirs(case: Case, seed: int, fits: int, epochs: int) -> float:
     from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from tuner.jobs._training import load_data
+
+    from tuner.study.data import load_data
 
     data = load_data(check(compose([*case.settings[:1], f"study.seed={seed}"], None)))
     assert data is not None

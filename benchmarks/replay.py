@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from tuner.search.replay import Run, replay
 
 from tuner.search.pruners import Pruner
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.hyperband import Hyperband
 from tuner.search.pruners.none import NoPruning
 from tuner.search.pruners.optuna import OptunaPruner
+from tuner.study.runners.recorded import Run, replay
 
 Array = np.ndarray
 
@@ -89,7 +89,7 @@ def race(cohort: list[Run], pruner: Pruner, at_once: bool = True) -> tuple[float
     for first in range(0, SETTINGS, SETTINGS if at_once else 1):
         part = cohort[first : first + (SETTINGS if at_once else 1)]
         outcomes = replay(part, pruner.rule(0), first)
-        pruner.learn([o.summary() for o in outcomes])
+        pruner.learn([o.result() for o in outcomes])
         states += [o.state for o in outcomes]
         epochs += [o.epochs for o in outcomes]
     final = np.array([run.validation[-1] for run in cohort])
