@@ -1,14 +1,25 @@
-"""Promises of growth: a sampler, a pruner and a job are one file each, which is found."""
+"""Promises of growth: a sampler, a pruner, a job and a runner are one file each, and found."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import pytest
 
+import tuner.study.runners
 from tests.jobs.conftest import Command
 from tuner.cli import help_page
+from tuner.discovery import load
+from tuner.search.pruners.halving import Halving
+from tuner.search.runner import Runner
+from tuner.search.samplers.random import Random
+from tuner.search.space import Range, Space
+from tuner.search.trials import Goal, Trial, best_of
+from tuner.study.journal import JournalRecord
+from tuner.study.loop import Loop
+from tuner.study.stopping import Limits, Stopping
+from tuner.study.study import Study
 
 SAMPLER = '''"""Corner: settings from the low end of every range."""
 
@@ -60,6 +71,50 @@ JOB = '''"""Say what would be trained."""
 def run(config, stop):
     print(config.study.name, config.budget.trials)
     return 0
+'''
+RUNNER = '''"""Bisection: each trial halves its error in every epoch."""
+
+import json
+
+import numpy as np
+
+from tuner.search.runner import Progress, Row
+
+
+class BisectionRunner:
+    steps = 1
+
+    def __init__(self, errors):
+        self.errors = dict(errors)
+
+    @property
+    def rows(self):
+        return [Row(trial) for trial in self.errors]
+
+    @property
+    def momentum(self):
+        return np.zeros(len(self.errors))
+
+    def start(self):
+        return {"validation_loss": np.array([*self.errors.values()])}
+
+    def epoch(self, epoch):
+        self.errors = {trial: error / 2 for trial, error in self.errors.items()}
+        rows = len(self.errors)
+        steps = np.full(rows, float(epoch))
+        return Progress(self.start(), np.zeros(rows, bool), steps, np.zeros(rows))
+
+    def keep(self, trials):
+        self.errors = {trial: self.errors[trial] for trial in self.errors if trial in trials}
+
+    def save(self, folder):
+        (folder / "errors.json").write_text(json.dumps([*self.errors.items()]))
+
+    def restore(self, folder):
+        errors = dict(json.loads((folder / "errors.json").read_text()))
+        if not errors.keys() <= self.errors.keys():
+            raise ValueError(f"{folder}: holds other trials than these")
+        self.errors = errors
 '''
 Add = Callable[[str, str, str], None]
 
@@ -120,6 +175,29 @@ def test_a_job_is_one_file(command: Command, add: Add) -> None:
     assert (told.code, told.out) == (0, "study 6\n")
     assert "say           Say what would be trained." in help_page()
     assert not command.root.exists()
+
+
+def test_a_runner_is_one_file(tmp_path: Path, add: Add) -> None:
+    add("tuner.study.runners", "bisection", RUNNER)
+    make = load(tuner.study.runners.__name__, "bisection").BisectionRunner
+
+    class Training:
+        goal, epochs, has_seeds = Goal(), 10, False
+
+        def runners(self, trials: Sequence[Trial], seeds: object = None) -> list[Runner]:
+            return [make({trial.number: trial.settings["error"] for trial in trials})]
+
+    space = Space({}, {"error": Range(1.0, 100.0, "log")}, {})
+    with JournalRecord(tmp_path / "study", "study") as record:
+        study, training = Study(record, space, Random(), 0), Training()
+        stopping = Stopping(Limits(8), study, training, 0)
+        assert Loop(study, training, Halving(), stopping, 4, lambda _: None).run()
+        results = study.results()
+    assert [r.number for r in results] == list(range(8))
+    assert {r.state for r in results} == {"COMPLETE", "PRUNED"}
+    assert all(r.value == pytest.approx(r.settings["error"] / 2**r.epochs) for r in results)
+    best = min(results, key=lambda r: r.settings["error"])
+    assert best_of(results) == best
 
 
 @pytest.mark.parametrize(
