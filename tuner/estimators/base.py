@@ -1,6 +1,6 @@
 """What all estimators share: parameters and data become a row of a population, and come back."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from tuner.estimators.callbacks import Told, added
+from tuner.estimators.callbacks import FitTask, added
 from tuner.estimators.components import Loss, Optimizer, Schedule, settled
 from tuner.estimators.early_stopping import Patience
 from tuner.estimators.limits import NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
@@ -42,26 +42,35 @@ class Started(Supervised):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """A model that an optimizer of tuner.training trains by batches.
 
-    optimizer: a name, or Optimizer(name, lr=..., ...).
-    learning_rate: takes the place of the optimizer's lr.
-    schedule: a name, Schedule(name, ...), or several Schedules, one after another.
-    batch_size: samples in a step. max_iter: epochs, for which the schedule is laid out.
-    l1, l2: penalties on the weights W, not on biases: l1 * |W| + l2 / 2 * |W|^2 joins the mean
-    loss, but not the losses of the curves.
-    validation_fraction: share of the samples held out for the validation curves, where fit gets no
-    X_val; None is no share, or a tenth with early_stopping.
-    early_stopping: stop when the validation loss has not fallen by more than tol for
-    n_iter_no_change epochs, and keep the parameters that had the lowest.
-    warm_start: fit starts from the parameters fitted before.
-    random_state: fixes the initialisation, the order of the batches and what is held out.
-    callbacks: scikit-learn's FitCallback objects, told beside those of set_callbacks.
+    With an integer random_state, what it learns is what a row of a population with that seed
+    learns, bit for bit.
 
-    Fitted: theta_ (size,), the parameters, float32 if X was and float64 otherwise; history_, a
-    list for each curve, one number an epoch; n_iter_, the epochs; n_features_in_. With an integer
-    random_state they are those of a row of a population with that seed, bit for bit.
+    Args:
+        optimizer: a name, or Optimizer(name, lr=..., ...).
+        learning_rate: takes the place of the optimizer's lr.
+        schedule: a name, Schedule(name, ...), or several Schedules, one after another.
+        batch_size: samples in a step.
+        max_iter: epochs, for which the schedule is laid out.
+        l1, l2: penalties on the weights W, not on biases: l1 * |W| + l2 / 2 * |W|^2 joins the mean
+            loss, but not the losses of the curves.
+        validation_fraction: share of the samples held out for the validation curves, where fit
+            gets no X_val; None is no share, or a tenth with early_stopping.
+        early_stopping: stop when the validation loss has not fallen by more than tol for
+            n_iter_no_change epochs, and keep the parameters that had the lowest.
+        n_iter_no_change: epochs that early stopping waits.
+        tol: by how much the validation loss must fall to count.
+        warm_start: fit starts from the parameters fitted before.
+        random_state: fixes the initialisation, the order of the batches and what is held out.
+        callbacks: scikit-learn's FitCallback objects, called as well as those of set_callbacks.
+
+    Attributes:
+        theta_: (size,), the parameters, float32 if X was and float64 otherwise.
+        history_: a list for each curve, one number an epoch.
+        n_iter_: the epochs.
+        n_features_in_: the features.
     """
 
     SIZING: ClassVar[tuple[str, ...]] = ()  # what says how many parameters the model has
@@ -139,11 +148,19 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """Trains on X (samples, features), dense or sparse, and y; returns the estimator.
+        """Trains through max_iter epochs, or as many as early stopping and callbacks let it.
 
-        sample_weight: (samples,); a sample of weight 0 is left out. X_val, y_val,
-        sample_weight_val: a validation set, in place of validation_fraction.
-        Raises ValueError for data or parameters that are not allowed, and if training diverges.
+        Args:
+            X: (samples, features), dense or sparse.
+            y: targets, (samples,) or (samples, outputs).
+            sample_weight: (samples,); a sample of weight 0 is left out.
+            X_val, y_val, sample_weight_val: a validation set, in place of validation_fraction.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: for data or parameters that are not allowed, and if training diverges.
         """
         self._check_parameters()
         before = dict(vars(self)) if self.warm_start and hasattr(self, "theta_") else {}
@@ -154,7 +171,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         )
         problem = self._problem([fold], self._start(before))
         with added(self, self.callbacks or ()):
-            self._train(problem, self._member(seed), Told(self, X, y, sample_weight))
+            self._train(problem, self._member(seed), FitTask(self, X, y, sample_weight))
         return self
 
     def _record(self, result: Epoch, population: Population) -> None:
@@ -170,16 +187,16 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         self.theta_: Array = evaluated(population)[0].copy()
         self.n_iter_ += 1
 
-    def _train(self, problem: Supervised, member: Member, told: Told) -> None:
+    def _train(self, problem: Supervised, member: Member, task: FitTask) -> None:
         population = create(problem, [member])
         patience = Patience(self.n_iter_no_change, self.tol)
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
         with Trainer(problem, self.max_iter) as trainer:
             for epoch in range(1, self.max_iter + 1):
-                told.epoch_begins()
+                task.begin_epoch()
                 self._record(trainer.epoch(population, epoch), population)
-                over = told.epoch_ends(self._fitted)
+                over = task.end_epoch(self._fitted)
                 if self.early_stopping:
                     loss = self.history_["validation_loss"][-1]
                     over |= patience.is_over(loss, self.theta_)
@@ -187,7 +204,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
                     break
         if patience.theta is not None:
             self.theta_ = patience.theta
-        told.fit_ends()
+        task.end()
 
     def _continue(self, X: Any, y: Array, weights: Array | None, first: bool) -> Self:
         """One epoch on these samples, from where the epoch before ended."""

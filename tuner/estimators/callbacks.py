@@ -1,4 +1,4 @@
-"""Callbacks of scikit-learn's protocol, told of a fit and of each of its epochs."""
+"""Callbacks of scikit-learn's protocol: called around a fit and around each of its epochs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,33 +7,49 @@ from typing import Any
 from sklearn.callback import FitCallback
 
 
-class Told:
-    """The callbacks of one fit: its root task has a task for each epoch.
+class FitTask:
+    """The task of one fit in scikit-learn's tree of tasks; each epoch is a task below it.
 
-    They get the estimator, X, y and metadata (the sample weights), and after an epoch a fitted
-    estimator, if they ask for one.
+    Callbacks get the estimator, X, y and metadata (the sample weights), and after an epoch a fitted
+    estimator, if they ask for one. Making the task is the beginning of the fit.
+
+    Args:
+        estimator: that is fitted; it has the callbacks.
+        X, y, sample_weight: what it is fitted to.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.what = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
-        self.fit.call_on_fit_task_begin(**self.what)
+        self.fit.call_on_fit_task_begin(**self.given)
 
-    def epoch_begins(self) -> None:
-        self.epoch = self.fit.subcontext("epoch").call_on_fit_task_begin(**self.what)
+    def begin_epoch(self) -> None:
+        """Calls the callbacks before an epoch."""
+        self.epoch = self.fit.subcontext("epoch").call_on_fit_task_begin(**self.given)
 
-    def epoch_ends(self, fitted: Callable[[], Mapping[str, Any]]) -> bool:
-        """Whether a callback wants to stop; fitted: the attributes as if fit had stopped now."""
-        return bool(self.epoch.call_on_fit_task_end(**self.what, reconstruction_attributes=fitted))
+    def end_epoch(self, fitted: Callable[[], Mapping[str, Any]]) -> bool:
+        """Calls the callbacks after an epoch.
 
-    def fit_ends(self) -> None:
-        self.fit.call_on_fit_task_end(**self.what, reconstruction_attributes={})
+        Args:
+            fitted: gives the attributes that the estimator would have if fit had stopped now.
+
+        Returns:
+            Whether one of them asks to stop.
+        """
+        return bool(self.epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=fitted))
+
+    def end(self) -> None:
+        """Calls the callbacks after the last epoch."""
+        self.fit.call_on_fit_task_end(**self.given, reconstruction_attributes={})
 
 
 @contextmanager
 def added(estimator: Any, callbacks: Sequence[FitCallback]) -> Iterator[None]:
-    """Callbacks beside those that the estimator was set or given by a meta-estimator."""
+    """Adds callbacks to those the estimator has, which a meta-estimator may have given it.
+
+    When the block ends, the estimator has those of before again.
+    """
     before = list(getattr(estimator, "_skl_callbacks", ()))
     estimator.set_callbacks(*before, *callbacks)
     try:

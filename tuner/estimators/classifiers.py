@@ -34,10 +34,12 @@ def _has_probabilities(classifier: "Classifier") -> bool:
 class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """A classifier of two classes, by one score; of several, by one each; or of labels.
 
-    class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
-    sample_weight in training, and does not touch the validation curves.
+    Args:
+        class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
+            sample_weight in training, and does not touch the validation curves.
 
-    Fitted: classes_; for labels, given as y of 0 and 1 (samples, labels), their numbers.
+    Attributes:
+        classes_: in order; for labels, given as y of 0 and 1 (samples, labels), their numbers.
     """
 
     class_weight: Mapping[Any, float] | str | None = None
@@ -55,10 +57,22 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Trains through one epoch on these samples, and goes on there when called again.
 
-        classes: all classes that will ever come; needed in the first call if y lacks some. For
-        labels they are the numbers of the columns of y, and may be left out.
         The schedule is laid out for max_iter calls, and stays at its end afterwards. After a fit
         it goes on from the parameters, with an optimizer that starts anew.
+
+        Args:
+            X: (samples, features), dense or sparse.
+            y: classes (samples,), or labels of 0 and 1 (samples, labels).
+            classes: all classes that will ever come; needed in the first call if y lacks some. For
+                labels they are the numbers of the columns of y, and may be left out.
+            sample_weight: (samples,); a sample of weight 0 is left out.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: for data or parameters that are not allowed, for other classes than in the
+                first call, and if training diverges.
         """
         self._check_parameters()
         first = not hasattr(self, "theta_")
@@ -73,7 +87,17 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return self._continue(X, y, weights, first)
 
     def adopt(self, theta: Array, features: int, classes: Array, task: str) -> Self:
-        """Takes parameters (size,) that were trained elsewhere; task: as tuner.data infers it."""
+        """Takes parameters that were trained elsewhere, in place of a fit.
+
+        Args:
+            theta: (size,), as `theta_`.
+            features: how many there are.
+            classes: as `classes_`.
+            task: binary, multiclass or multilabel.
+
+        Returns:
+            The estimator.
+        """
         self.n_features_in_, self.theta_ = features, theta
         self._know(np.asarray(classes), task)
         return self
@@ -158,7 +182,10 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities (samples, classes), or of each label (samples, labels)."""
+        """Probabilities (samples, classes), or of each label (samples, labels).
+
+        Only an estimator whose loss is logistic or cross_entropy has this method.
+        """
         scores = self.decision_function(X)
         if scores.ndim == 1:
             return np.stack([expit(-scores), expit(scores)], axis=1)
@@ -170,9 +197,10 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 class AnyLossClassifier(Classifier):
     """A classifier of two classes or more, or of labels that a sample may have at once.
 
-    loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is cross_entropy
-    for several classes, and logistic for two or for labels. hinge and squared_hinge give no
-    probabilities.
+    Args:
+        loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is
+            cross_entropy for several classes, and logistic for two or for labels. hinge and
+            squared_hinge give no probabilities.
     """
 
     loss: str | Loss | None = None

@@ -22,9 +22,11 @@ class Named:
         self.name, self.settings = name, settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The name and the numbers that were given, not the defaults they replace."""
         return {"name": self.name, **self.settings}
 
     def set_params(self, **params: Any) -> Self:
+        """Sets the name, as `name`, or numbers; those of another name before stay."""
         self.name = params.pop("name", self.name)
         self.settings = {**self.settings, **params}
         return self
@@ -60,8 +62,14 @@ def settled(
 ) -> tuple[str, dict[str, float]]:
     """The name, and a number for each of its hyperparameters.
 
-    kind: the parameter, for errors; chosen: a name or a Named; known(name): its hyperparameters.
-    Raises ValueError for a name or a number that is none of them.
+    Args:
+        kind: the parameter of the estimator, for errors.
+        chosen: a name, or a name with numbers.
+        names: that are allowed.
+        known: gives the hyperparameters of a name.
+
+    Raises:
+        ValueError: for a name or a number that is none of them.
     """
     if not isinstance(chosen, str | Named):
         raise ValueError(f"{kind}: {chosen!r}: give a name, or a name with numbers")
@@ -75,7 +83,16 @@ def settled(
 
 
 def check_numbers(kind: str, given: Mapping[str, Any], known: Mapping[str, Hyperparameter]) -> None:
-    """Raises ValueError for a number without a place, or outside its domain."""
+    """Refuses numbers that are none of the hyperparameters, or outside their domain.
+
+    Args:
+        kind: what they were given to, for errors.
+        given: numbers by name.
+        known: hyperparameters by name.
+
+    Raises:
+        ValueError: for the first that is refused.
+    """
     for key, value in given.items():
         if key not in known:
             raise ValueError(f"{kind}: {key}: it has no such number, but {', '.join(known)}")

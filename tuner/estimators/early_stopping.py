@@ -9,7 +9,15 @@ Array = np.ndarray
 
 @dataclass
 class Patience:
-    """The lowest loss so far, and the parameters that had it."""
+    """The lowest loss so far, and the parameters that had it.
+
+    Attributes:
+        epochs: how many to wait for a lower loss.
+        tol: by how much it must be lower to count.
+        lowest: the lowest loss so far.
+        theta: (size,), the parameters that had it.
+        waited: epochs since it fell.
+    """
 
     epochs: int
     tol: float

@@ -14,7 +14,8 @@ from tuner.training.factorization_machine import FactorizationMachine
 class Factorized(Estimator):
     """A factorization machine of order two (Rendle 2010).
 
-    factors: the length of the vectors, one a feature, whose products weigh pairs of features.
+    Args:
+        factors: the length of the vectors, one a feature, whose products weigh pairs of features.
     """
 
     SIZING: ClassVar = ("factors",)
@@ -29,9 +30,25 @@ class Factorized(Estimator):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FactorizationMachineClassifier(Factorized, AnyLossClassifier):
-    __doc__ = f"{AnyLossClassifier.__doc__}\n{Factorized.__doc__}"
+    """A factorization machine of order two (Rendle 2010) for classes or labels.
+
+    Args:
+        factors: the length of the vectors, one a feature, whose products weigh pairs of features.
+        loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is
+            cross_entropy for several classes, and logistic for two or for labels. hinge and
+            squared_hinge give no probabilities.
+        class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
+            sample_weight in training, and does not touch the validation curves.
+        others: as Estimator has them.
+    """
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FactorizationMachineRegressor(Factorized, AnyLossRegressor):
-    __doc__ = f"{AnyLossRegressor.__doc__}\n{Factorized.__doc__}"
+    """A factorization machine of order two (Rendle 2010) for numbers.
+
+    Args:
+        factors: the length of the vectors, one a feature, whose products weigh pairs of features.
+        loss: a name, or Loss("quantile", quantile=0.9) and the like.
+        others: as Estimator has them.
+    """

@@ -11,32 +11,50 @@ from tuner.training.domains import Domain
 
 @dataclass(frozen=True)
 class Limit:
-    """A test of a value, and words for the error; optional: whether None is allowed too."""
+    """What a value may be.
+
+    Attributes:
+        allows: whether a value other than None is allowed.
+        words: what to give, for the error.
+        optional: whether None is allowed too.
+    """
 
     allows: Callable[[Any], bool]
     words: str
     optional: bool = False
 
     def check(self, name: str, value: Any) -> None:
-        """Raises ValueError for a value that is not allowed."""
+        """Refuses a value that is not allowed.
+
+        Args:
+            name: of the parameter, for the error.
+            value: that it has.
+
+        Raises:
+            ValueError: if the value is refused.
+        """
         if not (self.allows(value) if value is not None else self.optional):
             more = ", or None" if self.optional else ""
             raise ValueError(f"{name}: {value!r}: give {self.words}{more}")
 
 
 def is_number(value: Any) -> bool:
+    """Whether a value is a finite real number; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number, at least 1; True is none."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def number(domain: Domain, optional: bool = False) -> Limit:
+    """The limit that allows the numbers of a domain, and None where it is optional."""
     return Limit(lambda v: is_number(v) and v in domain, f"a number {domain}", optional)
 
 
 def one_of(names: Sequence[str]) -> Limit:
+    """The limit that allows these names alone."""
     return Limit(lambda v: v in names, f"one of {', '.join(names)}")
 
 

@@ -14,14 +14,16 @@ Array = np.ndarray
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearClassifier(Linear, Classifier):
-    """Scores are X coef_.T + intercept_; coef_: (scores, features), intercept_: (scores,)."""
+    """Scores are X coef_.T + intercept_; two classes have one score, several one each."""
 
     @property
     def coef_(self) -> Array:
+        """The weights (scores, features)."""
         return layer(self)[0]
 
     @property
     def intercept_(self) -> Array:
+        """The biases (scores,)."""
         return layer(self)[1]
 
 
@@ -30,7 +32,9 @@ class SoftmaxClassifier(LinearClassifier):
     """Multinomial logistic regression: the softmax of linear scores.
 
     Two classes have one score, the log-odds of the second.
-    label_smoothing: the share of a sample's class that is spread evenly over all classes.
+
+    Args:
+        label_smoothing: the share of a sample's class that is spread evenly over all classes.
     """
 
     LOSSES: ClassVar = ("cross_entropy",)
@@ -48,7 +52,8 @@ class SoftmaxClassifier(LinearClassifier):
 class LogisticClassifier(LinearClassifier):
     """Logistic regression of two classes, or of several labels that a sample may have at once.
 
-    label_smoothing: the share of a sample's label that is spread evenly over 0 and 1.
+    Args:
+        label_smoothing: the share of a sample's label that is spread evenly over 0 and 1.
     """
 
     LOSSES: ClassVar = ("logistic",)
@@ -65,8 +70,11 @@ class LogisticClassifier(LinearClassifier):
 class LinearSVMClassifier(LinearClassifier):
     """The linear support vector machine, several classes one against the rest.
 
-    loss: squared_hinge or hinge. With l2 = 1 / (C n) it minimises the objective of scikit-learn's
-    LinearSVC divided by C n, but for the intercept, which is not penalised here.
+    With l2 = 1 / (C n) it minimises the objective of scikit-learn's LinearSVC divided by C n, but
+    for the intercept, which is not penalised here.
+
+    Args:
+        loss: squared_hinge or hinge.
     """
 
     LOSSES: ClassVar = ("squared_hinge", "hinge")

@@ -15,21 +15,19 @@ Array = np.ndarray
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearRegressor(Linear, Regressor):
-    """Least squares; with l2 it is ridge regression, with l1 the lasso, with both elastic net.
-
-    Fitted: coef_ (features,) and intercept_, or (targets, features) and (targets,), in the unit of
-    the targets.
-    """
+    """Least squares; with l2 it is ridge regression, with l1 the lasso, with both elastic net."""
 
     LOSSES: ClassVar = ("squared_error",)
 
     @property
     def coef_(self) -> Array:
+        """The weights (features,), or (targets, features), in the unit of the targets."""
         W: Array = layer(self)[0] * self.target_scale_[:, None]
         return W[0] if self._flat else W
 
     @property
     def intercept_(self) -> Any:
+        """The bias, or (targets,) of them, in the unit of the targets."""
         b = layer(self)[1] * self.target_scale_ + self.target_mean_
         return b[0] if self._flat else b
 
@@ -41,8 +39,9 @@ class LinearRegressor(Linear, Regressor):
 class HuberRegressor(LinearRegressor):
     """Linear regression that outliers pull less: the loss is linear beyond an error of delta.
 
-    delta: in standard deviations of the targets, whereas scikit-learn's epsilon is in those of the
-    noise.
+    Args:
+        delta: in standard deviations of the targets, whereas scikit-learn's epsilon is in those of
+            the noise.
     """
 
     LOSSES: ClassVar = ("huber",)
@@ -56,7 +55,8 @@ class HuberRegressor(LinearRegressor):
 class QuantileRegressor(LinearRegressor):
     """Linear regression of a quantile of the targets, by the pinball loss.
 
-    quantile: 0.5 is the median.
+    Args:
+        quantile: between 0 and 1; 0.5 is the median.
     """
 
     LOSSES: ClassVar = ("quantile",)
@@ -70,19 +70,20 @@ class QuantileRegressor(LinearRegressor):
 class PoissonRegressor(Linear, Regressor):
     """Poisson regression of counts, or of any target not below 0: the log of the mean is linear.
 
-    Fitted: coef_ (features,) and intercept_, of the log of the mean. Of several targets, each is
-    fitted by an estimator of its own, as by scikit-learn's MultiOutputRegressor.
+    It takes one target: of several, let scikit-learn's MultiOutputRegressor fit each.
     """
 
     LOSSES: ClassVar = ("poisson",)
 
     @property
     def coef_(self) -> Array:
+        """The weights (features,) of the log of the mean."""
         W = layer(self)[0]
         return W[0] if self._flat else W
 
     @property
     def intercept_(self) -> Any:
+        """The bias of the log of the mean."""
         b = layer(self)[1] + np.log(self.target_scale_)
         return b[0] if self._flat else b
 

@@ -16,9 +16,12 @@ from tuner.training.models import MLP
 class Network(Estimator):
     """A network of hidden layers.
 
-    hidden: their widths. activation: one of tuner.training.activations. initialization: glorot or
-    he. layer_norm: whether what goes into an activation is normalised. dropout: share of the hidden
-    units that a step leaves out.
+    Args:
+        hidden: their widths, the first one nearest to the features.
+        activation: the name of one of tuner.training.activations.
+        initialization: glorot or he.
+        layer_norm: whether what goes into an activation is normalised.
+        dropout: share of the hidden units that a step leaves out.
     """
 
     SHAPE: ClassVar = ("hidden", "activation", "initialization", "layer_norm")
@@ -53,9 +56,33 @@ class Network(Estimator):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLPClassifier(Network, AnyLossClassifier):
-    __doc__ = f"{AnyLossClassifier.__doc__}\n{Network.__doc__}"
+    """A multilayer perceptron for classes or labels.
+
+    Args:
+        hidden: widths of the hidden layers, the first one nearest to the features.
+        activation: the name of one of tuner.training.activations.
+        initialization: glorot or he.
+        layer_norm: whether what goes into an activation is normalised.
+        dropout: share of the hidden units that a step leaves out.
+        loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is
+            cross_entropy for several classes, and logistic for two or for labels. hinge and
+            squared_hinge give no probabilities.
+        class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
+            sample_weight in training, and does not touch the validation curves.
+        others: as Estimator has them.
+    """
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLPRegressor(Network, AnyLossRegressor):
-    __doc__ = f"{AnyLossRegressor.__doc__}\n{Network.__doc__}"
+    """A multilayer perceptron for numbers.
+
+    Args:
+        hidden: widths of the hidden layers, the first one nearest to the features.
+        activation: the name of one of tuner.training.activations.
+        initialization: glorot or he.
+        layer_norm: whether what goes into an activation is normalised.
+        dropout: share of the hidden units that a step leaves out.
+        loss: a name, or Loss("quantile", quantile=0.9) and the like.
+        others: as Estimator has them.
+    """

@@ -20,7 +20,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     Targets are standardised for training, so that rates, penalties and curves do not depend on
     their unit; counts, of the Poisson loss, are divided by their mean.
 
-    Fitted: target_mean_ and target_scale_ (targets,).
+    Attributes:
+        target_mean_, target_scale_: (targets,), what was taken from the targets, and what the rest
+            was divided by.
     """
 
     def __sklearn_tags__(self) -> Any:
@@ -35,6 +37,17 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         The first call fixes how targets are standardised. The schedule is laid out for max_iter
         calls, and stays at its end afterwards. After a fit it goes on from the parameters, with an
         optimizer that starts anew.
+
+        Args:
+            X: (samples, features), dense or sparse.
+            y: targets (samples,) or (samples, targets).
+            sample_weight: (samples,); a sample of weight 0 is left out.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: for data or parameters that are not allowed, and if training diverges.
         """
         self._check_parameters()
         first = not hasattr(self, "theta_")
@@ -45,8 +58,16 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return self._continue(X, y, weights, first)
 
     def adopt(self, theta: Array, features: int, mean: Array, scale: Array) -> Self:
-        """Takes parameters (size,) that were trained elsewhere on (y - mean) / scale, (targets,)
-        each."""
+        """Takes parameters that were trained elsewhere, on (y - mean) / scale, in place of a fit.
+
+        Args:
+            theta: (size,), as `theta_`.
+            features: how many there are.
+            mean, scale: (targets,), as `target_mean_` and `target_scale_`.
+
+        Returns:
+            The estimator.
+        """
         self.theta_, self.target_mean_, self.target_scale_ = theta, mean, scale
         self.n_features_in_, self.n_outputs_, self._flat = features, len(mean), len(mean) == 1
         return self
@@ -99,7 +120,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 class AnyLossRegressor(Regressor):
     """A regressor of any loss: squared_error, huber, quantile or poisson.
 
-    loss: a name, or Loss("quantile", quantile=0.9) and the like.
+    Args:
+        loss: a name, or Loss("quantile", quantile=0.9) and the like.
     """
 
     loss: str | Loss = "squared_error"

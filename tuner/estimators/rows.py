@@ -12,7 +12,7 @@ Array = np.ndarray
 
 
 def rows(X: Any) -> Array | CSR:
-    """X (samples, features), an array or a scipy CSR container that was checked."""
+    """Rows of the core from X (samples, features): an array, or a SciPy CSR that was checked."""
     if not sparse.issparse(X):
         return writable(X)
     starts = X.indptr.astype(np.int64, copy=False)
@@ -27,7 +27,12 @@ def writable(array: Array) -> Array:
 
 
 def part(X: Any, y: Array, weights: Array | None) -> Part:
-    """Samples for training or validation; y: classes (samples,), or targets (samples, outputs);
-    weights: (samples,), or None for equal ones."""
+    """Samples for training or validation.
+
+    Args:
+        X: (samples, features), checked.
+        y: codes of classes (samples,), or targets (samples, outputs).
+        weights: (samples,), or None for equal ones.
+    """
     targets = y.astype(X.dtype) if y.ndim == 2 else y
     return Part(rows(X), targets, None if weights is None else weights.astype(X.dtype))

@@ -1,34 +1,26 @@
 """Saving an estimator without pickle, and loading it without trusting the file."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tuner.errors import UserError
-
-# Which skops does not know, though it runs no code: scikit-learn's SimpleImputer holds one.
-HARMLESS = ["numpy.dtype"]
-
-# What stands above this wing and may be saved as well.
-SEARCH = "tuner.model_selection.search.TunerSearchCV"
-
-
-def own_types() -> list[str]:
-    """Full names of the types of tuner.estimators that a saved estimator may hold, and of those
-    that the preprocessing before it may."""
-    estimators = sys.modules[str(__package__)]
-    public = (getattr(estimators, name) for name in estimators.__all__)
-    own = [f"{kind.__module__}.{kind.__name__}" for kind in public if isinstance(kind, type)]
-    return [*own, SEARCH, *HARMLESS]
+from tuner.estimators.public import own_types
 
 
 def save(estimator: Any, path: Path | str, trusted: Sequence[str] = ()) -> list[str]:
     """Writes a fitted estimator or pipeline to a .skops file.
 
-    trusted: full names of the types that it may hold beside those of tuner and those that skops
-    knows. Returns the types that must be trusted to load it, tuner's own among them. Raises
-    UserError if it holds others.
+    Args:
+        estimator: fitted.
+        path: of the file, which is replaced.
+        trusted: full names of the types that it may hold besides tuner's and those skops knows.
+
+    Returns:
+        Full names of the types that must be trusted to load it, tuner's among them.
+
+    Raises:
+        UserError: if it holds others.
     """
     from skops import io
 
@@ -37,9 +29,14 @@ def save(estimator: Any, path: Path | str, trusted: Sequence[str] = ()) -> list[
 
 
 def load(path: Path | str, trusted: Sequence[str] = ()) -> Any:
-    """The estimator of a .skops file. Nothing of the file runs that is not trusted.
+    """The estimator of a .skops file; nothing of the file runs that is not trusted.
 
-    trusted: as in `save`. Raises UserError if the file holds other types, or is no such file.
+    Args:
+        path: of the file.
+        trusted: as in `save`.
+
+    Raises:
+        UserError: if the file holds other types, or is no such file.
     """
     from skops import io
 

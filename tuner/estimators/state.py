@@ -9,7 +9,13 @@ from tuner.training.population import Member, Population, keeps
 
 
 def kept(population: Population, seed: int, epochs: int) -> dict[str, Any]:
-    """A population of one row as plain data, which can be saved."""
+    """A population of one row as plain data, which can be saved.
+
+    Args:
+        population: of one row.
+        seed: of the row.
+        epochs: through which it was trained.
+    """
     (optimizer, slots), arrays = next(iter(population.slots.items())), vars(population).copy()
     del arrays["members"], arrays["slots"]
     return {
@@ -22,8 +28,15 @@ def kept(population: Population, seed: int, epochs: int) -> dict[str, Any]:
 
 
 def restored(state: Mapping[str, Any], member: Member) -> Population | None:
-    """A copy of the population that was kept, if the member's optimizer and wrappers are still
-    those it has; training the copy leaves the state as it is, should it diverge."""
+    """A copy of the population that was kept; training it leaves the state as it is.
+
+    Args:
+        state: as `kept` made it, or without a population.
+        member: the row as the estimator's parameters have it now.
+
+    Returns:
+        None if there is no population, or if the optimizer or what surrounds its rule is another.
+    """
     if state.get("optimizer") != member.optimizer:
         return None
     arrays = dict(state["arrays"])

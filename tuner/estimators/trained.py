@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import tuner.estimators
 from tuner.estimators.classifiers import Classifier
 from tuner.estimators.components import Loss, Optimizer, Schedule
 from tuner.estimators.factorization_machine import Factorized
 from tuner.estimators.linear import Linear
 from tuner.estimators.mlp import Network
+from tuner.estimators.public import estimators
 from tuner.training import optimizers, schedules
 from tuner.training.domains import Hyperparameter
 from tuner.training.factorization_machine import FactorizationMachine
@@ -20,7 +20,11 @@ from tuner.training.problems import Supervised
 def estimator_of(problem: Supervised, member: Member, epochs: int, task: str) -> Any:
     """A public estimator with the row's settings, not yet fitted: see its `adopt`.
 
-    task: binary, multiclass, multilabel or regression.
+    Args:
+        problem: that the row was trained on.
+        member: the row.
+        epochs: for which its schedule was laid out.
+        task: binary, multiclass, multilabel or regression.
     """
     model, loss, numbers = problem.model, problem.loss, dict(member.model_settings)
     own = {name: numbers.pop(name) for name in loss.own if name in numbers}
@@ -47,11 +51,9 @@ def estimator_of(problem: Supervised, member: Member, epochs: int, task: str) ->
 
 def _public(family: type, task: str, loss: str = "") -> type[Any]:
     """The estimator of a family for a task; of linear ones there is one for each loss."""
-    for name in tuner.estimators.__all__:
-        kind = getattr(tuner.estimators, name)
+    for kind in estimators():
         if (
-            isinstance(kind, type)
-            and issubclass(kind, family)
+            issubclass(kind, family)
             and issubclass(kind, Classifier) == (task != "regression")
             and loss in getattr(kind, "LOSSES", ("",))
         ):

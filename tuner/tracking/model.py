@@ -34,7 +34,7 @@ def keep(winner: "TrainedWinner", folder: Path, tracked: bool) -> None:
         folder: made if need be.
         tracked: whether in MLflow's format as well.
     """
-    from tuner.estimators.saving import own_types
+    from tuner.estimators.public import own_types
 
     pipeline = winner.pipeline()
     trusted = save(folder, pipeline, winner.example, own_types())
