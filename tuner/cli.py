@@ -77,7 +77,12 @@ def _table(rows: Mapping[str, str]) -> str:
 
 
 class Signals:
-    """SIGINT, SIGTERM and SIGHUP ask to stop at the next step; a second one stops at once."""
+    """SIGINT, SIGTERM and SIGHUP ask to stop at the next step; a second one stops at once.
+
+    Attributes:
+        stop: set once a signal came.
+        number: of the last signal.
+    """
 
     def __init__(self) -> None:
         self.stop = Event()
@@ -86,6 +91,7 @@ class Signals:
             signal.signal(number, self.receive)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
+        """Takes a signal, as `signal.signal` wants it."""
         self.number = signal.Signals(number)
         self.stop.set()
         signal.signal(number, signal.SIG_DFL)
@@ -136,7 +142,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command(arguments: list[str]) -> int:
-    """Composes, checks and runs; raises UserError for what the user can mend."""
+    """Composes, checks and runs.
+
+    Args:
+        arguments: settings and flags, but for those that show a page.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for what the user can mend.
+    """
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
     signals = Signals()
     # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is

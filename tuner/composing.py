@@ -139,7 +139,16 @@ def many_data(key: Any, value: Any) -> bool:
 
 
 def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None) -> dict[str, Any]:
-    """The config of the first of several data sets, with those of all in compare.data."""
+    """The config of the first of several data sets, with those of all in compare.data.
+
+    Args:
+        overrides: settings as the command line has them.
+        chosen: the one of them, as Hydra parsed it, that names the data sets.
+        extra_folder: as `compose` takes it.
+
+    Raises:
+        UserError: if a set is named twice, or the job takes one alone.
+    """
     names = [str(name) for name in chosen.value()]
     others = [text for text in overrides if text != str(chosen.input_line)]
     each = [compose([*others, f"{DATA}={name}"], extra_folder) for name in names]
@@ -155,7 +164,15 @@ def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None
 
 
 def range_name(line: str, value: Any) -> str:
-    """The study whose range `+range=<study>` asks for."""
+    """The study whose range `+range=<study>` asks for.
+
+    Args:
+        line: the override as it was given.
+        value: what stands behind its `=`.
+
+    Raises:
+        UserError: if the `+` is missing.
+    """
     if not line.startswith("+"):
         raise UserError(f"{RANGE}: {value}: give +{RANGE}={value} for what job=range_test found")
     return str(value)
@@ -164,7 +181,13 @@ def range_name(line: str, value: Any) -> str:
 def apply_range(config: Any, name: str, root: str) -> None:
     """Puts the learning rates that job=range_test found for a study in the config's place.
 
-    Raises UserError for a study without a range, and for one of other optimizers.
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+        name: of the study.
+        root: the folder that studies are kept in.
+
+    Raises:
+        UserError: for a study without a range, and for a range of other optimizers.
     """
     import yaml
     from omegaconf import OmegaConf
@@ -191,7 +214,16 @@ def apply_range(config: Any, name: str, root: str) -> None:
 
 
 def check_options(group: str, chosen: Any, known: set[str]) -> None:
-    """Raises UserError for options that are not there, and for several where one is meant."""
+    """Refuses options that are not there, and several where one is meant.
+
+    Args:
+        group: that they are of.
+        chosen: one name or a list of them.
+        known: the options that there are.
+
+    Raises:
+        UserError: for the first that is refused.
+    """
     several = group in SEVERAL
     if isinstance(chosen, list) and not several:
         raise UserError(

@@ -338,6 +338,7 @@ class Session:
                 print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
 
     def tracker(self, artifacts: list[Path]) -> Tracker:
+        """What tells MLflow of this study; these files go to its run at the beginning."""
         config = self.config
         branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
         names = {"project": config.study.project, "study": config.study.name, "key": self.key}
@@ -366,11 +367,11 @@ class Session:
         spool = self.folder / "spool"
         if not spool.exists() or self.config.tracking.name == "none":
             return
-        told = self.record.get("over") == modified_ms(self.result_file)
-        if told and not any(spool.glob("*.jsonl")):
+        handed_over = self.record.get("over") == modified_ms(self.result_file)
+        if handed_over and not any(spool.glob("*.jsonl")):
             return
         with self.tracked() as tracker:
-            if tracker is not None and not told:
+            if tracker is not None and not handed_over:
                 tracker.over(self.result_file, interrupted=False)
                 self.record.put("over", modified_ms(self.result_file))
 

@@ -21,10 +21,12 @@ from tuner.processes import children
 class Background:
     """Calls one function after another, with these modules imported; use it as a context.
 
-    A module may be named with a function of its own that is called once, as `package.module:setup`.
-
-    Where it was not told to prepare, this process has them all already, or the other one dies, the
+    Where `prepare` was not called, this process has the modules already, or the other one dies, the
     calls are made here.
+
+    Args:
+        modules: by their full names; one may name a function of its own that is called once, as
+            `package.module:setup`.
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
@@ -69,7 +71,14 @@ class Background:
                 self.bury()
 
     def result(self) -> Any:
-        """What the function returned, or raises what it raised."""
+        """Waits for the function that was begun.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            Exception: that it raised.
+        """
         assert self.call is not None
         (function, arguments), self.call = self.call, None
         if self.process is not None:
@@ -84,7 +93,7 @@ class Background:
         return function(*arguments)
 
     def bury(self) -> None:
-        """The other process died: calls are made here from now on."""
+        """Clears up after the other process, which died: calls are made here from now on."""
         assert self.process is not None
         self.pipe.close()
         self.process.wait()
@@ -99,20 +108,25 @@ def serve(pipe: Connection) -> None:
         except EOFError:
             return
         try:
-            told = True, function(*arguments)
+            answer = True, function(*arguments)
         except Exception as error:
-            told = False, error
-        pipe.send(told)
+            answer = False, error
+        pipe.send(answer)
 
 
 def end_with(parent: int) -> None:
-    """Ends this process when the one that started it is gone, whatever it is at."""
+    """Ends this process when the one that started it is gone, whatever it is at.
+
+    Args:
+        parent: the number of the process that started it.
+    """
     while os.getppid() == parent:
         time.sleep(0.1)
     os._exit(1)
 
 
 def main() -> None:
+    """What the other process runs: it imports the modules, then serves until it is ended."""
     children.stand_back()
     descriptor, parent, *modules = sys.argv[1:]
     Thread(target=end_with, args=[int(parent)], daemon=True).start()

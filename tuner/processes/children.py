@@ -12,7 +12,13 @@ import tuner
 
 
 def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[Any]":
-    """Starts `python -m module` with this very tuner; pipes: as subprocess.Popen has them."""
+    """Starts `python -m module` with this very tuner.
+
+    Args:
+        module: its full name.
+        arguments: of its command line.
+        pipes: keywords as subprocess.Popen has them.
+    """
     paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],

@@ -17,8 +17,11 @@ from tuner.errors import BusyError, UserError
 def owned(folder: Path) -> Iterator[None]:
     """Owns the study in `folder`, which is made if need be, until the block ends.
 
-    The system frees the lock when its process dies, however it dies. Raises BusyError if another
-    process holds it, UserError if the folder cannot be written.
+    The system frees the lock when its process dies, however it dies.
+
+    Raises:
+        BusyError: if another process holds it.
+        UserError: if the folder cannot be written.
     """
     owner = folder / "owner.json"
     lock = FileLock(folder / "lock", timeout=0)

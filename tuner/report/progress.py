@@ -64,7 +64,7 @@ class Progress:
                 self.stage(what)
 
     def count(self, results: Sequence[TrialResult]) -> None:
-        """Counts the trials told so far; failed and interrupted ones are not done."""
+        """Counts the trials that have ended; failed and interrupted ones are not done."""
         states = [result.state for result in results]
         self.pruned, self.diverged = states.count("PRUNED"), states.count("DIVERGED")
         self.done = self.pruned + self.diverged + states.count("COMPLETE")
@@ -86,7 +86,12 @@ class Progress:
             self.note(message)
 
     def show(self, running: int, epoch: int, *, now: bool = False) -> None:
-        """The state of the study; `now` prints a plain line even if one was just printed."""
+        """Shows the state of the study.
+
+        Args:
+            running, epoch: as in `line`.
+            now: prints a plain line even if one was just printed.
+        """
         line = self.line(running, epoch)
         if self.bar is not None:
             self.bar.n = min(self.done, self.total)
@@ -96,6 +101,12 @@ class Progress:
             print(line, file=self.stream, flush=True)
 
     def line(self, running: int, epoch: int) -> str:
+        """The state of the study in words.
+
+        Args:
+            running: trials under way, 0 between two cohorts.
+            epoch: that they have reached.
+        """
         seconds = max(time.monotonic() - self.started, 1e-9)
         best = "none" if self.best is None else f"{self.best:.4g}"
         work = f" ({running} at epoch {epoch})" if running else ""

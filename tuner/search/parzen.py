@@ -20,8 +20,11 @@ PROPOSALS = 16
 class Parzen(optuna.samplers.BaseSampler):
     """What the estimators propose, once the conditions of the space hold for it.
 
-    seed: of the study; number: of the trial; drawn: independent settings, for where the conditions
-    refuse what the estimators propose.
+    Args:
+        seed: of the study.
+        number: of the trial.
+        space: that is searched.
+        drawn: independent settings, for where the conditions refuse what the estimators propose.
     """
 
     def __init__(self, seed: int, number: int, space: Space, drawn: Iterator[Settings]) -> None:
@@ -39,11 +42,17 @@ class Parzen(optuna.samplers.BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
+        """All that is searched: whatever the branches are, it is proposed at once."""
         return {s.key(path): s.distribution() for path, s in self.space.searched.items()}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> Chosen:
+        """The parameters, as Optuna keeps them, of the first proposal that is allowed.
+
+        Raises:
+            UserError: if neither the estimators nor chance find one.
+        """
         proposals = islice(self.proposals(study, trial), PROPOSALS)
         candidates = chain(proposals, islice(self.drawn, TRIES))
         settings = next(filter(self.space.allows, candidates), None)
@@ -74,4 +83,5 @@ class Parzen(optuna.samplers.BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
+        """Never called, for no parameter is left to be drawn on its own."""
         raise AssertionError(f"{param_name}: was to be proposed together with the others")

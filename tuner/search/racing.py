@@ -289,7 +289,7 @@ class Race:
         rows = len(progress.left)
         leaves, lost = np.zeros((2, rows), bool)
         if heat.guard is not None:
-            # What a row that left says is not read, but those beside it are compared.
+            # Numbers of a row that left are not read, but those of other rows are compared.
             heat.guard = heat.guard.after(progress.metrics[GUARDED])
             leaves, lost = heat.guard.leaves, heat.guard.lost
         numbers = {name: values.tolist() for name, values in progress.metrics.items()}
@@ -306,16 +306,26 @@ class Race:
         heat.keep(self.running)
 
     def not_finite(self, lane: _Lane, progress: Progress, rows: Sequence[int], epoch: int) -> None:
+        """Ends a trial, one of whose rows is not finite any more, as diverged at the first step
+        that was not."""
         within = [int(progress.left_at[row]) for row in rows if progress.left_at[row] > 0]
         step = min(within or [int(progress.steps[row]) for row in rows])
         reason = f"loss or parameters not finite at step {step}, in epoch {epoch}"
         self.diverge(lane, reason, step / (self.epochs * lane.steps))
 
     def above_start(self, lane: _Lane, how: str, epoch: int) -> None:
+        """Ends a trial as diverged, for its training loss is above its initial one.
+
+        Args:
+            lane: of the trial.
+            how: how far, or when it was looked at, in words.
+            epoch: after which.
+        """
         reason = f"training loss above its initial {lane.initial[GUARDED]:.4g} {how}"
         self.diverge(lane, f"{reason}, epoch {epoch}", epoch / self.epochs)
 
     def diverge(self, lane: _Lane, reason: str, share: float) -> None:
+        """Ends a trial as diverged at this share of the full training."""
         self.outcomes[lane.trial.number] = lane.outcome("DIVERGED", reason, share)
 
     def halve(self, epoch: int, entered: int) -> int:
@@ -339,6 +349,7 @@ class Race:
         return len(survivors)
 
     def end(self, numbers: Sequence[int], state: State, reason: str) -> None:
+        """Ends trials in a state, for a reason in words."""
         for number in numbers:
             self.outcomes[number] = self.lanes[number].outcome(state, reason)
 

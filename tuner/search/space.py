@@ -38,9 +38,11 @@ TRIES = 10_000
 class Range:
     """Numbers from low to high, both included.
 
-    scale: linear, log, or reverse_log (1 - x is log-uniform, for numbers just below 1); step: the
-    distance of neighbours on a linear scale, None for a continuum; integer: whether the numbers
-    are whole.
+    Attributes:
+        low, high: the ends.
+        scale: linear, log, or reverse_log (1 - x is log-uniform, for numbers just below 1).
+        step: the distance of neighbours on a linear scale, None for a continuum.
+        integer: whether the numbers are whole.
     """
 
     low: float
@@ -62,6 +64,7 @@ class Range:
         return int((high - low) // step) + 1
 
     def item(self, index: int) -> float:
+        """The number at an index from 0, where they can be counted."""
         # In decimals, as they were written and as Optuna counts: 0.1 + 2 * 0.1 is 0.3.
         value = Decimal(str(self.low)) + index * Decimal(str(self.step or 1))
         return int(value) if self.integer else float(value)
@@ -99,6 +102,7 @@ class Range:
         return f"{self.low:g} to {self.high:g}" + (f" by {self.step:g}" if self.step else "")
 
     def distribution(self) -> "BaseDistribution":
+        """What Optuna calls the range."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
         # Optuna warns of a range that is not a whole number of steps.
@@ -111,6 +115,7 @@ class Range:
         return FloatDistribution(self.low, high, self.scale == "log", self.step)
 
     def suggest(self, trial: "Trial", path: str) -> float:
+        """The setting that Optuna suggests for a path."""
         d: Any = self.distribution()
         suggest = trial.suggest_int if self.integer else trial.suggest_float
         return self.decode(suggest(self.key(path), d.low, d.high, step=d.step, log=d.log))
@@ -120,6 +125,7 @@ class Range:
         return 1 - value if self.scale == "reverse_log" else value  # type: ignore[no-any-return]
 
     def encode(self, value: float) -> float:
+        """What Optuna stores for a setting."""
         return 1 - value if self.scale == "reverse_log" else value
 
 
@@ -130,16 +136,20 @@ class Choices:
     options: tuple[Any, ...]
 
     def key(self, path: str) -> str:
+        """The name in Optuna, which is the path."""
         return path
 
     @property
     def count(self) -> int:
+        """How many options there are."""
         return len(self.options)
 
     def item(self, index: int) -> Any:
+        """The option at an index from 0."""
         return self.options[index]
 
     def at(self, u: float) -> Any:
+        """The option at the share u in [0, 1) of all."""
         return self.options[int(u * len(self.options))]
 
     def nearest(self, value: Any) -> Any:
@@ -150,23 +160,28 @@ class Choices:
         return min(numbers, key=lambda n: abs(n - value), default=self.options[0])
 
     def holds(self, value: Any) -> bool:
+        """Whether a value is one of the options."""
         return value in self.options
 
     def __str__(self) -> str:
         return f"one of {', '.join(map(str, self.options))}"
 
     def distribution(self) -> "BaseDistribution":
+        """What Optuna calls the choices."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution([self.encode(option) for option in self.options])
 
     def suggest(self, trial: "Trial", path: str) -> Any:
+        """The option that Optuna suggests for a path."""
         return self.decode(trial.suggest_categorical(path, list(map(self.encode, self.options))))
 
     def decode(self, value: Any) -> Any:
+        """The option from what Optuna stores."""
         return json.loads(value)
 
     def encode(self, value: Any) -> str:
+        """What Optuna stores for an option."""
         return json.dumps(value)
 
 
@@ -182,10 +197,13 @@ def is_number(value: Any) -> bool:
 class Space:
     """Everything a trial is made of.
 
-    fixed: values by path; searched: settings by path. `branches` names the choices that open
-    paths below their options: with {"optimizer": ("adam", "sgd")} the paths `optimizer.adam.*`
-    count only where optimizer is adam. A choice with one option is fixed. conditions: what must
-    hold between the settings of a trial.
+    Attributes:
+        fixed: values by path.
+        searched: settings by path.
+        branches: the choices that open paths below their options: with
+            {"optimizer": ("adam", "sgd")} the paths `optimizer.adam.*` count only where optimizer
+            is adam. A choice with one option is fixed.
+        conditions: what must hold between the settings of a trial.
     """
 
     fixed: Settings
@@ -205,6 +223,9 @@ class Space:
         """One value for every path that counts; `choose` gives those of the searched ones.
 
         Branches are chosen first, then the rest in the order of the space.
+
+        Args:
+            choose: gives a value from a path and its setting.
         """
         chosen: Chosen = {}
         for branch in self.branches:
@@ -289,7 +310,8 @@ class Space:
     def settings_of(self, trial: "FrozenTrial") -> Chosen:
         """The settings of a trial as Optuna keeps it, asked of these ranges or of earlier ones.
 
-        Raises KeyError for a trial of another space.
+        Raises:
+            KeyError: for a trial of another space.
         """
         return self.settings(lambda path, _: _recorded(trial, path))
 

@@ -23,6 +23,7 @@ class Interval:
 
     @property
     def holds_zero(self) -> bool:
+        """Whether it says nothing of the sign of what was measured."""
         return self.low <= 0 <= self.high
 
 
@@ -66,8 +67,15 @@ def best_of_k(values: Sequence[float], seed: int = 0) -> list[Interval]:
 def winners(values: Mapping[str, Sequence[float]], budgets: Sequence[int]) -> list[str]:
     """For each budget k, whose k trials are expected to hold the lowest value.
 
-    values: by name. Of equals the first in order wins. Raises ValueError for a budget that is
-    larger than the number of someone's values.
+    Args:
+        values: of the trials, by the name of what is compared; of equals the first wins.
+        budgets: each a k.
+
+    Returns:
+        A name for each budget.
+
+    Raises:
+        ValueError: for a budget that is larger than the number of someone's values.
     """
     fewest = min(map(len, values.values()))
     if max(budgets) > fewest:
@@ -115,8 +123,11 @@ def profile(costs: Mapping[str, Sequence[float]], taus: Sequence[float]) -> dict
     """Performance profiles (Dolan & More 2002): for each solver the share of the problems that it
     solves at no more than tau times the cost of the problem's best solver, at these tau.
 
-    costs: by solver, one number above zero a problem; infinity where it did not solve it. A problem
-    that nobody solves counts for nobody.
+    A problem that nobody solves counts for nobody.
+
+    Args:
+        costs: by solver, one number above zero a problem; infinity where it did not solve it.
+        taus: at which the share is taken, each 1 or more.
 
     >>> profile({"a": [1, 2, 9], "b": [2, 2, 4]}, [1, 2, float("inf")])["b"]
     [0.6666666666666666, 1.0, 1.0]

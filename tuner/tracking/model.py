@@ -45,10 +45,18 @@ def keep(winner: "TrainedWinner", folder: Path, tracked: bool) -> None:
 def save(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str] = ()) -> list[str]:
     """Write `model.skops` and the example into a folder.
 
-    `pipeline` is a fitted scikit-learn estimator and `example` some raw rows as its `predict` takes
-    them: an array becomes `example.npy`, a SciPy CSR array `example.npz`, a DataFrame
-    `example.csv`. `trusted`: full names of the types that may be loaded beside those skops knows;
-    those that the file holds are returned. Raises ValueError if the pipeline holds others.
+    Args:
+        folder: made if need be.
+        pipeline: a fitted scikit-learn estimator.
+        example: raw rows as its `predict` takes them; an array becomes `example.npy`, a SciPy CSR
+            array `example.npz`, a DataFrame `example.csv`.
+        trusted: full names of the types that may be loaded besides those skops knows.
+
+    Returns:
+        Those of the trusted types that the file holds.
+
+    Raises:
+        ValueError: if the pipeline holds others.
     """
     from skops import io
 

@@ -40,7 +40,12 @@ def prepare_mlflow() -> None:
 
 
 class Store:
-    """An MLflow store: `<root>/mlflow.db` with `<root>/artifacts`, or the one at a given URI."""
+    """An MLflow store.
+
+    Args:
+        root: the folder of `mlflow.db` and `artifacts`.
+        uri: of another store, a database or a server.
+    """
 
     def __init__(self, root: Path, uri: str | None = None) -> None:
         self.root = root.resolve()
@@ -75,7 +80,11 @@ class Store:
         return str(found.experiment_id)
 
     def ui_command(self, port: int = PORT) -> tuple[Sequence[str], Mapping[str, str]]:
-        """The arguments and environment that serve the pages (2 processes instead of 15)."""
+        """The arguments and environment that serve the pages (2 processes instead of 15).
+
+        Raises:
+            UserError: if the store is a server, which has pages of its own.
+        """
         if self.is_server:
             raise UserError(f"tracking.uri: {self.uri} is a server: open it in a browser")
         argv = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]

@@ -72,7 +72,11 @@ class Tracker:
                 self.end(result)
 
     def begin(self, results: Sequence[TrialResult]) -> None:
-        """The study's run is there, or goes on."""
+        """Begins the run of the study, or goes on with it.
+
+        Args:
+            results: of the trials that ended before.
+        """
         values = [r.value for r in results if r.state == "COMPLETE" and r.value is not None]
         self.best = min(values, default=self.best)
         tags = {"mlflow.note.content": self.note} if self.note else {}
@@ -80,6 +84,7 @@ class Tracker:
         self.add_artifacts(self.artifacts)
 
     def abandon(self, numbers: Sequence[int]) -> None:
+        """Ends the runs of trials that will not be trained."""
         for number in numbers:
             reason = "does not fit the new ranges"
             self.writer.put(RunEnds(number, "INTERRUPTED", reason, now_ms()))
@@ -87,12 +92,13 @@ class Tracker:
             self.writer.sync()
 
     def ask(self, trials: Sequence[Trial]) -> None:
+        """Begins a child run for each of these trials."""
         for trial in trials:
             name, settings = f"trial {trial.number}", _loggable(self.shown(trial.settings))
             self.writer.put(RunBegins(trial.number, name, trial.started_ms, settings))
 
     def end_trials(self, outcomes: Sequence[Outcome]) -> None:
-        """All curves and the end of these trials, safe on disk before it returns."""
+        """Writes all curves and the end of these trials, safe on disk before it returns."""
         for outcome in outcomes:
             self._end_trial(outcome)
         self._best_so_far(outcomes)
@@ -125,7 +131,11 @@ class Tracker:
             self.writer.put(Points(None, steps, {f"best_{self.goal.curve}": values}))
 
     def confirm(self, confirmed: Confirmed) -> None:
-        """The mean curves on fresh seeds, each on its trial's run, and what the winner is worth."""
+        """Adds what a confirmation found.
+
+        The mean curves on fresh seeds go each to its trial's run, what the winner is worth to the
+        study's.
+        """
         turn, curve = self.goal.turn, self.goal.curve
         for number, values in confirmed.curves.items():
             epochs = list(range(1, len(values) + 1))
@@ -137,7 +147,7 @@ class Tracker:
             self.writer.put(Points(None, [confirmed.confirmation.winner], points))
 
     def end(self, result: StudyResult) -> None:
-        """Pictures, the saved model and its scores, handed over as far as MLflow takes them."""
+        """Adds pictures, the saved model and its scores, handed over as far as MLflow takes them."""
         folder, winner = self.folder, result.winner
         if folder is not None:
             self.add_artifacts(sorted(folder.glob("*.png")))
@@ -149,7 +159,12 @@ class Tracker:
         self.writer.flush(PATIENCE)
 
     def over(self, result_file: Path | None = None, interrupted: bool = False) -> None:
-        """Closes the study's run, the last of its records, for they tell of its result file."""
+        """Ends the study's run, after all else that is written of it.
+
+        Args:
+            result_file: joins the run; its time of writing is the run's end.
+            interrupted: whether the study is to go on later.
+        """
         ended_ms = now_ms()
         if result_file is not None:
             self.add_artifacts([result_file])

@@ -11,12 +11,16 @@ from tuner.search.pruners import Pruner, Rule
 
 
 @dataclass(frozen=True)
-class Halving(Pruner):
+class Halving(Pruner, Rule):
     """Lockstep successive halving (Jamieson & Talwalkar 2016) by the current value.
 
     At each rung the best `keep` of the trials that reached the rung before go on, at least one.
     The first rung lies at the share `first_rung` of the epochs, the next ones 1 / keep times later
     each. Ties go to the lower number.
+
+    Args:
+        keep: the share of the trials that a rung lets pass.
+        first_rung: the share of the epochs at which trials are compared first.
     """
 
     fewest: ClassVar[int] = 2

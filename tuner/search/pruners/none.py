@@ -7,7 +7,7 @@ from tuner.search.pruners import Pruner, Rule
 
 
 @dataclass(frozen=True)
-class NoPruning(Pruner):
+class NoPruning(Pruner, Rule):
     """A rule without rungs."""
 
     def rule(self, cohort: int) -> Rule:

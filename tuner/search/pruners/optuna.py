@@ -116,7 +116,9 @@ class OptunaPruner(Pruner):
     in the order of their numbers; its steps are epochs. `learn` brings it to the state after the
     cohorts before, also when a killed process goes on.
 
-    kind: the name of a class of optuna.pruners; arguments: what that takes.
+    Args:
+        kind: the name of a class of optuna.pruners.
+        arguments: what that class takes, by name.
     """
 
     kind: str = "MedianPruner"
@@ -144,8 +146,13 @@ class OptunaPruner(Pruner):
         self.replica.learn(results)
 
 
-class Replica:
-    """A study in memory that holds what its pruner was shown of another one, cohort by cohort."""
+class Replica(Rule):
+    """A study in memory that holds what its pruner was shown of another one, cohort by cohort.
+
+    Args:
+        pruner: of Optuna.
+        name: of the study, by which Optuna's Hyperband deals out its brackets.
+    """
 
     def __init__(self, pruner: BasePruner, name: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -167,6 +174,7 @@ class Replica:
         return stay
 
     def frozen(self, trial: optuna.trial.Trial) -> FrozenTrial:
+        """A trial of the study in memory as a pruner takes it."""
         return self.study.get_trials(deepcopy=False)[trial.number]
 
     def why(self, survivors: int) -> str:
@@ -185,6 +193,7 @@ class Replica:
                 self.end(self.trials.pop(result.number), result.state, result.value)
 
     def end(self, trial: optuna.trial.Trial, state: State, value: float | None) -> None:
+        """Tells the study in memory how a trial ended; `value` is None if it has none."""
         if state == "COMPLETE":
             self.study.tell(trial, value)
         elif state in ("PRUNED", "DIVERGED"):
