@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_data() -> None:
 
 def test_the_example_is_five_raw_training_rows(load_source: Callable[..., DataSet]) -> None:
     data = load_source(IRIS)
-    np.testing.assert_allclose(data.preprocessing.transform(data.example), parts(data)[0].X[:5])
+    np.testing.assert_allclose(data.recipe.rows.transformer().transform(data.example), parts(data)[0].X[:5])
 
 
 @pytest.mark.parametrize("scale", ["standard", "minmax"])
@@ -403,7 +403,7 @@ def test_each_fold_is_prepared_by_its_own_training_part(
         np.testing.assert_allclose(fold.train.X.mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(fold.train.X.std(axis=0), 1)
         np.testing.assert_allclose(fold.train.y.mean(axis=0), 0, atol=1e-12)
-    raw = data.preprocessing.transform(data.example)
+    raw = data.recipe.rows.transformer().transform(data.example)
     np.testing.assert_allclose(raw, data.final.train.X[:5])
 
 
@@ -454,7 +454,7 @@ def test_the_saved_preprocessing_does_what_training_had(
 ) -> None:
     rows = IRIS.rows * [1e-18, 1.7e18, 1, 1]
     data = load_source(replace(IRIS, rows=rows), scale=scale)
-    found = data.preprocessing.transform(rows[data.split.folds[0][0]])
+    found = data.recipe.rows.transformer().transform(rows[data.split.folds[0][0]])
     rounding = 0 if scale == "none" else 1e-12
     np.testing.assert_allclose(found, data.folds[0].train.X, rtol=1e-9, atol=rounding)
 

@@ -48,7 +48,7 @@ def test_the_test_part_is_the_files_of_its_own(folder: Path) -> None:
     np.testing.assert_array_equal(y, np.arange(20) % 2)
     with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
         raw = np.frombuffer(file.read(), np.uint8, offset=16).reshape(20, 6)
-    np.testing.assert_allclose(X, data.preprocessing.transform(raw), rtol=1e-6)
+    np.testing.assert_allclose(X, data.recipe.rows.transformer().transform(raw), rtol=1e-6)
 
 
 def test_the_test_files_are_not_read_before_they_are_asked_for(folder: Path) -> None:

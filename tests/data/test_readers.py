@@ -218,7 +218,7 @@ def test_sparse_columns_are_divided_by_the_largest_of_the_training_part(sparse_f
     train = dense(data.folds[0].train.X)
     largest = np.abs(train).max(axis=0)
     np.testing.assert_allclose(largest[largest > 0], 1, rtol=1e-6)
-    expected = data.preprocessing.transform(data.example)
+    expected = data.recipe.rows.transformer().transform(data.example)
     np.testing.assert_allclose(expected.toarray(), train[:5], rtol=1e-6)
 
 
@@ -234,7 +234,7 @@ def test_sparse_columns_of_any_size_are_transformed_as_in_training(
 ) -> None:
     dump_svmlight_file(SPARSE * size, Y, str(tmp_path / "x"))
     data = loaded("libsvm", path=str(tmp_path / "x"), scale="maxabs")
-    expected = data.preprocessing.transform(data.example).toarray()
+    expected = data.recipe.rows.transformer().transform(data.example).toarray()
     assert expected.any()
     np.testing.assert_allclose(expected, dense(data.folds[0].train.X)[:5], rtol=1e-6)
 

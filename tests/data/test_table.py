@@ -129,7 +129,7 @@ def test_the_saved_preprocessing_takes_raw_rows_with_gaps_and_new_words(
     read: Callable[..., DataSet],
 ) -> None:
     data = read()
-    loaded = io.loads(io.dumps(data.preprocessing), trusted=["numpy.dtype"])
+    loaded = io.loads(io.dumps(data.recipe.rows.transformer()), trusted=["numpy.dtype"])
     np.testing.assert_allclose(loaded.transform(data.example), data.final.train.X[:5])
     raw = data.example.copy()
     raw.loc[0, ["größe", "colour", "maybe"]] = np.nan

@@ -17,7 +17,8 @@ from sklearn.metrics import (
 
 from tests.training.conftest import TASKS, targets
 from tuner.training import losses
-from tuner.training.losses import Loss, total_weight
+from tuner.training.losses import Loss
+from tuner.training.scores import total_weight
 
 SAMPLES = 40
 CASES = [(name, task) for name in losses.names() for task in losses.load(name).tasks]

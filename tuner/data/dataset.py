@@ -157,11 +157,6 @@ class DataSet:
         return None if found is None else found[1]
 
     @property
-    def preprocessing(self) -> Any:
-        """A fitted scikit-learn transformer from raw rows to the X of `final`."""
-        return self.recipe.rows.transformer()
-
-    @property
     def example(self) -> Any:
         """Five raw training rows: (5, inputs) float64, a SciPy CSR matrix or a DataFrame."""
         rows: Any = self.recipe.fitted_to[:5]

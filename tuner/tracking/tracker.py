@@ -147,7 +147,7 @@ class Tracker:
             self.writer.put(Points(None, [confirmed.confirmation.winner], points))
 
     def end(self, result: StudyResult) -> None:
-        """Adds pictures, the saved model and its scores, handed over as far as MLflow takes them."""
+        """Adds pictures, the saved model and its scores, as far as MLflow takes them now."""
         folder, winner = self.folder, result.winner
         if folder is not None:
             self.add_artifacts(sorted(folder.glob("*.png")))

@@ -10,8 +10,8 @@ outputs) of the dtype of the scores; weights (samples,), or (0,) where all are 1
 and where it is 0, so is the gradient. The last argument is the loss's own number, as delta, if it
 has an annotation; it differs from row to row.
 
-`hits(scores, y, weights)` returns what the samples add to the score; what a folder is to
-optimizers, this file is to losses: each is found by its name.
+The score that goes with it is of tuner.training.scores. What a folder is to optimizers, this file
+is to losses: each is found by its name.
 """
 
 import sys
@@ -23,6 +23,16 @@ from typing import Any
 import numpy as np
 
 from tuner.training.domains import Fraction, Hyperparameter, OpenFraction, Positive, hyperparameters
+from tuner.training.scores import (
+    accuracy,
+    class_is_true,
+    coverage,
+    not_above,
+    r2,
+    signs_are_true,
+    squared_distance,
+    squared_distance_of_means,
+)  # fmt: skip
 
 Array = np.ndarray
 
@@ -130,120 +140,6 @@ def load(name: str) -> Loss:
 def fitting(task: str) -> list[str]:
     """Names of the losses for a task; the first is the usual one."""
     return [name for name in names() if task in load(name).tasks]
-
-
-def total_weight(weights: Array, y: Array) -> float:
-    """The sum of the weights of a part; weights (0,) are all 1."""
-    return float(weights.sum(dtype=np.float64)) if len(weights) else float(len(y))
-
-
-def accuracy(hits: Array, y: Array, weights: Array) -> Array:
-    """Share of the samples that are hit, by weight; of several labels all must be right.
-
-    Args:
-        hits: (rows,) weights of the samples that are hit, summed over a part.
-        y, weights: those of the part, for all rows alike.
-
-    Returns:
-        Scores, (rows,).
-    """
-    return hits / total_weight(weights, y)
-
-
-def r2(hits: Array, y: Array, weights: Array) -> Array:
-    """1 - squared error / variance, over all outputs together.
-
-    Of constant targets as scikit-learn has it: 1 for no error, 0 for any.
-
-    Args:
-        hits: (rows,) squared errors, summed over a part by weight.
-        y, weights: those of the part, for all rows alike.
-
-    Returns:
-        Scores, (rows,).
-    """
-    own = weights.astype(np.float64) if len(weights) else np.ones(len(y))
-    mean = own @ y / own.sum()
-    spread = float(own @ np.square(y - mean, dtype=np.float64).sum(axis=1))
-    if spread == 0.0:
-        return np.where(hits == 0.0, 1.0, 0.0)
-    return 1.0 - hits / spread
-
-
-def coverage(hits: Array, y: Array, weights: Array) -> Array:
-    """Share of the targets that are at most their prediction: a good quantile has its own level.
-
-    Args:
-        hits: (rows,) such targets, counted over a part by weight.
-        y, weights: those of the part, for all rows alike.
-
-    Returns:
-        Scores, (rows,).
-    """
-    share: Array = hits / (total_weight(weights, y) * y.shape[1])
-    return share
-
-
-def class_is_true(scores, y, weights):
-    """Samples whose highest score is that of their class; of one score, whose sign is."""
-    correct = 0.0
-    for sample in range(scores.shape[0]):
-        best = 0
-        if scores.shape[1] == 1:
-            best = 1 if scores[sample, 0] > 0 else 0
-        for k in range(1, scores.shape[1]):
-            if scores[sample, k] > scores[sample, best]:
-                best = k
-        if best == y[sample, 0]:
-            correct += weights[sample] if weights.shape[0] > 0 else 1.0
-    return correct
-
-
-def signs_are_true(scores, y, weights):
-    """Samples whose scores are above zero just where y is 1."""
-    correct = 0.0
-    for sample in range(scores.shape[0]):
-        right = True
-        for output in range(scores.shape[1]):
-            right = right and (scores[sample, output] > 0) == (y[sample, output] == 1)
-        if right:
-            correct += weights[sample] if weights.shape[0] > 0 else 1.0
-    return correct
-
-
-def squared_distance(scores, y, weights):
-    """Sum of squared errors."""
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        own = 0.0
-        for output in range(scores.shape[1]):
-            error = np.float64(scores[sample, output]) - np.float64(y[sample, output])
-            own += error * error
-        total += own * weights[sample] if weights.shape[0] > 0 else own
-    return total
-
-
-def squared_distance_of_means(scores, y, weights):
-    """Sum of squared errors of predictions whose logarithms are the scores."""
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        own = 0.0
-        for output in range(scores.shape[1]):
-            error = np.exp(np.float64(scores[sample, output])) - np.float64(y[sample, output])
-            own += error * error
-        total += own * weights[sample] if weights.shape[0] > 0 else own
-    return total
-
-
-def not_above(scores, y, weights):
-    """Targets that are at most their score."""
-    total = 0.0
-    for sample in range(scores.shape[0]):
-        own = 0.0
-        for output in range(scores.shape[1]):
-            own += y[sample, output] <= scores[sample, output]
-        total += own * weights[sample] if weights.shape[0] > 0 else own
-    return total
 
 
 def _loss(hits: Any, score: Any, *tasks: str, **more: Any) -> Callable[[Any], Loss]:

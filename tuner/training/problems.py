@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from tuner.training import losses
 from tuner.training.kernels.dropout import mixed
 from tuner.training.kernels.model_passes import build_passes
 from tuner.training.kernels.sparse import CSR
 from tuner.training.losses import Loss
 from tuner.training.models import Model, kind_of
+from tuner.training.scores import total_weight
 
 if TYPE_CHECKING:
     from tuner.training.population import Member, Population
@@ -215,7 +215,7 @@ class _Arrays:
         self.X = kind.whole(part.X)
         self.y = part.y.reshape(len(part.y), -1)
         self.weights = np.empty(0, dtype) if part.weights is None else part.weights
-        self.mass = losses.total_weight(self.weights, self.y)
+        self.mass = total_weight(self.weights, self.y)
 
 
 class SupervisedObjective(Objective):
