@@ -18,7 +18,7 @@ import numpy as np
 
 from tuner.training import optimizers
 from tuner.training.kernels.compiling import compiled
-from tuner.training.kernels.rule_compiler import fused_pass
+from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
 from tuner.training.models import MLP
 from tuner.training.population import starting
 
@@ -61,8 +61,10 @@ def cost(name: str, rows: int, model: MLP, rounds: int) -> list[float]:
     sweep, tensors = fused_pass(name), model.tensors
     t = np.zeros(rows)
 
+    own = slot_arguments(optimizer, slots, theta, t)
+
     def update() -> None:
-        sweep(theta, g, *slots, t, rates, 0, 1e6, tensors, table, losses, norms, left_at)
+        sweep(theta, g, *own, t, rates, 0, 1e6, tensors, table, losses, norms, left_at)
 
     def copy() -> None:
         for target, source in zip(copies, arrays, strict=True):

@@ -12,7 +12,8 @@ import pytest
 
 from tuner.training import optimizers
 from tuner.training.domains import hyperparameters
-from tuner.training.kernels.rule_compiler import fused_pass
+from tuner.training.kernels.compiling import Pointer, compiled
+from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
 from tuner.training.population import starting
 
 FOLDER = Path(__file__).parents[1] / "references"
@@ -35,6 +36,12 @@ def trajectories() -> dict[str, tuple[Path, list[str]]]:
 
 
 TRAJECTORIES = trajectories()
+
+
+@compiled
+def call(sweep, arguments):
+    """Enters a pass as training does, so that it is compiled once for both."""
+    sweep(*arguments)
 
 
 class Run:
@@ -73,10 +80,12 @@ class Run:
         others = np.array([[v for name, v in self.settings.items() if name != "lr"]])
         for step in range(1, problems.STEPS + 1):
             loss, g = self.problem.value_and_gradient(self.theta[0], step)
-            sweep(
-                self.theta, g[None].copy(), *self.slots, t, rates, 0, problems.STEPS, tensors,
-                others, np.array([loss]), norms, left_at,
+            slots = slot_arguments(self.optimizer, self.slots, self.theta, t)
+            arguments = (
+                self.theta, g[None].copy(), *slots, t, rates, 0, problems.STEPS, tensors, others,
+                np.array([loss]), norms, left_at,
             )  # fmt: skip
+            call(Pointer(sweep, *arguments), arguments)
             assert left_at[0] == 0
             yield
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from tuner.training import optimizers, schedules
 from tuner.training.kernels.compiling import Pointer, compiled
-from tuner.training.kernels.rule_compiler import arguments, fused_pass
+from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
 from tuner.training.kernels.step import (
     Course,
     Cycling,
@@ -194,7 +194,7 @@ class Trainer:
     ) -> None:
         """Takes rows of one optimizer through the steps of an epoch, or until a stop."""
         ((name, kept),) = rows.slots.items()
-        slots = tuple(arguments(optimizers.load(name), kept, rows.theta, rows.step))
+        slots = tuple(slot_arguments(optimizers.load(name), kept, rows.theta, rows.step))
         settings, cycling = self.cycling(rows, name, len(batches), course.total)
         state = Rows(rows.theta, objective.gradient, rows.left_at, rows.step, objective.losses)
         layout = Layout(self.problem.tensors, self.problem.penalised)

@@ -67,7 +67,7 @@ def test_the_norm_of_a_gradient_is_exact_beyond_the_range_of_its_squares(scale: 
     g = np.random.default_rng(0).normal(size=(1, 1000)).astype(np.float32) * np.float32(scale)
     settings = [[h.default for k, h in optimizers.load("sgd").hyperparameters.items() if k != "lr"]]
     norms, left_at = np.zeros(1), np.zeros(1)
-    unused = rule_compiler.arguments(optimizers.load("sgd"), (), g.copy(), np.zeros(1))
+    unused = rule_compiler.slot_arguments(optimizers.load("sgd"), (), g.copy(), np.zeros(1))
     rule_compiler.fused_pass("sgd")(
         np.zeros_like(g), g, *unused, np.zeros(1), np.full((1, 1), 1e-6), 0, 1.0,
         np.array([[0, g.size, 1, g.size, 0]]), np.array(settings), np.ones(1), norms, left_at,

@@ -312,7 +312,9 @@ def filled(values: Sequence[T], unused: Sequence[T]) -> list[T]:
     return [*values, *unused[len(values) :]]
 
 
-def arguments(optimizer: Optimizer, slots: Sequence[Array], rows: Array, row: Array) -> list[Array]:
+def slot_arguments(
+    optimizer: Optimizer, slots: Sequence[Array], rows: Array, row: Array
+) -> list[Array]:
     """The slots as a pass takes them; rows (rows, size) and row (rows,) stand for unused ones."""
     arrays, scalars = by_kind(optimizer, slots)
     return [*filled(arrays, [rows] * ARRAYS), *filled(scalars, [row] * SCALARS)]
@@ -347,8 +349,8 @@ def source(optimizer: Optimizer) -> tuple[str, str]:
 def fused_pass(name: str) -> Compiled:
     """The compiled pass of the optimizer of that name.
 
-    It takes `(theta, g, *arguments(...), t, rates, column, total, tensors, settings, losses, norms,
-    left_at)` and changes theta, slots, t, norms and left_at in place:
+    It takes `(theta, g, *slot_arguments(...), t, rates, column, total, tensors, settings, losses,
+    norms, left_at)` and changes theta, slots, t, norms and left_at in place:
 
     - theta, g, slots: (rows, size), C-contiguous, float32 or float64; scalar slots (rows,) float64
     - t: (rows,) float64, the steps taken
