@@ -17,7 +17,11 @@ def write(path: Path, pieces: Iterable[str]) -> None:
     draft.replace(path)
 
 
-def write_json(path: Path, told: Mapping[str, Any]) -> None:
-    """The same for plain data; a number that is not finite is a ValueError."""
-    # Piece by piece, for the whole takes several times the memory of what it tells.
-    write(path, json.JSONEncoder(indent=2, allow_nan=False).iterencode(told))
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """The same for plain data, as JSON.
+
+    Raises:
+        ValueError: for a number that is not finite.
+    """
+    # Piece by piece, for the whole takes several times the memory of what it holds.
+    write(path, json.JSONEncoder(indent=2, allow_nan=False).iterencode(content))

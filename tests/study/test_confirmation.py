@@ -93,7 +93,7 @@ def test_where_all_diverge_there_still_is_an_order():
     order = by_mean([repeats(0, [None, None]), repeats(1, [None, 1.0])])
     chosen, why = simplest(order)
     assert (chosen.trial, why) == (1, "")
-    assert chosen.beside()["mean"] is None
+    assert chosen.fields()["mean"] is None
 
 
 def test_what_is_needed_is_the_first_epoch_at_the_level():

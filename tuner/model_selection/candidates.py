@@ -18,7 +18,7 @@ Make = Callable[[Settings], Any]
 
 
 class CandidateTraining:
-    """What trains candidates on folds: all that its two kinds share.
+    """What trains candidates on folds, a `tuner.study.training.Training`: what its kinds share.
 
     Args:
         make: a candidate from the settings of its trial.

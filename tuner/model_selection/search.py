@@ -59,21 +59,27 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
     other with partial_fit trains one by one, over n_jobs processes. Early stopping, callbacks and
     warm starts of an estimator wait until it is fitted at the end.
 
-    estimator: an estimator with partial_fit, or a pipeline that ends with one.
-    space: what is searched for each parameter (`tuner.model_selection.space.parameters`).
-    n_candidates: how many; cohort: how many are asked and trained together.
-    epochs: of a candidate that is not stopped early; None is the estimator's own max_iter.
-    keep, first_rung: the share of candidates that a rung lets pass, and the share of the epochs at
-    which the first lies; the next ones lie 1 / keep times later each. keep=1 halves nothing.
-    sampler: tpe, random, quasi_random, or any other of tuner.search.samplers by name.
-    tracking: the folder of an MLflow store, as mlruns, or a server's URI, which gets the curves of
-    every candidate; None keeps none.
-    scoring: a scorer by name or a function, None for the estimator's own score.
-    cv, n_jobs, refit, error_score, random_state, verbose: as scikit-learn's searches have them.
+    Args:
+        estimator: an estimator with partial_fit, or a pipeline that ends with one.
+        space: what is searched for each parameter (`tuner.model_selection.space.parameters`).
+        n_candidates: how many are tried.
+        cohort: how many are asked and trained together.
+        epochs: of a candidate that is not stopped early; None is the estimator's own max_iter.
+        keep: the share of candidates that a rung lets pass; 1 halves nothing.
+        first_rung: the share of the epochs at which the first rung lies; the next ones lie
+            1 / keep times later each.
+        sampler: tpe, random, quasi_random, or any other of tuner.search.samplers by name.
+        tracking: the folder of an MLflow store, as mlruns, or a server's URI, which gets the curves
+            of every candidate; None keeps none.
+        scoring: a scorer by name or a function, None for the estimator's own score.
+        n_jobs, refit, cv, verbose, random_state, error_score: as scikit-learn's searches have them.
 
-    Fitted: best_estimator_, best_params_, best_score_ (of candidates that trained to the end),
-    best_index_, cv_results_ with n_resources (epochs), iter (the cohort), state and reason beside
-    scikit-learn's keys, n_splits_, scorer_, refit_time_.
+    Attributes:
+        best_estimator_, best_params_, best_index_: of the best candidate.
+        best_score_: its mean score; only candidates that trained to the end can be best.
+        cv_results_: scikit-learn's keys, and n_resources (epochs), iter (the cohort), state and
+            reason.
+        n_splits_, scorer_, refit_time_: as scikit-learn has them.
     """
 
     # What scikit-learn's searches have and this one does not offer.
@@ -121,8 +127,17 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Searches on X and y, and fits the best candidate to all of it.
 
-        params: sample_weight, of training; groups, for a splitter of groups. Raises ValueError if
-        parameters are not allowed, and if every candidate diverged.
+        Args:
+            X: (samples, features), or whatever the first step of a pipeline takes.
+            y: targets.
+            params: sample_weight, of training; groups, for a splitter of groups.
+
+        Returns:
+            The search.
+
+        Raises:
+            TypeError: for other params.
+            ValueError: if parameters are not allowed, and if every candidate diverged.
         """
         self._check()
         unknown = sorted(set(params) - {"sample_weight", "groups"})
@@ -132,18 +147,18 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             raise ValueError("the search requires y to be passed, but the target y is None")
         X, y = indexable(X, check_array(y, ensure_2d=False, dtype=None, input_name="y"))
         self.scorer_ = check_scoring(self.estimator, self.scoring)
-        told = self._init_callback_context(max_subtasks=None)
-        told.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        task = self._init_callback_context(max_subtasks=None)
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
         folds = self._folds(X, y, **params)
         self.n_splits_ = len(folds)
-        results = self._search(folds, told)
+        results = self._search(folds, task)
         self.cv_results_ = results
         self._choose(results)
         if self.refit:
             weights = params.get("sample_weight")
             more = {} if weights is None else {"sample_weight": weights}
-            self._refit(X, y, more, told)
-        told.call_on_fit_task_end(estimator=self, X=X, y=y)
+            self._refit(X, y, more, task)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def _check(self) -> None:
@@ -287,10 +302,10 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.best_score_ = float(scores[self.best_index_])
         self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(self, X: Any, y: Any, more: Mapping[str, Any], told: Any) -> None:
+    def _refit(self, X: Any, y: Any, more: Mapping[str, Any], search_task: Any) -> None:
         best = self._candidate(self.best_params_)
         own, epochs, begun = last_step(best), self._epochs(), time.perf_counter()
-        task = told.subcontext("refit-with-best-params")
+        task = search_task.subcontext("refit-with-best-params")
         with task.propagate_callback_context(best):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             if isinstance(own, Estimator):

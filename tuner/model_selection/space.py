@@ -17,7 +17,12 @@ SCALES = ("linear", "log", "reverse_log")
 
 @dataclass(frozen=True)
 class Parameters:
-    """Parameters to search: settings for a sampler, and what their values stand for."""
+    """Parameters to search.
+
+    Attributes:
+        space: what a sampler sees of them.
+        decode: what a sampler's value stands for, by parameter.
+    """
 
     space: "Space"
     decode: Mapping[str, Callable[[Any], Any]]
@@ -28,12 +33,16 @@ class Parameters:
 
 
 def parameters(given: Mapping[str, Any]) -> Parameters:
-    """What is searched for each parameter:
+    """The space of a search.
 
-    {"low": 1e-4, "high": 1, "scale": "log"}, where scale is linear, log or reverse_log and a
-    linear range may have a step; whole numbers where low and high are;
-    {"choices": [...]} or a list; a distribution of scipy.stats; anything else is fixed.
-    Raises ValueError for a range that is none.
+    Args:
+        given: for each parameter {"low": 1e-4, "high": 1, "scale": "log"}, where scale is linear,
+            log or reverse_log and a linear range may have a step, of whole numbers where low and
+            high are; {"choices": [...]} or a list; a distribution of scipy.stats; anything else is
+            fixed.
+
+    Raises:
+        ValueError: for a range that is none.
     """
     from tuner.search.space import Space
 

@@ -20,40 +20,40 @@ def describe(comparisons: Comparisons, folder: Path) -> str:
         folder: of the study that the command names, `<root>/studies/<study>`.
     """
     lines = []
-    for name, own in comparisons.data.items():
-        lines += ["", *_of_data(name, own, comparisons.by)]
+    for name, comparison in comparisons.data.items():
+        lines += ["", *_of_data(name, comparison, comparisons.by)]
     if comparisons.profiles is not None:
         lines += ["", *_across(comparisons.profiles, comparisons.by)]
     return "\n".join([*lines, f"Pictures and all numbers: {_places(comparisons, folder)}"])
 
 
 def _places(comparisons: Comparisons, folder: Path) -> str:
-    own = [str(folder.parent / comparison.study) for comparison in comparisons.data.values()]
-    return ", ".join(own if len(own) == 1 else [*own, str(folder)])
+    places = [str(folder.parent / comparison.study) for comparison in comparisons.data.values()]
+    return ", ".join(places if len(places) == 1 else [*places, str(folder)])
 
 
-def _of_data(name: str, own: Comparison, by: str) -> Iterator[str]:
-    branches = own.branches
+def _of_data(name: str, comparison: Comparison, by: str) -> Iterator[str]:
+    branches = comparison.branches
     trials = [branch.trials for branch in branches.values()]
     each = f"{trials[0]}" if len(set(trials)) == 1 else f"{min(trials)} to {max(trials)}"
     what = name if name != "none" else "a function"
     yield (
-        f"{by.capitalize()}s on {what}: {each} trials each, {own.epochs} epochs a trial; "
-        f"{own.goal.name} on {own.seeds} fresh seeds:"
+        f"{by.capitalize()}s on {what}: {each} trials each, {comparison.epochs} epochs a trial; "
+        f"{comparison.goal.name} on {comparison.seeds} fresh seeds:"
     )
     order = sorted(branches, key=lambda name: _mean(branches[name]))
-    yield from _table([HEAD, *(_row(name, own) for name in order)])
+    yield from _table([HEAD, *(_row(name, comparison) for name in order)])
     yield (
-        f"  epochs, seconds: until the mean reaches {own.target:.4g}; good rates: decades of "
-        "learning rates that are good, the lowest and the highest of them"
+        f"  epochs, seconds: until the mean reaches {comparison.target:.4g}; good rates: decades "
+        "of learning rates that are good, the lowest and the highest of them"
     )
-    if own.stopped:
-        yield f"  the study stopped short of its trials: {own.stopped}"
+    if comparison.stopped:
+        yield f"  the study stopped short of its trials: {comparison.stopped}"
     if pruned := sum(branch.pruned for branch in branches.values()):
         yield f"  {pruned} trials were pruned: they count as what they had reached by then"
     yield from _best(order, branches)
-    if own.winners:
-        yield f"  expected best of k trials: {_spans(own.budgets, own.winners)}"
+    if comparison.winners:
+        yield f"  expected best of k trials: {_spans(comparison.budgets, comparison.winners)}"
 
 
 def _mean(branch: BranchResult) -> float:
@@ -61,9 +61,9 @@ def _mean(branch: BranchResult) -> float:
     return branch.tuned.mean.mean if branch.tuned and branch.tuned.mean else math.inf
 
 
-def _row(name: str, own: Comparison) -> tuple[str, ...]:
-    branch, goal = own.branches[name], own.goal
-    epochs, seconds, basin = branch.to_target, own.seconds.get(name), branch.basin
+def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
+    branch, goal = comparison.branches[name], comparison.goal
+    epochs, seconds, basin = branch.to_target, comparison.seconds.get(name), branch.basin
     return (
         name,
         reached(branch.tuned, goal) if branch.tuned else _none(branch),

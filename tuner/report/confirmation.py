@@ -22,8 +22,8 @@ def ranking(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
 def worth(confirmed: Confirmation, goal: Goal) -> str:
     """What the winner reaches on seeds that did not choose it, and what the search believed."""
     judged = confirmed.judged
-    told = f"{goal.name} {reached(judged, goal)}; {_optimism(judged, goal)}"
-    return f"  on {confirmed.seeds} other seeds: {told}"
+    words = f"{goal.name} {reached(judged, goal)}; {_optimism(judged, goal)}"
+    return f"  on {confirmed.seeds} other seeds: {words}"
 
 
 def over_defaults(confirmed: Confirmation, goal: Goal) -> Iterator[str]:

@@ -9,14 +9,14 @@ from tuner.study.range_result import FoundRange, SavedRangeTest, Spread, TestedR
 WORDS = {"validation_loss": "validation loss", "train_loss": "training loss"}
 
 
-def describe(told: SavedRangeTest, place: Path) -> str:
+def describe(saved: SavedRangeTest, place: Path) -> str:
     """The verdict, in lines.
 
     Args:
-        told: the test.
+        saved: the test, as its file has it.
         place: the folder that holds it, `<root>/studies/<study>/range`.
     """
-    result, subject = told.result, told.subject
+    result, subject = saved.result, saved.subject
     what = subject.model if subject.data == "none" else f"{subject.model} on {subject.data}"
     lines = [f"Range test of study {result.study}: {what}, schedule {subject.schedule}."]
     if result.held:
@@ -26,70 +26,68 @@ def describe(told: SavedRangeTest, place: Path) -> str:
         source = "the middle" if default(path) is None else source
         shown = f"{value:.4g}" if isinstance(value, float) else value
         lines.append(f"    {path} = {shown} ({source})")
-    for name, own in result.optimizers.items():
-        if isinstance(own, FoundRange):
-            lines += _found(name, own, result.epochs, result.longer)
+    for name, tested in result.optimizers.items():
+        if isinstance(tested, FoundRange):
+            lines += _found(name, tested, result.epochs, result.longer)
         else:
-            lines += _nothing(name, own)
+            lines += _nothing(name, tested)
     lines.append(f"Pictures and all numbers: {place}")
     if result.found:
         root = place.parents[2]
-        where = "" if str(root) == "mlruns" else f", with root={root}"
+        setting = "" if str(root) == "mlruns" else f", with root={root}"
         lines.append(
             f"To tune within what was found, add +range={result.study} to the command that "
-            f"tunes{where}."
+            f"tunes{setting}."
         )
     return "\n".join(lines)
 
 
-def _tried(own: TestedRates) -> str:
-    rates = own.rates
-    return (
-        f"{len(rates)} rates from {rates[0]:.3g} to {rates[-1]:.3g}, {len(own.initial)} seeds each"
-    )
+def _tried(tested: TestedRates) -> str:
+    rates, seeds = tested.rates, len(tested.initial)
+    return f"{len(rates)} rates from {rates[0]:.3g} to {rates[-1]:.3g}, {seeds} seeds each"
 
 
-def _nothing(name: str, own: TestedRates) -> Iterator[str]:
+def _nothing(name: str, tested: TestedRates) -> Iterator[str]:
     """An optimizer that gained at no rate: higher ones if the lowest did nothing, else lower."""
-    yield f"{name}: no run ended below its start: {_tried(own)}."
-    idle = all(row[0] == start for row, start in zip(own.losses, own.initial, strict=True))
-    word, low, high = "lower", own.rates[0] / 1e4, own.rates[0]
+    yield f"{name}: no run ended below its start: {_tried(tested)}."
+    idle = all(row[0] == start for row, start in zip(tested.losses, tested.initial, strict=True))
+    word, low, high = "lower", tested.rates[0] / 1e4, tested.rates[0]
     if idle:
-        word, low, high = "higher", own.rates[-1], own.rates[-1] * 1e4
+        word, low, high = "higher", tested.rates[-1], tested.rates[-1] * 1e4
     yield (
         f"    Try {word} ones: 'optimizer.{name}.lr={{low: {low:.3g}, high: {high:.3g}, "
         "scale: log}'"
     )
 
 
-def _found(name: str, own: FoundRange, epochs: int, longer: int) -> Iterator[str]:
-    yield f"{name}: {_tried(own)}, {epochs} epochs"
-    yield f"    suggested rate {own.suggested:.3g}"
-    yield f"        {_confirmed(own, longer)}"
-    yield f"    worth searching {own.range.low:.3g} to {own.range.high:.3g}"
-    yield f"        {_by_seed(own.spread)}"
+def _found(name: str, found: FoundRange, epochs: int, longer: int) -> Iterator[str]:
+    yield f"{name}: {_tried(found)}, {epochs} epochs"
+    yield f"    suggested rate {found.suggested:.3g}"
+    yield f"        {_confirmed(found, longer)}"
+    yield f"    worth searching {found.range.low:.3g} to {found.range.high:.3g}"
+    yield f"        {_by_seed(found.spread)}"
     yield (
-        f"    the loss falls most at {own.bracket.steepest:.3g}; up to {own.bracket.stable:.3g} "
-        "every run ended below its start"
+        f"    the loss falls most at {found.bracket.steepest:.3g}; up to "
+        f"{found.bracket.stable:.3g} every run ended below its start"
     )
-    rules = ", ".join(f"{rule} {_span(values)}" for rule, values in own.ramp.rules.items())
-    yield f"    for comparison, a ramp of {len(own.ramp.rates)} steps says: {rules}"
+    rules = ", ".join(f"{rule} {_span(values)}" for rule, values in found.ramp.rules.items())
+    yield f"    for comparison, a ramp of {len(found.ramp.rates)} steps says: {rules}"
     for place, end, hint in (("lowest", 0, "low"), ("highest", -1, "high")):
-        if own.bracket.best == own.rates[end]:
+        if found.bracket.best == found.rates[end]:
             yield (
                 f"    The best rate is the {place} that was tried: give a {hint}er "
                 f"optimizer.{name}.lr.{hint}, or a larger range.widen."
             )
 
 
-def _confirmed(own: FoundRange, longer: int) -> str:
+def _confirmed(found: FoundRange, longer: int) -> str:
     """What the longer runs said of the suggested rate and of those around it."""
-    c = own.confirmation
+    c = found.confirmation
     means = ", ".join(
         f"diverged at {rate:.3g}" if mean is None else f"{mean:.4g} at {rate:.3g}"
         for rate, mean in zip(c.rates, c.means, strict=True)
     )
-    stays = own.suggested == three_digits(c.rates[1])
+    stays = found.suggested == three_digits(c.rates[1])
     why = "no other is better" if stays else "better"
     return f"{longer} epochs on fresh seeds: {WORDS[c.measure]} {means}: {why} under every seed"
 

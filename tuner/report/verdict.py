@@ -10,7 +10,7 @@ from tuner.search.statistics import deviation
 from tuner.search.trials import Curves, Goal, TrialResult
 from tuner.study.results import Divergence, StudyResult
 
-# Studies of no more trials than this are told trial by trial.
+# Studies of no more trials than this are described trial by trial.
 FEW = 12
 
 
@@ -19,8 +19,8 @@ def describe(result: StudyResult, curves: Mapping[int, Curves]) -> str:
 
     Args:
         result: how it ended.
-        curves: by number; where they are not empty the trials are told one by one, with the first
-            points of those that descend on a function.
+        curves: by number; where they are not empty the trials are described one by one, with the
+            first points of those that descend on a function.
     """
     ended = ", ".join(f"{n} {state}" for state, n in result.trials.items()) or "none ended"
     lines = ["", f"Study {result.study}: {len(result.all)} trials: {ended}."]
@@ -55,22 +55,23 @@ def number(value: Any) -> str:
 
 
 def _judged(result: StudyResult) -> Iterator[str]:
-    """What the winner is worth on fresh seeds, on the test part and beside the textbook's."""
+    """What the winner is worth on fresh seeds, on the test part and next to the textbook's."""
     confirmed, goal, best = result.confirmation, result.goal, result.best
     winner = result.winning or best
     assert winner is not None
-    told: set[int] = set()
+    confirmed_defaults: set[int] = set()
     if confirmed:
         yield from confirmation.ranking(confirmed, goal)
         if winner is not best and winner != best:
             yield searched(winner.settings, result.searched)
         yield confirmation.worth(confirmed, goal)
-        told = {default.trial for default in confirmed.defaults}
+        confirmed_defaults = {default.trial for default in confirmed.defaults}
     if result.test:
         yield f"  test {_listed(result.test, goal)}, measured this once"
     if confirmed:
         yield from confirmation.over_defaults(confirmed, goal)
-    yield from _over_defaults(winner, [t for t in result.all if t.number not in told], goal)
+    others = [t for t in result.all if t.number not in confirmed_defaults]
+    yield from _over_defaults(winner, others, goal)
 
 
 def _plain(scores: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -98,14 +99,14 @@ def _over_defaults(best: TrialResult, trials: Sequence[TrialResult], goal: Goal)
         if not trial.is_default or trial.value is None or best.value is None:
             continue
         reached = f"{goal.name} {goal.turn(trial.value):.4g}"
-        told = f"Trial {trial.number}, {described(trial.origin)},"
+        subject = f"Trial {trial.number}, {described(trial.origin)},"
         if trial.number == best.number:
-            yield f"{told} is the best that was found."
+            yield f"{subject} is the best that was found."
         elif trial.state != "COMPLETE":
-            yield f"{told} {trial.state.lower()} at epoch {trial.epochs}, had {reached}."
+            yield f"{subject} {trial.state.lower()} at epoch {trial.epochs}, had {reached}."
         else:
             gain = trial.value - best.value
-            yield f"{told} reached {reached}: tuning is {gain:.2g} better."
+            yield f"{subject} reached {reached}: tuning is {gain:.2g} better."
 
 
 def _all_diverged(result: StudyResult) -> str:

@@ -63,7 +63,7 @@ class Repeats:
         pairs = zip(self.known, other.known, strict=True)
         return interval([own - others for own, others in pairs])
 
-    def beside(self, best: "Repeats | None" = None) -> dict[str, Any]:
+    def fields(self, best: "Repeats | None" = None) -> dict[str, Any]:
         """The fields of `Repeated`: the mean, and by how much it is worse than `best`."""
         return {
             "trial": self.trial,
@@ -214,22 +214,22 @@ class Repeating:
         known = {t.number: t for t in (*self.study.results(), *trials)}
         books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]
         others = [t for t in books if t.number != winner.trial]
-        judged, *beside = self.repeats([known[winner.trial], *others], JUDGING, count)
+        judged, *textbook = self.repeats([known[winner.trial], *others], JUDGING, count)
         alike = {r.trial for r in equals(order)}
         confirmation = Confirmation(
             seeds=count,
             trials=tuple(
                 ConfirmedTrial(
-                    **r.beside(order[0] if r is not order[0] else None), alike=r.trial in alike
+                    **r.fields(order[0] if r is not order[0] else None), alike=r.trial in alike
                 )
                 for r in order
             ),
             winner=winner.trial,
             why=why,
-            judged=Repeated(**judged.beside()),
+            judged=Repeated(**judged.fields()),
             defaults=tuple(
-                ConfirmedDefault(**r.beside(judged), origin=dict(t.origin))
-                for r, t in zip(beside, others, strict=True)
+                ConfirmedDefault(**r.fields(judged), origin=dict(t.origin))
+                for r, t in zip(textbook, others, strict=True)
             ),
         )
         return Confirmed(confirmation, {r.trial: r.curve for r in order if r.curve})

@@ -18,7 +18,7 @@ from tuner.errors import UserError
 from tuner.files import write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
-from tuner.study.record import Told
+from tuner.study.record import Record, TrialEnd
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
@@ -26,7 +26,7 @@ FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 SUMMARY = "summary"
 
 
-class JournalRecord:
+class JournalRecord(Record):
     """The record in the folder of a study, which is made if need be.
 
     Optuna holds in memory all that it reads of a journal. Results are taken out before that, and
@@ -82,12 +82,12 @@ class JournalRecord:
     def ask(self, trial: FrozenTrial) -> None:
         self._study.add_trial(trial)
 
-    def tell(self, told: Told) -> None:
-        known = self.trials()[told.number]
+    def tell(self, end: TrialEnd) -> None:
+        known = self.trials()[end.number]
         if not known.state.is_finished():
-            summary = to_json(told.result) | {"curves": told.curves}
+            summary = to_json(end.result) | {"curves": end.curves}
             optuna.trial.Trial(self._study, known._trial_id).set_user_attr(SUMMARY, summary)
-            told.tell(self._study)
+            end.tell(self._study)
 
     def give_up(self, number: int) -> None:
         self._study.tell(number, state=TrialState.FAIL)

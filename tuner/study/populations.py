@@ -15,6 +15,7 @@ from tuner.search.space import Chosen
 from tuner.search.trials import Goal, Trial
 from tuner.study.data import goal, loss_name
 from tuner.study.runners.population import PopulationRunner
+from tuner.study.training import Training
 from tuner.study.units import UNITS
 from tuner.training import functions, losses
 from tuner.training.analytic import Analytic
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.data import DataSet
 
 
-class Populations:
+class Populations(Training):
     """Trains the trials of a config; a context, for its trainers hold threads.
 
     Args:
@@ -152,6 +153,7 @@ class Populations:
         ]
 
     def trainer(self, settings: Settings) -> Trainer:
+        """What trains trials of this structure, made once for all of them."""
         key = structure(settings)
         if key not in self.trainers:
             trainer = Trainer(
@@ -171,6 +173,7 @@ class Populations:
         return self.stack.enter_context(trainer)
 
     def problem(self, settings: Settings) -> Problem:
+        """What trials of this structure are trained on: the data in folds, or a function."""
         data, dtype = self.data, np.dtype(self.config.dtype)
         if data is None:
             return Analytic(functions.create(settings["model"], model_settings(settings)), dtype)

@@ -119,7 +119,7 @@ class Measurement:
 
         Args:
             key: the fingerprint of the test.
-            note: told in a line what is at work.
+            note: takes a line on what is at work.
 
         Raises:
             Interrupted: when `stop` was set.
@@ -201,12 +201,12 @@ class Measurement:
 
     def ramps(self) -> dict[str, Ramp]:
         """The ramp over the same rates, and what the classic rules say of each seed's."""
-        told = {}
+        ramps = {}
         for name, rates in self.rates.items():
             rows = self.members({name: rates[:1]}, range(self.asked.seeds))
             high, steps = float(rates[-1]), self.asked.ramp_steps
             climbed, losses = ramp(self.problem, rows, high, steps, self.threads, self.stop)
-            told[name] = Ramp(
+            ramps[name] = Ramp(
                 rates=plain(climbed[0]),
                 smoothed=tuple(plain(smoothed(own)) for own in losses),
                 rules={
@@ -214,7 +214,7 @@ class Measurement:
                     for word, rule in CLASSIC.items()
                 },
             )
-        return told
+        return ramps
 
     def confirm(self, found: Mapping[str, Bracket]) -> dict[str, LongerRuns]:
         """Longer runs on fresh seeds at the suggested rate, a third and three times of it."""

@@ -11,10 +11,11 @@ from tuner.search.trials import Curves, TrialResult
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is told of a trial that ended.
+class TrialEnd:
+    """How a trial ended, as a record is told of it.
 
     Attributes:
+        number: of the trial.
         state: as Optuna has them.
         value: that it is told with, None if it did not train to the end.
         reports: values by epoch.
@@ -51,7 +52,11 @@ class Record(Protocol):
     """
 
     def __enter__(self) -> Self:
-        """Takes the lease. Raises BusyError if another process owns the study."""
+        """Takes the lease.
+
+        Raises:
+            BusyError: if another process owns the study.
+        """
 
     def __exit__(self, *error: object) -> None:
         """Gives the lease back."""
@@ -62,7 +67,7 @@ class Record(Protocol):
     def ask(self, trial: FrozenTrial) -> None:
         """Puts a running trial on record, all of it or nothing."""
 
-    def tell(self, told: Told) -> None:
+    def tell(self, end: TrialEnd) -> None:
         """Records how a trial ended, unless that is on record."""
 
     def give_up(self, number: int) -> None:

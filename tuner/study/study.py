@@ -12,7 +12,7 @@ from tuner.search.proposals import ORIGIN, next_number
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 from tuner.search.trials import Curves, Outcome, Trial, TrialResult
-from tuner.study.record import Record, Told
+from tuner.study.record import Record, TrialEnd
 
 STATES = {
     "COMPLETE": TrialState.COMPLETE,
@@ -60,11 +60,11 @@ class Study:
 
     def refitted(self) -> str:
         """In words, how many of the earlier trials fit the ranges of now."""
-        told = [t.number for t in self.record.trials() if t.state in COUNTED]
-        fit = len(set(told) - self.left_out)
+        counted = [t.number for t in self.record.trials() if t.state in COUNTED]
+        fit = len(set(counted) - self.left_out)
         return (
-            f"{fit} of {len(told)} earlier trials fit the new ranges and count; "
-            f"{len(told) - fit} are kept on record only."
+            f"{fit} of {len(counted)} earlier trials fit the new ranges and count; "
+            f"{len(counted) - fit} are kept on record only."
         )
 
     def give_up_stranded(self) -> list[int]:
@@ -157,7 +157,7 @@ class Study:
         reports, diverged_at = dict(outcome.rungs), outcome.diverged_at
         if diverged_at is not None:
             reports[outcome.epochs + 1] = penalty(outcome)
-        told = Told(
+        end = TrialEnd(
             number=outcome.trial.number,
             state=STATES[outcome.state],
             value=outcome.value if outcome.state == "COMPLETE" else None,
@@ -166,8 +166,8 @@ class Study:
             result=outcome.result(),
             curves=outcome.kept_curves(),
         )
-        told.tell(self.memory)
-        self.record.tell(told)
+        end.tell(self.memory)
+        self.record.tell(end)
 
     def results(self) -> list[TrialResult]:
         """How the trials ended that fit the ranges of now, in the order of their numbers."""

@@ -134,5 +134,7 @@ def compared(winner: TrialResult, loss: float) -> str:
         return f"trained again the winner ended at {loss:.6g}; the search has no number for it"
     share = abs(loss - before) / max(abs(before), 1e-12)
     within = share <= TOLERANCE
-    told = f"within {TOLERANCE:.0%} of" if within else f"more than {TOLERANCE:.0%} from"
-    return f"trained again the winner ended at {loss:.6g}, {told} the {before:.6g} of the search"
+    distance = f"within {TOLERANCE:.0%} of" if within else f"more than {TOLERANCE:.0%} from"
+    return (
+        f"trained again the winner ended at {loss:.6g}, {distance} the {before:.6g} of the search"
+    )

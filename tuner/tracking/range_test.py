@@ -16,24 +16,24 @@ from tuner.tracking.writer import GRACE, Writer
 NOTE = "a range test; the rates are the child runs, each the mean over its seeds"
 
 
-def track(config: Config, told: SavedRangeTest, place: Path) -> None:
+def track(config: Config, saved: SavedRangeTest, place: Path) -> None:
     """Tells MLflow of a test, unless it knows it or nothing is tracked.
 
-    While MLflow is away the spool of an earlier test would only wait beside the new one's: each
+    While MLflow is away the spool of an earlier test would only wait next to the new one's: each
     command tells the whole of the last test again, which MLflow keeps once.
 
     Args:
         config: where MLflow is, and the study's names.
-        told: the test.
+        saved: the test, as its file has it.
         place: the folder that holds it.
     """
-    done, spool, key = place / "tracked", place / "tracking", told.run.key
+    done, spool, key = place / "tracked", place / "tracking", saved.run.key
     if config.tracking.name == "none" or (done.exists() and done.read_text() == key):
         return
     rmtree(spool, ignore_errors=True)
     names = {"project": config.study.project, "study": config.study.name, "key": key}
     writer = Writer(Store(config.root, config.tracking.uri), spool, **names)
-    for record in records(told, place):
+    for record in records(saved, place):
         writer.put(record)
     waiting = writer.close(GRACE)
     for refusal in writer.refused:
@@ -45,9 +45,9 @@ def track(config: Config, told: SavedRangeTest, place: Path) -> None:
     done.write_text(key)
 
 
-def records(told: SavedRangeTest, place: Path) -> Iterator[Record]:
+def records(saved: SavedRangeTest, place: Path) -> Iterator[Record]:
     """What MLflow is told: always the same of the same test, so that it may be told twice."""
-    result, subject, started = told.result, told.subject, told.run.started_ms
+    result, subject, started = saved.result, saved.subject, saved.run.started_ms
     about = {
         "data": subject.data,
         "model": subject.model,

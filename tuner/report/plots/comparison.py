@@ -41,13 +41,13 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
             np.array([goal.turn(getattr(best, end)) for best in own])
             for end in ("mean", "low", "high")
         )
-        aside = APART ** (index - (len(curves) - 1) / 2)
+        shift = APART ** (index - (len(curves) - 1) / 2)
         at = [2**i - 1 for i in range(len(k).bit_length())]
         low, high = np.sort(ends, axis=0)
-        axes.vlines(k[at] * aside, low[at], high[at], color=style["color"], linewidth=1.2)
+        axes.vlines(k[at] * shift, low[at], high[at], color=style["color"], linewidth=1.2)
         axes.plot(k, mean, **style)
         if len(books) > 1:
-            axes.plot(most * 1.2 * aside, known[name], color=style["color"], **DIAMOND)
+            axes.plot(most * 1.2 * shift, known[name], color=style["color"], **DIAMOND)
         handles.append(Line2D([], [], label=name, **style))
         heights += [*mean, known[name]]
     bar: Style = {"linestyle": "", "marker": "|", "markersize": 12, "color": INK}
@@ -94,9 +94,9 @@ def draw_profiles(profiles: Profiles, by: str, file: Path) -> None:
         taus = np.concatenate([[1.0], solved, [top]])
         shares = np.searchsorted(solved, taus, side="right") / len(own)
         # Lines that lie on each other are drawn side by side.
-        aside = (index - (len(ratios) - 1) / 2) * line(index)["linewidth"] / 72
-        beside = ScaledTranslation(0, aside, figure.dpi_scale_trans)
-        axes.step(taus, shares, where="post", transform=axes.transData + beside, **line(index))
+        shift = (index - (len(ratios) - 1) / 2) * line(index)["linewidth"] / 72
+        shifted = ScaledTranslation(0, shift, figure.dpi_scale_trans)
+        axes.step(taus, shares, where="post", transform=axes.transData + shifted, **line(index))
         handles.append(Line2D([], [], label=name, **line(index)))
     axes.set_xscale("log")
     axes.set_xlim(1, top)

@@ -139,13 +139,13 @@ def _scene(
         return figure.add_axes((left / width, bottom, (right - left) / width, SIDE / height))
 
     axes = panel(LEFT, LEFT + SIDE)
-    scale, beside = panel(LEFT + SIDE + 0.2, LEFT + SIDE + 0.34), panel(LEFT + SIDE + 1.1, width)
+    scale, legend = panel(LEFT + SIDE + 0.2, LEFT + SIDE + 0.34), panel(LEFT + SIDE + 1.1, width)
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)
     _contours(axes, scale, surface)
     axes.plot(*surface.minima.T, **STAR)
     axes.plot(*surface.start, **RING)
-    beside.set_axis_off()
-    beside.legend(
+    legend.set_axis_off()
+    legend.legend(
         handles=_handles(surface, descents),
         loc="upper left",
         borderaxespad=0,

@@ -37,21 +37,21 @@ def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
         unit: what the loss is measured in.
         file: the picture.
     """
-    own = test.optimizers[optimizer]
-    rates, losses, slope = own.rates, array(own.losses), array(own.slope)
-    start = float(array(own.initial).mean())
+    tested = test.optimizers[optimizer]
+    rates, losses, slope = tested.rates, array(tested.losses), array(tested.slope)
+    start = float(array(tested.initial).mean())
     figure, axes = canvas(f"Range test of {test.study}: which learning rates {optimizer} bears")
     figure.set_size_inches(8.4, 5.8)
     grid = figure.add_gridspec(2, 1, height_ratios=(2.6, 1))
     axes.set_subplotspec(grid[0])
     below = dressed(figure.add_subplot(grid[1], sharex=axes))
     axes.tick_params(labelbottom=False)
-    handles = _short_runs(axes, own, losses, start, test.epochs)
-    if isinstance(own, FoundRange):
-        handles += _longer_runs(axes, own, test.longer)
-    handles += _ramp(axes, own)
-    if isinstance(own, FoundRange):
-        handles += _marks((axes, below), own)
+    handles = _short_runs(axes, tested, losses, start, test.epochs)
+    if isinstance(tested, FoundRange):
+        handles += _longer_runs(axes, tested, test.longer)
+    handles += _ramp(axes, tested)
+    if isinstance(tested, FoundRange):
+        handles += _marks((axes, below), tested)
     gone = np.array(rates)[np.isnan(losses).any(axis=0)]
     if gone.size:
         cross_on_top(axes, gone.tolist())
@@ -64,7 +64,7 @@ def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
         below.set_ylim(-1.25 * deepest, 0.8 * deepest)
     axes.set_xscale("log")
     axes.set_xlim(rates[0] / 1.2, rates[-1] * 1.2)
-    longer = array(own.confirmation.means) if isinstance(own, FoundRange) else np.empty(0)
+    longer = array(tested.confirmation.means) if isinstance(tested, FoundRange) else np.empty(0)
     shown = np.concatenate([losses.ravel(), [start], longer])
     loss_scale(axes, shown[shown <= HIGHEST * start], bool(gone.size))
     axes.set_ylabel(unit[0].upper() + unit[1:])
@@ -80,14 +80,14 @@ def array(numbers: Sequence[Any]) -> np.ndarray:
 
 
 def _short_runs(
-    axes: Any, own: TestedRates, losses: np.ndarray, start: float, epochs: int
+    axes: Any, tested: TestedRates, losses: np.ndarray, start: float, epochs: int
 ) -> list[Any]:
     """Each seed's losses thin, their mean thick, and where all began."""
     for seed in losses:
-        axes.plot(own.rates, seed, color=BLUE, linewidth=0.8, alpha=0.45)
+        axes.plot(tested.rates, seed, color=BLUE, linewidth=0.8, alpha=0.45)
     mean: Style = {"color": BLUE, "linewidth": 2.2, "marker": "o", "markersize": 3.5}
     dots: Style = {"color": INK, "linewidth": 0.9, "linestyle": (0, (1, 2))}
-    axes.plot(own.rates, losses.mean(axis=0), zorder=4, **mean)
+    axes.plot(tested.rates, losses.mean(axis=0), zorder=4, **mean)
     axes.axhline(start, **dots)
     return [
         Line2D([], [], label=f"training loss after\n{epochs} epochs (thin: a seed)", **mean),
@@ -95,35 +95,35 @@ def _short_runs(
     ]
 
 
-def _longer_runs(axes: Any, own: FoundRange, epochs: int) -> list[Line2D]:
-    rates, means = own.confirmation.rates, array(own.confirmation.means)
+def _longer_runs(axes: Any, found: FoundRange, epochs: int) -> list[Line2D]:
+    rates, means = found.confirmation.rates, array(found.confirmation.means)
     if not np.isfinite(means).any():
         return []
     style: Style = {"linestyle": "", "marker": "D", "markersize": 7}
     style |= {"color": ORANGE, "markeredgecolor": "white"}
     axes.plot(rates, means, zorder=6, **style)
-    label = f"{WORDS[own.confirmation.measure]} after\n{epochs} epochs"
+    label = f"{WORDS[found.confirmation.measure]} after\n{epochs} epochs"
     return [Line2D([], [], label=label, **style)]
 
 
-def _ramp(axes: Any, own: TestedRates) -> list[Line2D]:
+def _ramp(axes: Any, tested: TestedRates) -> list[Line2D]:
     style: Style = {"color": RAMP, "linewidth": 1.0, "linestyle": (0, (4, 2))}
-    for seed in own.ramp.smoothed:
-        axes.plot(array(own.ramp.rates)[: len(seed)], array(seed), zorder=1, **style)
+    for seed in tested.ramp.smoothed:
+        axes.plot(array(tested.ramp.rates)[: len(seed)], array(seed), zorder=1, **style)
     return [Line2D([], [], label="classic ramp, smoothed", **style)]
 
 
-def _marks(panels: Sequence[Any], own: FoundRange) -> list[Any]:
+def _marks(panels: Sequence[Any], found: FoundRange) -> list[Any]:
     """The range shaded, the suggested and the largest stable rate as lines."""
-    found: Style = {"color": GREEN, "linewidth": 2}
+    suggested: Style = {"color": GREEN, "linewidth": 2}
     stable: Style = {"color": PURPLE, "linewidth": 1.4, "linestyle": "--"}
-    low, high = own.range.low, own.range.high
+    low, high = found.range.low, found.range.high
     for axes in panels:
         axes.axvspan(low, high, color=GREEN, alpha=0.12, linewidth=0, zorder=0)
-        axes.axvline(own.suggested, zorder=3, **found)
-        axes.axvline(own.bracket.stable, zorder=2, **stable)
+        axes.axvline(found.suggested, zorder=3, **suggested)
+        axes.axvline(found.bracket.stable, zorder=2, **stable)
     return [
         Patch(color=GREEN, alpha=0.2, label=f"worth searching:\n{low:.3g} to {high:.3g}"),
-        Line2D([], [], label=f"suggested: {own.suggested:.3g}", **found),
-        Line2D([], [], label=f"largest stable: {own.bracket.stable:.3g}", **stable),
+        Line2D([], [], label=f"suggested: {found.suggested:.3g}", **suggested),
+        Line2D([], [], label=f"largest stable: {found.bracket.stable:.3g}", **stable),
     ]

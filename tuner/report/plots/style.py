@@ -59,11 +59,16 @@ def finish(figure: Figure, axes: Axes, handles: Sequence[Line2D], file: Path) ->
     draft.replace(file)
 
 
-def cross_on_top(axes: Axes, where: Sequence[float]) -> None:
-    """Mark divergence on the top edge: a loss that exploded has no height to be drawn at."""
-    height = [TOP] * len(where)
+def cross_on_top(axes: Axes, places: Sequence[float]) -> None:
+    """Mark divergence on the top edge: a loss that exploded has no height to be drawn at.
+
+    Args:
+        axes: to draw on.
+        places: along the horizontal axis.
+    """
+    height = [TOP] * len(places)
     transform = axes.get_xaxis_transform()
-    axes.plot(where, height, linestyle="", transform=transform, zorder=5, **CROSS)
+    axes.plot(places, height, linestyle="", transform=transform, zorder=5, **CROSS)
 
 
 def loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bool) -> None:

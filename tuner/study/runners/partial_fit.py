@@ -13,7 +13,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import _safe_indexing
 
-from tuner.search.runner import Progress, Row
+from tuner.search.runner import Progress, Row, Runner
 
 Array = np.ndarray
 
@@ -25,7 +25,12 @@ SAVED = "epoch.json"
 
 @dataclass(frozen=True)
 class Samples:
-    """A fold of a search: rows, targets and weights to train on, and those to be judged by."""
+    """A fold of a search.
+
+    Attributes:
+        X, y, weights: to train on; the weights (samples,), or None for equal ones.
+        X_test, y_test: to be judged by.
+    """
 
     X: Any
     y: Any
@@ -34,7 +39,7 @@ class Samples:
     y_test: Any
 
 
-class PartialFitRunner:
+class PartialFitRunner(Runner):
     """Trains each estimator alone, several at once over processes.
 
     The training loss is 1 less the estimator's own score (accuracy or R2) on what it trains on;

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuner.search.runner import Progress, Row
+from tuner.search.runner import Progress, Row, Runner
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, Population, create, take
 from tuner.training.schedules import MOMENTA
@@ -16,7 +16,7 @@ Array = np.ndarray
 ARRAYS, MEMBERS = "population.npz", "members.json"
 
 
-class PopulationRunner:
+class PopulationRunner(Runner):
     """Members alike in structure, trained by one trainer; all members of a trial are in one.
 
     Args:

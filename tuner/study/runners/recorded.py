@@ -9,7 +9,7 @@ import numpy as np
 
 from tuner.search.pruners import Rule
 from tuner.search.racing import Race
-from tuner.search.runner import Progress, Row
+from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Outcome, Trial
 
 Array = np.ndarray
@@ -33,7 +33,7 @@ class Run:
     steps: int = 1
 
 
-class RecordedRunner:
+class RecordedRunner(Runner):
     """Reads each epoch's losses from the runs of its trials.
 
     Args:
