@@ -13,7 +13,8 @@ def names() -> list[str]:
 def load(name: str) -> Callable[..., int]:
     """The `run` of the job of that name, which takes a Config and an Event that asks it to stop.
 
-    Raises KeyError if there is none.
+    Raises:
+        KeyError: if there is none.
     """
     run: Callable[..., int] = discovery.load(__name__, name).run
     return run

@@ -9,7 +9,11 @@ from tuner.tracking.store import Store
 
 
 def run(config: Config, stop: Event) -> int:
-    """Serves the pages until Ctrl-C. Raises UserError where there is nothing to show."""
+    """Serves the pages until Ctrl-C.
+
+    Raises:
+        UserError: where there is nothing to show.
+    """
     store = Store(config.root, config.tracking.uri)
     if config.tracking.uri is None and not (config.root / "mlflow.db").exists():
         raise UserError(f"root: {config.root}: holds no mlflow.db yet: run a study first")

@@ -47,7 +47,12 @@ ALLOWED = (
 
 @dataclass(frozen=True)
 class _Part:
-    """A piece of a condition: what it gives, and how it is found from a trial's settings."""
+    """A piece of a condition.
+
+    Attributes:
+        kind: of what it gives: a number, text or a comparison.
+        value: finds that from a trial's settings.
+    """
 
     kind: str
     value: Callable[[Settings], Any]
@@ -57,7 +62,10 @@ class _Part:
 class Condition:
     """What must hold between the settings of a trial.
 
-    text: how the user wrote it; names: for each setting that it names, the paths this may be.
+    Attributes:
+        text: how the user wrote it.
+        value: what it says of a trial's settings.
+        names: for each setting that it names, the paths this may be.
     """
 
     text: str

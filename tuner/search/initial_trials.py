@@ -25,8 +25,10 @@ DEFAULTS = {"batch_size": 32}
 class InitialTrial:
     """Settings that are tried before the sampler proposes any, and where they are from.
 
-    settings: by path; origin: {"default": <optimizer>, "unlike": [<paths at another value than the
-    textbook's>]}, or {"study": <name>, "trial": <number>}.
+    Attributes:
+        settings: by path.
+        origin: {"default": <optimizer>, "unlike": [<paths at another value than the textbook's>]},
+            or {"study": <name>, "trial": <number>}.
     """
 
     settings: Settings

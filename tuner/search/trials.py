@@ -37,10 +37,14 @@ class Goal:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial that was asked: its number, its settings by path, and when it was asked first.
+    """A trial that was asked.
 
-    origin: where its settings are from, if no sampler proposed them
-    (`tuner.search.initial_trials.InitialTrial`).
+    Attributes:
+        number: from 0, in the order of asking.
+        settings: by path.
+        started_ms: when it was asked first, in milliseconds since 1970.
+        origin: where its settings are from, if no sampler proposed them
+            (`tuner.search.initial_trials.InitialTrial`).
     """
 
     number: int

@@ -157,7 +157,11 @@ class StudyResult:
         return self.trials.keys() - {"interrupted", "failed"} == {"diverged"}
 
     def trial(self, number: int) -> TrialResult:
-        """The trial of that number. Raises KeyError if there is none."""
+        """The trial of that number.
+
+        Raises:
+            KeyError: if there is none.
+        """
         return {trial.number: trial for trial in self.all}[number]
 
 

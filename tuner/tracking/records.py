@@ -41,7 +41,9 @@ class Points(Record):
     """Pieces of curves: `metrics[name][i]` was measured at `steps[i]`.
 
     Values that are not finite never reach MLflow.
-    Raises ValueError if a metric has not one value a step.
+
+    Raises:
+        ValueError: if a metric has not one value a step.
     """
 
     steps: Sequence[int]
@@ -91,7 +93,11 @@ def to_line(record: Record) -> str:
 
 
 def from_line(line: str) -> Record:
-    """The record of a line. Raises ValueError for a torn line, or one of another version."""
+    """The record of a line.
+
+    Raises:
+        ValueError: for a torn line, or one of another version.
+    """
     fields = json.loads(line)
     kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
     try:

@@ -46,7 +46,11 @@ class Writer:
         self._thread.start()
 
     def put(self, record: Record) -> None:
-        """Hand over a record (some 30 microseconds). Raises OSError if the disk is full."""
+        """Hand over a record (some 30 microseconds).
+
+        Raises:
+            OSError: if the disk is full.
+        """
         self._spool.append(record)
 
     def sync(self) -> None:

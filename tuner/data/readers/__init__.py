@@ -19,7 +19,11 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Callable[..., Source]:
-    """The `read` of the reader of that name. Raises KeyError if there is none."""
+    """The `read` of the reader of that name.
+
+    Raises:
+        KeyError: if there is none.
+    """
     read: Callable[..., Source] = discovery.load(__name__, name).read
     return read
 

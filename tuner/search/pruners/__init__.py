@@ -51,7 +51,11 @@ class Pruner(ABC):
         return type(self).__module__.rpartition(".")[2]
 
     def check(self, cohort: int) -> None:
-        """Raises UserError for cohorts of so many trials, or settings, with which it cannot be."""
+        """Refuses cohorts of so many trials, or settings, with which it cannot work.
+
+        Raises:
+            UserError: says what to give.
+        """
         if cohort < self.fewest:
             raise UserError(
                 f"study.cohort: {cohort}: {self.name} compares the trials of a cohort: "
@@ -81,6 +85,10 @@ def names() -> list[str]:
 
 
 def load(name: str) -> type[Pruner]:
-    """The class of the pruner of that name, which takes its settings; KeyError if none."""
+    """The class of the pruner of that name, which takes its settings.
+
+    Raises:
+        KeyError: if there is none.
+    """
     found: type[Pruner] = discovery.load_class(__name__, name, Pruner)
     return found

@@ -39,7 +39,11 @@ class Sampler(ABC):
 
     # A sampler may have nothing to check.
     def check(self, space: "Space") -> None:  # noqa: B027
-        """Raises UserError for a space that it cannot search."""
+        """Refuses a space that it cannot search.
+
+        Raises:
+            UserError: says what to give.
+        """
 
     @abstractmethod
     def ask(self, study: "optuna.Study", space: "Space", seed: int) -> bool:
@@ -64,6 +68,10 @@ def names() -> list[str]:
 
 
 def load(name: str) -> type[Sampler]:
-    """The class of the sampler of that name, which takes its settings; KeyError if none."""
+    """The class of the sampler of that name, which takes its settings.
+
+    Raises:
+        KeyError: if there is none.
+    """
     found: type[Sampler] = discovery.load_class(__name__, name, Sampler)
     return found
