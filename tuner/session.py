@@ -20,6 +20,7 @@ from tuner.codec import from_json, to_json
 from tuner.config import Config
 from tuner.files import write, write_json
 from tuner.processes.background import Background
+from tuner.processes.deadline import Deadline
 from tuner.report import pictures, verdict
 from tuner.report.progress import Progress
 from tuner.search.trials import best_of, ranked
@@ -54,8 +55,9 @@ from tuner.study.results import (
 from tuner.study.stopping import Stopping
 from tuner.study.winner import Retraining
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
+from tuner.tracking.records import now_ms
 from tuner.tracking.store import Store
-from tuner.tracking.tracker import Tracker, modified_ms, now_ms
+from tuner.tracking.tracker import Tracker, modified_ms
 from tuner.tracking.writer import Writer
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
@@ -83,7 +85,8 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         Populations(config, data, threads, stop) as training,
     ):
         builder.check_data(config, record, data)
-        yield Session(config, record, training, folder)
+        deadline = Deadline(config.tracking.patience, stop)
+        yield Session(config, record, training, folder, deadline)
 
 
 def tune(config: Config, stop: Stop) -> int:
@@ -108,10 +111,19 @@ class Session:
         record: of the study, owned.
         training: of the study.
         folder: of the study.
+        deadline: until which the end of the command waits for MLflow and what helps it.
     """
 
-    def __init__(self, config: Config, record: Record, training: Populations, folder: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        record: Record,
+        training: Populations,
+        folder: Path,
+        deadline: Deadline,
+    ) -> None:
         self.config, self.record, self.training, self.folder = config, record, training, folder
+        self.deadline = deadline
         self.started = time.monotonic()
         self.checkpoints = Checkpoints(folder / "checkpoints", config.checkpoint.seconds)
         self.open()
@@ -199,7 +211,7 @@ class Session:
             pictures.draw(result, dict(self.study.curves()), self.folder)
             if result.test:
                 assert saving is not None
-                saving.result()
+                saving.result(self.deadline)
             if tracker is not None:
                 tracker(Ended(result))
         link = tracker.link() if tracker else None
@@ -344,6 +356,7 @@ class Session:
         names = {"project": config.study.project, "study": config.study.name, "key": self.key}
         return Tracker(
             Writer(self.store, self.folder, **names),
+            self.deadline,
             config.study.name,
             self.training.goal,
             self.started_ms,

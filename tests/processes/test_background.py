@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from tuner.processes.background import Background
+from tuner.processes.deadline import Deadline
 
 ABSENT = ["this"]  # a module of Python's that nobody has imported
 
 STUDY = """
 import os, time
 from tuner.processes.background import Background
+from tuner.processes.deadline import Deadline
 background = Background(["this"])
 background.prepare()
 background.begin(os.getpid)
-print(background.result(), flush=True)
+print(background.result(Deadline()), flush=True)
 background.begin(time.sleep, 60)
 time.sleep(60)
 """
@@ -29,7 +31,7 @@ def test_calls_are_made_in_another_process_one_after_another() -> None:
         background.prepare()
         for _ in range(2):
             background.begin(os.getpid)
-            assert background.result() != os.getpid()
+            assert background.result(Deadline()) != os.getpid()
 
 
 def test_what_a_call_raises_is_raised_here() -> None:
@@ -37,13 +39,13 @@ def test_what_a_call_raises_is_raised_here() -> None:
         background.prepare()
         background.begin(int, "ten")
         with pytest.raises(ValueError, match="ten"):
-            background.result()
+            background.result(Deadline())
 
 
 def test_without_preparation_calls_are_made_here() -> None:
     with Background(ABSENT) as background:
         background.begin(os.getpid)
-        assert background.result() == os.getpid()
+        assert background.result(Deadline()) == os.getpid()
 
 
 def test_it_is_prepared_once() -> None:
@@ -58,7 +60,7 @@ def test_where_all_is_imported_already_there_is_no_other_process() -> None:
     with Background(["os", "sys"]) as background:
         background.prepare()
         background.begin(os.getpid)
-        assert background.result() == os.getpid()
+        assert background.result(Deadline()) == os.getpid()
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -72,7 +74,7 @@ def test_calls_are_made_here_when_the_other_process_was_killed(begun: bool) -> N
         background.process.wait()
         if not begun:
             background.begin(os.getpid)
-        assert background.result() == os.getpid()
+        assert background.result(Deadline()) == os.getpid()
 
 
 def test_it_does_not_outlive_a_study_that_is_killed(repository: Path) -> None:

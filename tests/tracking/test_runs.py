@@ -92,7 +92,7 @@ def die_after(calls, runs):
                 raise Killed
             return super().__getattribute__(name)
 
-    runs._client.__class__ = Mortal
+    runs.client.__class__ = Mortal
     return runs
 
 

@@ -11,7 +11,7 @@ def point(step):
 def drain(waiting):
     found = []
     while (file := waiting.oldest()) is not None:
-        found += records(file)
+        found += records(file)[0]
         waiting.remove(file)
     return found
 
@@ -45,7 +45,7 @@ def test_records_appended_while_a_file_is_read_go_to_the_next_one(tmp_path):
     waiting.append(point(0))
     first = waiting.oldest()
     waiting.append(point(1))
-    assert records(first) == [point(0)]
+    assert records(first) == ([point(0)], 0)
     waiting.remove(first)
     assert drain(waiting) == [point(1)]
 
@@ -65,5 +65,5 @@ def test_a_long_silence_of_the_server_leaves_files_of_bounded_size(tmp_path, mon
     for step in range(10):
         waiting.append(point(step))
     waiting.close()
-    assert [len(records(file)) for file in sorted(tmp_path.glob("*.jsonl"))] == [4, 4, 2]
+    assert [len(records(file)[0]) for file in sorted(tmp_path.glob("*.jsonl"))] == [4, 4, 2]
     assert drain(Spool(tmp_path)) == [point(step) for step in range(10)]

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import free_port
 from tests.tracking.conftest import NAMES, curve, read_runs, study, trial
+from tuner.processes.deadline import Deadline
 from tuner.tracking import Store, Writer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def test_all_that_was_put_is_in_mlflow_after_close_and_nothing_runs(store, tmp_p
     writer = Writer(store, tmp_path / "study", **NAMES)
     write(writer, study(*(trial(number) for number in range(5))))
     writer.sync()
-    assert writer.close(timeout=60) == 0
+    assert writer.close(Deadline(60)) == 0
     assert writer.error is None
     assert writer.refused == []
     runs = read_runs(store)
@@ -50,14 +51,14 @@ def test_a_dead_server_costs_nothing_and_the_next_command_writes_what_waits(stor
     records = study(trial(0), trial(1))
     assert write(writer, records[:4]) < 0.5
     began = time.monotonic()
-    assert writer.close(timeout=60) == 4
+    assert writer.close(Deadline(60)) == 4
     assert time.monotonic() - began < 40
     assert "Connection refused" in writer.error
     assert "\n" not in writer.error
 
     writer = Writer(store, tmp_path / "study", **NAMES)
     write(writer, records[4:])
-    assert writer.close(timeout=60) == 0
+    assert writer.close(Deadline(60)) == 0
     runs = read_runs(store)
     assert runs.keys() == {None, 0, 1}
     assert all(len(curve(store, runs[number])) == 3 for number in (0, 1))
@@ -71,7 +72,7 @@ def test_a_silent_server_holds_nobody_longer_than_the_timeout(tmp_path):
         records = trial(0)
         write(writer, records)
         began = time.monotonic()
-        assert writer.close(timeout=8) == len(records)
+        assert writer.close(Deadline(8)) == len(records)
         assert time.monotonic() - began < 10
         assert writer.error == "MLflow took longer than 8 s"
 
@@ -81,10 +82,10 @@ def test_a_uploader_that_is_killed_is_replaced(store, tmp_path):
     writer = Writer(store, tmp_path / "study", **NAMES)
     records = study(trial(0), trial(1))
     write(writer, records[:4])
-    assert writer.flush(timeout=60) == 0
+    assert writer.flush(Deadline(60)) == 0
     writer._uploader.kill()
     write(writer, records[4:])
-    assert writer.close(timeout=60) == 0
+    assert writer.close(Deadline(60)) == 0
     assert {run.info.status for run in read_runs(store).values()} == {"FINISHED"}
 
 
@@ -92,13 +93,14 @@ STUDY = """
 import sys
 from pathlib import Path
 from tests.tracking.conftest import NAMES, study, trial
+from tuner.processes.deadline import Deadline
 from tuner.tracking import Store, Writer
 
 writer = Writer(Store(Path(sys.argv[1])), Path(sys.argv[2]), **NAMES)
 for record in study(*(trial(number, epochs=20) for number in range(20)))[:300]:
     writer.put(record)
 print("put", flush=True)
-writer.flush(60)
+writer.flush(Deadline(60))
 """
 
 
@@ -112,7 +114,7 @@ def test_a_study_killed_and_started_again_has_every_point_once(store, tmp_path, 
         os.kill(killed.pid, signal.SIGKILL)
     writer = Writer(store, tmp_path / "study", **NAMES)
     write(writer, study(*(trial(number, epochs=20) for number in range(20))))
-    assert writer.close(timeout=100) == 0
+    assert writer.close(Deadline(100)) == 0
     runs = read_runs(store)
     assert runs.keys() == {None, *range(20)}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
@@ -154,17 +156,17 @@ def test_a_server_that_dies_in_the_middle_loses_nothing_and_blocks_nobody(store,
         writer = Writer(remote, tmp_path / "study", **NAMES)
         records = study(*(trial(number) for number in range(6)))
         write(writer, records[:12])
-        assert writer.flush(timeout=60) == 0
+        assert writer.flush(Deadline(60)) == 0
     finally:
         stop(server)
     assert write(writer, records[12:]) < 0.5
-    assert writer.close(timeout=60) == len(records) - 12
+    assert writer.close(Deadline(60)) == len(records) - 12
     assert writer.error
 
     server = serve(store, port)
     try:
         writer = Writer(remote, tmp_path / "study", **NAMES)
-        assert writer.close(timeout=60) == 0
+        assert writer.close(Deadline(60)) == 0
         assert writer.error is None
     finally:
         stop(server)

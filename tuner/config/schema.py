@@ -114,10 +114,11 @@ class DataConfig(Strict):
 
 
 class TrackingConfig(Strict):
-    """tracking: where curves are kept."""
+    """tracking: where curves are kept, and how long the end of a command waits for them."""
 
     name: Literal["mlflow", "none"]
     uri: Annotated[str, AfterValidator(_store)] | None = None
+    patience: Annotated[float, Field(gt=0, le=3600)] = 60
 
 
 class Config(Strict):

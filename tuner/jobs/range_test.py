@@ -15,6 +15,7 @@ import tuner
 from tuner.codec import from_json, to_json
 from tuner.config import Config
 from tuner.files import write, write_json
+from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report.progress import note
 from tuner.report.range_test import describe
@@ -53,7 +54,7 @@ def run(config: Config, stop: Event) -> int:
         told = known(place / "result.json", key) or measured(config, data, key, place, stop)
         # After a kill the config beside an older result would be of a newer test.
         write_range(place / "range.yaml", told.result)
-        track(config, told, place)
+        track(config, told, place, Deadline(config.tracking.patience, stop))
         print(describe(told, place))
     return 0 if told.result.found else EVERY_RATE_FAILED
 

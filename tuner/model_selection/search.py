@@ -30,6 +30,7 @@ from tuner.model_selection.partial_fit import PartialFitTraining, refit
 from tuner.model_selection.populations import PopulationTraining
 from tuner.model_selection.results import Candidates, Params
 from tuner.model_selection.space import Parameters, parameters
+from tuner.processes.deadline import Deadline
 from tuner.search import samplers
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.none import NoPruning
@@ -41,8 +42,9 @@ from tuner.study.loop import Loop
 from tuner.study.runners.partial_fit import Samples
 from tuner.study.stopping import Limits, Stopping
 from tuner.study.study import Study
+from tuner.tracking.records import now_ms
 from tuner.tracking.store import Store
-from tuner.tracking.tracker import Tracker, now_ms
+from tuner.tracking.tracker import Tracker
 from tuner.tracking.writer import Writer
 
 # MLflow's experiment that holds searches.
@@ -248,6 +250,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         names = {"project": PROJECT, "study": type(self).__name__, "key": uuid.uuid4().hex}
         tracker = Tracker(
             Writer(store, spool, **names),
+            Deadline(),
             type(self).__name__,
             CandidateTraining.goal,
             now_ms(),

@@ -4,25 +4,29 @@ It is a process because an import holds Python's global lock: training beside on
 its speed. It ends as soon as the study does, so that none writes after a kill.
 """
 
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from threading import Thread
 from typing import Any, Self
 
 from tuner.processes import children
+from tuner.processes.deadline import Deadline
+
+# Seconds from one look at the deadline to the next.
+GLANCE = 0.1
 
 
 class Background:
     """Calls one function after another, with these modules imported; use it as a context.
 
-    Where `prepare` was not called, this process has the modules already, or the other one dies, the
-    calls are made here.
+    Where `prepare` was not called, this process has the modules already, or the other one dies or
+    does not answer by the deadline, the calls are made here.
 
     Args:
         modules: by their full names; one may name a function of its own that is called once, as
@@ -33,6 +37,7 @@ class Background:
         self.modules = modules
         self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.sending: Thread | None = None
 
     def prepare(self) -> None:
         """Starts the other process, unless it runs already or is not needed."""
@@ -45,7 +50,6 @@ class Background:
             self.process = children.start(
                 "tuner.processes.background",
                 theirs.fileno(),
-                os.getpid(),
                 *self.modules,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -57,21 +61,27 @@ class Background:
 
     def __exit__(self, *error: object) -> None:
         if self.process is not None:
-            self.pipe.close()
-            self.process.kill()
-            self.process.wait()
+            self.bury()
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Has a function of a module called, while this process goes on."""
         self.call = function, arguments
         if self.process is not None:
-            try:
-                self.pipe.send(self.call)
-            except OSError:
-                self.bury()
+            # A process that is stopped does not read, and a large call would wait for it here.
+            call = ForkingPickler.dumps(self.call)
+            self.sending = Thread(target=self.send, args=[call], daemon=True)
+            self.sending.start()
 
-    def result(self) -> Any:
+    def send(self, call: Any) -> None:
+        """Sends a call, as pickled bytes, to the other process, if it is there."""
+        with suppress(OSError):  # the other process died
+            self.pipe.send_bytes(call)
+
+    def result(self, deadline: Deadline) -> Any:
         """Waits for the function that was begun.
+
+        Args:
+            deadline: until which the other process is waited for.
 
         Returns:
             What it returned.
@@ -83,6 +93,9 @@ class Background:
         (function, arguments), self.call = self.call, None
         if self.process is not None:
             try:
+                while not self.pipe.poll(min(GLANCE, deadline.left())):
+                    if not deadline.left():
+                        raise TimeoutError
                 returned, value = self.pipe.recv()
             except (EOFError, OSError):
                 self.bury()
@@ -93,10 +106,13 @@ class Background:
         return function(*arguments)
 
     def bury(self) -> None:
-        """Clears up after the other process, which died: calls are made here from now on."""
+        """Ends the other process: calls are made here from now on."""
         assert self.process is not None
-        self.pipe.close()
+        self.process.kill()
         self.process.wait()
+        if self.sending is not None:
+            self.sending.join()
+        self.pipe.close()
         self.process = None
 
 
@@ -114,22 +130,9 @@ def serve(pipe: Connection) -> None:
         pipe.send(answer)
 
 
-def end_with(parent: int) -> None:
-    """Ends this process when the one that started it is gone, whatever it is at.
-
-    Args:
-        parent: the number of the process that started it.
-    """
-    while os.getppid() == parent:
-        time.sleep(0.1)
-    os._exit(1)
-
-
 def main() -> None:
     """What the other process runs: it imports the modules, then serves until it is ended."""
-    children.stand_back()
-    descriptor, parent, *modules = sys.argv[1:]
-    Thread(target=end_with, args=[int(parent)], daemon=True).start()
+    descriptor, *modules = children.stand_back()
     for name in modules:
         module, _, function = name.partition(":")
         imported = import_module(module)

@@ -1,5 +1,6 @@
 """Processes beside a study: how they are started, and how they stand back."""
 
+import ctypes
 import gc
 import os
 import signal
@@ -10,9 +11,15 @@ from typing import Any
 
 import tuner
 
+# What prctl(2) calls the signal that a process gets when the one that started it is gone.
+PR_SET_PDEATHSIG = 1
+
 
 def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[Any]":
     """Starts `python -m module` with this very tuner.
+
+    The first of its arguments is the number of this process, for `stand_back`. It ends with the
+    thread that starts it.
 
     Args:
         module: its full name.
@@ -21,7 +28,7 @@ def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[An
     """
     paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [sys.executable, "-m", module, str(os.getpid()), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the study
@@ -29,10 +36,21 @@ def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[An
     )
 
 
-def stand_back() -> None:
-    """Called by such a process: the study decides when it ends, and its training goes first."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
+def stand_back() -> list[str]:
+    """Called by such a process: the study decides when it ends, and its training goes first.
+
+    It is killed when the study is gone, whatever it is at, even if it is stopped.
+
+    Returns:
+        Its own arguments.
+    """
+    parent, *arguments = sys.argv[1:]
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != int(parent):  # it was gone before
+        os._exit(1)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.SIG_IGN)
     os.nice(10)
     # MLflow, and imports, make objects by the thousand that stay, and hardly a cycle of them.
     gc.set_threshold(50_000, 50, 100)
+    return arguments

@@ -161,18 +161,18 @@ class Outcome:
         return numbers[-1] if numbers else self.initial[curve]
 
     def kept_curves(self) -> dict[str, list[float | None]]:
-        """The curves that the record keeps, from the initial numbers on, to nine digits.
+        """All curves, as the record and MLflow keep them: from the start on, to nine digits.
 
-        They are those of the losses, and of a function's point x, y.
+        What is not measured before the first step begins with None.
         """
-        curves = {
-            name: [rounded(self.initial[name]), *map(rounded, self.curves.get(name, []))]
-            for name in ("train_loss", "validation_loss")
-            if name in self.initial
+        names = dict.fromkeys((*self.initial, *self.curves))
+        return {
+            name: [
+                rounded(self.initial.get(name, math.nan)),
+                *map(rounded, self.curves.get(name, [])),
+            ]
+            for name in names
         }
-        for axis in [axis for axis in ("x", "y") if axis in self.initial]:
-            curves[axis] = [self.initial[axis], *self.curves.get(axis, [])]
-        return curves
 
     def result(self) -> TrialResult:
         """What the study's record keeps of it, beside its curves."""

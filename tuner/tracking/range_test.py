@@ -8,15 +8,16 @@ from shutil import rmtree
 import numpy as np
 
 from tuner.config import Config
+from tuner.processes.deadline import Deadline
 from tuner.study.range_result import FoundRange, SavedRangeTest
 from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds, now_ms
 from tuner.tracking.store import Store
-from tuner.tracking.writer import GRACE, Writer
+from tuner.tracking.writer import Writer
 
 NOTE = "a range test; the rates are the child runs, each the mean over its seeds"
 
 
-def track(config: Config, saved: SavedRangeTest, place: Path) -> None:
+def track(config: Config, saved: SavedRangeTest, place: Path, deadline: Deadline) -> None:
     """Tells MLflow of a test, unless it knows it or nothing is tracked.
 
     While MLflow is away the spool of an earlier test would only wait next to the new one's: each
@@ -26,16 +27,20 @@ def track(config: Config, saved: SavedRangeTest, place: Path) -> None:
         config: where MLflow is, and the study's names.
         saved: the test, as its file has it.
         place: the folder that holds it.
+        deadline: until which MLflow is waited for.
     """
     done, spool, key = place / "tracked", place / "tracking", saved.run.key
     if config.tracking.name == "none" or (done.exists() and done.read_text() == key):
         return
     rmtree(spool, ignore_errors=True)
     names = {"project": config.study.project, "study": config.study.name, "key": key}
-    writer = Writer(Store(config.root, config.tracking.uri), spool, **names)
+    store = Store(config.root, config.tracking.uri)
+    if line := store.set_aside_damaged():
+        print(f"tuner: {line}", file=sys.stderr)
+    writer = Writer(store, spool, **names)
     for record in records(saved, place):
         writer.put(record)
-    waiting = writer.close(GRACE)
+    waiting = writer.close(deadline)
     for refusal in writer.refused:
         print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
     if waiting:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "FAILED", "INTERRUPTED"]
 NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
+LONGEST = 6000  # characters MLflow keeps of a param; tags may have some more
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class RunBegins(Record):
 class Points(Record):
     """Pieces of curves: `metrics[name][i]` was measured at `steps[i]`.
 
-    Values that are not finite never reach MLflow.
+    Values that are not finite, or None, never reach MLflow.
 
     Raises:
         ValueError: if a metric has not one value a step.
     """
 
     steps: Sequence[int]
-    metrics: Mapping[str, Sequence[float]]
+    metrics: Mapping[str, Sequence[float | None]]
 
     def __post_init__(self) -> None:
         for name, values in self.metrics.items():
@@ -109,3 +110,9 @@ def from_line(line: str) -> Record:
 def now_ms() -> int:
     """The time as records have it: milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def clip(value: Any) -> str:
+    """A value as a param or a tag, as long as MLflow keeps it."""
+    text = str(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tuner.tracking.model import FORMAT
+from tuner.tracking import logged_models
+from tuner.tracking.calls import again, is_refusal, one_line
 from tuner.tracking.provenance import provenance
-from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, State
+from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, State, clip
 from tuner.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
-    from mlflow.exceptions import MlflowException
 
 STATUS: Mapping[State, str] = {
     "COMPLETE": "FINISHED",
@@ -27,7 +25,7 @@ STATUS: Mapping[State, str] = {
     "INTERRUPTED": "KILLED",
     "FAILED": "FAILED",
 }
-LONGEST = 6000  # characters MLflow keeps of a param; tags may have some more
+DUPLICATE, UNKNOWN = "DUPLICATE", "UNKNOWN"  # states of runs that are closed and left out
 
 
 @dataclass
@@ -72,15 +70,19 @@ class StudyRuns:
     """Writes records about one study in as few calls as possible.
 
     `key` tells the study from all others, of any user of the same server, under the same project.
+    Where a trial has several runs, for an answer was lost or late, the fullest is its run.
     """
 
     def __init__(self, store: Store, *, project: str, study: str, key: str) -> None:
-        self._client = store.open()
-        self.experiment_id = store.experiment(self._client, project)
+        self.client = store.open()
+        self.experiment_id = store.experiment(self.client, project)
         self._tags = {**provenance(), "tuner.study": study, "tuner.key": key}
-        self._study = study
-        self._runs = {_number(run): _known(run) for run in self._search(key)}
+        self._study, self._key = study, key
+        self._is_server = store.is_server
         self.refused: list[str] = []
+        self.dropped = 0  # runs that were closed as duplicates
+        self._runs: dict[int | None, _Known] = {}
+        self.take_stock()
 
     @property
     def parent_id(self) -> str | None:
@@ -104,6 +106,8 @@ class StudyRuns:
             self._end(number, trial)
         self._fill(None, study)
         if study.ends is not None:
+            if self._is_server:  # which may have been late
+                self.take_stock()
             self._end_the_rest(study.ends)
             self._end(None, study)
 
@@ -114,7 +118,7 @@ class StudyRuns:
             news.tags.clear()
         elif news.begins and not news.ends and not known.running:
             with self._noting_refusals():
-                self._client.update_run(known.run_id, status="RUNNING")
+                again(self.client.update_run, known.run_id, status="RUNNING")
             known.running = True
 
     def _create(self, number: int | None, news: _News) -> _Known:
@@ -123,13 +127,27 @@ class StudyRuns:
         if number is not None:
             tags |= {"mlflow.parentRunId": str(self.parent_id), "tuner.trial": str(number)}
             name = f"trial {number}"
-        run = self._client.create_run(
-            self.experiment_id,
-            start_time=news.begins.started_ms if news.begins else None,
-            tags={key: _clip(value) for key, value in tags.items()},
-            run_name=news.begins.name if news.begins else name,
-        )
-        return _known(run)
+
+        def create() -> Run:
+            return self.client.create_run(
+                self.experiment_id,
+                start_time=news.begins.started_ms if news.begins else None,
+                tags={key: clip(value) for key, value in tags.items()},
+                run_name=news.begins.name if news.begins else name,
+            )
+
+        return _known(self._done_once(create, number))
+
+    def _done_once(self, create: Callable[[], Run], number: int | None) -> Run:
+        """The run of a trial that has none; where the answer is lost it is looked for first."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return create()
+        except MlflowException as error:
+            if is_refusal(error):
+                raise
+        return again(lambda: self._run_of(number) or create())
 
     def _fill(self, number: int | None, news: _News) -> None:
         from mlflow.entities import Param, RunTag
@@ -140,25 +158,23 @@ class StudyRuns:
         self._log(
             run.run_id,
             metrics=list(_metrics(news.points, run.started_ms)),
-            params=[Param(key, _clip(value)) for key, value in fresh.items()],
-            tags=[RunTag(key, _clip(value)) for key, value in news.tags.items()],
+            params=[Param(key, clip(value)) for key, value in fresh.items()],
+            tags=[RunTag(key, clip(value)) for key, value in news.tags.items()],
         )
         run.params |= fresh.keys()
         for artifact in news.artifacts:
             self._copy(run.run_id, artifact)
         for model in news.models:
-            if Path(model.folder).is_dir():
-                with self._noting_refusals():
-                    self._show(run.run_id, model)
-            else:
-                self.refused.append(f"{model.folder}: the model is no longer there")
+            with self._noting_refusals():
+                refusal = logged_models.show(self.client, self.experiment_id, run.run_id, model)
+                self.refused += [refusal] if refusal else []
 
     def _end(self, number: int | None, news: _News) -> None:
         run = self._runs[number]
         if news.ends is not None:
             status = STATUS[news.ends.state]
             with self._noting_refusals():
-                self._client.set_terminated(run.run_id, status, news.ends.ended_ms)
+                again(self.client.set_terminated, run.run_id, status, news.ends.ended_ms)
             run.running = False
 
     def _end_the_rest(self, study: RunEnds) -> None:
@@ -175,13 +191,13 @@ class StudyRuns:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.log_batch(run_id, **parts)
+            again(self.client.log_batch, run_id, **parts)
         except MlflowException as error:
-            if not _is_refusal(error):
+            if not is_refusal(error):
                 raise
             for kind, values in parts.items():
                 with self._noting_refusals():
-                    self._client.log_batch(run_id, **{kind: values})
+                    again(self.client.log_batch, run_id, **{kind: values})
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
@@ -191,80 +207,68 @@ class StudyRuns:
         try:
             yield
         except MlflowException as error:
-            if not _is_refusal(error):
+            if not is_refusal(error):
                 raise
             self.refused.append(one_line(error))
 
     def _copy(self, run_id: str, artifact: Artifact) -> None:
         if Path(artifact.path).is_file():
-            self._client.log_artifact(run_id, artifact.path, artifact.folder or None)
+            again(self.client.log_artifact, run_id, artifact.path, artifact.folder or None)
         else:
             self.refused.append(f"{artifact.path}: the file is no longer there")
 
-    def _show(self, run_id: str, model: Model) -> None:
-        """Log a saved model as MLflow's own `log_model` does, unless the run has it already."""
-        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-        from mlflow.models import Model as Description
+    def take_stock(self) -> None:
+        """Looks afresh at what MLflow has; of several runs of one trial the fullest stays."""
+        found: dict[int | None, list[Run]] = {}
+        for run in self._search():
+            found.setdefault(_number(run), []).append(run)
+        for number, runs in found.items():
+            if len(runs) > 1:
+                runs.sort(key=self._fullness, reverse=True)
+                for other in runs[1:]:
+                    self.retire(other, DUPLICATE, f"{runs[0].info.run_id} is the run of the same")
+                    self.dropped += 1
+            self._runs[number] = _known(runs[0])
+        for number, (run, *_) in found.items():
+            parent = run.data.tags.get("mlflow.parentRunId")
+            if number is not None and self.parent_id not in (None, parent):
+                again(self.client.set_tag, run.info.run_id, "mlflow.parentRunId", self.parent_id)
 
-        tags = {key: str(value) for key, value in model.tags.items()}
-        logged = self._logged_model(run_id, model.name, tags)
-        if logged is None:
-            params = {key: _clip(value) for key, value in model.params.items()}
-            logged = self._client.create_logged_model(
-                self.experiment_id, model.name, run_id, tags=tags, params=params
-            )
-        elif logged.status == LoggedModelStatus.READY:
-            return
-        if not self._is_output(run_id, logged.model_id):
-            self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        with TemporaryDirectory() as scratch:
-            target = Path(scratch, "model")
-            try:
-                shutil.copytree(Path(model.folder, FORMAT), target)
-                description = Description.load(str(target))
-            except Exception as error:  # what was saved is gone or broken: it will not heal
-                self.refused.append(f"{model.folder}: {one_line(error)}")
-                self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
-                return
-            description.run_id = run_id
-            description.model_id = description.model_uuid = logged.model_id
-            description.artifact_path = logged.artifact_location
-            description.save(str(target / "MLmodel"))
-            self._client.log_model_artifacts(logged.model_id, str(target))
-        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    def found(self) -> dict[int | None, Run]:
+        """The run of the study and of each trial, as MLflow has them; none has several."""
+        return {_number(run): run for run in self._search()}
 
-    def _is_output(self, run_id: str, model_id: str) -> bool:
-        """Whether the run says already that it made the model; it may say so only once."""
-        outputs = self._client.get_run(run_id).outputs
-        return outputs is not None and any(
-            o.model_id == model_id for o in outputs.model_outputs or ()
+    def retire(self, run: Run, state: str, reason: str) -> None:
+        """Closes a run and tags it, so that it is never taken for that of a trial again."""
+        run_id = run.info.run_id
+        if run.info.status == "RUNNING":
+            again(self.client.set_terminated, run_id, "KILLED")
+        again(self.client.set_tag, run_id, "tuner.reason", reason)
+        again(self.client.set_tag, run_id, "tuner.state", state)
+        self._runs.pop(_number(run), None)
+
+    def _fullness(self, run: Run) -> tuple[int, int, int, str]:
+        """What tells the run that was written to from one whose creation was not answered."""
+        run_id = run.info.run_id
+        points = sum(
+            len(again(self.client.get_metric_history, run_id, m)) for m in run.data.metrics
         )
+        return points, len(run.data.params), -run.info.start_time, run_id
 
-    def _logged_model(self, run_id: str, name: str, tags: Mapping[str, str]) -> Any:
-        found = self._client.search_logged_models(
-            [self.experiment_id], filter_string=f"source_run_id = '{run_id}' AND name = '{name}'"
-        )
-        return next((model for model in found if tags.items() <= model.tags.items()), None)
+    def _run_of(self, number: int | None) -> Run | None:
+        """A run of the trial or, without a number, of the study; None if MLflow has none."""
+        more = "" if number is None else f" AND tags.`tuner.trial` = '{number}'"
+        return next((run for run in self._search(more) if _number(run) == number), None)
 
-    def _search(self, key: str) -> Iterable[Run]:
-        page = None
+    def _search(self, more: str = "") -> Iterator[Run]:
+        """The runs of the study and its trials that were not retired, or some of them."""
+        asked, page = f"tags.`tuner.key` = '{self._key}'{more}", None
         while page != "":
-            found = self._client.search_runs(
-                [self.experiment_id], f"tags.`tuner.key` = '{key}'", page_token=page
-            )
-            yield from found
+            found = again(self.client.search_runs, [self.experiment_id], asked, page_token=page)
+            for run in found:
+                if run.data.tags.get("tuner.state") not in (DUPLICATE, UNKNOWN):
+                    yield run
             page = found.token or ""
-
-
-def one_line(error: Exception) -> str:
-    """What went wrong, in one line: the start and the end of a long message."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 240 else f"{text[:120]} … {text[-120:]}"
-
-
-def _is_refusal(error: MlflowException) -> bool:
-    """Whether MLflow understood the call and will not have it, now or later."""
-    return error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 
 def _number(run: Run) -> int | None:
@@ -290,8 +294,3 @@ def _metrics(points: Iterable[Points], started_ms: int) -> Iterable[Metric]:
             for step, value in zip(piece.steps, values, strict=True):
                 if value is not None and math.isfinite(value):
                     yield Metric(name, value, started_ms + step, step)
-
-
-def _clip(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

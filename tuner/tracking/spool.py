@@ -90,11 +90,13 @@ def _lines(file: Path) -> int:
         return sum(1 for _ in lines)
 
 
-def records(file: Path) -> list[Record]:
-    """The records of a file; a line that is none, torn by a kill for one, is left out."""
-    found = []
+def records(file: Path) -> tuple[list[Record], int]:
+    """The records of a file, and how many lines are none (a kill tears one) and were left out."""
+    found, torn = [], 0
     with file.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            with suppress(ValueError):
+            try:
                 found.append(from_line(line))
-    return found
+            except ValueError:
+                torn += 1
+    return found, torn

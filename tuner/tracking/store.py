@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from filelock import FileLock
-
 from tuner.errors import UserError
+from tuner.tracking import database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +22,7 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # the terminal is ours; failures reach Writer.error
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the writer tries again by itself
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # tuner.tracking.calls and the writer try again
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 
@@ -56,12 +50,37 @@ class Store:
         """Whether a tracking server keeps the data (and serves its own pages)."""
         return self.uri.startswith(("http://", "https://"))
 
+    @property
+    def database(self) -> Path | None:
+        """The file that holds the data; None where a server keeps them."""
+        inside = self.uri.removeprefix("sqlite:///")
+        return None if inside == self.uri else Path(inside)
+
+    def identity(self) -> tuple[int, int] | None:
+        """What tells the database from another of its name; None for a server, or without one."""
+        try:
+            own = self.database and self.database.stat()
+        except OSError:
+            return None
+        return (own.st_dev, own.st_ino) if own else None
+
+    def set_aside_damaged(self) -> str:
+        """Makes way for a new database where the file is none; a line about it, or ""."""
+        return database.set_aside_damaged(self.database) if self.database else ""
+
+    def lacks(self, key: str, trials: Iterable[int]) -> set[int]:
+        """Which of these trials of a study its database has never seen; of a server nobody knows.
+
+        What was deleted in MLflow's pages was seen.
+        """
+        return set(trials) - database.seen(self.database, key) if self.database else set()
+
     def open(self) -> MlflowClient:
         """A client of the store, which is created first if need be. Slow: 3 s to import MLflow."""
         prepare_mlflow()
-        if self.uri.startswith("sqlite:///"):
-            _create(Path(self.uri.removeprefix("sqlite:///")))
-        return _client(self.uri)
+        if self.database is not None:
+            database.create(self.database, client_of)
+        return client_of(self.uri)
 
     def experiment(self, client: MlflowClient, project: str) -> str:
         """The id of the project's experiment, created if need be."""
@@ -106,40 +125,7 @@ class Store:
         )
 
 
-def _create(database: Path) -> None:
-    """Create the database under a lock and another name: it is never seen half made."""
-    if database.exists():
-        return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(database.with_suffix(".lock")):
-        if database.exists():
-            return
-        unfinished = database.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        # MLflow goes through all migrations it ever had, 2 s; so an empty database is kept where
-        # what Python and numba compile is kept.
-        empty = Path(__file__).with_name("__pycache__") / f"mlflow-{version('mlflow')}.db"
-        if empty.exists():
-            shutil.copyfile(empty, unfinished)
-        else:
-            _client(f"sqlite:///{unfinished}").search_experiments(max_results=1)
-            with suppress(OSError):
-                _keep(unfinished, empty)
-        unfinished.replace(database)
-
-
-def _keep(database: Path, empty: Path) -> None:
-    """Copy a new database, but for the default experiment, whose artifacts go to this folder."""
-    empty.parent.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=empty.parent) as scratch:
-        copy = Path(scratch, empty.name)
-        shutil.copyfile(database, copy)
-        with closing(sqlite3.connect(copy)) as connection, connection:
-            connection.execute("DELETE FROM experiments")
-        copy.replace(empty)
-
-
-def _client(uri: str) -> MlflowClient:
+def client_of(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri, registry_uri=uri)

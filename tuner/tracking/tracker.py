@@ -1,11 +1,10 @@
 """The tracker: listens to a study and turns what it hears into records for MLflow."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tuner.codec import Settings
-from tuner.search.initial_trials import described
+from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal, Outcome, Trial, TrialResult
 from tuner.study.events import (
     Abandoned,
@@ -17,11 +16,9 @@ from tuner.study.events import (
     TrialsEnded,
 )  # fmt: skip
 from tuner.study.results import StudyResult
-from tuner.tracking.records import Artifact, Model, Points, RunBegins, RunEnds
+from tuner.tracking.records import NOTE, Artifact, Record, RunBegins, RunEnds, now_ms
+from tuner.tracking.telling import BestSoFar, begun, confirmed, ended, judged
 from tuner.tracking.writer import Writer
-
-# Seconds to wait at the end for MLflow; what it has not taken by then waits in the spool.
-PATIENCE = 60.0
 
 
 class Tracker:
@@ -29,6 +26,8 @@ class Tracker:
 
     Args:
         writer: takes them; it is closed here.
+        deadline: until which the end waits for MLflow; what that has not taken by then waits in
+            the spool.
         name: of the study.
         goal: what it minimises.
         started_ms: when it was begun first, in milliseconds since 1970.
@@ -42,6 +41,7 @@ class Tracker:
     def __init__(
         self,
         writer: Writer,
+        deadline: Deadline,
         name: str,
         goal: Goal,
         started_ms: int,
@@ -51,10 +51,10 @@ class Tracker:
         folder: Path | None = None,
         shown: Callable[[Settings], Settings] = lambda settings: settings,
     ) -> None:
-        self.writer, self.name, self.goal = writer, name, goal
+        self.writer, self.deadline, self.name, self.goal = writer, deadline, name, goal
         self.started_ms, self.about, self.note = started_ms, dict(about or {}), note
         self.artifacts, self.folder, self.shown = artifacts, folder, shown
-        self.best = float("inf")
+        self.best = BestSoFar(goal)
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -77,9 +77,8 @@ class Tracker:
         Args:
             results: of the trials that ended before.
         """
-        values = [r.value for r in results if r.state == "COMPLETE" and r.value is not None]
-        self.best = min(values, default=self.best)
-        tags = {"mlflow.note.content": self.note} if self.note else {}
+        tuple(self.best.after(results))
+        tags = {NOTE: self.note} if self.note else {}
         self.writer.put(RunBegins(None, self.name, self.started_ms, self.about, tags))
         self.add_artifacts(self.artifacts)
 
@@ -94,69 +93,34 @@ class Tracker:
     def ask(self, trials: Sequence[Trial]) -> None:
         """Begins a child run for each of these trials."""
         for trial in trials:
-            name, settings = f"trial {trial.number}", _loggable(self.shown(trial.settings))
-            self.writer.put(RunBegins(trial.number, name, trial.started_ms, settings))
+            self.put([begun(trial.number, trial.started_ms, self.shown(trial.settings))])
 
     def end_trials(self, outcomes: Sequence[Outcome]) -> None:
         """Writes all curves and the end of these trials, safe on disk before it returns."""
         for outcome in outcomes:
-            self._end_trial(outcome)
-        self._best_so_far(outcomes)
+            self.put(ended(outcome.result(), outcome.kept_curves(), now_ms()))
+        self.put(self.best.after([outcome.result() for outcome in outcomes]))
         self.writer.sync()
 
-    def _end_trial(self, outcome: Outcome) -> None:
-        number, epochs = outcome.trial.number, outcome.epochs
-        self.writer.put(Points(number, [0], {k: [v] for k, v in outcome.initial.items()}))
-        if epochs:
-            self.writer.put(Points(number, list(range(1, epochs + 1)), outcome.curves))
-        tags = {"label": outcome.label, "evidence": outcome.evidence, "advice": outcome.advice}
-        if outcome.diverged_at is not None:
-            tags["diverged_at"] = f"{outcome.diverged_at:.4g} of the training"
-        if outcome.trial.origin:
-            tags["origin"] = described(outcome.trial.origin)
-        tags = {f"tuner.{name}": value for name, value in tags.items()}
-        self.writer.put(RunEnds(number, outcome.state, outcome.reason, now_ms(), tags))
+    def put(self, records: Iterable[Record]) -> None:
+        """Hands records over."""
+        for record in records:
+            self.writer.put(record)
 
-    def _best_so_far(self, outcomes: Sequence[Outcome]) -> None:
-        """The parent's curve: the best of the goal after each trial."""
-        steps, values = [], []
-        for outcome in outcomes:
-            value = outcome.result().value
-            if outcome.state == "COMPLETE" and value is not None:
-                self.best = min(self.best, value)
-            if self.best < float("inf"):
-                steps.append(outcome.trial.number)
-                values.append(self.goal.turn(self.best))
-        if steps:
-            self.writer.put(Points(None, steps, {f"best_{self.goal.curve}": values}))
-
-    def confirm(self, confirmed: Confirmed) -> None:
+    def confirm(self, event: Confirmed) -> None:
         """Adds what a confirmation found.
 
         The mean curves on fresh seeds go each to its trial's run, what the winner is worth to the
         study's.
         """
-        turn, curve = self.goal.turn, self.goal.curve
-        for number, values in confirmed.curves.items():
-            epochs = list(range(1, len(values) + 1))
-            self.writer.put(Points(number, epochs, {f"confirmed_{curve}": [*map(turn, values)]}))
-        mean = confirmed.confirmation.judged.mean
-        if mean is not None:
-            ends = {"": mean.mean, "_low": mean.low, "_high": mean.high}
-            points = {f"confirmed_{curve}{end}": [turn(value)] for end, value in ends.items()}
-            self.writer.put(Points(None, [confirmed.confirmation.winner], points))
+        self.put(confirmed(event, self.goal))
 
     def end(self, result: StudyResult) -> None:
         """Adds pictures, the saved model and its scores, as far as MLflow takes them now."""
-        folder, winner = self.folder, result.winner
-        if folder is not None:
-            self.add_artifacts(sorted(folder.glob("*.png")))
-        if folder is not None and winner is not None and result.test:
-            tags = {"trial": str(winner.number)}
-            self.writer.put(Model(None, str(folder / "model"), "best", tags=tags))
-            scores = {f"test_{name}": [value] for name, value in result.test.items()}
-            self.writer.put(Points(None, [winner.number], scores))
-        self.writer.flush(PATIENCE)
+        if self.folder is not None:
+            self.add_artifacts(sorted(self.folder.glob("*.png")))
+            self.put(judged(result, self.folder))
+        self.writer.flush(self.deadline)
 
     def over(self, result_file: Path | None = None, interrupted: bool = False) -> None:
         """Ends the study's run, after all else that is written of it.
@@ -182,8 +146,7 @@ class Tracker:
 
     def add_artifacts(self, files: Sequence[Path]) -> None:
         """Copies files to the study's run."""
-        for file in files:
-            self.writer.put(Artifact(None, str(file.resolve())))
+        self.put(Artifact(None, str(file.resolve())) for file in files)
 
     def link(self) -> str | None:
         """The page with the curves of all trials; None if MLflow was not reached yet."""
@@ -195,20 +158,9 @@ class Tracker:
         Returns:
             What waits in words, or "", and a line for each record that MLflow refused.
         """
-        waiting = self.writer.close(PATIENCE)
+        waiting = self.writer.close(self.deadline)
         words = f"{waiting} records wait for MLflow ({self.writer.error})" if waiting else ""
         return words, self.writer.refused
-
-
-def _loggable(settings: Settings) -> Settings:
-    """Settings as MLflow shows them: numbers and words as they are, others in their own words."""
-    plain = (int, float, str, list)
-    return {k: v if isinstance(v, plain) or v is None else repr(v) for k, v in settings.items()}
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def modified_ms(path: Path) -> int:

@@ -16,23 +16,34 @@ from typing import Any
 from filelock import FileLock
 
 from tuner.processes.children import stand_back
-from tuner.tracking.runs import StudyRuns, one_line
+from tuner.tracking.calls import one_line
+from tuner.tracking.runs import StudyRuns
 from tuner.tracking.spool import records
 from tuner.tracking.store import Store
 
 
 def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Write each file; yields what became of it: an error, refusals, and the parent run's page."""
+    """Write each file; yields what became of it: an error, refusals, and the parent run's page.
+
+    It ends when the database is another file than the one that was opened: MLflow would go on with
+    the one that was.
+    """
     store = Store(Path(study["root"]), study["uri"])
     names = {name: study[name] for name in ("project", "study", "key")}
     runs: StudyRuns | None = None
+    opened: object = None
     for file in files:
         try:
             if runs is None:
                 runs = StudyRuns(store, **names)
-            runs.write(records(Path(file.rstrip("\n"))))
+                opened = store.identity()
+            elif store.identity() != opened:
+                yield {"error": "MLflow's database is another one now", "renewed": True}
+                return
+            found, torn = records(Path(file.rstrip("\n")))
+            runs.write(found)
             page = (runs.experiment_id, runs.parent_id)
-            yield {"error": None, "refused": runs.refused, "page": page}
+            yield {"error": None, "refused": runs.refused, "torn": torn, "page": page}
             runs.refused = []
         except Exception as error:
             # A call whose answer was lost may have been done: look afresh at what MLflow has.
@@ -46,7 +57,7 @@ def main() -> None:
     sys.stdout = sys.stderr  # MLflow likes to print
     stand_back()
     study = json.loads(sys.stdin.readline())
-    # The uploader of a study that was killed may still be at its last file.
+    # The uploader of a study that was killed may be about to die.
     with FileLock(Path(study["spool"]) / "lock"):
         for answer in deliver(study, sys.stdin):
             print(json.dumps(answer), file=answers, flush=True)

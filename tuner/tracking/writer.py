@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tuner.processes import children
+from tuner.processes.deadline import Deadline
 from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
 SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds from the start of a round to the next
-PATIENCE = 2  # failures in a row after which flush and close stop waiting
-GRACE = 60.0  # seconds that a command gives MLflow at its end
+FAILURES = 3  # in a row, after which flush and close stop waiting
+GLANCE = 0.1  # seconds from one look at the deadline to the next
 
 
 class Writer:
@@ -30,6 +31,8 @@ class Writer:
     ) -> None:
         self.error: str | None = None  # why records wait, in one line; None when all is well
         self.refused: list[str] = []  # what MLflow will never accept, one line each
+        self.torn = 0  # lines of the spool that were no records, and were left out
+        self.renewed = False  # whether MLflow's database was replaced meanwhile
         folder = study_folder / "spool"
         self._spool = Spool(folder)
         self._store = store
@@ -57,23 +60,23 @@ class Writer:
         """Wait until the records handed over would survive a loss of power."""
         self._spool.sync()
 
-    def flush(self, timeout: float) -> int:
-        """Hurry, for `timeout` seconds at most; returns how many records still wait.
+    def flush(self, deadline: Deadline) -> int:
+        """Hurry, until the deadline at most; returns how many records still wait.
 
-        Returns early if MLflow fails twice in a row, so a dead server costs little.
+        Returns early if MLflow fails several times in a row, so a dead server costs little.
         """
-        return self._wait(timeout, closing=False)
+        return self._wait(deadline, closing=False)
 
-    def close(self, timeout: float) -> int:
+    def close(self, deadline: Deadline) -> int:
         """Flush and stop; returns how many records wait for the study's next command."""
-        waiting = self._wait(timeout, closing=True)
-        error = self.error or f"MLflow took longer than {timeout:g} s"
-        while waiting and self._thread.is_alive():
+        waiting = self._wait(deadline, closing=True)
+        error = self.error or f"MLflow took longer than {deadline.seconds:g} s"
+        while self._thread.is_alive():
+            # An uploader with nothing left to do may be stopped, and would not end.
             uploader = self._uploader
-            if uploader is not None:
+            if uploader is not None and (waiting or not deadline.left()):
                 uploader.kill()
-            self._thread.join(0.1)
-        self._thread.join()
+            self._thread.join(GLANCE)
         self._spool.close()
         self.error = error if waiting else None
         return waiting
@@ -84,19 +87,21 @@ class Writer:
             return None
         return self._store.curves_link(*self._page, metric, greater_is_better)
 
-    def _wait(self, timeout: float, closing: bool) -> int:
+    def _wait(self, deadline: Deadline, closing: bool) -> int:
         with self._progress:
             self._closing |= closing
             self._failures = 0
             self._hurry += 1
             self._wake.set()
-            self._progress.wait_for(self._settled, timeout)
+            while not self._progress.wait_for(self._settled, min(GLANCE, deadline.left())):
+                if not deadline.left():
+                    break
             self._hurry -= 1
             self._wake.set()
         return len(self._spool)
 
     def _settled(self) -> bool:
-        return not len(self._spool) or self._failures >= PATIENCE
+        return not len(self._spool) or self._failures >= FAILURES
 
     def _work(self) -> None:
         while True:
@@ -119,11 +124,16 @@ class Writer:
             return SHORTEST_REST
         answer = self._ask(file)
         self.error = answer["error"]
+        if answer.get("renewed"):
+            self.renewed = True
+            self._dismiss()
+            return 0.0
         if self.error is not None:
             self._failures += 1
             return min(SHORTEST_REST * 2.0 ** min(self._failures, 10), LONGEST_REST)
         self._spool.remove(file)
         self.refused += answer["refused"]
+        self.torn += answer["torn"]
         self._page = answer["page"]
         self._failures = 0
         return SHORTEST_REST
@@ -151,6 +161,7 @@ class Writer:
         return uploader
 
     def _dismiss(self) -> None:
-        uploader, self._uploader = self._uploader, None
+        uploader = self._uploader
         if uploader is not None:
             uploader.communicate()  # closes its input, whereupon it ends
+            self._uploader = None

@@ -1,0 +1,101 @@
+"""MLflow's database on this machine: made whole, set aside if damaged, asked in no time."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from filelock import FileLock
+
+DAMAGED = ".damaged"  # behind the name of a database that was set aside
+
+# Trials of a study, by its key.
+SEEN = """
+SELECT trial.value FROM tags AS study JOIN tags AS trial ON study.run_uuid = trial.run_uuid
+WHERE study.key = 'tuner.key' AND study.value = ? AND trial.key = 'tuner.trial'
+"""
+
+
+def create(database: Path, client_of: Callable[[str], Any]) -> None:
+    """Creates the database under a lock and another name: it is never seen half made."""
+    if database.exists():
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(database.with_suffix(".lock")):
+        if database.exists():
+            return
+        unfinished = database.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        # MLflow goes through all migrations it ever had, 2 s; so an empty database is kept where
+        # what Python and numba compile is kept.
+        empty = Path(__file__).with_name("__pycache__") / f"mlflow-{version('mlflow')}.db"
+        if empty.exists() and not damage(empty):
+            shutil.copyfile(empty, unfinished)
+        else:
+            client_of(f"sqlite:///{unfinished}").search_experiments(max_results=1)
+            with suppress(OSError):
+                _keep(unfinished, empty)
+        unfinished.replace(database)
+
+
+def _keep(database: Path, empty: Path) -> None:
+    """Copy a new database, but for the default experiment, whose artifacts go to this folder."""
+    empty.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=empty.parent) as scratch:
+        copy = Path(scratch, empty.name)
+        shutil.copyfile(database, copy)
+        with closing(sqlite3.connect(copy)) as connection, connection:
+            connection.execute("DELETE FROM experiments")
+        copy.replace(empty)
+
+
+def damage(database: Path) -> str:
+    """What is wrong with a database that is there, or "": its tables and pages are looked at."""
+    try:
+        with _opened(database) as connection:
+            connection.execute("SELECT version_num FROM alembic_version").fetchall()
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return "" if found == "ok" else "its pages contradict each other"
+    except sqlite3.OperationalError as error:  # locked, or out of reach: not for us to say
+        return "it holds no tables of MLflow" if "no such table" in str(error) else ""
+    except sqlite3.DatabaseError as error:
+        return str(error)
+
+
+def _opened(database: Path) -> "closing[sqlite3.Connection]":
+    """A connection that does not make the file, and that takes back what a kill cut short."""
+    return closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True))
+
+
+def set_aside_damaged(database: Path) -> str:
+    """Renames a database that is damaged.
+
+    Returns:
+        A line about it, or "".
+    """
+    if not database.exists():
+        return ""
+    with FileLock(database.with_suffix(".lock")):
+        wrong = damage(database)
+        if not wrong:
+            return ""
+        aside = database.with_name(f"{database.name}{DAMAGED}")
+        database.replace(aside)
+        for journal in ("-journal", "-wal", "-shm"):
+            database.with_name(f"{database.name}{journal}").unlink(missing_ok=True)
+    return f"{database} is damaged ({wrong}): it is now {aside.name}, and a new one is made"
+
+
+def seen(database: Path, key: str) -> set[int]:
+    """The trials of a study that have or had a run in the database, without MLflow's import."""
+    if not database.exists():
+        return set()
+    try:
+        with _opened(database) as connection:
+            return {int(number) for (number,) in connection.execute(SEEN, [key])}
+    except sqlite3.DatabaseError:
+        return set()

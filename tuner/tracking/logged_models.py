@@ -1,0 +1,66 @@
+"""A saved model on a run's page, as MLflow's own `log_model` puts it there."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from tuner.tracking.calls import again, one_line
+from tuner.tracking.model import FORMAT
+from tuner.tracking.records import Model, clip
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) -> str:
+    """Logs a saved model, unless the run has it already.
+
+    Returns:
+        Why it cannot be logged, now or later, or "".
+    """
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.models import Model as Description
+
+    if not Path(model.folder).is_dir():
+        return f"{model.folder}: the model is no longer there"
+    tags = {key: str(value) for key, value in model.tags.items()}
+    params = {key: clip(value) for key, value in model.params.items()}
+
+    def known() -> Any:
+        asked = f"source_run_id = '{run_id}' AND name = '{model.name}'"
+        found = client.search_logged_models([experiment_id], filter_string=asked)
+        return next((own for own in found if tags.items() <= own.tags.items()), None)
+
+    def known_or_new() -> Any:
+        return known() or client.create_logged_model(
+            experiment_id, model.name, run_id, tags=tags, params=params
+        )
+
+    logged = again(known_or_new)
+    if logged.status == LoggedModelStatus.READY:
+        return ""
+
+    def say_once() -> None:
+        """The run may say only once that it made the model."""
+        outputs = client.get_run(run_id).outputs
+        made = [] if outputs is None else [o.model_id for o in outputs.model_outputs or ()]
+        if logged.model_id not in made:
+            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+    again(say_once)
+    with TemporaryDirectory() as scratch:
+        target = Path(scratch, "model")
+        try:
+            shutil.copytree(Path(model.folder, FORMAT), target)
+            description = Description.load(str(target))
+        except Exception as error:  # what was saved is gone or broken: it will not heal
+            again(client.finalize_logged_model, logged.model_id, LoggedModelStatus.FAILED)
+            return f"{model.folder}: {one_line(error)}"
+        description.run_id = run_id
+        description.model_id = description.model_uuid = logged.model_id
+        description.artifact_path = logged.artifact_location
+        description.save(str(target / "MLmodel"))
+        again(client.log_model_artifacts, logged.model_id, str(target))
+    again(client.finalize_logged_model, logged.model_id, LoggedModelStatus.READY)
+    return ""
