@@ -88,7 +88,9 @@ def test_the_same_seed_gives_the_same_data() -> None:
 
 def test_the_example_is_five_raw_training_rows(load_source: Callable[..., DataSet]) -> None:
     data = load_source(IRIS)
-    np.testing.assert_allclose(data.recipe.rows.transformer().transform(data.example), parts(data)[0].X[:5])
+    np.testing.assert_allclose(
+        data.recipe.rows.transformer().transform(data.example), parts(data)[0].X[:5]
+    )
 
 
 @pytest.mark.parametrize("scale", ["standard", "minmax"])
