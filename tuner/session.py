@@ -1,13 +1,10 @@
 """A session: one command's work on the study of its config, with all that listens to it."""
 
-import json
 import os
-import platform
-import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event as Stop
@@ -15,19 +12,19 @@ from typing import Any
 
 import yaml
 
-import tuner
-from tuner.codec import from_json, to_json
+from tuner.codec import to_json
 from tuner.config import Config
 from tuner.files import write, write_json
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.report import pictures, verdict
 from tuner.report.progress import Progress
-from tuner.search.trials import best_of, ranked
+from tuner.search.trials import ranked
 from tuner.study import builder, config_changes
 from tuner.study.checkpoints import Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data
+from tuner.study.ending import facts_of, read_result, result_of
 from tuner.study.events import (
     Abandoned,
     Began,
@@ -42,17 +39,9 @@ from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
 from tuner.study.populations import Populations
 from tuner.study.record import Record
-from tuner.study.results import (
-    INTERRUPTED,
-    Confirmation,
-    RunFacts,
-    SavedResult,
-    StudyResult,
-    counts,
-    divergences,
-    winner_of,
-)  # fmt: skip
+from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult
 from tuner.study.stopping import Stopping
+from tuner.study.study import Study
 from tuner.study.winner import Retraining
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
 from tuner.tracking.records import now_ms
@@ -138,6 +127,11 @@ class Session:
         )
 
     @property
+    def parts(self) -> tuple[Config, Study, Populations]:
+        """What a result is made of."""
+        return self.config, self.study, self.training
+
+    @property
     def result_file(self) -> Path:
         """Where the result is kept."""
         return self.folder / "result.json"
@@ -187,7 +181,7 @@ class Session:
 
     def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
         """Trains, judges and writes what was found; an interrupted study has no winner."""
-        others = builder.numerics(self.record)
+        others = builder.other_numerics(self.record)
         modules = UNTRACKED if tracker is None else TRACKED
         background = Background(modules) if self.training.data is not None else nullcontext()
         with background as saving:
@@ -202,12 +196,12 @@ class Session:
                         tell(Abandoned(self.study.give_up_stranded()))
                         stopped = self.loop(stopping, tell).run()
                     confirmed = self.confirm(tell)
-                    result = self.result(stopped, confirmed)
+                    result = result_of(*self.parts, stopped, confirmed)
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others)
                     self.stop_if_asked()
             except Interrupted:
-                result = self.result(INTERRUPTED)
+                result = result_of(*self.parts, INTERRUPTED)
             pictures.draw(result, dict(self.study.curves()), self.folder)
             if result.test:
                 assert saving is not None
@@ -215,7 +209,8 @@ class Session:
             if tracker is not None:
                 tracker(Ended(result))
         link = tracker.link() if tracker else None
-        saved = SavedResult(result, self.facts(link), builder.state(self.config, self.study))
+        facts = facts_of(self.started, self.training.threads, self.key, link)
+        saved = SavedResult(result, facts, builder.state(self.config, self.study))
         write_json(self.result_file, to_json(saved))
         if tracker is not None:
             tracker.over(self.result_file, result.interrupted)
@@ -244,33 +239,6 @@ class Session:
         tell(confirmed)
         return confirmed.confirmation
 
-    def result(
-        self,
-        stopped: str,
-        confirmed: Confirmation | None = None,
-        test: dict[str, float] | None = None,
-        notes: Sequence[str] = (),
-    ) -> StudyResult:
-        """What the seed determines of the outcome."""
-        results, goal = self.study.results(), self.training.goal
-        best = best_of(results)
-        decided = None if stopped == INTERRUPTED else winner_of(goal, best, confirmed, results)
-        return StudyResult(
-            study=self.config.study.name,
-            stopped=stopped,
-            goal=goal,
-            trials=counts(results),
-            best=best,
-            confirmation=confirmed,
-            winner=decided,
-            test=test,
-            divergence=divergences(results),
-            all=tuple(results),
-            searched=tuple(self.config.space.searched),
-            unit=self.training.unit,
-            notes=tuple(notes),
-        )
-
     def judged(self, result: StudyResult, saving: Background, others: str) -> StudyResult:
         """The result with the test scores of the winner, which begins to be saved.
 
@@ -285,28 +253,12 @@ class Session:
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
         notes = [f"the study was trained with different numerics ({others})"] if others else []
         notes += [again.note] if again.note else []
-        return self.result(result.stopped, result.confirmation, again.test(), notes)
-
-    def facts(self, link: str | None) -> RunFacts:
-        """What the seed does not determine."""
-        return RunFacts(
-            seconds=round(time.monotonic() - self.started, 3),
-            finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            host=socket.gethostname(),
-            threads=self.training.threads,
-            python=platform.python_version(),
-            tuner=tuner.__version__,
-            key=self.key,
-            curves=link,
-        )
+        found = result.confirmation
+        return result_of(*self.parts, result.stopped, found, again.test(), notes)
 
     def saved(self) -> SavedResult | None:
         """The result that is there, if it was made from what is on record now."""
-        try:
-            saved = from_json(SavedResult, json.loads(self.result_file.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return None
-        return saved if saved.made_from == builder.state(self.config, self.study) else None
+        return read_result(self.result_file, builder.state(self.config, self.study))
 
     def show(self, saved: SavedResult) -> int:
         """Prints the verdict, and how to look at the curves; returns the exit code."""

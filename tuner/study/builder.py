@@ -4,14 +4,14 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from tuner.codec import from_json
+from tuner.codec import from_json, to_json
 from tuner.config import Config
 from tuner.errors import UserError, did_you_mean
 from tuner.search import initial_trials
 from tuner.search.initial_trials import InitialTrial
 from tuner.search.trials import TrialResult
 from tuner.study.journal import FILE, read_results
-from tuner.study.numerics import differences, fingerprint
+from tuner.study.numerics import Numerics, numerics
 from tuner.study.record import Record
 from tuner.study.stopping import Limits
 from tuner.study.study import Study
@@ -89,17 +89,17 @@ def check_data(config: Config, record: Record, data: "DataSet | None") -> None:
         )
 
 
-def numerics(record: Record) -> str:
+def other_numerics(record: Record) -> str:
     """Puts what this process computes with on record.
 
     Returns:
         In words, in what it differs from earlier commands on the study; "" if it does not.
     """
-    seen, now = record.get(NUMERICS) or [], fingerprint()
+    seen, now = [from_json(Numerics, plain) for plain in record.get(NUMERICS) or ()], numerics()
     if now not in seen:
         seen = [*seen, now]
-        record.put(NUMERICS, seen)
-    return "; ".join(differences(seen[0], other) for other in seen[1:])
+        record.put(NUMERICS, [to_json(own) for own in seen])
+    return "; ".join(seen[0].differences(other) for other in seen[1:])
 
 
 def state(config: Config, study: Study) -> str:

@@ -1,7 +1,7 @@
 """Numerics: what the last digits of a training depend on beside its config and its data."""
 
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
 
 import tuner
 
@@ -9,34 +9,50 @@ import tuner
 TOLERANCE = 0.01
 
 
-def fingerprint() -> dict[str, Any]:
-    """The processor, the BLAS and the versions that this process computes with."""
+@dataclass(frozen=True)
+class Numerics:
+    """The processor, the BLAS and the versions that a process computes with."""
+
+    cpu: str
+    features: str
+    blas: str
+    numpy: str
+    numba: str
+    scipy: str
+    tuner: str
+
+    def differences(self, other: "Numerics") -> str:
+        """In words, in what the other one differs."""
+        mine, theirs = asdict(self), asdict(other)
+        return ", ".join(
+            f"{name} {_short(mine[name])}, then {_short(theirs[name])}"
+            for name in mine
+            if mine[name] != theirs[name]
+        )
+
+
+def numerics() -> Numerics:
+    """Those of this process."""
     from llvmlite import binding
     from threadpoolctl import threadpool_info
 
     features = binding.get_host_cpu_features()
     blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return {
-        "cpu": binding.get_host_cpu_name(),
-        "features": " ".join(sorted(name for name, there in features.items() if there)),
-        "blas": sorted(
-            f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
-            for pool in blas
+    return Numerics(
+        cpu=binding.get_host_cpu_name(),
+        features=" ".join(sorted(name for name, there in features.items() if there)),
+        blas="; ".join(
+            sorted(
+                f"{pool['internal_api']} {pool['version']} {pool.get('architecture') or ''}".strip()
+                for pool in blas
+            )
         ),
-        **{package: version(package) for package in ("numpy", "numba", "scipy")},
-        "tuner": tuner.__version__,
-    }
-
-
-def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """In words, in what two fingerprints differ."""
-    return ", ".join(
-        f"{name} {_short(one.get(name))} then {_short(other.get(name))}"
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name) != other.get(name)
+        numpy=version("numpy"),
+        numba=version("numba"),
+        scipy=version("scipy"),
+        tuner=tuner.__version__,
     )
 
 
-def _short(value: Any) -> str:
-    text = ", ".join(value) if isinstance(value, list) else str(value)
+def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:36]} ..."

@@ -1,0 +1,95 @@
+"""The ending of a study: its result, and what the file of its result holds."""
+
+import json
+import platform
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tuner
+from tuner.codec import from_json
+from tuner.config import Config
+from tuner.search.trials import best_of
+from tuner.study.populations import Populations
+from tuner.study.results import (
+    INTERRUPTED,
+    Confirmation,
+    RunFacts,
+    SavedResult,
+    StudyResult,
+    counts,
+    divergences,
+    winner_of,
+)  # fmt: skip
+from tuner.study.study import Study
+
+
+def result_of(
+    config: Config,
+    study: Study,
+    training: Populations,
+    stopped: str,
+    confirmed: Confirmation | None = None,
+    test: Mapping[str, float] | None = None,
+    notes: Sequence[str] = (),
+) -> StudyResult:
+    """What the seed determines of how a study ended.
+
+    Args:
+        config: of the study.
+        study: with all its trials.
+        training: of the study.
+        stopped: why it ended, in words; one that was interrupted has no winner.
+        confirmed: the best trials on fresh seeds.
+        test: the winner's scores on the test part, by name.
+        notes: what else there is to know, a sentence each.
+    """
+    results, goal = study.results(), training.goal
+    best = best_of(results)
+    decided = None if stopped == INTERRUPTED else winner_of(goal, best, confirmed, results)
+    return StudyResult(
+        study=config.study.name,
+        stopped=stopped,
+        goal=goal,
+        trials=counts(results),
+        best=best,
+        confirmation=confirmed,
+        winner=decided,
+        test=test,
+        divergence=divergences(results),
+        all=tuple(results),
+        searched=tuple(config.space.searched),
+        unit=training.unit,
+        notes=tuple(notes),
+    )
+
+
+def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFacts:
+    """What the seed does not determine of a command.
+
+    Args:
+        started: by time.monotonic.
+        threads: that it trained with.
+        key: of the study in MLflow.
+        link: the page with the curves of all trials.
+    """
+    return RunFacts(
+        seconds=round(time.monotonic() - started, 3),
+        finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        host=socket.gethostname(),
+        threads=threads,
+        python=platform.python_version(),
+        tuner=tuner.__version__,
+        key=key,
+        curves=link,
+    )
+
+
+def read_result(file: Path, made_from: str) -> SavedResult | None:
+    """The result in a file, if there is one and it was made from that; see `builder.state`."""
+    try:
+        saved = from_json(SavedResult, json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+    return saved if saved.made_from == made_from else None
