@@ -93,13 +93,13 @@ def watch_study(watch: Watch) -> None:
     for name in samplers.names():
         watch.methods("sampling", samplers.load(name), ["ask"])
     watch.methods("data", session, ["load_data"])
-    passes = problems.passes
+    build_passes = problems.build_passes
 
     def watched_passes(*arguments: Any) -> tuple[Any, Any]:
-        step, evaluate = passes(*arguments)
+        step, evaluate = build_passes(*arguments)
         return step, watch.wrap("kernels", evaluate)
 
-    problems.passes = watched_passes  # type: ignore[assignment]
+    problems.build_passes = watched_passes  # type: ignore[assignment]
     watch.methods("kernels", loop, ["advance", "update_ratio"])
 
 

@@ -227,8 +227,8 @@ def test_reading_another_study_changes_nothing_in_it(tmp_path: Path):
     assert {p: p.read_bytes() for p in folder.iterdir()} == before
 
 
-def first(space: Space, *trials: InitialTrial) -> list[dict[str, Any]]:
-    return [{"settings": searched(t, space), "origin": dict(t.origin)} for t in trials]
+def first(space: Space, *trials: InitialTrial) -> list[InitialTrial]:
+    return [InitialTrial(searched(t, space), t.origin) for t in trials]
 
 
 def searched(trial: InitialTrial, space: Space) -> dict[str, Any]:
@@ -287,7 +287,7 @@ def test_the_same_settings_are_tried_once(tmp_path: Path):
     made(tmp_path / "studies" / "other", SPACE, {default: [0.1], 0.5: [0.2]})
     best, _ = warm(SPACE, tmp_path)
     entries = initial_trials.kept([*initial_trials.textbook(SPACE), *best], SPACE)
-    rates = [e["settings"].get("optimizer.adam.lr") for e in entries]
+    rates = [e.settings.get("optimizer.adam.lr") for e in entries]
     assert sorted(r for r in rates if r) == [default, 0.5]
 
 
@@ -296,8 +296,8 @@ def test_a_study_starts_with_what_it_is_asked_to_start_with(tmp_path: Path):
     none = "study.defaults=false"
     assert builder.initial(config(tmp_path, none)) == ([], "")
     entries, _ = builder.initial(config(tmp_path))
-    assert [entry["origin"]["default"] for entry in entries] == ["adam"]
+    assert [entry.origin["default"] for entry in entries] == ["adam"]
     own = ("batch_size=16", "schedule=cosine", "model=mlp", "study.warm_start=other")
     entries, line = builder.initial(config(tmp_path, none, *own))
-    assert [entry["origin"]["trial"] for entry in entries] == [4, 2, 0]
+    assert [entry.origin["trial"] for entry in entries] == [4, 2, 0]
     assert "3 of its 4 trials" in line
