@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tests.study.conftest import ACCURACY, SPACE, FunctionTraining, Heard, loop_of, study_of
+from tuner.processes.deadline import Deadline
 from tuner.report import pictures, verdict
 from tuner.report.progress import Progress
 from tuner.search.trials import Goal, best_of, ranked
@@ -36,10 +37,10 @@ class ToSpool:
         self.refused: list[str] = []
         self.error = "nobody fetches them"
 
-    def flush(self, timeout: float) -> int:
+    def flush(self, deadline: Deadline) -> int:
         return len(self.spool)
 
-    def close(self, timeout: float) -> int:
+    def close(self, deadline: Deadline) -> int:
         self.spool.close()
         return len(self.spool)
 
@@ -72,7 +73,8 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with JournalRecord(folder, "function") as record, pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", saved)
         study = study_of(record)
-        tracker: Any = Tracker(ToSpool(folder / "spool"), "function", training.goal, 0)  # type: ignore[arg-type]
+        writer: Any = ToSpool(folder / "spool")
+        tracker = Tracker(writer, Deadline(), "function", training.goal, 0)
         with Progress(TRIALS, training.goal, io.StringIO()) as progress:
             tell = tell_all([progress, tracker, Heard()])
             tell(Began([]))
