@@ -109,7 +109,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         result,
         verdict.describe(result, curves),
         said,
-        [r for file in sorted((folder / "spool").glob("*.jsonl")) for r in records(file)],
+        [r for file in sorted((folder / "spool").glob("*.jsonl")) for r in records(file)[0]],
         drawn,
         {path.name for path in folder.glob("*.png")},
     )
