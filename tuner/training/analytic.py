@@ -44,6 +44,8 @@ class Analytic(Problem):
 
 
 class AnalyticObjective(Objective):
+    """The function at each row's point; what a batch holds does not matter."""
+
     def __init__(self, function: Function, theta: Array, gradient: Array) -> None:
         self.function, self.theta, self.gradient = function, theta, gradient
         self.losses = np.zeros(len(theta))

@@ -133,6 +133,7 @@ class Curve:
 
     @property
     def epochs(self) -> int:
+        """Epochs trained: the first loss is that before them."""
         return len(self.train) - 1
 
     @property
@@ -142,6 +143,7 @@ class Curve:
 
     @property
     def gained(self) -> float:
+        """How far below its start the training loss has been at its lowest."""
         return float(self.train[0] - np.min(self.train))
 
     @property

@@ -103,6 +103,7 @@ def forward(theta, layout, X, work, rate, state):
 
 
 def backward(theta, layout, X, work, scores_at, gradient, rate, state):
+    """Slopes of weights, factors and biases, from the sums that `forward` left in `work`."""
     V = views(theta, layout)[1]
     dW, dV, db = views(gradient, layout)
     d, _, sums, shares = rooms(work, layout, count(X))

@@ -284,6 +284,7 @@ class Trainer:
 
 
 def cycles_momentum(member: Member) -> bool:
+    """Whether the member's schedule, or a part of it, sets its momentum in every step."""
     return schedules.cycles_momentum(member.schedule, member.schedule_settings)
 
 

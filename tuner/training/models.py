@@ -57,6 +57,7 @@ class Tensor(NamedTuple):
 
     @property
     def size(self) -> int:
+        """Number of parameters."""
         return self.inputs * self.outputs
 
 
@@ -228,6 +229,7 @@ class MLP(Model):
 
     @property
     def widths(self) -> tuple[int, ...]:
+        """Units of all layers, the inputs first and the outputs last."""
         return (self.inputs, *self.hidden, self.outputs)
 
     @property

@@ -67,6 +67,7 @@ class Population:
     schedule_state: Array
 
     def rows_of(self, optimizer: str) -> list[int]:
+        """Numbers of the rows that this optimizer trains, in order: those of its slots."""
         return [row for row, m in enumerate(self.members) if m.optimizer == optimizer]
 
 

@@ -177,6 +177,7 @@ class Supervised(Problem):
 
     @cached_property
     def dtype(self) -> np.dtype:  # type: ignore[override]
+        """That of the features, and so of the parameters."""
         X = self.folds[0].train.X
         return X.values.dtype if isinstance(X, CSR) else X.dtype
 
@@ -219,6 +220,8 @@ class _Arrays:
 
 
 class SupervisedObjective(Objective):
+    """Compiled passes over the data of the rows' fold, and the room they work in."""
+
     compiled: tuple[Any, tuple[Any, ...]]
     # Samples evaluated at once: enough for the matrix product, few enough for the caches.
     CHUNK = 256

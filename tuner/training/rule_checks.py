@@ -48,6 +48,17 @@ class RuleError(UserError):
 
 
 def refuse(file: str, line: int, what: str, mend: str) -> NoReturn:
+    """Refuses what stands in a line of a rule's file.
+
+    Args:
+        file: its path.
+        line: counted from 1.
+        what: what was found there.
+        mend: what to write instead.
+
+    Raises:
+        RuleError: always, with all of it in one line.
+    """
     raise RuleError(f"{file}:{line}: {what}: {mend}")
 
 

@@ -67,6 +67,7 @@ def shrink(theta, left_at, penalised, l1, rates, column):
 
 @compiled
 def clip_by_value(gradient, left_at, limits):
+    """Cuts off the gradient's numbers at +-limits; inf is no limit, and nan stays nan."""
     for row in range(gradient.shape[0]):
         if left_at[row] != 0.0 or limits[row] == np.inf:
             continue
@@ -118,6 +119,10 @@ def average(theta, mean, t, left_at, total, ema, tail):
 
 @compiled
 def look_ahead(theta, slow, t, left_at, rates, steps):
+    """Every so many steps slow goes a share of the way to theta, which starts again there.
+
+    steps is rounded down; a rate of 1 is no Lookahead.
+    """
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or rates[row] == 1.0 or t[row] % np.floor(steps[row]) != 0.0:
             continue

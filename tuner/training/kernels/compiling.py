@@ -193,6 +193,7 @@ class Pointer(types.WrapperAddressProtocol):
         return self.address
 
     def signature(self) -> Any:
+        """Numba's signature: the types of the arguments, and nothing returned."""
         return self.type.signature
 
 

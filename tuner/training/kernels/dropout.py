@@ -31,6 +31,7 @@ def stays(state, place, limit):
 
 @compiled
 def limit_of(rate):
+    """A rate in [0, 1) in parts of 2**53, as `stays` takes it."""
     return np.uint64(rate * 9007199254740992.0)
 
 

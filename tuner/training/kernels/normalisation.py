@@ -62,9 +62,11 @@ def normalise_backward(d, theta, gradient, stop, work, normal, inverse):
 
 @compiled
 def leave(z, theta, at, work, normal, inverse):
+    """The first half of no normalisation: there are no gains."""
     return 0
 
 
 @compiled
 def leave_backward(d, theta, gradient, stop, work, normal, inverse):
+    """The second half of no normalisation."""
     return 0

@@ -47,6 +47,7 @@ def whole(X: CSR) -> Rows:
 
 @compiled
 def gather(X, batch, room):
+    """The rows of a batch, indices (samples,); room: where their bounds are put, see `room`."""
     starts, stops = room
     for sample in range(batch.shape[0]):
         starts[sample] = X.starts[batch[sample]]
@@ -56,16 +57,19 @@ def gather(X, batch, room):
 
 @compiled
 def part(X, start, stop):
+    """Rows start to stop; stop may lie beyond the last."""
     return Rows(X.values, X.columns, X.starts[start:stop], X.stops[start:stop])
 
 
 @compiled
 def count(X):
+    """How many rows there are."""
     return X.starts.shape[0]
 
 
 @compiled
 def times(X, W, out):
+    """out (samples, units) becomes X W."""
     out[:] = 0
     for sample in range(X.starts.shape[0]):
         for at in range(X.starts[sample], X.stops[sample]):
@@ -76,6 +80,7 @@ def times(X, W, out):
 
 @compiled
 def transposed_times(X, d, out):
+    """out (features, units) becomes the transpose of X times d (samples, units)."""
     out[:] = 0
     for sample in range(X.starts.shape[0]):
         for at in range(X.starts[sample], X.stops[sample]):
@@ -86,6 +91,7 @@ def transposed_times(X, d, out):
 
 @compiled
 def squares_times(X, W, out):
+    """out (samples, units) becomes the squares of X times W."""
     out[:] = 0
     for sample in range(X.starts.shape[0]):
         for at in range(X.starts[sample], X.stops[sample]):
@@ -96,6 +102,7 @@ def squares_times(X, W, out):
 
 @compiled
 def transposed_squares_times(X, d, out):
+    """out (features, units) becomes the transpose of the squares of X times d (samples, units)."""
     out[:] = 0
     for sample in range(X.starts.shape[0]):
         for at in range(X.starts[sample], X.stops[sample]):

@@ -24,6 +24,7 @@ def norm(x):
 
 @compiled
 def input_mean_in_place(x):
+    """Every number becomes the mean of its column, summed in float64."""
     means = np.zeros(x.shape[1])
     for i in range(x.shape[0]):
         for output in range(x.shape[1]):
@@ -36,6 +37,7 @@ def input_mean_in_place(x):
 
 @compiled
 def output_mean_in_place(x):
+    """Every number becomes the mean of its row, summed in float64."""
     for i in range(x.shape[0]):
         total = 0.0
         for output in range(x.shape[1]):
@@ -47,6 +49,7 @@ def output_mean_in_place(x):
 
 @compiled
 def orthogonalize_in_place(x, steps):
+    """x goes towards the nearest semi-orthogonal matrix by so many iterations."""
     a, b, c = x.dtype.type(3.4445), x.dtype.type(-4.775), x.dtype.type(2.0315)
     tall = x.shape[0] > x.shape[1]
     y = x.T.copy() if tall else x.copy()

@@ -84,6 +84,7 @@ class Optimizer:
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
+        """All that a member sets: the rule's own, then the shared ones that it does not name."""
         shared = {name: h for name, h in SHARED.items() if name not in self.own}
         return self.own | shared
 
