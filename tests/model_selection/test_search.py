@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.stats import loguniform, randint
 from sklearn.linear_model import SGDClassifier, SGDRegressor
-from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
 from tuner.estimators import LinearRegressor, Optimizer, SoftmaxClassifier
@@ -69,6 +69,47 @@ def test_folds_of_different_lengths_take_equally_many_steps(iris: Any) -> None:
         SoftmaxClassifier(max_iter=4, random_state=0), RATES, cv=GroupKFold(3), keep=1
     ).fit(X[shuffled], y[shuffled], groups=groups)
     assert np.isfinite(found.best_score_)
+
+
+def words(samples: int, kinds: int) -> Any:
+    """A column of words, some so rare that not every training part has them."""
+    rng = np.random.default_rng(0)
+    return np.array([f"word {i}" for i in rng.geometric(1 / kinds, samples)])[:, None]
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize(
+    "kind", [SoftmaxClassifier, pytest.param(LinearRegressor, marks=pytest.mark.slow)]
+)
+def test_folds_of_different_widths_score_as_in_cross_validation(kind: Any, sparse: bool) -> None:
+    X = words(150, 20)
+    lengths = np.array([int(word.split()[1]) % 3 for word in X[:, 0]])
+    y = lengths.astype(float) if kind is LinearRegressor else lengths
+    cv = KFold(3)
+    assert len({len(np.unique(X[train])) for train, _ in cv.split(X)}) > 1
+    pipeline = make_pipeline(
+        OneHotEncoder(handle_unknown="ignore", sparse_output=sparse),
+        kind(max_iter=10, random_state=0),
+    )
+    rates = {f"{kind.__name__.lower()}__{name}": words for name, words in RATES.items()}
+    found = search(pipeline, rates, cv=cv).fit(X, y)
+    results, best = found.cv_results_, found.best_index_
+    assert "PRUNED" in results["state"]
+    scores = cross_val_score(pipeline.set_params(**found.best_params_), X, y, cv=cv)
+    np.testing.assert_array_equal(scores, [results[f"split{i}_test_score"][best] for i in range(3)])
+
+
+def test_folds_may_know_different_classes(iris: Any) -> None:
+    """The first one trains on two of the three, and is judged by these."""
+    X, y = iris
+    known = np.flatnonzero(y != "virginica")
+    cv = [(known[::2], known[1::2]), (np.arange(0, 150, 3), np.arange(1, 150, 3))]
+    kind = SoftmaxClassifier(max_iter=10, random_state=0)
+    found = search(kind, RATES, cv=cv).fit(X, y)
+    scores = cross_val_score(kind.set_params(**found.best_params_), X, y, cv=cv)
+    results = found.cv_results_
+    own = [results[f"split{i}_test_score"][found.best_index_] for i in range(2)]
+    np.testing.assert_array_equal(scores, own)
 
 
 def test_a_pipeline_is_fitted_to_each_training_part_alone(iris: Any) -> None:

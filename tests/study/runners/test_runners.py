@@ -17,6 +17,7 @@ import tuner.study.runners
 from tests.training.conftest import member, supervised
 from tuner import discovery
 from tuner.search.runner import Row, Runner
+from tuner.study.runners.folds import FoldsRunner
 from tuner.study.runners.partial_fit import PartialFitRunner, Samples
 from tuner.study.runners.population import PopulationRunner
 from tuner.study.runners.recorded import RecordedRunner, Run
@@ -59,7 +60,22 @@ def partial_fit(stack: ExitStack, trials: Collection[int]) -> Runner:
     return PartialFitRunner(estimators, samples, get_scorer("accuracy"), 5, pool)
 
 
-KINDS = {"population": population, "recorded": recorded, "partial_fit": partial_fit}
+def folds(stack: ExitStack, trials: Collection[int]) -> Runner:
+    """Two folds of seven features and, between them, one of five."""
+    parts = []
+    for numbers, features in (((0, 2), 7), ((1,), 5)):
+        problem = supervised(features=features, folds=len(numbers), samples=50)
+        trainer = stack.enter_context(Trainer(problem, EPOCHS, 1))
+        members = [
+            replace(MEMBERS[t], trial=t, fold=f) for t in trials for f in range(len(numbers))
+        ]
+        parts.append((numbers, PopulationRunner(trainer, members)))
+    return FoldsRunner(parts)
+
+
+KINDS = {
+    "population": population, "folds": folds, "recorded": recorded, "partial_fit": partial_fit
+}  # fmt: skip
 
 
 @pytest.fixture(params=discovery.names(tuner.study.runners.__name__))
@@ -133,8 +149,9 @@ def test_what_is_saved_is_plain_data(make: Make, tmp_path: Path) -> None:
     runner.start()
     runner.epoch(1)
     runner.save(tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".npz"}
-    for path in tmp_path.glob("*.npz"):
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".npz"}
+    for path in tmp_path.rglob("*.npz"):
         with np.load(path, allow_pickle=False) as arrays:
             assert all(arrays[name].dtype != object for name in arrays.files)
 
