@@ -293,7 +293,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             return int(given)
         return int(check_random_state(given).randint(np.iinfo(np.int32).max))
 
-    def _choose(self, results: Mapping[str, Any]) -> None:
+    def _choose(self, results: Params) -> None:
         """Finds the best of the candidates that trained to the end."""
         scores = np.where(results["state"] == "COMPLETE", results["mean_test_score"], np.nan)
         if np.isnan(scores).all():
@@ -305,7 +305,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.best_score_ = float(scores[self.best_index_])
         self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(self, X: Any, y: Any, more: Mapping[str, Any], search_task: Any) -> None:
+    def _refit(self, X: Any, y: Any, more: Params, search_task: Any) -> None:
         best = self._candidate(self.best_params_)
         own, epochs, begun = last_step(best), self._epochs(), time.perf_counter()
         task = search_task.subcontext("refit-with-best-params")
