@@ -28,11 +28,10 @@ from tuner.study.ending import facts_of, read_result, result_of
 from tuner.study.events import (
     Abandoned,
     Began,
-    CohortEnded,
     Ended,
-    Event,
     Listener,
     StageBegan,
+    after_each_cohort,
     tell_all,
 )  # fmt: skip
 from tuner.study.journal import FILE, JournalRecord
@@ -189,7 +188,8 @@ class Session:
                 with Progress(self.config.budget.trials, self.training.goal) as progress:
                     listeners: list[Listener] = [progress, *([tracker] if tracker else [])]
                     if saving is not None:
-                        listeners.append(preparing(saving))
+                        # Not at once: the first trials do not share the cores.
+                        listeners.append(after_each_cohort(saving.prepare))
                     tell = tell_all(listeners)
                     with announced(lambda: progress.note(COMPILING)):
                         tell(Began(self.study.results()))
@@ -339,16 +339,6 @@ class Session:
             if tracker is not None and not handed_over:
                 tracker.over(self.result_file, interrupted=False)
                 self.record.put("over", modified_ms(self.result_file))
-
-
-def preparing(background: Background) -> Listener:
-    """Prepares what the end needs, but not at once: the first trials do not share the cores."""
-
-    def listen(event: Event) -> None:
-        if isinstance(event, CohortEnded) or (isinstance(event, Began) and event.results):
-            background.prepare()
-
-    return listen
 
 
 def remembered(record: Record, key: str, value: Any) -> Any:

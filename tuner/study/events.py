@@ -99,3 +99,13 @@ def tell_all(listeners: Sequence[Listener]) -> Listener:
             listener(event)
 
     return tell
+
+
+def after_each_cohort(call: Callable[[], None]) -> Listener:
+    """What calls a function when a cohort has ended, and at the beginning if earlier ones have."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, CohortEnded) or (isinstance(event, Began) and event.results):
+            call()
+
+    return listen

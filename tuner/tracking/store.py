@@ -126,6 +126,7 @@ class Store:
 
 
 def client_of(uri: str) -> MlflowClient:
+    """A client of the store at a URI. Slow at first: 3 s to import MLflow."""
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
