@@ -76,7 +76,7 @@ def compressed(X: np.ndarray) -> CSR:
     """The same rows as CSR."""
     samples, columns = np.nonzero(X)
     starts = np.searchsorted(samples, np.arange(len(X) + 1))
-    return CSR(X[samples, columns], columns, starts, X.shape[1])
+    return CSR(X[samples, columns], columns.copy(), starts, X.shape[1])
 
 
 def supervised(

@@ -24,7 +24,7 @@ from tuner.training.kernels.step import (
     advance,
 )
 from tuner.training.kernels.subnormals import flushed
-from tuner.training.population import Member, Population, evaluated, take, view
+from tuner.training.population import Member, Population, check, evaluated, take, view
 from tuner.training.problems import Objective, Problem
 from tuner.training.transforms import after_update, before_update, needed, numbers_of
 
@@ -90,7 +90,12 @@ class Trainer:
         self.limits.restore_original_limits()
 
     def start(self, population: Population) -> Epoch:
-        """Losses and scores before the first step; rows that start alike are evaluated once."""
+        """Losses and scores before the first step; rows that start alike are evaluated once.
+
+        Raises:
+            ValueError: the population is none of this problem.
+        """
+        check(population, self.problem)
         kinds = [self.problem.alike_at_first(m) for m in population.members]
         parts = []
         with np.errstate(all="ignore"):
@@ -114,7 +119,9 @@ class Trainer:
 
         Raises:
             Interrupted: `stop` was set; the rows are somewhere within the epoch.
+            ValueError: the population is none of this problem.
         """
+        check(population, self.problem)
         self.halt[0] = self.stop.is_set()
         bounds = self.blocks(population)
         blocks = [self.pool.submit(self.block, view(population, *b), epoch) for b in bounds]
@@ -160,6 +167,7 @@ class Trainer:
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
             order, bounds = np.concatenate(batches), np.cumsum([0, *map(len, batches)])
+            objective.check(order, bounds)
             course = Course(order, bounds, masses, rates, total_steps)
             self.walk(rows, objective, batches, course, Totals(norms, sums, before))
             if self.stop.is_set():

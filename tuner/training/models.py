@@ -29,6 +29,7 @@ from tuner.training.kernels.compiling import compiled, specialised
 from tuner.training.kernels.dense import times as product
 from tuner.training.kernels.dense import transposed_times as transposed_product
 from tuner.training.kernels.dropout import drop, drop_backward, mixed
+from tuner.training.kernels.input_checks import check_array, check_rows
 from tuner.training.kernels.sparse import CSR
 
 Array = np.ndarray
@@ -112,7 +113,13 @@ class Model(ABC):
         return self.tensors[[part.weights for part in self.parts], :2]
 
     def scores(self, theta: Array, X: Array | CSR) -> Array:
-        """Scores (samples, outputs) of X (samples, inputs) under the parameters theta (size,)."""
+        """Scores (samples, outputs) of X (samples, inputs) under the parameters theta (size,).
+
+        Raises:
+            ValueError: X or theta does not fit the model, or X is of another dtype than theta.
+        """
+        check_array("theta", theta, (self.size,), theta.dtype, writable=False)
+        check_rows("X", X, self.inputs, theta.dtype, writable=False)
         kind = kind_of(X)
         rows = kind.whole(X)
         samples = kind.count(rows)

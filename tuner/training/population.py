@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tuner.training import optimizers, schedules
+from tuner.training.kernels.input_checks import check_array
 from tuner.training.problems import Problem
 from tuner.training.slots import Slot
 
@@ -96,6 +98,41 @@ def create(problem: Problem, members: Sequence[Member]) -> Population:
     steps, left_at = np.zeros(len(members)), np.zeros(len(members))
     state = schedules.initial_state(len(members))
     return Population(members, theta, slots, kept, steps, left_at, state)
+
+
+def check(population: Population, problem: Problem) -> None:
+    """Refuses a population that passes of this problem cannot take.
+
+    Raises:
+        ValueError: of rows that are not neighbours where they must be, or of an array that is not
+            as `Population` says, or is of another number of parameters or of another dtype.
+    """
+    kinds = [(m.seed, m.fold, m.optimizer) for m in population.members]
+    blocks = 1 + sum(kind != other for kind, other in pairwise(kinds))
+    if not kinds or blocks != len(set(kinds)):
+        raise ValueError("members: give some, those of one seed, fold and optimizer side by side")
+    count, whole = len(kinds), (len(kinds), problem.size)
+    check_array("theta", population.theta, whole, problem.dtype)
+    for name, array in population.kept.items():
+        check_array(f"kept: {name}", array, whole, problem.dtype)
+    check_array("step", population.step, (count,), np.float64)
+    check_array("left_at", population.left_at, (count,), np.float64)
+    state = schedules.initial_state(0)
+    check_array("schedule_state", population.schedule_state, (count, state.shape[1]), state.dtype)
+    names = [optimizer for _, _, optimizer in kinds]
+    if set(names) != population.slots.keys():
+        raise ValueError(
+            f"slots: of {sorted(population.slots)}: give those of {sorted(set(names))}"
+        )
+    for optimizer, slots in population.slots.items():
+        rows, own = names.count(optimizer), optimizers.load(optimizer).slots
+        if len(slots) != len(own):
+            raise ValueError(f"slots: {optimizer}: {len(slots)}: give {len(own)}")
+        for (name, slot), array in zip(own.items(), slots, strict=True):
+            shape, dtype = (
+                ((rows,), np.float64) if slot.scalar else ((rows, whole[1]), problem.dtype)
+            )
+            check_array(f"slots: {optimizer}: {name}", array, shape, dtype)
 
 
 def keeps(member: Member) -> list[str]:

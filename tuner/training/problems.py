@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from tuner.training.kernels.dropout import mixed
+from tuner.training.kernels.input_checks import FLOATS, check_array, check_range, check_rows
 from tuner.training.kernels.model_passes import build_passes
 from tuner.training.kernels.sparse import CSR
 from tuner.training.losses import Loss
@@ -44,6 +45,18 @@ class Objective(ABC):
     def mass(self, batch: Array) -> float:
         """How much a batch counts in the training loss of its epoch."""
         return len(batch)
+
+    def check(self, order: Array, bounds: Array) -> None:
+        """Refuses batches that `compiled` cannot take.
+
+        Args:
+            order: (samples,), the indices of all batches, one after another.
+            bounds: (batches + 1,), where in them each starts, and the last ends.
+
+        Raises:
+            ValueError: of a batch that is empty or too large, or of an index of no sample.
+        """
+        return None
 
     @abstractmethod
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
@@ -148,7 +161,21 @@ class Supervised(Problem):
     rows: "Population | None" = None
     batched = True
 
+    def __post_init__(self) -> None:
+        if self.rows is not None or not self.folds:
+            return
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size: {self.batch_size}: give 1 or more")
+        if self.metrics and len(self.metrics) != len(self.folds):
+            raise ValueError(
+                f"metrics: {len(self.metrics)}: give {len(self.folds)}, as many as folds"
+            )
+        check_folds(self.folds, self.model, self.loss)
+
     def for_rows(self, rows: "Population") -> Self:
+        place, folds = rows.members[0].fold, len(self.folds)
+        if not 0 <= place < folds:
+            raise ValueError(f"fold {place}: give 0 to {folds - 1}, for there are {folds}")
         return replace(self, rows=rows)
 
     def alike_at_first(self, member: "Member") -> Hashable:
@@ -227,6 +254,10 @@ class SupervisedObjective(Objective):
     CHUNK = 256
 
     def __init__(self, problem: Supervised, theta: Array, gradient: Array, left_at: Array):
+        count = len(problem.rows.members) if problem.rows else len(theta)
+        for name, array in (("theta", theta), ("gradient", gradient)):
+            check_array(name, array, (count, problem.size), problem.dtype)
+        check_array("left_at", left_at, (count,), np.float64)
         self.problem, self.theta, self.gradient = problem, theta, gradient
         self.left_at = left_at
         model, size, fold = problem.model, problem.batch_size, problem.fold
@@ -247,6 +278,7 @@ class SupervisedObjective(Objective):
         rates = np.array([row.get("dropout", 0.0) for row in settings])
         state = np.uint64(mixed(rows.members[0].seed if rows else 0, 0))
         self.taken = rows.step if rows else np.zeros(len(theta))
+        check_array("step", self.taken, (count,), np.float64)
         self.losses = np.zeros(len(theta))
         self.compiled = (
             step,
@@ -256,10 +288,16 @@ class SupervisedObjective(Objective):
             ),
         )  # fmt: skip
 
+    def check(self, order: Array, bounds: Array) -> None:
+        sizes, most = np.diff(bounds), self.problem.batch_size
+        if sizes.min() < 1 or sizes.max() > most:
+            size = sizes.max() if sizes.max() > most else sizes.min()
+            raise ValueError(f"a batch of {size} where batch_size is {most}")
+        check_array("batches", order, (bounds[-1],), np.int64)
+        check_range("batches", order, len(self.train.y))
+
     def differentiate(self, batch: Array) -> None:
-        if len(batch) > self.problem.batch_size:
-            size = self.problem.batch_size
-            raise ValueError(f"a batch of {len(batch)} where batch_size is {size}")
+        self.check(batch, np.array([0, len(batch)]))
         step, own = self.compiled
         step(self.theta, self.gradient, self.left_at, self.taken, self.losses, batch, *own)
 
@@ -269,6 +307,7 @@ class SupervisedObjective(Objective):
 
     def sums(self, theta: Array, part: _Arrays, numbers: Array, kept: Array) -> tuple[Array, Array]:
         """Sums of losses and of hits over a part, (rows,) each; kept: see kernels.model_passes."""
+        check_array("theta", theta, self.theta.shape, self.theta.dtype)
         totals, hits = np.zeros(len(theta)), np.zeros(len(theta))
         self.evaluation(
             theta, self.left_at, self.layout, part.X, part.y, part.weights, self.CHUNK,
@@ -304,3 +343,53 @@ def measured(metric: Metric, scores: Array, part: Part) -> Array:
     return np.array(
         [metric(own, part.y, part.weights) if np.isfinite(own).all() else np.nan for own in scores]
     )
+
+
+def check_folds(folds: Sequence[Fold], model: Model, loss: Loss) -> None:
+    """Refuses folds that compiled passes of this model and loss cannot take.
+
+    Raises:
+        ValueError: with the fold, the part, what there is and what there should be.
+    """
+    X = folds[0].train.X
+    dtype = getattr(X.values if isinstance(X, CSR) else X, "dtype", None)
+    if dtype not in FLOATS:
+        raise ValueError(f"fold 0: training part: X: {dtype}: give float32 or float64")
+    first = ""
+    for place, fold in enumerate(folds):
+        for name, part in (("training", fold.train), ("validation", fold.validation)):
+            if part is None:
+                continue
+            where = f"fold {place}: {name} part"
+            check_part(where, part, model, loss, dtype)
+            # A trainer's passes are compiled for arrays of the same types in all folds.
+            X = part.X
+            rows = f"CSR of {X.columns.dtype} columns" if isinstance(X, CSR) else "dense"
+            kind = f"X {rows}, y {part.y.dtype}"
+            first = first or kind
+            if kind != first:
+                raise ValueError(f"{where}: {kind}: give {first}, as in the first part")
+
+
+def check_part(where: str, part: Part, model: Model, loss: Loss, dtype: np.dtype) -> None:
+    """Refuses a part that is not as `Part` says, or does not fit.
+
+    Raises:
+        ValueError: with what there is and what there should be.
+    """
+    samples = check_rows(f"{where}: X", part.X, model.inputs, dtype)
+    if not samples:
+        raise ValueError(f"{where}: X: no samples: give one or more")
+    y, weights, where_y = part.y, part.weights, f"{where}: y"
+    if "regression" in loss.tasks or ("multilabel" in loss.tasks and np.ndim(y) == 2):
+        check_array(where_y, y, (samples, model.outputs), dtype)
+        if not np.isfinite(y).all():
+            raise ValueError(f"{where_y}: {y[~np.isfinite(y)][0]}: give finite numbers")
+    else:
+        check_array(where_y, y, (samples,), np.int64)
+        check_range(where_y, y, max(2, model.outputs))
+    if weights is not None:
+        check_array(f"{where}: weights", weights, (samples,), dtype)
+        bad = weights[~(np.isfinite(weights) & (weights >= 0))]
+        if len(bad):
+            raise ValueError(f"{where}: weights: {bad[0]}: give finite numbers, 0 or more")

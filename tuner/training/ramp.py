@@ -72,6 +72,9 @@ class _Unjudged(Objective):
     def mass(self, batch: Array) -> float:
         return self.whole.mass(batch)
 
+    def check(self, order: Array, bounds: Array) -> None:
+        self.whole.check(order, bounds)
+
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
         return {}
 
