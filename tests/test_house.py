@@ -47,7 +47,10 @@ MAY_KNOW = {
         *("optuna", "sklearn"),
     },
     "report": {"training", "search", "study", "config"},
-    "tracking": {"search", "study", "config", "estimators", "processes", "mlflow"},
+    "tracking": {
+        *("training", "search", "study", "config", "estimators", "processes"),
+        "mlflow",
+    },
     "processes": set(),
     "model_selection": {*WINGS, *TOP, "optuna", "sklearn"} - {"jobs", "config"},
     "jobs": {*WINGS, *TOP, "optuna", "sklearn", "mlflow"},

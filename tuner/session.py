@@ -1,14 +1,11 @@
 """A session: one command's work on the study of its config, with all that listens to it."""
 
 import os
-import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event as Stop
-from typing import Any
 
 import yaml
 
@@ -42,17 +39,14 @@ from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyRes
 from tuner.study.stopping import Stopping
 from tuner.study.study import Study
 from tuner.study.winner import Retraining
+from tuner.tracking.command import Tracking
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
-from tuner.tracking.records import now_ms
-from tuner.tracking.store import Store
-from tuner.tracking.tracker import Tracker, modified_ms
-from tuner.tracking.writer import Writer
+from tuner.tracking.retelling import CONFIRMED
+from tuner.tracking.tracker import Tracker
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
 EVERY_TRIAL_DIVERGED = 3
-
-LATER = "the next command on this study hands them over"
 
 COMPILING = "compiling for this machine and these models, which happens once"
 
@@ -112,11 +106,10 @@ class Session:
     ) -> None:
         self.config, self.record, self.training, self.folder = config, record, training, folder
         self.deadline = deadline
+        self.tracking = Tracking(config, record, training.goal, folder, deadline)
         self.started = time.monotonic()
         self.checkpoints = Checkpoints(folder / "checkpoints", config.checkpoint.seconds)
         self.open()
-        self.key: str = remembered(record, "key", uuid.uuid4().hex)
-        self.started_ms: int = remembered(record, "started_ms", now_ms())
 
     def open(self) -> None:
         """Reads the study as its record has it now."""
@@ -148,11 +141,10 @@ class Session:
         stopped, saved = stopping.reason(), self.saved()
         if stopped and saved is not None and not saved.result.interrupted:
             print(f"Study {self.config.study.name} is finished: {stopped}.")
-            self.catch_up()
-            return self.show(saved)
+            return self.show(self.tracking.catch_up(saved))
         config_file = self.folder / "config.yaml"
         write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
-        with self.tracked([config_file]) as tracker:
+        with self.tracking.told([config_file]) as tracker:
             saved = self.work(stopping, tracker)
         code = self.show(saved)
         if saved.result.interrupted:
@@ -202,19 +194,18 @@ class Session:
                     self.stop_if_asked()
             except Interrupted:
                 result = result_of(*self.parts, INTERRUPTED)
-            pictures.draw(result, dict(self.study.curves()), self.folder)
+            pictures.draw(result, self.study.drawn_curves(), self.folder)
             if result.test:
                 assert saving is not None
                 saving.result(self.deadline)
             if tracker is not None:
                 tracker(Ended(result))
         link = tracker.link() if tracker else None
-        facts = facts_of(self.started, self.training.threads, self.key, link)
+        facts = facts_of(self.started, self.training.threads, self.tracking.key, link)
         saved = SavedResult(result, facts, builder.state(self.config, self.study))
         write_json(self.result_file, to_json(saved))
         if tracker is not None:
-            tracker.over(self.result_file, result.interrupted)
-            self.record.put("over", modified_ms(self.result_file))
+            self.tracking.over(tracker, result.interrupted)
         return saved
 
     def stop_if_asked(self) -> None:
@@ -236,6 +227,7 @@ class Session:
             return None
         tell(StageBegan(f"training the best {len(top)} again on {asked.seeds} fresh seeds"))
         confirmed = self.repeating.confirmation(top, asked.seeds)
+        self.record.put(CONFIRMED, to_json(confirmed))
         tell(confirmed)
         return confirmed.confirmation
 
@@ -263,86 +255,13 @@ class Session:
     def show(self, saved: SavedResult) -> int:
         """Prints the verdict, and how to look at the curves; returns the exit code."""
         few = len(saved.result.all) <= verdict.FEW
-        print(verdict.describe(saved.result, dict(self.study.curves()) if few else {}))
+        print(verdict.describe(saved.result, self.study.drawn_curves() if few else {}))
         print(f"Pictures, settings and all results: {self.folder}")
         if saved.run.curves:
-            if self.store.is_server:
+            if self.tracking.store.is_server:
                 print("All curves, in MLflow:")
             else:
                 root = "" if str(self.config.root) == "mlruns" else f" root={self.config.root}"
                 print(f"All curves: run   python -m tuner job=ui{root}   and open")
             print(f"  {saved.run.curves}")
         return EVERY_TRIAL_DIVERGED if saved.result.all_diverged else 0
-
-    @property
-    def store(self) -> Store:
-        """Where MLflow keeps its data."""
-        return Store(self.config.root, self.config.tracking.uri)
-
-    @contextmanager
-    def tracked(self, artifacts: list[Path] | None = None) -> Iterator[Tracker | None]:
-        """What tells MLflow, closed when the block ends; None with tracking=none.
-
-        An error ends the study's run as failed.
-        """
-        if self.config.tracking.name == "none":
-            yield None
-            return
-        tracker = self.tracker(artifacts or [])
-        try:
-            yield tracker
-        except BaseException as error:
-            tracker.fail(error)
-            raise
-        finally:
-            waiting, refused = tracker.close()
-            if waiting:
-                print(f"tuner: {waiting}; {LATER}", file=sys.stderr)
-            for refusal in refused:
-                print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
-
-    def tracker(self, artifacts: list[Path]) -> Tracker:
-        """What tells MLflow of this study; these files go to its run at the beginning."""
-        config = self.config
-        branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
-        names = {"project": config.study.project, "study": config.study.name, "key": self.key}
-        return Tracker(
-            Writer(self.store, self.folder, **names),
-            self.deadline,
-            config.study.name,
-            self.training.goal,
-            self.started_ms,
-            about={
-                "data": config.data.name,
-                "model": branches["model"],
-                "optimizer": branches["optimizer"],
-                "schedule": branches["schedule"],
-                "sampler": config.sampler.name,
-                "pruner": config.pruner.name,
-                "epochs": config.budget.epochs,
-                "seed": config.study.seed,
-            },
-            note=f"{branches['model']} on {config.data.name}; the trials are the child runs",
-            artifacts=artifacts,
-            folder=self.folder,
-        )
-
-    def catch_up(self) -> None:
-        """Hands over what a kill or a dead server kept from MLflow of a study that is finished."""
-        spool = self.folder / "spool"
-        if not spool.exists() or self.config.tracking.name == "none":
-            return
-        handed_over = self.record.get("over") == modified_ms(self.result_file)
-        if handed_over and not any(spool.glob("*.jsonl")):
-            return
-        with self.tracked() as tracker:
-            if tracker is not None and not handed_over:
-                tracker.over(self.result_file, interrupted=False)
-                self.record.put("over", modified_ms(self.result_file))
-
-
-def remembered(record: Record, key: str, value: Any) -> Any:
-    """What the record keeps under a key; `value` becomes it where there is nothing yet."""
-    if key not in record:
-        record.put(key, value)
-    return record.get(key)

@@ -135,6 +135,7 @@ class Config(Strict):
     job: str
     root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
     threads: Count | None
+    fix: bool = False
     dtype: Literal["float32", "float64"]
     study: StudyConfig
     budget: BudgetConfig

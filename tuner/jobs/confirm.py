@@ -1,15 +1,13 @@
 """Train a finished study's best trials, or any, again on fresh seeds."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from threading import Event
-
-import yaml
 
 from tuner import session
 from tuner.codec import to_json
-from tuner.config import Config, check
-from tuner.errors import UserError, did_you_mean
+from tuner.config import Config
+from tuner.config.saved import of_study
+from tuner.errors import UserError
 from tuner.files import write_json
 from tuner.report import confirmation
 from tuner.report.progress import note
@@ -29,7 +27,7 @@ def run(config: Config, stop: Event) -> int:
         UserError: for an unknown study or trial.
         Interrupted: which loses what was under way, when `stop` was set.
     """
-    config = of_study(config.root / "studies" / config.study.name, config)
+    config = of_study(config, OWN)
     if config.data.name == "none":
         raise UserError(f"study.name: {config.study.name}: is of a function, which knows no seeds")
     with session.opened(config, stop) as opened:
@@ -40,7 +38,7 @@ def run(config: Config, stop: Event) -> int:
         found, goal = confirmed.confirmation, opened.training.goal
         path = opened.folder / "confirmation.json"
         write_json(path, to_json(found))
-        with opened.tracked() as tracker:
+        with opened.tracking.told() as tracker:
             if tracker is not None:
                 tracker(confirmed)
                 tracker.add_artifacts([path])
@@ -48,32 +46,6 @@ def run(config: Config, stop: Event) -> int:
         print(confirmation.worth(found, goal))
         print(*confirmation.over_defaults(found, goal), f"All numbers: {path}", sep="\n")
     return 0
-
-
-def of_study(folder: Path, config: Config) -> Config:
-    """The config that a study was last run with, but for what belongs to this command.
-
-    Raises:
-        UserError: if there is no such study.
-    """
-    path = folder / "config.yaml"
-    if not path.exists():
-        known = sorted(p.parent.name for p in folder.parent.glob("*/config.yaml"))
-        hint = did_you_mean(folder.name, known, 3)
-        hint = hint or (f"there are {', '.join(known[:5])}" if known else "there is none yet")
-        raise UserError(
-            f"study.name: {folder.name}: no such study in {config.root}: {hint.strip()}"
-        )
-    try:
-        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
-        saved = dict(saved)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())[:100]
-        raise UserError(f"{path}: is not a config as a study writes it ({said})") from None
-    own = {key: config.plain[key] for key in OWN}
-    if config.tracking.name == "none":
-        own["tracking"] = config.plain["tracking"]
-    return check({**config.plain, **saved, **own})
 
 
 def chosen(config: Config, results: Sequence[TrialResult]) -> list[TrialResult]:

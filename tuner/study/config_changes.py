@@ -9,7 +9,7 @@ from tuner.study.record import Record
 
 # What may differ from one command on a study to the next.
 FREE = (
-    *("job", "root", "threads", "tracking", "range"),
+    *("job", "root", "threads", "tracking", "range", "fix"),
     *("budget.trials", "budget.seconds", "budget.epochs_total", "study.project"),
     *("target", "stop", "confirm", "compare", "checkpoint"),
 )

@@ -22,6 +22,9 @@ STATES = {
     "FAILED": TrialState.FAIL,
 }
 
+# The curves that pictures and tables show.
+DRAWN = ("train_loss", "validation_loss", "x", "y")
+
 # The states of trials that count towards the budget.
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -177,6 +180,13 @@ class Study:
     def curves(self) -> Iterator[tuple[int, Curves]]:
         """The curves of the trials, read from the record one after another."""
         return self.record.curves()
+
+    def drawn_curves(self) -> dict[int, Curves]:
+        """Of each trial what pictures and tables show: its losses, and a function's point."""
+        return {
+            number: {name: curves[name] for name in DRAWN if name in curves}
+            for number, curves in self.curves()
+        }
 
 
 def penalty(outcome: Outcome) -> float:

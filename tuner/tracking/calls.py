@@ -1,8 +1,11 @@
 """Calls to MLflow whose answers may be lost: made again where that changes nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from tuner.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -34,6 +37,23 @@ def again(call: Callable[..., T], *arguments: Any, **more: Any) -> T:
                 raise
         time.sleep(rest)
     return call(*arguments, **more)
+
+
+@contextmanager
+def reachable(uri: str) -> Iterator[None]:
+    """What MLflow cannot do for a command that needs it is told in one line.
+
+    Raises:
+        UserError: in place of what MLflow raises.
+    """
+    try:
+        yield
+    except Exception as error:
+        from mlflow.exceptions import MlflowException
+
+        if not isinstance(error, MlflowException | OSError):
+            raise
+        raise UserError(f"tracking.uri: {uri}: {one_line(error)}") from error
 
 
 def is_refusal(error: "MlflowException | OSError") -> bool:

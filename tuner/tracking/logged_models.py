@@ -27,18 +27,13 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
     tags = {key: str(value) for key, value in model.tags.items()}
     params = {key: clip(value) for key, value in model.params.items()}
 
-    def known() -> Any:
-        asked = f"source_run_id = '{run_id}' AND name = '{model.name}'"
-        found = client.search_logged_models([experiment_id], filter_string=asked)
-        return next((own for own in found if tags.items() <= own.tags.items()), None)
-
     def known_or_new() -> Any:
-        return known() or client.create_logged_model(
+        return known(client, experiment_id, run_id, model) or client.create_logged_model(
             experiment_id, model.name, run_id, tags=tags, params=params
         )
 
     logged = again(known_or_new)
-    if logged.status == LoggedModelStatus.READY:
+    if is_ready(logged):
         return ""
 
     def say_once() -> None:
@@ -64,3 +59,16 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
         again(client.log_model_artifacts, logged.model_id, str(target))
     again(client.finalize_logged_model, logged.model_id, LoggedModelStatus.READY)
     return ""
+
+
+def known(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) -> Any:
+    """The model on the run's page, as MLflow has it; None if it is not there."""
+    asked = f"source_run_id = '{run_id}' AND name = '{model.name}'"
+    found = client.search_logged_models([experiment_id], filter_string=asked)
+    tags = {key: str(value) for key, value in model.tags.items()}
+    return next((own for own in found if tags.items() <= own.tags.items()), None)
+
+
+def is_ready(logged: Any) -> bool:
+    """Whether a model is there, whole."""
+    return logged is not None and logged.status == "READY"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.tracking import logged_models
 from tuner.tracking.calls import again, is_refusal, one_line
+from tuner.tracking.lookup import DUPLICATE, Lookup, number_of
 from tuner.tracking.provenance import provenance
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, State, clip
 from tuner.tracking.store import Store
@@ -25,7 +26,6 @@ STATUS: Mapping[State, str] = {
     "INTERRUPTED": "KILLED",
     "FAILED": "FAILED",
 }
-DUPLICATE, UNKNOWN = "DUPLICATE", "UNKNOWN"  # states of runs that are closed and left out
 
 
 @dataclass
@@ -77,10 +77,12 @@ class StudyRuns:
         self.client = store.open()
         self.experiment_id = store.experiment(self.client, project)
         self._tags = {**provenance(), "tuner.study": study, "tuner.key": key}
-        self._study, self._key = study, key
+        self.lookup = Lookup(self.client, self.experiment_id, key)
+        self._study = study
         self._is_server = store.is_server
         self.refused: list[str] = []
         self.dropped = 0  # runs that were closed as duplicates
+        self.found: dict[int | None, Run] = {}  # what was there when it was looked at last
         self._runs: dict[int | None, _Known] = {}
         self.take_stock()
 
@@ -147,7 +149,7 @@ class StudyRuns:
         except MlflowException as error:
             if is_refusal(error):
                 raise
-        return again(lambda: self._run_of(number) or create())
+        return again(lambda: self.lookup.one(number) or create())
 
     def _fill(self, number: int | None, news: _News) -> None:
         from mlflow.entities import Param, RunTag
@@ -219,24 +221,16 @@ class StudyRuns:
 
     def take_stock(self) -> None:
         """Looks afresh at what MLflow has; of several runs of one trial the fullest stays."""
-        found: dict[int | None, list[Run]] = {}
-        for run in self._search():
-            found.setdefault(_number(run), []).append(run)
-        for number, runs in found.items():
-            if len(runs) > 1:
-                runs.sort(key=self._fullness, reverse=True)
-                for other in runs[1:]:
-                    self.retire(other, DUPLICATE, f"{runs[0].info.run_id} is the run of the same")
-                    self.dropped += 1
-            self._runs[number] = _known(runs[0])
-        for number, (run, *_) in found.items():
+        self.found = {}
+        for number, (run, *others) in self.lookup.all().items():
+            for other in others:
+                self.retire(other, DUPLICATE, f"{run.info.run_id} is the run of the same")
+                self.dropped += 1
+            self.found[number], self._runs[number] = run, _known(run)
+        for number, run in self.found.items():
             parent = run.data.tags.get("mlflow.parentRunId")
             if number is not None and self.parent_id not in (None, parent):
                 again(self.client.set_tag, run.info.run_id, "mlflow.parentRunId", self.parent_id)
-
-    def found(self) -> dict[int | None, Run]:
-        """The run of the study and of each trial, as MLflow has them; none has several."""
-        return {_number(run): run for run in self._search()}
 
     def retire(self, run: Run, state: str, reason: str) -> None:
         """Closes a run and tags it, so that it is never taken for that of a trial again."""
@@ -245,35 +239,9 @@ class StudyRuns:
             again(self.client.set_terminated, run_id, "KILLED")
         again(self.client.set_tag, run_id, "tuner.reason", reason)
         again(self.client.set_tag, run_id, "tuner.state", state)
-        self._runs.pop(_number(run), None)
-
-    def _fullness(self, run: Run) -> tuple[int, int, int, str]:
-        """What tells the run that was written to from one whose creation was not answered."""
-        run_id = run.info.run_id
-        points = sum(
-            len(again(self.client.get_metric_history, run_id, m)) for m in run.data.metrics
-        )
-        return points, len(run.data.params), -run.info.start_time, run_id
-
-    def _run_of(self, number: int | None) -> Run | None:
-        """A run of the trial or, without a number, of the study; None if MLflow has none."""
-        more = "" if number is None else f" AND tags.`tuner.trial` = '{number}'"
-        return next((run for run in self._search(more) if _number(run) == number), None)
-
-    def _search(self, more: str = "") -> Iterator[Run]:
-        """The runs of the study and its trials that were not retired, or some of them."""
-        asked, page = f"tags.`tuner.key` = '{self._key}'{more}", None
-        while page != "":
-            found = again(self.client.search_runs, [self.experiment_id], asked, page_token=page)
-            for run in found:
-                if run.data.tags.get("tuner.state") not in (DUPLICATE, UNKNOWN):
-                    yield run
-            page = found.token or ""
-
-
-def _number(run: Run) -> int | None:
-    number = run.data.tags.get("tuner.trial")
-    return None if number is None else int(number)
+        known = self._runs.get(number_of(run))
+        if known is not None and known.run_id == run_id:
+            del self._runs[number_of(run)]
 
 
 def _known(run: Run) -> _Known:

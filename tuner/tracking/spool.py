@@ -23,7 +23,7 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = threading.Lock()
-        self._waiting = {file: _lines(file) for file in sorted(folder.glob("*.jsonl"))}
+        self._waiting = {file: lines(file) for file in sorted(folder.glob("*.jsonl"))}
         self._newest = max((int(file.stem) for file in self._waiting), default=0)
         self._open: BinaryIO | None = None  # the newest file, if it is being appended to
 
@@ -85,9 +85,10 @@ class Spool:
             self._open = None
 
 
-def _lines(file: Path) -> int:
-    with file.open("rb") as lines:
-        return sum(1 for _ in lines)
+def lines(file: Path) -> int:
+    """How many records a file holds, whole or torn."""
+    with file.open("rb") as own:
+        return sum(1 for _ in own)
 
 
 def records(file: Path) -> tuple[list[Record], int]:

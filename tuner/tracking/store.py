@@ -64,6 +64,12 @@ class Store:
             return None
         return (own.st_dev, own.st_ino) if own else None
 
+    def damage(self) -> str:
+        """What is wrong with the database, in words, or ""; of a server nobody knows."""
+        if self.database is None:
+            return ""
+        return database.damage(self.database) if self.database.exists() else "it is not there"
+
     def set_aside_damaged(self) -> str:
         """Makes way for a new database where the file is none; a line about it, or ""."""
         return database.set_aside_damaged(self.database) if self.database else ""

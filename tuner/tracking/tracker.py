@@ -17,6 +17,7 @@ from tuner.study.events import (
 )  # fmt: skip
 from tuner.study.results import StudyResult
 from tuner.tracking.records import NOTE, Artifact, Record, RunBegins, RunEnds, now_ms
+from tuner.tracking.retelling import modified_ms
 from tuner.tracking.telling import BestSoFar, begun, confirmed, ended, judged
 from tuner.tracking.writer import Writer
 
@@ -161,8 +162,3 @@ class Tracker:
         waiting = self.writer.close(self.deadline)
         words = f"{waiting} records wait for MLflow ({self.writer.error})" if waiting else ""
         return words, self.writer.refused
-
-
-def modified_ms(path: Path) -> int:
-    """When a file was written, in milliseconds since 1970."""
-    return path.stat().st_mtime_ns // 1_000_000

@@ -1,0 +1,31 @@
+"""Rebuild MLflow from a study's own record: what is missing, open or double there."""
+
+from threading import Event
+
+from tuner.config import Config
+from tuner.config.saved import of_study
+from tuner.errors import UserError
+from tuner.tracking.republishing import republishing
+
+# What this command says; all else is the study's own.
+OWN = ("job", "root", "threads")
+
+
+def run(config: Config, stop: Event) -> int:
+    """Writes to MLflow what the record of the study that is named has and MLflow has not.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for an unknown study, one that another process is at work on, and where MLflow
+            cannot be reached.
+        Interrupted: when `stop` was set; the same command goes on.
+    """
+    config = of_study(config, OWN)
+    if config.tracking.name == "none":
+        raise UserError("tracking: none: names no MLflow: leave it out, or give tracking=mlflow")
+    with republishing(config, stop) as study:
+        done = study.mend()
+    print(f"Study {config.study.name} in MLflow: {done}.")
+    return 0

@@ -1,0 +1,22 @@
+"""When a trial on record began and ended, in milliseconds since 1970."""
+
+from optuna.trial import FrozenTrial
+
+
+def started_ms(trial: FrozenTrial) -> int:
+    """When it was asked."""
+    assert trial.datetime_start is not None
+    return int(trial.datetime_start.timestamp() * 1000)
+
+
+def ended_ms(trial: FrozenTrial) -> int:
+    """When it was told, or, of one that was not, when it was asked."""
+    done = trial.datetime_complete
+    return started_ms(trial) if done is None else int(done.timestamp() * 1000)
+
+
+def cut_short(trial: FrozenTrial) -> str:
+    """Why a trial has no result, in words."""
+    if trial.state.is_finished():
+        return "does not fit the new ranges"
+    return "its training was cut short; the study's next command trains it again"

@@ -1,0 +1,160 @@
+"""One command's dealings with MLflow: what is told, told again where it is lost, and closed."""
+
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tuner.codec import to_json
+from tuner.config import Config
+from tuner.files import write_json
+from tuner.processes.deadline import Deadline
+from tuner.search.trials import Goal
+from tuner.study.record import Record
+from tuner.study.results import SavedResult
+from tuner.tracking.records import now_ms
+from tuner.tracking.retelling import GOAL, KEY, STARTED, Retelling, about, modified_ms
+from tuner.tracking.store import Store
+from tuner.tracking.tracker import Tracker
+from tuner.tracking.writer import Writer
+
+LATER = "the next command on this study hands them over"
+
+# Under which the record keeps when the result was written that MLflow was told of last.
+OVER = "over"
+
+
+class Tracking:
+    """What one command tells MLflow of a study.
+
+    Args:
+        config: of the study.
+        record: of the study, owned.
+        goal: what it minimises.
+        folder: of the study.
+        deadline: until which the end of the command waits.
+    """
+
+    def __init__(
+        self, config: Config, record: Record, goal: Goal, folder: Path, deadline: Deadline
+    ) -> None:
+        self.config, self.record, self.goal, self.folder = config, record, goal, folder
+        self.deadline = deadline
+        self.store = Store(config.root, config.tracking.uri)
+        self.key: str = _remembered(record, KEY, uuid.uuid4().hex)
+        self.started_ms: int = _remembered(record, STARTED, now_ms())
+        _remembered(record, GOAL, to_json(goal))
+
+    @property
+    def retelling(self) -> Retelling:
+        """The study as its record has it."""
+        return Retelling(self.config, self.record, self.folder)
+
+    @contextmanager
+    def told(self, artifacts: Sequence[Path] = ()) -> Iterator[Tracker | None]:
+        """What tells MLflow, closed when the block ends; None with tracking=none.
+
+        An error ends the study's run as failed.
+        """
+        if self.config.tracking.name == "none":
+            yield None
+            return
+        if line := self.store.set_aside_damaged():
+            print(f"tuner: {line}", file=sys.stderr)
+        tracker = self.tracker(artifacts)
+        self.tell_again(tracker)
+        try:
+            yield tracker
+            if tracker.writer.error is None and tracker.writer.flush(self.deadline) == 0:
+                # What was taken away from MLflow meanwhile, or from the spool.
+                self.tell_again(tracker, rest=True)
+        except BaseException as error:
+            tracker.fail(error)
+            raise
+        finally:
+            waiting, refused = tracker.close()
+            if waiting:
+                print(f"tuner: {waiting}; {LATER}", file=sys.stderr)
+            for refusal in refused:
+                print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
+            if torn := tracker.writer.torn:
+                said = "is no record" if torn == 1 else "are no records"
+                print(
+                    f"tuner: {self.folder / 'spool'}: {torn} line{'s' * (torn > 1)} {said}: "
+                    "left out, MLflow is told from the study's own record",
+                    file=sys.stderr,
+                )
+
+    def tracker(self, artifacts: Sequence[Path]) -> Tracker:
+        """A tracker of this study."""
+        names = {"project": self.config.study.project, "study": self.config.study.name}
+        params, note = about(self.config)
+        return Tracker(
+            Writer(self.store, self.folder, key=self.key, **names),
+            self.deadline,
+            self.config.study.name,
+            self.goal,
+            self.started_ms,
+            about=params,
+            note=note,
+            artifacts=artifacts,
+            folder=self.folder,
+        )
+
+    def tell_again(self, tracker: Tracker, rest: bool = False) -> None:
+        """Tells MLflow again of the trials that it has lost; rest: and of the study's end."""
+        results, writer = self.record.results(), tracker.writer
+        everything = writer.renewed or writer.torn
+        lost = set(results) if everything else self.store.lacks(self.key, results)
+        if not lost:
+            return
+        tracker.put([self.retelling.begins()])
+        for _, records in self.retelling.trials(lost):
+            tracker.put(records)
+        tracker.put(self.retelling.curves())
+        if rest:
+            tracker.put(self.retelling.rest())
+
+    def over(self, tracker: Tracker, interrupted: bool) -> None:
+        """Tells of the study's end, and keeps on record that it was told."""
+        file = self.retelling.result_file
+        tracker.over(file, interrupted)
+        self.record.put(OVER, modified_ms(file))
+
+    def catch_up(self, saved: SavedResult) -> SavedResult:
+        """Hands over what a kill, a dead server or a lost database kept from MLflow.
+
+        Args:
+            saved: the result of the study, which is finished.
+
+        Returns:
+            The same, with the page where the curves are now.
+        """
+        spool, file = self.folder / "spool", self.retelling.result_file
+        if not spool.exists() or self.config.tracking.name == "none":
+            return saved
+        lost = self.store.lacks(self.key, self.record.results())
+        told = self.record.get(OVER) == modified_ms(file)
+        if told and not lost and not any(spool.glob("*.jsonl")):
+            return saved
+        with self.told() as tracker:
+            assert tracker is not None
+            if lost:
+                if tracker.writer.flush(self.deadline) == 0:
+                    saved = replace(saved, run=replace(saved.run, curves=tracker.link()))
+                    write_json(file, to_json(saved))
+                tracker.put(self.retelling.rest())
+                self.record.put(OVER, modified_ms(file))
+            elif not told:
+                self.over(tracker, interrupted=False)
+        return saved
+
+
+def _remembered(record: Record, key: str, value: Any) -> Any:
+    """What the record keeps under a key; `value` becomes it where there is nothing yet."""
+    if key not in record:
+        record.put(key, value)
+    return record.get(key)

@@ -1,0 +1,167 @@
+"""A study's record beside its runs in MLflow: what is missing there, and what contradicts it."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.tracking import logged_models
+from tuner.tracking.calls import again
+from tuner.tracking.lookup import Lookup
+from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, clip
+from tuner.tracking.runs import STATUS
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+# Points that were stored before the record had nine digits of them all are the same so far.
+ALIKE = 1e-8
+
+
+@dataclass
+class Differences:
+    """What sets a run apart from the record.
+
+    Attributes:
+        missing: what is to be written; ends with the end of the run, where anything is missing.
+        points: how many are missing.
+        words: each finding in words.
+        contradicted: whether MLflow holds what the record contradicts, and nothing mends that.
+    """
+
+    missing: list[Record] = field(default_factory=list)
+    points: int = 0
+    words: list[str] = field(default_factory=list)
+    contradicted: bool = False
+
+
+def differences(lookup: Lookup, run: "Run", told: Sequence[Record]) -> Differences:
+    """Compares the run of a trial, or of a study, with what its record says.
+
+    The first value of a study's param stays, and its curve and what confirmations add may be of
+    earlier ranges and seeds: of these only what is missing counts.
+
+    Args:
+        lookup: of the study.
+        run: as MLflow has it.
+        told: all that MLflow should have been told of it.
+    """
+    found = Differences()
+    ends: RunEnds | None = None
+    artifacts = [record for record in told if isinstance(record, Artifact)]
+    for record in told:
+        match record:
+            case RunBegins():
+                _compare_params(run, record, found)
+            case Points():
+                _compare_points(lookup, run, record, found)
+            case Model():
+                place = lookup.client, lookup.experiment_id, run.info.run_id
+                if not logged_models.is_ready(again(logged_models.known, *place, record)):
+                    found.words.append("the model is missing")
+                    found.missing.append(record)
+            case RunEnds():
+                ends = record
+    if artifacts:
+        _compare_files(lookup, run, artifacts, found)
+    if ends is not None:
+        _compare_end(run, ends, found)
+    return found
+
+
+def _compare_params(run: "Run", record: RunBegins, found: Differences) -> None:
+    lacking = [key for key in record.params if key not in run.data.params]
+    if lacking:
+        found.words.append(f"{count(len(lacking), 'param')} missing: {', '.join(lacking)}")
+        found.missing.append(record)
+    for key in record.params.keys() - set(lacking) if record.number is not None else ():
+        told, known = clip(record.params[key]), run.data.params[key]
+        if told != known:
+            found.words.append(f"{key} is {known}, on record {told}")
+            found.contradicted = True
+
+
+def _compare_points(lookup: Lookup, run: "Run", record: Points, found: Differences) -> None:
+    own = [name for name in record.metrics if not name.startswith("confirmed_")]
+    strict = record.number is not None and own
+    for name, values in record.metrics.items():
+        told = {
+            step: value
+            for step, value in zip(record.steps, values, strict=True)
+            if value is not None and math.isfinite(value)
+        }
+        known = lookup.points(run, name) if name in run.data.metrics else {}
+        if lacking := {step: value for step, value in told.items() if step not in known}:
+            found.points += len(lacking)
+            found.words.append(f"{name} lacks {count(len(lacking), 'point')}")
+            found.missing.append(
+                Points(record.number, list(lacking), {name: list(lacking.values())})
+            )
+        if strict and not _agree(told, known):
+            found.words.append(f"{name} is another curve than that on record")
+            found.contradicted = True
+
+
+def _agree(told: Mapping[int, float], known: Mapping[int, float]) -> bool:
+    """Whether no point that is known is another, or none, on record."""
+    return all(
+        step in told and math.isclose(value, told[step], rel_tol=ALIKE, abs_tol=1e-300)
+        for step, value in known.items()
+    )
+
+
+def _compare_files(
+    lookup: Lookup, run: "Run", artifacts: Collection[Artifact], found: Differences
+) -> None:
+    listed = again(lookup.client.list_artifacts, run.info.run_id)
+    sizes = {file.path: file.file_size for file in listed}
+    lacking = [
+        artifact
+        for artifact in artifacts
+        if sizes.get(Path(artifact.path).name) != Path(artifact.path).stat().st_size
+    ]
+    if lacking:
+        names = ", ".join(Path(artifact.path).name for artifact in lacking)
+        found.words.append(f"{count(len(lacking), 'file')} missing or old: {names}")
+        found.missing += lacking
+
+
+def _compare_end(run: "Run", ends: RunEnds, found: Differences) -> None:
+    status, state = run.info.status, run.data.tags.get("tuner.state")
+    # An error's words stay those of the study's run until a command ends well.
+    failed = ends.number is None and ends.state == "INTERRUPTED" and state == "FAILED"
+    if status == "RUNNING":
+        found.words.append("it is RUNNING, and no process is at work on it")
+    elif not failed and (status, state) != (STATUS[ends.state], ends.state):
+        found.words.append(f"its state is {state} ({status}), on record {ends.state}")
+    elif not failed and (lacking := _lacking_tags(run, ends)):
+        found.words.append(f"{count(len(lacking), 'tag')} missing: {', '.join(lacking)}")
+    elif not found.missing:
+        return
+    found.missing.append(ends)
+
+
+def _lacking_tags(run: "Run", ends: RunEnds) -> list[str]:
+    return [key for key, value in ends.tags.items() if run.data.tags.get(key) != clip(value)]
+
+
+def count(number: int, what: str) -> str:
+    """How many there are, in words."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def numbering(cohorts: Sequence[Sequence[int]], trials: int) -> Iterator[str]:
+    """What is wrong with the numbers of a record's trials, in words.
+
+    Args:
+        cohorts: the bounds of each: first number, one past the last.
+        trials: how many there are.
+    """
+    reached = 0
+    for start, stop in cohorts:
+        if start != reached or stop < start:
+            yield f"a cohort begins at trial {start}, the one before ended at {reached}"
+        reached = stop
+    if trials > reached:
+        yield f"{trials} trials were asked, in cohorts of {reached}"

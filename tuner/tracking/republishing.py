@@ -1,0 +1,208 @@
+"""MLflow compared with a study's record, or made to agree with it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from tuner.codec import to_json
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.files import write_json
+from tuner.study.journal import FILE, JournalRecord
+from tuner.tracking.calls import reachable
+from tuner.tracking.consistency import count, differences
+from tuner.tracking.lookup import DUPLICATE, UNKNOWN, Lookup
+from tuner.tracking.records import Points, Record
+from tuner.tracking.retelling import KEY, Retelling
+from tuner.tracking.runs import StudyRuns
+from tuner.tracking.spool import lines
+from tuner.tracking.store import Store
+from tuner.tracking.uploader import deliver
+from tuner.training.loop import Interrupted
+
+
+@contextmanager
+def republishing(config: Config, stop: Event) -> Iterator["Republishing"]:
+    """What MLflow has of the study of a config, owned until the block ends.
+
+    Raises:
+        UserError: where another process is at work on it, or its record is gone; within the block,
+            where MLflow cannot be reached.
+    """
+    name, store = config.study.name, Store(config.root, config.tracking.uri)
+    folder = config.root / "studies" / name
+    if not (folder / FILE).exists():
+        raise UserError(f"study.name: {name}: its record is gone: there is no {folder / FILE}")
+    with JournalRecord(folder, name) as record, reachable(store.uri):
+        yield Republishing(Retelling(config, record, folder), store, stop)
+
+
+class Republishing:
+    """What MLflow has of a study that no other process is at work on.
+
+    Args:
+        retelling: of the study.
+        store: where MLflow keeps its data.
+        stop: set when the command is told to stop.
+    """
+
+    def __init__(self, retelling: Retelling, store: Store, stop: Event) -> None:
+        self.retelling, self.store, self.stop = retelling, store, stop
+        self.record, study = retelling.record, retelling.config.study
+        self.names = {
+            "project": study.project,
+            "study": study.name,
+            "key": str(self.record.get(KEY)),
+        }
+        self.spool = retelling.folder / "spool"
+
+    def findings(self) -> Iterator[str]:
+        """What is not as the record has it, a line each; nothing is changed.
+
+        Raises:
+            MlflowException: if MLflow cannot be reached.
+            Interrupted: when `stop` was set.
+        """
+        if waiting := sum(map(lines, self.waiting())):
+            yield f"spool: {count(waiting, 'record')} wait{'s' * (waiting == 1)} for MLflow"
+        if wrong := self.store.damage():
+            yield f"{self.store.database}: {wrong}"
+            return
+        client = self.store.open()
+        experiment = client.get_experiment_by_name(self.names["project"])
+        if experiment is None:
+            yield f"study: MLflow has no experiment {self.names['project']}"
+            return
+        lookup = Lookup(client, experiment.experiment_id, self.names["key"])
+        found = lookup.all()
+        for number in sorted(found.keys() - self.numbers, key=str):
+            yield f"{_name(number)}: has a run in MLflow, the record has no such trial"
+        for number, told in self.told():
+            runs = found.get(number, [])
+            if len(runs) != 1:
+                yield f"{_name(number)}: has {count(len(runs), 'run')} in MLflow"
+            if runs:
+                words = differences(lookup, runs[0], told).words
+                yield from (f"{_name(number)}: {word}" for word in words)
+
+    def mend(self) -> str:
+        """Writes what is missing, closes what is open, drops what is double.
+
+        A damaged database is set aside first.
+
+        Returns:
+            What was done, in words.
+
+        Raises:
+            MlflowException: if MLflow cannot be reached; the same again goes on.
+            Interrupted: when `stop` was set; likewise.
+        """
+        done, damaged = Counter[str](), self.store.set_aside_damaged()
+        done["record"] = self.hand_over()
+        runs = StudyRuns(self.store, **self.names)
+        done["duplicate"] = runs.dropped
+        found = dict(runs.found)
+        for number in found.keys() - self.numbers:
+            runs.retire(found.pop(number), UNKNOWN, "the record has no such trial")
+            done["unknown"] += 1
+        if None not in found:
+            runs.write([self.retelling.begins()])
+            done["run"] += 1
+        for number, told in self.told(runs):
+            run = found.get(number)
+            own = None if run is None else differences(runs.lookup, run, told)
+            if run is not None and own is not None and own.contradicted:
+                runs.retire(run, DUPLICATE, "the record contradicts it, and another has its place")
+                done["contradicted"] += 1
+                own = None
+            if own is None:
+                runs.write(told)
+                done["run"] += number is not None
+                done["point"] += sum(_points(record) for record in told)
+                continue
+            done["closed"] += run is not None and run.info.status == "RUNNING"
+            done["point"] += own.points
+            done["other"] += len(own.words) > 0 and own.points == 0
+            if own.missing:
+                runs.write(own.missing)
+        return _told(damaged, done, runs.refused)
+
+    @property
+    def numbers(self) -> set[int | None]:
+        """Of which there must be a run: the trials on record, and the study itself."""
+        return {None, *(trial.number for trial in self.record.trials())}
+
+    def waiting(self) -> list[Path]:
+        """The files of the spool, in order."""
+        return sorted(self.spool.glob("*.jsonl"))
+
+    def hand_over(self) -> int:
+        """Writes what waits in the spool; returns how many records that were."""
+        files, handed = self.waiting(), 0
+        study = {"root": str(self.store.root), "uri": self.store.uri, **self.names}
+        for file, answer in zip(files, deliver(study, map(str, files)), strict=False):
+            if answer["error"] is not None:
+                raise OSError(answer["error"])
+            handed += lines(file)
+            file.unlink()
+        return handed
+
+    def told(self, runs: StudyRuns | None = None) -> Iterator[tuple[int | None, list[Record]]]:
+        """All that MLflow should have been told, run by run, that of the study last.
+
+        Args:
+            runs: that are being mended; then the result gets the page where they are.
+        """
+        more: dict[int | None, list[Record]] = {}
+        for piece in self.retelling.curves():
+            more.setdefault(piece.number, []).append(piece)
+        for number, records in self.retelling.trials(range(len(self.record.trials()))):
+            if self.stop.is_set():
+                raise Interrupted
+            yield number, [*records, *more.get(number, [])]
+        if runs is not None:
+            self.say_where(runs)
+        yield None, [self.retelling.begins(), *more.get(None, []), *self.retelling.rest()]
+
+    def say_where(self, runs: StudyRuns) -> None:
+        """Gives the result the page where the curves are now."""
+        saved, goal = self.retelling.saved(), self.retelling.goal()
+        if saved is None or runs.parent_id is None:
+            return
+        page = runs.experiment_id, runs.parent_id
+        link = self.store.curves_link(*page, goal.curve, goal.greater_is_better)
+        if saved.run.curves != link:
+            told = replace(saved, run=replace(saved.run, curves=link))
+            write_json(self.retelling.result_file, to_json(told))
+
+
+def _name(number: int | None) -> str:
+    return "study" if number is None else f"trial {number}"
+
+
+def _points(record: Record) -> int:
+    if not isinstance(record, Points):
+        return 0
+    return sum(value is not None for values in record.metrics.values() for value in values)
+
+
+def _told(damaged: str, done: Counter[str], refused: list[str]) -> str:
+    words = {
+        "record": "waiting {} handed over",
+        "run": "{} made",
+        "point": "{} written",
+        "closed": "{} closed",
+        "duplicate": "{} closed",
+        "unknown": "{} of no trial closed",
+        "contradicted": "{} made anew",
+        "other": "{} brought up to date",
+    }
+    nouns = {"closed": "open run", "unknown": "run", "contradicted": "run", "other": "run"}
+    own = {key: count(done[key], nouns.get(key, key)) for key in words if done[key]}
+    said = [words[key].format(many) for key, many in own.items()]
+    said = [damaged, *said] if damaged else said
+    said += [f"MLflow refused: {refusal}" for refusal in refused]
+    return ", ".join(said) or "nothing was missing"

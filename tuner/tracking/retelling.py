@@ -1,0 +1,122 @@
+"""A study told to MLflow again, all of it or what is missing there, from its own record."""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.codec import from_json
+from tuner.config import Config
+from tuner.search.trials import Goal
+from tuner.study.data import goal, load_data
+from tuner.study.events import Confirmed
+from tuner.study.record import Record as StudyRecord
+from tuner.study.results import SavedResult
+from tuner.study.times import cut_short, ended_ms, started_ms
+from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms
+from tuner.tracking.telling import BestSoFar, begun, confirmed, ended, judged
+
+# Under which the record keeps what tells the study from others, when it was begun, what it
+# minimises, and what fresh seeds said.
+KEY, STARTED, GOAL, CONFIRMED = "key", "started_ms", "goal", "confirmed"
+
+
+@dataclass(frozen=True)
+class Retelling:
+    """What MLflow is told of a study, made from what is on disk.
+
+    Args:
+        config: of the study.
+        record: of the study, owned.
+        folder: of the study, with its result, its pictures and its model.
+    """
+
+    config: Config
+    record: StudyRecord
+    folder: Path
+
+    @property
+    def result_file(self) -> Path:
+        """Where the result is kept."""
+        return self.folder / "result.json"
+
+    def goal(self) -> Goal:
+        """What the study minimises."""
+        if GOAL in self.record:
+            return from_json(Goal, self.record.get(GOAL))
+        return goal(self.config, load_data(self.config))
+
+    def saved(self) -> SavedResult | None:
+        """The result, if it is of the trials that the record has now."""
+        try:
+            plain = json.loads(self.result_file.read_text(encoding="utf-8"))
+            saved = from_json(SavedResult, plain)
+        except (OSError, ValueError):
+            return None
+        told = [trial.number for trial in saved.result.all]
+        latest = max(self.record.results(), default=None)
+        return saved if max(told, default=None) == latest else None
+
+    def begins(self) -> RunBegins:
+        """The study's run is there."""
+        params, note = about(self.config)
+        name, started = self.config.study.name, self.record.get(STARTED)
+        return RunBegins(None, name, started, params, {NOTE: note})
+
+    def trials(self, numbers: Collection[int]) -> Iterator[tuple[int, list[Record]]]:
+        """All that is told of each of these trials, one after another."""
+        asked, results = self.record.trials(), self.record.results()
+        left = set(numbers) & set(results)
+        for number, curves in self.record.curves():
+            # One that was trained again after a kill may come twice, with the same curves.
+            if number in left:
+                left.remove(number)
+                own, trial = results[number], asked[number]
+                first = begun(number, started_ms(trial), own.settings)
+                yield number, [first, *ended(own, curves, ended_ms(trial))]
+        for trial in asked:
+            if trial.number in numbers and trial.number not in results:
+                end = RunEnds(trial.number, "INTERRUPTED", cut_short(trial), ended_ms(trial))
+                yield trial.number, [begun(trial.number, started_ms(trial), {}), end]
+
+    def curves(self) -> Iterator[Points]:
+        """The curve of the study's run, and what the confirmation added to those of trials."""
+        results, minimised = self.record.results(), self.goal()
+        yield from BestSoFar(minimised).after([results[n] for n in sorted(results)])
+        if CONFIRMED in self.record:
+            yield from confirmed(from_json(Confirmed, self.record.get(CONFIRMED)), minimised)
+
+    def rest(self) -> Iterator[Record]:
+        """The winner's model and scores, the files, and the end of the study's run."""
+        saved = self.saved()
+        if saved is not None:
+            yield from judged(saved.result, self.folder)
+        names = ("*.yaml", "*.json", "*.png")
+        for file in sorted(file for name in names for file in self.folder.glob(name)):
+            if file.name != "owner.json":
+                yield Artifact(None, str(file.resolve()))
+        if saved is None or saved.result.interrupted:
+            yield RunEnds(None, "INTERRUPTED", "interrupted", now_ms())
+        else:
+            yield RunEnds(None, "COMPLETE", "finished", modified_ms(self.result_file))
+
+
+def about(config: Config) -> tuple[dict[str, object], str]:
+    """The params of a study's run, and what MLflow shows as its description."""
+    branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
+    params = {
+        "data": config.data.name,
+        "model": branches["model"],
+        "optimizer": branches["optimizer"],
+        "schedule": branches["schedule"],
+        "sampler": config.sampler.name,
+        "pruner": config.pruner.name,
+        "epochs": config.budget.epochs,
+        "seed": config.study.seed,
+    }
+    return params, f"{branches['model']} on {config.data.name}; the trials are the child runs"
+
+
+def modified_ms(path: Path) -> int:
+    """When a file was written, in milliseconds since 1970."""
+    return path.stat().st_mtime_ns // 1_000_000
