@@ -18,7 +18,7 @@ from tuner.report import pictures, verdict
 from tuner.report.progress import Progress
 from tuner.search.trials import ranked
 from tuner.study import builder, config_changes
-from tuner.study.checkpoints import Checkpoints
+from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data
 from tuner.study.ending import facts_of, read_result, result_of
@@ -108,7 +108,7 @@ class Session:
         self.deadline = deadline
         self.tracking = Tracking(config, record, training.goal, folder, deadline)
         self.started = time.monotonic()
-        self.checkpoints = Checkpoints(folder / "checkpoints", config.checkpoint.seconds)
+        self.checkpoints = Checkpoints(folder / CHECKPOINTS, config.checkpoint.seconds)
         self.open()
 
     def open(self) -> None:

@@ -74,7 +74,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         patch.setattr(Figure, "savefig", saved)
         study = study_of(record)
         writer: Any = ToSpool(folder / "spool")
-        tracker = Tracker(writer, Deadline(), "function", training.goal, 0)
+        tracker = Tracker(writer, Deadline(), RunBegins(None, "function", 0), training.goal)
         with Progress(TRIALS, training.goal, io.StringIO()) as progress:
             tell = tell_all([progress, tracker, Heard()])
             tell(Began([]))

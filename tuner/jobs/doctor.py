@@ -5,6 +5,10 @@ from threading import Event
 
 from tuner.config import Config
 from tuner.config.saved import of_study
+from tuner.errors import UserError
+from tuner.study.builder import check_data
+from tuner.study.checkpoints import CHECKPOINTS, is_whole
+from tuner.study.data import load_data
 from tuner.study.record import Record
 from tuner.study.study import COUNTED, STATES
 from tuner.tracking.consistency import count, numbering
@@ -33,6 +37,7 @@ def run(config: Config, stop: Event) -> int:
 
         def look() -> Iterator[str]:
             yield from on_record(study.record)
+            yield from on_disk(config, study.record)
             if tracked:
                 yield from study.findings()
 
@@ -60,6 +65,18 @@ def on_record(record: Record) -> Iterator[str]:
             yield f"trial {trial.number}: {said}"
         if result is None and trial.state in COUNTED:
             yield f"trial {trial.number}: it was told, but its result is not on record"
+
+
+def on_disk(config: Config, record: Record) -> Iterator[str]:
+    """What is wrong with the checkpoints and the data of a study, in words."""
+    folder = config.root / "studies" / config.study.name / CHECKPOINTS
+    for path in sorted(folder.glob("[0-9]*")):
+        if not is_whole(path):
+            yield f"checkpoint {path.name}: is damaged: the next command sets it aside"
+    try:
+        check_data(config, record, load_data(config))
+    except UserError as error:
+        yield str(error)
 
 
 def printed(findings: Iterator[str]) -> int:

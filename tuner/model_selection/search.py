@@ -42,7 +42,7 @@ from tuner.study.loop import Loop
 from tuner.study.runners.partial_fit import Samples
 from tuner.study.stopping import Limits, Stopping
 from tuner.study.study import Study
-from tuner.tracking.records import now_ms
+from tuner.tracking.records import RunBegins, now_ms
 from tuner.tracking.store import Store
 from tuner.tracking.tracker import Tracker
 from tuner.tracking.writer import Writer
@@ -251,10 +251,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         tracker = Tracker(
             Writer(store, spool, **names),
             Deadline(),
-            type(self).__name__,
+            RunBegins(None, type(self).__name__, now_ms(), about),
             CandidateTraining.goal,
-            now_ms(),
-            about=about,
             shown=searched.of,
         )
         try:

@@ -19,6 +19,9 @@ from tuner.search.racing import Race
 # Of a checkpoint: what it is of, and the checksums of its files.
 MANIFEST = "manifest.json"
 
+# The folder of a study that holds them.
+CHECKPOINTS = "checkpoints"
+
 
 class Checkpoints:
     """Keeps the newest state of the race that is under way.

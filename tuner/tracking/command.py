@@ -16,7 +16,7 @@ from tuner.search.trials import Goal
 from tuner.study.record import Record
 from tuner.study.results import SavedResult
 from tuner.tracking.records import now_ms
-from tuner.tracking.retelling import GOAL, KEY, STARTED, Retelling, about, modified_ms
+from tuner.tracking.retelling import GOAL, KEY, STARTED, Retelling, modified_ms
 from tuner.tracking.store import Store
 from tuner.tracking.tracker import Tracker
 from tuner.tracking.writer import Writer
@@ -45,7 +45,7 @@ class Tracking:
         self.deadline = deadline
         self.store = Store(config.root, config.tracking.uri)
         self.key: str = _remembered(record, KEY, uuid.uuid4().hex)
-        self.started_ms: int = _remembered(record, STARTED, now_ms())
+        _remembered(record, STARTED, now_ms())
         _remembered(record, GOAL, to_json(goal))
 
     @property
@@ -91,15 +91,11 @@ class Tracking:
     def tracker(self, artifacts: Sequence[Path]) -> Tracker:
         """A tracker of this study."""
         names = {"project": self.config.study.project, "study": self.config.study.name}
-        params, note = about(self.config)
         return Tracker(
             Writer(self.store, self.folder, key=self.key, **names),
             self.deadline,
-            self.config.study.name,
+            self.retelling.begins(),
             self.goal,
-            self.started_ms,
-            about=params,
-            note=note,
             artifacts=artifacts,
             folder=self.folder,
         )

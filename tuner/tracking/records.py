@@ -29,12 +29,14 @@ class RunBegins(Record):
 
     `started_ms` (milliseconds since 1970) must be the same when the run is begun again: the times
     of its points are counted from it. Params are write-once: the first value of a name stays.
+    `data` are the name and the digest of what it trains on.
     """
 
     name: str
     started_ms: int
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tuner.codec import from_json
 from tuner.config import Config
 from tuner.search.trials import Goal
+from tuner.study.builder import DATA
 from tuner.study.data import goal, load_data
 from tuner.study.events import Confirmed
 from tuner.study.record import Record as StudyRecord
@@ -61,7 +62,9 @@ class Retelling:
         """The study's run is there."""
         params, note = about(self.config)
         name, started = self.config.study.name, self.record.get(STARTED)
-        return RunBegins(None, name, started, params, {NOTE: note})
+        digest = self.record.get(DATA)
+        data = {"name": self.config.data.name, "digest": digest} if digest else {}
+        return RunBegins(None, name, started, params, {NOTE: note}, data)
 
     def trials(self, numbers: Collection[int]) -> Iterator[tuple[int, list[Record]]]:
         """All that is told of each of these trials, one after another."""

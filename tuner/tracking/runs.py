@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from tuner.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
+
+DIGEST = 36  # characters MLflow keeps of a data set's digest
 
 STATUS: Mapping[State, str] = {
     "COMPLETE": "FINISHED",
@@ -164,12 +167,23 @@ class StudyRuns:
             tags=[RunTag(key, clip(value)) for key, value in news.tags.items()],
         )
         run.params |= fresh.keys()
+        if news.begins and news.begins.data:
+            self._show_data(run.run_id, news.begins.data)
         for artifact in news.artifacts:
             self._copy(run.run_id, artifact)
         for model in news.models:
             with self._noting_refusals():
                 refusal = logged_models.show(self.client, self.experiment_id, run.run_id, model)
                 self.refused += [refusal] if refusal else []
+
+    def _show_data(self, run_id: str, data: Mapping[str, str]) -> None:
+        """Shows what a run trains on; MLflow keeps a data set of one name and digest once."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        shown = Dataset(data["name"], data["digest"][:DIGEST], "local", json.dumps(dict(data)))
+        context = [InputTag("mlflow.data.context", "training")]
+        with self._noting_refusals():
+            again(self.client.log_inputs, run_id, [DatasetInput(shown, context)])
 
     def _end(self, number: int | None, news: _News) -> None:
         run = self._runs[number]

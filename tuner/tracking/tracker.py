@@ -16,7 +16,7 @@ from tuner.study.events import (
     TrialsEnded,
 )  # fmt: skip
 from tuner.study.results import StudyResult
-from tuner.tracking.records import NOTE, Artifact, Record, RunBegins, RunEnds, now_ms
+from tuner.tracking.records import Artifact, Record, RunBegins, RunEnds, now_ms
 from tuner.tracking.retelling import modified_ms
 from tuner.tracking.telling import BestSoFar, begun, confirmed, ended, judged
 from tuner.tracking.writer import Writer
@@ -29,11 +29,8 @@ class Tracker:
         writer: takes them; it is closed here.
         deadline: until which the end waits for MLflow; what that has not taken by then waits in
             the spool.
-        name: of the study.
-        goal: what it minimises.
-        started_ms: when it was begun first, in milliseconds since 1970.
-        about: the params of its run.
-        note: what MLflow shows as its description.
+        begins: the beginning of the study's run.
+        goal: what the study minimises.
         artifacts: files that are there when the study begins.
         folder: of the study, with its pictures and its model.
         shown: the settings of a trial as MLflow shows them.
@@ -43,17 +40,13 @@ class Tracker:
         self,
         writer: Writer,
         deadline: Deadline,
-        name: str,
+        begins: RunBegins,
         goal: Goal,
-        started_ms: int,
-        about: Settings | None = None,
-        note: str = "",
         artifacts: Sequence[Path] = (),
         folder: Path | None = None,
         shown: Callable[[Settings], Settings] = lambda settings: settings,
     ) -> None:
-        self.writer, self.deadline, self.name, self.goal = writer, deadline, name, goal
-        self.started_ms, self.about, self.note = started_ms, dict(about or {}), note
+        self.writer, self.deadline, self.begins, self.goal = writer, deadline, begins, goal
         self.artifacts, self.folder, self.shown = artifacts, folder, shown
         self.best = BestSoFar(goal)
 
@@ -79,8 +72,7 @@ class Tracker:
             results: of the trials that ended before.
         """
         tuple(self.best.after(results))
-        tags = {NOTE: self.note} if self.note else {}
-        self.writer.put(RunBegins(None, self.name, self.started_ms, self.about, tags))
+        self.writer.put(self.begins)
         self.add_artifacts(self.artifacts)
 
     def abandon(self, numbers: Sequence[int]) -> None:
