@@ -1,6 +1,7 @@
 """Promises of the process beside a study: it calls what it is given, and ends with the study."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -77,13 +78,36 @@ def test_calls_are_made_here_when_the_other_process_was_killed(begun: bool) -> N
         assert background.result(Deadline()) == os.getpid()
 
 
-def test_it_does_not_outlive_a_study_that_is_killed(repository: Path) -> None:
+@pytest.mark.parametrize("size", [1, 10_000_000])
+def test_calls_are_made_here_when_the_other_process_is_stopped(size: int) -> None:
+    with Background(ABSENT) as background:
+        background.prepare()
+        assert background.process is not None
+        background.process.send_signal(signal.SIGSTOP)
+        background.begin(len, bytes(size))
+        assert background.result(Deadline(0.5)) == size
+        assert background.process is None
+
+
+def test_a_block_that_ends_does_not_wait_for_a_call_that_was_begun() -> None:
+    with Background(ABSENT) as background:
+        background.prepare()
+        background.begin(time.sleep, 60)
+        process = background.process
+    assert process is not None
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_it_does_not_outlive_a_study_that_is_killed(repository: Path, stopped: bool) -> None:
     study = subprocess.Popen(
         [sys.executable, "-c", STUDY], stdout=subprocess.PIPE, text=True, cwd=repository
     )
     with study:
         assert study.stdout is not None
         number = int(study.stdout.readline())
+        if stopped:
+            os.kill(number, signal.SIGSTOP)
         study.kill()
     last = time.monotonic() + 10
     while Path(f"/proc/{number}").exists():

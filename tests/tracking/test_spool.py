@@ -37,6 +37,8 @@ def test_a_line_torn_by_a_kill_costs_that_line_only(tmp_path):
     file.write_bytes(file.read_bytes()[:-5])
     new = Spool(tmp_path)
     new.append(point(2))
+    assert new.oldest() == file
+    assert records(file) == ([point(0)], 1)
     assert drain(new) == [point(0), point(2)]
 
 

@@ -1,12 +1,15 @@
 """The store is created once and whole, by however many processes, and its pages can be found."""
 
 import multiprocessing
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.tracking.conftest import study, trial
 from tuner.errors import UserError
 from tuner.tracking import Store
 
@@ -77,3 +80,63 @@ def test_importing_the_wing_is_cheap():
         "assert not {'mlflow', 'matplotlib', 'sklearn', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def truncated(database: Path) -> None:
+    database.write_bytes(database.read_bytes()[:20_000])
+
+
+def overwritten(database: Path) -> None:
+    with database.open("rb+") as file:
+        file.seek(8192)
+        file.write(b"no page" * 10_000)
+
+
+def emptied(database: Path) -> None:
+    database.write_bytes(b"")
+
+
+def replaced(database: Path) -> None:
+    database.write_text("no database")
+
+
+@pytest.mark.parametrize("spoil", [truncated, overwritten, emptied, replaced])
+def test_a_damaged_database_is_set_aside_with_one_line_and_made_anew(store, spoil):
+    assert store.set_aside_damaged() == ""
+    spoil(store.database)
+    spoiled = store.database.read_bytes()
+    line = store.set_aside_damaged()
+    assert line.startswith(f"{store.database} is damaged (")
+    assert line.endswith("it is now mlflow.db.damaged, and a new one is made")
+    assert (store.root / "mlflow.db.damaged").read_bytes() == spoiled
+    assert store.set_aside_damaged() == ""
+    assert [each.name for each in store.open().search_experiments()] == ["Default"]
+
+
+def test_a_database_that_is_written_to_or_was_cut_short_is_not_taken_for_damaged(store):
+    with closing(sqlite3.connect(store.database)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM alembic_version")
+        assert store.damage() == ""
+        writer.execute("ROLLBACK")
+    script = (
+        "import os, sqlite3, sys\n"
+        "own = sqlite3.connect(sys.argv[1])\n"
+        "own.execute('PRAGMA cache_size = 1')\n"
+        "own.execute('BEGIN')\n"
+        "own.execute('CREATE TABLE more (what BLOB)')\n"
+        "for _ in range(500): own.execute('INSERT INTO more VALUES (zeroblob(4000))')\n"
+        "os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(store.database)], check=False)
+    assert store.database.with_name("mlflow.db-journal").stat().st_size > 0
+    assert store.damage() == ""
+    assert [each.name for each in store.open().search_experiments()] == ["Default"]
+
+
+def test_what_a_database_has_never_seen_is_known_without_mlflow(store, open_runs):
+    assert store.lacks("adam-1", {0, 1}) == {0, 1}
+    open_runs().write(study(trial(0)))
+    assert store.lacks("adam-1", {0, 1}) == {1}
+    assert store.lacks("adam-2", {0}) == {0}
+    assert Store(store.root, "http://127.0.0.1:9").lacks("adam-1", {0, 1}) == set()

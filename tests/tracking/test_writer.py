@@ -89,6 +89,20 @@ def test_a_uploader_that_is_killed_is_replaced(store, tmp_path):
     assert {run.info.status for run in read_runs(store).values()} == {"FINISHED"}
 
 
+@pytest.mark.slow
+def test_a_database_that_is_deleted_meanwhile_is_made_anew(store, tmp_path):
+    writer = Writer(store, tmp_path / "study", **NAMES)
+    records = study(trial(0), trial(1))
+    write(writer, records[:6])
+    assert writer.flush(Deadline()) == 0
+    assert not writer.renewed
+    store.database.unlink()
+    write(writer, records)
+    assert writer.close(Deadline()) == 0
+    assert writer.renewed
+    assert read_runs(store).keys() == {None, 0, 1}
+
+
 STUDY = """
 import sys
 from pathlib import Path

@@ -35,6 +35,7 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
         said = " ".join(str(error).split())[:100]
         raise UserError(f"{path}: is not a config as a study writes it ({said})") from None
     given = {key: config.plain[key] for key in own}
+    given["study"] = {**saved["study"], "name": config.study.name}
     if config.tracking.name == "none" or config.tracking.uri is not None:
         given["tracking"] = config.plain["tracking"]
     return check({**config.plain, **saved, **given})

@@ -99,6 +99,32 @@ def describe(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str]) 
         _describe(folder / FORMAT, pipeline, example, list(trusted))
 
 
+def describe_saved(folder: Path) -> None:
+    """Writes MLflow's format beside a model that was saved without it, where there is one."""
+    from skops import io
+
+    from tuner.estimators.saving import own_types
+
+    file, example = folder / "model.skops", next(folder.glob("example.*"), None)
+    if (folder / FORMAT).is_dir() or not file.exists() or example is None:
+        return
+    trusted = sorted(set(io.get_untrusted_types(file=file)) & set(own_types()))
+    describe(folder, io.load(file, trusted=trusted), read_example(example), trusted)
+
+
+def read_example(file: Path) -> Any:
+    """The raw rows that `write_example` wrote."""
+    if file.suffix == ".npy":
+        return np.load(file, allow_pickle=False)
+    if file.suffix == ".csv":
+        import pandas as pd
+
+        return pd.read_csv(file)
+    from scipy.sparse import load_npz
+
+    return load_npz(file)
+
+
 def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> None:
     import mlflow.sklearn
     from mlflow.models import infer_signature

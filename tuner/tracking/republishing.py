@@ -15,6 +15,7 @@ from tuner.study.journal import FILE, JournalRecord
 from tuner.tracking.calls import reachable
 from tuner.tracking.consistency import count, differences
 from tuner.tracking.lookup import DUPLICATE, UNKNOWN, Lookup
+from tuner.tracking.model import describe_saved
 from tuner.tracking.records import Points, Record
 from tuner.tracking.retelling import KEY, Retelling
 from tuner.tracking.runs import StudyRuns
@@ -164,6 +165,7 @@ class Republishing:
                 raise Interrupted
             yield number, [*records, *more.get(number, [])]
         if runs is not None:
+            describe_saved(self.retelling.folder / "model")
             self.say_where(runs)
         yield None, [self.retelling.begins(), *more.get(None, []), *self.retelling.rest()]
 
