@@ -77,7 +77,7 @@ class Command:
         """The command inside this process, which saves the imports; signals as before."""
         from tuner.cli import main
 
-        before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
                 code = main(self.arguments(settings))
