@@ -1,4 +1,4 @@
-"""Promises of the record: a result counts for what it was made from, on its data and its numerics."""
+"""Promises of the record: a result counts for what it was made from, on its data and numerics."""
 
 import json
 from pathlib import Path
