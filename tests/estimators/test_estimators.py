@@ -197,6 +197,16 @@ def test_a_warm_start_goes_on_where_the_last_fit_ended(iris: Any) -> None:
         warm.fit(X[:, :2], y)
 
 
+def test_sparse_rows_whose_indices_point_elsewhere_are_refused(iris: Any) -> None:
+    X, y = sparse.csr_array(iris[0]), iris[1]
+    fitted = SoftmaxClassifier(max_iter=1).fit(X, y)
+    X.indices[-1] = 1000
+    with pytest.raises(ValueError, match="fold 0: training part: X: columns: 1000: give 0 to 3"):
+        SoftmaxClassifier(max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match="X: columns: 1000: give 0 to 3"):
+        fitted.predict(X)
+
+
 def test_sparse_input_is_trained_as_it_is(iris: Any) -> None:
     X, y = iris
     X = np.where(np.abs(X) < 0.5, 0.0, X)

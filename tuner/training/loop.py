@@ -76,6 +76,7 @@ class Trainer:
         self.threads = threads
         self.stop = stop or Event()
         self.halt = np.zeros(1, np.bool_)  # what compiled code reads of `stop`
+        self.accepted: Population | None = None
         # By optimizer and by what wraps it.
         self.passes: dict[tuple[str, Any, Any], Passes] = {}
         self.pool = ThreadPoolExecutor(threads)
@@ -95,7 +96,7 @@ class Trainer:
         Raises:
             ValueError: the population is none of this problem.
         """
-        check(population, self.problem)
+        self.accept(population)
         kinds = [self.problem.alike_at_first(m) for m in population.members]
         parts = []
         with np.errstate(all="ignore"):
@@ -121,7 +122,7 @@ class Trainer:
             Interrupted: `stop` was set; the rows are somewhere within the epoch.
             ValueError: the population is none of this problem.
         """
-        check(population, self.problem)
+        self.accept(population)
         self.halt[0] = self.stop.is_set()
         bounds = self.blocks(population)
         blocks = [self.pool.submit(self.block, view(population, *b), epoch) for b in bounds]
@@ -133,6 +134,16 @@ class Trainer:
         metrics = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         finite = np.isfinite(list(metrics.values())).all(axis=0)
         return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
+
+    def accept(self, population: Population) -> None:
+        """Checks a population when it comes: training changes the numbers in its arrays alone.
+
+        Raises:
+            ValueError: it is none of this problem.
+        """
+        if population is not self.accepted:
+            check(population, self.problem)
+            self.accepted = population
 
     def blocks(self, population: Population) -> list[tuple[int, int]]:
         """Bounds of blocks of rows: of one seed, fold and optimizer each, small for the cache, even
@@ -161,13 +172,14 @@ class Trainer:
         gradient, before = np.empty_like(rows.theta), np.empty_like(rows.theta)
         objective = problem.attach(rows.theta, gradient, rows.left_at)
         batches = problem.batches(members[0].seed, epoch - 1)
+        order, sizes = np.concatenate(batches), list(map(len, batches))
+        objective.check(order, sizes)
         masses = np.array([objective.mass(batch) for batch in batches], dtype=np.float64)
         rates = self.rates(rows, problem.steps, total_steps)
         norms, sums = np.zeros((2, len(members)))
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
-            order, bounds = np.concatenate(batches), np.cumsum([0, *map(len, batches)])
-            objective.check(order, bounds)
+            bounds = np.cumsum([0, *sizes])
             course = Course(order, bounds, masses, rates, total_steps)
             self.walk(rows, objective, batches, course, Totals(norms, sums, before))
             if self.stop.is_set():

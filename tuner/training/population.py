@@ -117,8 +117,7 @@ def check(population: Population, problem: Problem) -> None:
         check_array(f"kept: {name}", array, whole, problem.dtype)
     check_array("step", population.step, (count,), np.float64)
     check_array("left_at", population.left_at, (count,), np.float64)
-    state = schedules.initial_state(0)
-    check_array("schedule_state", population.schedule_state, (count, state.shape[1]), state.dtype)
+    check_array("schedule_state", population.schedule_state, (count, 4), np.float64)
     names = [optimizer for _, _, optimizer in kinds]
     if set(names) != population.slots.keys():
         raise ValueError(

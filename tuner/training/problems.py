@@ -46,12 +46,12 @@ class Objective(ABC):
         """How much a batch counts in the training loss of its epoch."""
         return len(batch)
 
-    def check(self, order: Array, bounds: Array) -> None:
+    def check(self, order: Array, sizes: Sequence[int]) -> None:
         """Refuses batches that `compiled` cannot take.
 
         Args:
             order: (samples,), the indices of all batches, one after another.
-            bounds: (batches + 1,), where in them each starts, and the last ends.
+            sizes: of the batches.
 
         Raises:
             ValueError: of a batch that is empty or too large, or of an index of no sample.
@@ -288,16 +288,16 @@ class SupervisedObjective(Objective):
             ),
         )  # fmt: skip
 
-    def check(self, order: Array, bounds: Array) -> None:
-        sizes, most = np.diff(bounds), self.problem.batch_size
-        if sizes.min() < 1 or sizes.max() > most:
-            size = sizes.max() if sizes.max() > most else sizes.min()
-            raise ValueError(f"a batch of {size} where batch_size is {most}")
-        check_array("batches", order, (bounds[-1],), np.int64)
+    def check(self, order: Array, sizes: Sequence[int]) -> None:
+        most = self.problem.batch_size
+        for size in (min(sizes), max(sizes)):
+            if not 0 < size <= most:
+                raise ValueError(f"a batch of {size} where batch_size is {most}")
+        check_array("batches", order, (sum(sizes),), np.int64)
         check_range("batches", order, len(self.train.y))
 
     def differentiate(self, batch: Array) -> None:
-        self.check(batch, np.array([0, len(batch)]))
+        self.check(batch, [len(batch)])
         step, own = self.compiled
         step(self.theta, self.gradient, self.left_at, self.taken, self.losses, batch, *own)
 

@@ -72,8 +72,8 @@ class _Unjudged(Objective):
     def mass(self, batch: Array) -> float:
         return self.whole.mass(batch)
 
-    def check(self, order: Array, bounds: Array) -> None:
-        self.whole.check(order, bounds)
+    def check(self, order: Array, sizes: Sequence[int]) -> None:
+        self.whole.check(order, sizes)
 
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
         return {}

@@ -17,6 +17,8 @@ from numba.core.serialize import dumps
 
 HEAD = sha256().digest_size
 
+CONFIG: Any = numba.config  # its names are made as it is imported
+
 
 class _Files:
     """Files named by what they are for; their heads prove what they hold and what it was made of.
@@ -60,7 +62,9 @@ class _CodeCache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any], way: str) -> None:
         super().__init__(function)
-        start = os.path.join(self._cache_path, f"{self._impl.filename_base}.{way}")
+        # NUMBA_BOUNDSCHECK makes other code of the same source.
+        checked = ".checked" if CONFIG.BOUNDSCHECK else ""
+        start = os.path.join(self._cache_path, f"{self._impl.filename_base}.{way}{checked}")
         files: Any = _Files(start, self._impl.locator.get_source_stamp())
         self._cache_file = files
 
