@@ -234,3 +234,21 @@ def test_a_study_without_its_record_cannot_be_told(job: str, whole: Command) -> 
     )
     shutil.rmtree(copy)
     assert "no such study" in whole.call(f"job={job}", "study.name=copy").err
+
+
+def test_other_data_and_damaged_checkpoints_are_found(command: Command, tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    rows = "".join(f"{i},{i % 7},{i % 2}\n" for i in range(60))
+    table.write_text("a,b,odd\n" + rows)
+    data = ("data=csv", f"data.path={table}", "data.target=odd", "study.name=adam")
+    assert command.call(*data, "confirm.top=0", "budget.trials=4").code == 0
+    assert command.call("job=doctor", "study.name=adam").code == 0
+    (command.folder("adam") / "checkpoints" / "00000003").mkdir(parents=True)
+    table.write_text("a,b,odd\n" + rows.replace("59,", "60,"))
+    told = command.call("job=doctor", "study.name=adam")
+    assert told.code == 1
+    damaged, changed, _ = told.out.splitlines()
+    assert "is not what study adam was begun with" in changed
+    assert damaged == "checkpoint 00000003: is damaged: the next command sets it aside"
+    table.unlink()
+    assert str(table) in command.call("job=doctor", "study.name=adam").out

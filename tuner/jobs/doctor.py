@@ -6,7 +6,7 @@ from threading import Event
 from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
-from tuner.study.builder import check_data
+from tuner.study.builder import DATA, check_data
 from tuner.study.checkpoints import CHECKPOINTS, is_whole
 from tuner.study.data import load_data
 from tuner.study.record import Record
@@ -74,7 +74,9 @@ def on_disk(config: Config, record: Record) -> Iterator[str]:
         if not is_whole(path):
             yield f"checkpoint {path.name}: is damaged: the next command sets it aside"
     try:
-        check_data(config, record, load_data(config))
+        data = load_data(config)
+        if DATA in record:  # which is younger than the first studies
+            check_data(config, record, data)
     except UserError as error:
         yield str(error)
 

@@ -103,7 +103,7 @@ def describe_saved(folder: Path) -> None:
     """Writes MLflow's format beside a model that was saved without it, where there is one."""
     from skops import io
 
-    from tuner.estimators.saving import own_types
+    from tuner.estimators.public import own_types
 
     file, example = folder / "model.skops", next(folder.glob("example.*"), None)
     if (folder / FORMAT).is_dir() or not file.exists() or example is None:

@@ -1,6 +1,5 @@
 """A study told to MLflow again, all of it or what is missing there, from its own record."""
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 from tuner.codec import from_json
 from tuner.config import Config
 from tuner.search.trials import Goal
-from tuner.study.builder import DATA
+from tuner.study.builder import DATA, open_study, state
 from tuner.study.data import goal, load_data
+from tuner.study.ending import read_result
 from tuner.study.events import Confirmed
 from tuner.study.record import Record as StudyRecord
 from tuner.study.results import SavedResult
@@ -48,15 +48,9 @@ class Retelling:
         return goal(self.config, load_data(self.config))
 
     def saved(self) -> SavedResult | None:
-        """The result, if it is of the trials that the record has now."""
-        try:
-            plain = json.loads(self.result_file.read_text(encoding="utf-8"))
-            saved = from_json(SavedResult, plain)
-        except (OSError, ValueError):
-            return None
-        told = [trial.number for trial in saved.result.all]
-        latest = max(self.record.results(), default=None)
-        return saved if max(told, default=None) == latest else None
+        """The result, if it was made from what is on record now."""
+        study = open_study(self.config, self.record)
+        return read_result(self.result_file, state(self.config, study))
 
     def begins(self) -> RunBegins:
         """The study's run is there."""
