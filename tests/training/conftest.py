@@ -27,8 +27,15 @@ TASKS = {task: {"binary": 1, "multiclass": 4}.get(task, 3) for task in losses.TA
 # Uncompiled, as `interpreted` makes them, all kinds of models and losses are in the quick tests.
 _ACTIVATIONS, _TASKS = sorted(activations.names(), reverse=True), sorted(TASKS, reverse=True)
 QUICK = set(zip(_ACTIVATIONS, _TASKS, strict=False))
-# The task whose quick tests are in float32 as well.
+# The task whose quick tests are in float32 as well, and the rules that they compile for it.
 ROUNDED = "multiclass"
+ROUNDED_RULES = optimizers.names()[optimizers.names().index("sgd") % 5 :: 5]
+# Dtypes with the optimizers of a population.
+TYPED_RULES = [
+    pytest.param(np.float64, optimizers.names(), id="float64"),
+    pytest.param(np.float32, ROUNDED_RULES, id="float32"),
+    pytest.param(np.float32, optimizers.names(), id="float32 of all", marks=pytest.mark.slow),
+]
 
 
 def case(*values: Any, quick: bool) -> Any:
@@ -37,11 +44,22 @@ def case(*values: Any, quick: bool) -> Any:
     return pytest.param(*values, id="-".join(named), marks=() if quick else pytest.mark.slow)
 
 
-def each_once(first: Sequence[Any], *others: Sequence[Any]) -> list[Any]:
-    """All combinations of these values; quick are those in which each one of `first` meets one of
-    each of the others, in turn, and so each value is tried."""
-    quick = {(one, *(values[i % len(values)] for values in others)) for i, one in enumerate(first)}
-    return [case(*values, quick=values in quick) for values in product(first, *others)]
+def by_rule(*others: Sequence[Any]) -> list[Any]:
+    """All combinations of an optimizer, one of each of these values, and a dtype.
+
+    Quick are those in which each optimizer meets one of each of the others, in turn, in float32 if
+    it is one of ROUNDED_RULES and in float64 otherwise.
+    """
+    cases = []
+    for i, name in enumerate(optimizers.names()):
+        first = tuple(values[i % len(values)] for values in others)
+        usual = np.float32 if name in ROUNDED_RULES else np.float64
+        cases += [
+            case(name, *values, dtype, quick=values == first and dtype is usual)
+            for values in product(*others)
+            for dtype in (np.float32, np.float64)
+        ]
+    return cases
 
 
 # Pairs of activation and task; and those with a dtype.
@@ -55,6 +73,12 @@ TYPED_PAIRS = [
     for a in _ACTIVATIONS
     for t in _TASKS
 ]
+
+
+def rules_of(activation: str, task: str, dtype: Any) -> list[str]:
+    """The optimizers that meet one of TYPED_PAIRS: all, or few where that is quick in float32."""
+    quick = (activation, task) in QUICK and task == ROUNDED
+    return ROUNDED_RULES if quick and dtype is np.float32 else optimizers.names()
 
 
 def targets(task: str, samples: int, rng: np.random.Generator, dtype: Any) -> np.ndarray:
@@ -211,10 +235,12 @@ def drawn_settings(optimizer: str, rng: np.random.Generator) -> dict[str, float]
     return {name: drawn(h, rng) for name, h in known.items()}
 
 
-def mixed_members(count: int, seeds: Sequence[int] = (0,)) -> list[Member]:
-    """Members of every optimizer and schedule in turn, each with settings of its own."""
+def mixed_members(
+    count: int, seeds: Sequence[int] = (0,), rules: Sequence[str] = ()
+) -> list[Member]:
+    """Members of every optimizer, or these, and schedule in turn, each with its own settings."""
     rng = np.random.default_rng(11)
-    names, plans = optimizers.names(), schedules.names()
+    names, plans = rules or optimizers.names(), schedules.names()
     return [
         member(
             names[i % len(names)],

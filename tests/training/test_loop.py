@@ -12,9 +12,11 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 from tests.training.conftest import (
+    ROUNDED_RULES,
+    TYPED_RULES,
     Bowl,
     assert_identical,
-    each_once,
+    by_rule,
     everything,
     member,
     mixed_members,
@@ -65,7 +67,7 @@ def poisoned(dtype: type, step: int, **poison: float | None) -> Poisoned:
 
 @pytest.mark.parametrize(
     ("name", "step", "loss", "dtype"),
-    each_once(NAMES, [1, 4, 10], [np.nan, np.inf, -np.inf], DTYPES),
+    by_rule([1, 4, 10], [np.nan, np.inf, -np.inf]),
 )
 def test_a_row_is_frozen_at_the_step_whose_loss_is_not_finite(
     name: str, step: int, loss: float, dtype: type
@@ -85,9 +87,7 @@ def test_a_row_is_frozen_at_the_step_whose_loss_is_not_finite(
     assert list(epochs[0].left) == [True, False, False]
 
 
-@pytest.mark.parametrize(
-    ("name", "slope", "dtype"), each_once(NAMES, [np.nan, np.inf, -np.inf], DTYPES)
-)
+@pytest.mark.parametrize(("name", "slope", "dtype"), by_rule([np.nan, np.inf, -np.inf]))
 def test_a_row_leaves_at_the_step_whose_parameters_are_not_finite(
     name: str, slope: float, dtype: type
 ):
@@ -126,16 +126,18 @@ def test_parameters_that_left_are_changed_by_no_later_step_or_epoch(name: str):
     assert population.left_at[1] == 0
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_the_neighbours_of_a_diverging_row_are_bit_identical_to_a_run_without_it(dtype: type):
-    problem, calm = supervised(hidden=(6,), dtype=dtype), mixed_members(15)
-    wild = [member(name, trial=100 + i, lr=1e30) for i, name in enumerate(NAMES)]
+@pytest.mark.parametrize(("dtype", "rules"), TYPED_RULES)
+def test_the_neighbours_of_a_diverging_row_are_bit_identical_to_a_run_without_it(
+    dtype: type, rules: list[str]
+):
+    problem, calm = supervised(hidden=(6,), dtype=dtype), mixed_members(15, rules=rules)
+    wild = [member(name, trial=100 + i, lr=1e30) for i, name in enumerate(rules)]
     population, epochs = trained(problem, [*calm, *wild])
     together = everything(population, epochs)
     for trial, row in everything(*trained(problem, calm)).items():
         assert_identical(together[trial], row)
     left = {m.trial for m, gone in zip(population.members, epochs[-1].left, strict=True) if gone}
-    assert {100 + NAMES.index("sgd")} <= left <= {m.trial for m in wild}
+    assert {100 + rules.index("sgd")} <= left <= {m.trial for m in wild}
 
 
 def test_a_row_at_its_exact_minimum_has_not_diverged():
@@ -175,7 +177,7 @@ def test_a_stop_reaches_compiled_steps_in_the_middle_of_an_epoch(threads: int):
     rng, samples = np.random.default_rng(0), 400_000
     part = Part(rng.normal(size=(samples, 4)), rng.normal(size=(samples, 1)))
     loss = losses.load("squared_error")
-    problem = Supervised(MLP(4, 1, (256,)), loss, (Fold(part, None),), batch_size=1)
+    problem = Supervised(MLP(4, 1, (256,), "tanh"), loss, (Fold(part, None),), batch_size=1)
     population = create(problem, [member(trial=i) for i in range(threads)])
     stop = Event()
 
@@ -314,7 +316,9 @@ def test_another_seed_ends_elsewhere():
 
 def test_parameters_keep_their_dtype():
     for dtype in DTYPES:
-        population, _ = trained(supervised(hidden=(6,), dtype=dtype), mixed_members(5))
+        population, _ = trained(
+            supervised(hidden=(6,), dtype=dtype), mixed_members(5, rules=ROUNDED_RULES)
+        )
         arrays = [population.theta, *(s for slots in population.slots.values() for s in slots)]
         assert {a.dtype for a in arrays} == {np.dtype(dtype)}
         assert all(a.flags.c_contiguous for a in arrays)

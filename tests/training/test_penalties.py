@@ -35,7 +35,8 @@ def sparse_truth() -> tuple[np.ndarray, np.ndarray]:
 def regression() -> Supervised:
     """All samples in one batch."""
     part = Part(*sparse_truth())
-    return Supervised(MLP(FEATURES, 1), losses.load("squared_error"), (Fold(part, part),), SAMPLES)
+    model = MLP(FEATURES, 1, activation="tanh")
+    return Supervised(model, losses.load("squared_error"), (Fold(part, part),), SAMPLES)
 
 
 def solved(problem: Supervised, epochs: int = 1500, **penalties: float) -> np.ndarray:
@@ -74,7 +75,8 @@ def test_a_penalised_logistic_regression_ends_where_scikit_learn_does():
     X, y = sparse_truth()
     labels = (y[:, 0] > 0.5).astype(int)
     part = Part(X, labels)
-    problem = Supervised(MLP(FEATURES, 1), losses.load("logistic"), (Fold(part, None),), SAMPLES)
+    model = MLP(FEATURES, 1, activation="logistic")
+    problem = Supervised(model, losses.load("logistic"), (Fold(part, None),), SAMPLES)
     theirs = LogisticRegression(C=1 / (0.1 * SAMPLES), tol=1e-10, max_iter=10_000).fit(X, labels)
     theta = solved(problem, epochs=800, l2=0.1)
     np.testing.assert_allclose(theta[:-1], theirs.coef_[0], rtol=1e-5, atol=1e-7)

@@ -5,10 +5,12 @@ import pytest
 
 from tests.training.conftest import (
     TYPED_PAIRS,
+    TYPED_RULES,
     assert_identical,
     everything,
     member,
     mixed_members,
+    rules_of,
     supervised,
     train,
     trained,
@@ -19,17 +21,13 @@ from tuner.training.population import create, join, take
 ALONE = (0, 13, 31, 47, 63)
 
 
-@pytest.fixture(params=[np.float32, np.float64])
-def dtype(request: pytest.FixtureRequest) -> type:
-    return request.param
-
-
 @pytest.mark.parametrize("hidden", [(), (6,), (8, 5, 3)])
 @pytest.mark.parametrize(("activation", "task", "dtype"), TYPED_PAIRS)
 def test_a_row_alone_is_bit_identical_to_the_same_row_among_63_others(
     activation: str, task: str, hidden: tuple[int, ...], dtype: type
 ):
-    problem, members = supervised(task, hidden, activation, dtype), mixed_members(64)
+    problem = supervised(task, hidden, activation, dtype)
+    members = mixed_members(64, rules=rules_of(activation, task, dtype))
     together = everything(*trained(problem, members))
     for trial in ALONE:
         alone = everything(*trained(problem, [members[trial]]))
@@ -38,17 +36,19 @@ def test_a_row_alone_is_bit_identical_to_the_same_row_among_63_others(
 
 @pytest.mark.parametrize(("activation", "task", "dtype"), TYPED_PAIRS)
 def test_one_thread_and_two_give_the_same_bits(activation: str, task: str, dtype: type):
-    problem, members = supervised(task, (6,), activation, dtype), mixed_members(64)
+    problem = supervised(task, (6,), activation, dtype)
+    members = mixed_members(64, rules=rules_of(activation, task, dtype))
     one, two = (everything(*trained(problem, members, threads=threads)) for threads in (1, 2))
     for trial in one:
         assert_identical(one[trial], two[trial])
 
 
-def test_rows_of_the_size_of_real_networks_never_meet(dtype: type):
+@pytest.mark.parametrize(("dtype", "rules"), TYPED_RULES)
+def test_rows_of_the_size_of_real_networks_never_meet(dtype: type, rules: list[str]):
     problem = supervised(
         "multiclass", (33, 17), dtype=dtype, samples=150, features=64, batch_size=32
     )
-    members = mixed_members(64)
+    members = mixed_members(64, rules=rules)
     together = everything(*trained(problem, members, epochs=2, threads=2))
     for trial in ALONE:
         alone = everything(*trained(problem, [members[trial]], epochs=2))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,8 +20,8 @@ from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.options import DefaultOptions
 from numba.core.registry import CPUDispatcher
 
-from tests.training.conftest import PAIRS, QUICK
-from tuner.training import optimizers
+from tests.training.conftest import QUICK, TASKS
+from tuner.training import activations, optimizers
 from tuner.training.kernels.compiling import compiled
 
 ROOT = Path(__file__).parents[3]
@@ -81,25 +82,32 @@ def test_an_empty_a_half_filled_and_a_full_cache_give_the_same_bits(tmp_path: Pa
     assert cold[1] == half[1] == warm[1]
 
 
+# A model and a rule enter each other's passes by address alone, so no product of all is needed:
+# every activation, task and rule is in one of these trainings.
+DEALT = [
+    (activation, task, optimizers.names()[i :: len(activations.names())])
+    for i, (activation, task) in enumerate(zip(activations.names(), cycle(TASKS), strict=False))
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("activation", "task"), PAIRS)
-def test_what_is_cached_changes_no_bit_of_any_model_with_any_rules(
-    activation: str, task: str, tmp_path: Path
+@pytest.mark.parametrize(("activation", "task", "rules"), DEALT, ids=[d[0] for d in DEALT])
+def test_what_is_cached_changes_no_bit_of_any_model_or_rule(
+    activation: str, task: str, rules: list[str], tmp_path: Path
 ):
-    random = Random(f"{activation} {task}")
-    what = activation, task, *sorted(random.sample(optimizers.names(), 3))
+    random, what = Random(activation), (activation, task, *rules)
     digests = [trained_with(tmp_path, *what)[1]]
-    for _ in range(3):
+    for _ in range(2):
         remove_half(tmp_path, random)
         digests.append(trained_with(tmp_path, *what)[1])
-    assert digests == [trained_with(tmp_path, *what)[1]] * 4
+    assert digests == [trained_with(tmp_path, *what)[1]] * 3
 
 
 @pytest.mark.slow
 def test_two_processes_that_compile_at_once_or_a_kill_change_no_bit(tmp_path: Path):
     what = *min(QUICK), "adam", "sgd"
     _, expected = trained_with(tmp_path / "quiet", *what)
-    for kill_at in (3, 12, 25):
+    for kill_at in (3, 20):
         cache = tmp_path / str(kill_at)
         process = started(cache, *what)
         while process.poll() is None and len(list(cache.rglob("*.nbc"))) < kill_at:
