@@ -1,0 +1,199 @@
+"""A small real study in a folder of its own, run by commands that are watched from outside."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+NAME = "faults"
+SETTINGS = (
+    "data=digits",
+    "budget.epochs=40",
+    "confirm.top=2",
+    "confirm.seeds=3",
+    f"study.name={NAME}",
+    "study.cohort=4",
+    "root=results",
+    "threads=1",
+    "tracking.patience=5",
+)
+
+# Trials of each command of a plan; faults come to the last one.
+PLANS = {"fresh": (8,), "extended": (5, 9)}
+
+# Of a command that trains, in their order.
+PHASES = ("start", "training", "confirmation", "ending")
+
+# A command that has not ended after so many seconds hangs.
+HANGS = 240.0
+
+# Optuna's codes of what a line of its journal does, and of the states that end a trial.
+ASKED, STATE, OVER = 4, 6, (1, 2, 3)
+
+
+class Instant(NamedTuple):
+    """A moment of a command: seconds after a phase began."""
+
+    phase: str
+    seconds: float
+
+
+class Done(NamedTuple):
+    """A command that ended; `code` is None if it had to be killed, for it hung."""
+
+    settings: tuple[str, ...]
+    code: int | None
+    out: str
+    err: str
+    wall: float
+
+
+@dataclass
+class Study:
+    """A study.
+
+    Args:
+        folder: the current folder of its commands; `root` lies within.
+        settings: of its commands, beside those that all share.
+        environment: variables of its commands.
+    """
+
+    folder: Path
+    settings: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    commands: int = 0
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "results"
+
+    @property
+    def own(self) -> Path:
+        return self.root / "studies" / NAME
+
+    @property
+    def journal(self) -> Path:
+        return self.own / "optuna.journal"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "mlflow.db"
+
+    def start(self, trials: int, **streams: Any) -> "Command":
+        """Starts the command that brings the study to so many trials."""
+        return self.start_as((), trials, **streams)
+
+    def start_as(self, wrapper: Sequence[str], trials: int, **streams: Any) -> "Command":
+        """The same command as the arguments of another one."""
+        self.commands += 1
+        return Command(self, wrapper, trials, streams)
+
+    def run(self, trials: int) -> Done:
+        """Runs that command to its end."""
+        return self.start(trials).end()
+
+    def trials(self) -> dict[int, int | None]:
+        """The trials in its journal, and the state that each ended in."""
+        states: dict[int, int | None] = {}
+        for line in self.journal.read_bytes().splitlines() if self.journal.exists() else ():
+            try:
+                log = json.loads(line)
+            except ValueError:
+                continue
+            if log["op_code"] == ASKED:
+                states[len(states)] = log["state"] if log["state"] in OVER else None
+            elif log["op_code"] == STATE and log["state"] in OVER:
+                states[log["trial_id"]] = log["state"]
+        return states
+
+    def processes(self) -> list[str]:
+        """Those that are at work in its folder, as a line each."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if Path(os.readlink(process / "cwd")).is_relative_to(self.folder.resolve()):
+                    command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found.append(f"{process.name}: {command.decode()}")
+            except OSError:
+                continue
+        return found
+
+
+class Command:
+    """A command of a study under way. Arguments as `Study.start_as` has them."""
+
+    def __init__(
+        self, study: Study, wrapper: Sequence[str], trials: int, streams: Mapping[str, Any]
+    ) -> None:
+        self.study, self.trials = study, trials
+        self.settings = (*SETTINGS, *study.settings, f"budget.trials={trials}")
+        self.logs = [study.folder / f"command{study.commands}.{name}" for name in ("out", "err")]
+        self.before = len(study.trials())
+        self.began = time.time()
+        self.clock = time.monotonic()
+        with self.logs[0].open("wb") as out, self.logs[1].open("wb") as err:
+            self.process = subprocess.Popen(
+                [*wrapper, sys.executable, "-m", "tuner", *self.settings],
+                cwd=study.folder,
+                env={**os.environ, **study.environment},
+                stdin=subprocess.DEVNULL,
+                **{"stdout": out, "stderr": err, **streams},
+            )
+
+    def phase(self) -> str:
+        """The phase that it is in, told by the files it has written."""
+        picture = self.study.own / "learning_rates.png"
+        try:
+            if picture.stat().st_mtime > self.began:
+                return "ending"
+        except OSError:
+            pass
+        states = self.study.trials()
+        if sum(state is not None for state in states.values()) >= self.trials:
+            return "confirmation"
+        return "training" if len(states) > self.before else "start"
+
+    def wait_for(self, instant: Instant) -> bool:
+        """Whether it was still running at that instant, which is waited for."""
+        while PHASES.index(self.phase()) < PHASES.index(instant.phase):
+            if self.process.poll() is not None:
+                return False
+            time.sleep(0.005)
+        try:
+            self.process.wait(instant.seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def helpers(self) -> dict[int, str]:
+        """The processes that it has started and that run: their numbers, and what each is."""
+        found = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+                command = (stat.parent / "cmdline").read_bytes().decode()
+            except OSError:
+                continue
+            if int(parent) == self.process.pid and state not in "ZX":
+                module = re.search(r"\btuner[.\w]+", command.replace("\0", " "))
+                found[int(stat.parent.name)] = module[0] if module else command
+        return found
+
+    def end(self) -> Done:
+        """Waits until it ends."""
+        code: int | None
+        try:
+            code = self.process.wait(HANGS)
+        except subprocess.TimeoutExpired:
+            code = None
+            self.process.kill()
+            self.process.wait()
+        wall = time.monotonic() - self.clock
+        out, err = (log.read_text(errors="replace") for log in self.logs)
+        return Done(self.settings, code, out, err, wall)

@@ -1,0 +1,162 @@
+"""Faults at random instants: whether a study ends as if nothing had happened, and how soon.
+
+Each fault comes to a small real study of its own, of two at a time, which is then run to its end by
+the plain command and compared with one that was left alone. The exit code is 1 after a violation.
+
+    python benchmarks/faults.py --kills 20 [--seed 0] [--only 7] [--keep folder] [--json]
+"""
+
+import argparse
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+from _faults import checks, damages, kills, surroundings
+from _faults.cases import Case, References
+from _faults.proxy import Server
+
+# Seconds that a command after a fault may take more than the whole one that was left alone.
+ASKED = 2.0
+
+Kind = Callable[[Case], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that came, and what became of the study.
+
+    Args:
+        number: among those of its seed.
+        kind: its name.
+        told: what was done.
+        violations: what is wrong, a line each.
+        recovery: seconds that the command which ended the study took beyond the undisturbed one.
+    """
+
+    number: int
+    kind: str
+    told: list[str]
+    violations: list[str]
+    recovery: float
+
+
+def kinds() -> dict[str, Kind]:
+    """The kinds of faults: functions of a case alone, with a line that says what they do."""
+    return {
+        name: kind
+        for module in (kills, damages, surroundings)
+        for name, kind in sorted(inspect.getmembers(module, inspect.isfunction))
+        if kind.__module__ == module.__name__
+        and list(inspect.signature(kind).parameters) == ["case"]
+    }
+
+
+def kind_of(seed: int, number: int) -> str:
+    """The kind of a fault: all in random order, then all in another one."""
+    names = sorted(kinds())
+    turn, place = divmod(number, len(names))
+    return Random(f"{seed} {turn}").sample(names, len(names))[place]
+
+
+def inject(seed: int, number: int, folder: Path, references: References) -> Fault:
+    """Lets one fault come to a study, runs that to its end and looks at what there is."""
+    kind = kind_of(seed, number)
+    folder.mkdir(parents=True)
+    case = Case(folder, Random(f"{seed} {number} {kind}"), references)
+    recovery = 0.0
+    try:
+        kinds()[kind](case)
+        done = case.study.run(case.trials)
+        recovery = done.wall - case.reference.wall
+        case.told.append("the same command again")
+        case.expect(done, [0])
+        case.wrong += checks.of_study(case.study, case.trials, case.reference, case.database)
+    except Exception as error:
+        case.wrong.append(f"{type(error).__name__}: {error}")
+    return Fault(number, kind, case.told, case.wrong, recovery)
+
+
+def measure(seed: int, numbers: list[int], root: Path, keep: bool, told: bool) -> list[Fault]:
+    """Injects these faults, two at a time."""
+    server = Server(root / "server")
+    references = References(root, server)
+    found = []
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            folders = {n: root / f"fault{n}" for n in numbers}
+            runs = [pool.submit(inject, seed, n, folders[n], references) for n in numbers]
+            for run in as_completed(runs):
+                fault = run.result()
+                found.append(fault)
+                if told:
+                    show_one(seed, fault)
+                if not (keep and fault.violations):
+                    discard(folders[fault.number])
+    finally:
+        server.stop()
+    return sorted(found, key=lambda fault: fault.number)
+
+
+def discard(folder: Path) -> None:
+    """Deletes the folder of a study, and its disk."""
+    if (folder / "results").is_mount():
+        subprocess.run(["umount", str(folder / "results")], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def show_one(seed: int, fault: Fault) -> None:
+    print(f"{fault.number:4} {fault.kind}: {', '.join(fault.told)}", flush=True)
+    for line in fault.violations:
+        print(f"     VIOLATION (--seed {seed} --only {fault.number}): {line}", flush=True)
+
+
+def show(seed: int, faults: list[Fault]) -> None:
+    counted = Counter(fault.kind for fault in faults)
+    print(f"\n{'kind':<30}{'faults':>8}{'violated':>10}   to repeat with --seed {seed}")
+    for kind in sorted(counted):
+        bad = [fault for fault in faults if fault.kind == kind and fault.violations]
+        again = "  ".join(f"--only {fault.number}" for fault in bad)
+        print(f"{kind:<30}{counted[kind]:8}{len(bad):10}   {again}")
+    worst = max(faults, key=lambda fault: fault.recovery)
+    print(f"\n{len(faults)} faults, {sum(bool(f.violations) for f in faults)} violated a promise")
+    missed = "" if worst.recovery <= ASKED else "   missed"
+    print(
+        f"worst recovery: {worst.recovery:.1f} s beyond an undisturbed command, at most "
+        f"{ASKED:g} s{missed} ({worst.kind}, --only {worst.number})"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20, help="how many faults")
+    parser.add_argument("--seed", type=int, default=0, help="decides kinds and instants")
+    parser.add_argument("--only", type=int, help="the number of the one fault to repeat")
+    parser.add_argument("--keep", type=Path, help="a folder that keeps studies with violations")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    given = parser.parse_args()
+    numbers = list(range(given.kills)) if given.only is None else [given.only]
+    keep = given.keep is not None
+    root = Path(tempfile.mkdtemp(dir=given.keep))
+    try:
+        faults = measure(given.seed, numbers, root, keep, told=not given.json)
+    finally:
+        if not keep:
+            shutil.rmtree(root)
+    if given.json:
+        print(json.dumps({"seed": given.seed, "faults": [asdict(fault) for fault in faults]}))
+    else:
+        show(given.seed, faults)
+    return int(any(fault.violations for fault in faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
