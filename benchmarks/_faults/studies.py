@@ -21,7 +21,6 @@ SETTINGS = (
     "study.cohort=4",
     "root=results",
     "threads=1",
-    "tracking.patience=5",
 )
 
 # Trials of each command of a plan; faults come to the last one.

@@ -79,15 +79,24 @@ def helper_killed(case: Case) -> None:
 
 def helper_stopped(case: Case) -> None:
     """A process beside the study is stopped, and never goes on."""
-    to_a_helper(case, signal.SIGSTOP)
+    to_a_helper(case, signal.SIGSTOP, "tracking.patience=3")
 
 
-def to_a_helper(case: Case, number: signal.Signals) -> None:
-    """Sends a signal to one of the processes that a command has started, at a random instant."""
+def to_a_helper(case: Case, number: signal.Signals, *settings: str) -> None:
+    """Sends a signal to one of the processes that a command has started, at a random instant.
+
+    Args:
+        case: whose command it is.
+        number: of the signal.
+        settings: of this command alone.
+    """
     case.any_plan()
     instant, which = case.instant(), case.random.random()
     case.prepare()
+    plain = case.study.settings
+    case.study.settings += settings
     command = case.start()
+    case.study.settings = plain
     case.say(number.name, instant)
     if command.wait_for(instant) and (helpers := sorted(command.helpers().items())):
         pid, name = helpers[int(which * len(helpers))]
