@@ -49,9 +49,10 @@ Flags:
     --config-dir DIR   look for options and experiments in this folder too
     --version       print the version
 
-Exit codes: 0 done; 1 it crashed (a line says where the traceback is), or job=doctor found something;
-2 a setting or the data are wrong, nothing was written; 3 every trial diverged; 75 another process is
-at work on the study; 129 stopped by SIGHUP, 130 by Ctrl-C, 143 by SIGTERM: the same command goes on.
+Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is), or
+job=doctor found something; 2 a setting or the data are wrong, nothing was written; 3 every trial
+diverged; 75 another process is at work on the study; 129 stopped by SIGHUP, 130 by Ctrl-C, 143 by
+SIGTERM: the same command goes on.
 """
 
 
