@@ -147,8 +147,7 @@ class Session:
         with self.tracking.told([config_file]) as tracker:
             saved = self.work(stopping, tracker)
         code = self.show(saved)
-        if saved.result.interrupted:
-            raise Interrupted
+        self.stop_if_asked()
         return code
 
     def take_up(self) -> None:
@@ -193,6 +192,7 @@ class Session:
                         result = self.judged(result, saving, others)
                     self.stop_if_asked()
             except Interrupted:
+                self.deadline.left()  # it begins now: the pictures count as well
                 result = result_of(*self.parts, INTERRUPTED)
             pictures.draw(result, self.study.drawn_curves(), self.folder)
             if result.test:
