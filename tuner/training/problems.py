@@ -151,6 +151,10 @@ class Supervised(Problem):
     reported of the validation part, by name, for each fold its own; all folds have the same names,
     or there are none. rows: those it is seen by (see `for_rows`); without them it is the problem of
     rows of the first fold whose numbers have their defaults.
+
+    Raises:
+        ValueError: a part of a fold does not fit model and loss, or is not as `Part` says; with the
+            fold, what there is and what there should be.
     """
 
     model: Model

@@ -10,7 +10,7 @@ from tuner.search.runner import Progress, Row, Runner
 Array = np.ndarray
 
 
-class FoldsRunner:
+class FoldsRunner(Runner):
     """Several runners of the same trials, each on some of the folds.
 
     Args:
@@ -23,6 +23,7 @@ class FoldsRunner:
 
     @property
     def runners(self) -> list[Runner]:
+        """The runners without the folds that they have."""
         return [runner for _, runner in self.parts]
 
     @property
