@@ -360,7 +360,12 @@ def test_wrappers_may_change_between_parts(iris: Any) -> None:
     ("kind", "change", "names"),
     [
         (MLPClassifier(hidden=(4,), **FAST), {"hidden": (6,)}, "hidden or layer_norm"),
-        (MLPClassifier(hidden=(4,), **FAST), {"layer_norm": True}, "hidden or layer_norm"),
+        pytest.param(
+            MLPClassifier(hidden=(4,), **FAST),
+            {"layer_norm": True},
+            "hidden or layer_norm",
+            marks=pytest.mark.slow,
+        ),
         (FactorizationMachineClassifier(factors=2, **FAST), {"factors": 3}, "factors"),
     ],
 )

@@ -33,7 +33,14 @@ def own(kind: Any) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if name in known}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# One of each family and of each task; the others are as much to compile again.
+QUICK = {"LogisticClassifier", "LinearRegressor", "MLPRegressor", "FactorizationMachineRegressor"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=() if k.__name__ in QUICK else pytest.mark.slow) for k in KINDS],
+)
 def test_a_row_becomes_the_estimator_that_it_is(kind: Any, cancer: Any) -> None:
     X, y = cancer
     fitted = kind(
