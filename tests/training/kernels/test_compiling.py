@@ -216,7 +216,8 @@ def test_the_internals_of_numba_that_we_use_are_there(monkeypatch: pytest.Monkey
     }
     gone = [why for (owner, name), why in needs.items() if not hasattr(owner, name)]
     assert not gone
-    # What is set rather than called would be set in vain. What is loaded tells less than what is made.
+    # What is set rather than called would be set in vain. What is loaded tells less than what is
+    # made here.
     monkeypatch.setattr(FunctionCache, "load_overload", lambda *arguments: None)
     function = compiled(lambda x: x)
     function.compile((types.float64,))
