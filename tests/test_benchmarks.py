@@ -55,6 +55,15 @@ def test_a_benchmark_tells_its_options_and_has_a_section(script: str) -> None:
     assert re.search(rf"^python benchmarks/{script}", readme, re.MULTILINE)
 
 
+@pytest.mark.slow
+def test_faults_at_random_instants_leave_nothing_wrong() -> None:
+    done = run("faults.py", "--kills", "20", "--json")
+    told = json.loads(done.stdout)
+    assert len(told["faults"]) == 20
+    assert [fault for fault in told["faults"] if fault["violations"]] == []
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_ratio_below_half_fails_the_short_form(capsys: pytest.CaptureFixture[str]) -> None:
     sys.path.insert(0, str(FOLDER))
     try:

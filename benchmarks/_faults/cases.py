@@ -11,7 +11,7 @@ from typing import Any
 
 from _faults import checks, stored
 from _faults.proxy import Server
-from _faults.studies import PHASES, PLANS, Command, Done, Instant, Study
+from _faults.studies import GLANCE, PHASES, PLANS, Command, Done, Instant, Study
 
 
 class References:
@@ -74,14 +74,13 @@ class References:
 
 def _phases(command: Command) -> tuple[dict[str, float], Done]:
     """Seconds of each phase of a command that is left alone, and how it ended."""
-    began = {"start": time.monotonic()}
+    first, last = {}, {}
     while command.process.poll() is None:
-        began.setdefault(command.phase(), time.monotonic())
-        time.sleep(0.005)
-    done = command.end()
-    ends = [*(began[phase] for phase in PHASES[1:] if phase in began), time.monotonic()]
-    known = [phase for phase in PHASES if phase in began]
-    return {p: end - began[p] for p, end in zip(known, ends, strict=True)}, done
+        phase = command.phase()
+        last[phase] = command.clock(phase)
+        first.setdefault(phase, last[phase])
+        time.sleep(GLANCE)
+    return {phase: last[phase] - first[phase] for phase in first}, command.end()
 
 
 def _described(

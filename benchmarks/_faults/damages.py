@@ -5,6 +5,9 @@ from pathlib import Path
 
 from _faults.cases import Case
 
+# Where no server answers.
+NOWHERE = "http://127.0.0.1:9"
+
 GARBAGE = b"\x00\xff{garbage\xfe"
 
 
@@ -30,7 +33,12 @@ def journal_garbled(case: Case) -> None:
 def spool_garbled(case: Case) -> None:
     """A line of what waits for MLflow is garbage."""
     case.any_plan()
-    case.kill(case.instant("training", "confirmation", "ending"))
+    case.prepare()
+    plain = case.study.settings
+    case.study.settings += (f"tracking.uri={NOWHERE}",)
+    done = case.start().end()
+    case.study.settings = plain
+    case.expect(done, [0])
     spool = case.study.own / "spool"
     spoil(case, sorted(spool.glob("*.jsonl")), garble)
 

@@ -1,6 +1,7 @@
 """A small real study in a folder of its own, run by commands that are watched from outside."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -29,6 +30,9 @@ PLANS = {"fresh": (8,), "extended": (5, 9)}
 # Of a command that trains, in their order.
 PHASES = ("start", "training", "confirmation", "ending")
 
+# Seconds from one look at a command to the next.
+GLANCE = 0.005
+
 # A command that has not ended after so many seconds hangs.
 HANGS = 240.0
 
@@ -37,7 +41,7 @@ ASKED, STATE, OVER = 4, 6, (1, 2, 3)
 
 
 class Instant(NamedTuple):
-    """A moment of a command: seconds after a phase began."""
+    """A moment of a command: seconds after a phase began, by `Command.clock`."""
 
     phase: str
     seconds: float
@@ -99,8 +103,9 @@ class Study:
 
     def trials(self) -> dict[int, int | None]:
         """The trials in its journal, and the state that each ended in."""
+        content = self.journal.read_bytes() if self.journal.exists() else b""
         states: dict[int, int | None] = {}
-        for line in self.journal.read_bytes().splitlines() if self.journal.exists() else ():
+        for line in content.splitlines():
             try:
                 log = json.loads(line)
             except ValueError:
@@ -133,9 +138,9 @@ class Command:
         self.study, self.trials = study, trials
         self.settings = (*SETTINGS, *study.settings, f"budget.trials={trials}")
         self.logs = [study.folder / f"command{study.commands}.{name}" for name in ("out", "err")]
-        self.before = len(study.trials())
-        self.began = time.time()
-        self.clock = time.monotonic()
+        self.size, self.states = 0, study.trials()
+        self.before = len(self.states)
+        self.began, self.started = time.time(), time.monotonic()
         with self.logs[0].open("wb") as out, self.logs[1].open("wb") as err:
             self.process = subprocess.Popen(
                 [*wrapper, sys.executable, "-m", "tuner", *self.settings],
@@ -153,21 +158,35 @@ class Command:
                 return "ending"
         except OSError:
             pass
-        states = self.study.trials()
-        if sum(state is not None for state in states.values()) >= self.trials:
+        size = self.study.journal.stat().st_size if self.study.journal.exists() else 0
+        if size != self.size:
+            self.size, self.states = size, self.study.trials()
+        if sum(state is not None for state in self.states.values()) >= self.trials:
             return "confirmation"
-        return "training" if len(states) > self.before else "start"
+        return "training" if len(self.states) > self.before else "start"
+
+    def clock(self, phase: str) -> float:
+        """Seconds of a phase: of its own processor time, which goes on alike on a busy machine.
+
+        At the end it waits for others, so there they are seconds of the clock.
+        """
+        if phase == "ending":
+            return time.monotonic()
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        except OSError:
+            return math.inf
+        return sum(map(int, stat.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def wait_for(self, instant: Instant) -> bool:
         """Whether it was still running at that instant, which is waited for."""
-        while PHASES.index(self.phase()) < PHASES.index(instant.phase):
-            if self.process.poll() is not None:
-                return False
-            time.sleep(0.005)
-        try:
-            self.process.wait(instant.seconds)
-        except subprocess.TimeoutExpired:
-            return True
+        began = None
+        while self.process.poll() is None:
+            if began is None and PHASES.index(self.phase()) >= PHASES.index(instant.phase):
+                began = self.clock(instant.phase)
+            if began is not None and self.clock(instant.phase) - began >= instant.seconds:
+                return True
+            time.sleep(GLANCE)
         return False
 
     def helpers(self) -> dict[int, str]:
@@ -193,6 +212,6 @@ class Command:
             code = None
             self.process.kill()
             self.process.wait()
-        wall = time.monotonic() - self.clock
+        wall = time.monotonic() - self.started
         out, err = (log.read_text(errors="replace") for log in self.logs)
         return Done(self.settings, code, out, err, wall)
