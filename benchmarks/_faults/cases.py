@@ -139,14 +139,13 @@ class Case:
 
     def checkpoints(self) -> None:
         """Keeps checkpoints of each cohort."""
-        self.study.settings += ("checkpoint.seconds=0.2",)
+        self.study.settings += ("checkpoint.seconds=0.05",)
         self.told.append("with checkpoints")
 
     def instant(self, *phases: str) -> Instant:
-        """A random instant of some phases, or of all; a phase is as likely as it is long."""
+        """A random instant of some phases, or of all, which are alike likely."""
         lengths = self.reference.phases
-        asked = [phase for phase in lengths if not phases or phase in phases]
-        (phase,) = self.random.choices(asked, [lengths[phase] for phase in asked])
+        phase = self.random.choice([phase for phase in lengths if not phases or phase in phases])
         return Instant(phase, self.random.random() * lengths[phase])
 
     def prepare(self) -> None:

@@ -1,9 +1,12 @@
 """Kinds of faults: files of a study are damaged or gone between two commands."""
 
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from _faults.cases import Case
+from _faults.studies import GLANCE
 
 # Where no server answers.
 NOWHERE = "http://127.0.0.1:9"
@@ -58,9 +61,16 @@ def database_overwritten(case: Case) -> None:
 def checkpoint_cut(case: Case) -> None:
     """A file of a checkpoint ends in the middle."""
     case.checkpoints()
-    case.kill(case.instant("training"))
-    kept = (case.study.own / "checkpoints").rglob("*")
-    spoil(case, sorted(path for path in kept if path.is_file()), cut)
+    case.prepare()
+    instant, kept = case.instant("training"), case.study.own / "checkpoints"
+    command = case.start()
+    command.wait_for(instant)
+    while command.process.poll() is None and not any(kept.glob("[0-9]*")):
+        time.sleep(GLANCE)
+    command.process.kill()
+    case.say("SIGKILL at the first checkpoint from", instant)
+    case.expect(command.end(), [0, -signal.SIGKILL])
+    spoil(case, sorted(path for path in kept.rglob("*") if path.is_file()), cut)
 
 
 def spoil(case: Case, paths: list[Path], how: Callable[[Case, Path], object]) -> None:
