@@ -41,7 +41,7 @@ from tuner.study.study import Study
 from tuner.study.winner import Retraining
 from tuner.tracking.command import Tracking
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
-from tuner.tracking.retelling import CONFIRMED
+from tuner.tracking.recorded_study import CONFIRMED
 from tuner.tracking.tracker import Tracker
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
@@ -144,7 +144,7 @@ class Session:
             return self.show(self.tracking.catch_up(saved))
         config_file = self.folder / "config.yaml"
         write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
-        with self.tracking.told([config_file]) as tracker:
+        with self.tracking.opened([config_file]) as tracker:
             saved = self.work(stopping, tracker)
         code = self.show(saved)
         self.stop_if_asked()

@@ -108,7 +108,7 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
         plain = to_json(comparison)
         measured = plain.pop("seconds")
         write_json(numbers, {"result": plain, "seconds": measured})
-        with opened.tracking.told() as tracker:
+        with opened.tracking.opened() as tracker:
             if tracker is not None:
                 tracker.add_artifacts([picture, numbers])
         return comparison

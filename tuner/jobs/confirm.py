@@ -38,7 +38,7 @@ def run(config: Config, stop: Event) -> int:
         found, goal = confirmed.confirmation, opened.training.goal
         path = opened.folder / "confirmation.json"
         write_json(path, to_json(found))
-        with opened.tracking.told() as tracker:
+        with opened.tracking.opened() as tracker:
             if tracker is not None:
                 tracker(confirmed)
                 tracker.add_artifacts([path])

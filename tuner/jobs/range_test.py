@@ -51,24 +51,24 @@ def run(config: Config, stop: Event) -> int:
         place = folder / "range"
         place.mkdir(exist_ok=True)
         key = fingerprint(config, data)
-        told = known(place / "result.json", key) or measured(config, data, key, place, stop)
+        saved = known(place / "result.json", key) or measured(config, data, key, place, stop)
         # After a kill the config beside an older result would be of a newer test.
-        write_range(place / "range.yaml", told.result)
-        track(config, told, place, Deadline(config.tracking.patience, stop))
-        print(describe(told, place))
-    return 0 if told.result.found else EVERY_RATE_FAILED
+        write_range(place / "range.yaml", saved.result)
+        track(config, saved, place, Deadline(config.tracking.patience, stop))
+        print(describe(saved, place))
+    return 0 if saved.result.found else EVERY_RATE_FAILED
 
 
 def known(path: Path, key: str) -> SavedRangeTest | None:
     """The test with this fingerprint, if it was made."""
     try:
-        told = from_json(SavedRangeTest, json.loads(path.read_text(encoding="utf-8")))
+        saved = from_json(SavedRangeTest, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-    if told.result.key != key:
+    if saved.result.key != key:
         return None
     note(f"this test was made, it is told again: {path}")
-    return told
+    return saved
 
 
 def measured(
@@ -103,9 +103,9 @@ def measured(
         threads=threads,
         tuner=tuner.__version__,
     )
-    told = SavedRangeTest(result, subject, run)
-    write_json(place / "result.json", to_json(told))
-    return told
+    saved = SavedRangeTest(result, subject, run)
+    write_json(place / "result.json", to_json(saved))
+    return saved
 
 
 def write_range(path: Path, result: RangeTest) -> None:

@@ -15,8 +15,8 @@ from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal
 from tuner.study.record import Record
 from tuner.study.results import SavedResult
+from tuner.tracking.recorded_study import GOAL, KEY, STARTED, RecordedStudy, modified_ms
 from tuner.tracking.records import now_ms
-from tuner.tracking.retelling import GOAL, KEY, STARTED, Retelling, modified_ms
 from tuner.tracking.store import Store
 from tuner.tracking.tracker import Tracker
 from tuner.tracking.writer import Writer
@@ -49,12 +49,12 @@ class Tracking:
         _remembered(record, GOAL, to_json(goal))
 
     @property
-    def retelling(self) -> Retelling:
+    def recorded_study(self) -> RecordedStudy:
         """The study as its record has it."""
-        return Retelling(self.config, self.record, self.folder)
+        return RecordedStudy(self.config, self.record, self.folder)
 
     @contextmanager
-    def told(self, artifacts: Sequence[Path] = ()) -> Iterator[Tracker | None]:
+    def opened(self, artifacts: Sequence[Path] = ()) -> Iterator[Tracker | None]:
         """What tells MLflow, closed when the block ends; None with tracking=none.
 
         An error ends the study's run as failed.
@@ -94,7 +94,7 @@ class Tracking:
         return Tracker(
             Writer(self.store, self.folder, key=self.key, **names),
             self.deadline,
-            self.retelling.begins(),
+            self.recorded_study.begins(),
             self.goal,
             artifacts=artifacts,
             folder=self.folder,
@@ -107,16 +107,16 @@ class Tracking:
         lost = set(results) if everything else self.store.lacks(self.key, results)
         if not lost:
             return
-        tracker.put([self.retelling.begins()])
-        for _, records in self.retelling.trials(lost):
+        tracker.put([self.recorded_study.begins()])
+        for _, records in self.recorded_study.trials(lost):
             tracker.put(records)
-        tracker.put(self.retelling.curves())
+        tracker.put(self.recorded_study.curves())
         if rest:
-            tracker.put(self.retelling.rest())
+            tracker.put(self.recorded_study.rest())
 
     def over(self, tracker: Tracker, interrupted: bool) -> None:
         """Tells of the study's end, and keeps on record that it was told."""
-        file = self.retelling.result_file
+        file = self.recorded_study.result_file
         tracker.over(file, interrupted)
         self.record.put(OVER, modified_ms(file))
 
@@ -129,20 +129,20 @@ class Tracking:
         Returns:
             The same, with the page where the curves are now.
         """
-        spool, file = self.folder / "spool", self.retelling.result_file
+        spool, file = self.folder / "spool", self.recorded_study.result_file
         if not spool.exists() or self.config.tracking.name == "none":
             return saved
         lost = self.store.lacks(self.key, self.record.results())
         told = self.record.get(OVER) == modified_ms(file)
         if told and not lost and not any(spool.glob("*.jsonl")):
             return saved
-        with self.told() as tracker:
+        with self.opened() as tracker:
             assert tracker is not None
             if lost:
                 if tracker.writer.flush(self.deadline) == 0:
                     saved = replace(saved, run=replace(saved.run, curves=tracker.link()))
                     write_json(file, to_json(saved))
-                tracker.put(self.retelling.rest())
+                tracker.put(self.recorded_study.rest())
                 self.record.put(OVER, modified_ms(file))
             elif not told:
                 self.over(tracker, interrupted=False)

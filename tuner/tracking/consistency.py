@@ -36,7 +36,7 @@ class Differences:
     contradicted: bool = False
 
 
-def differences(lookup: Lookup, run: "Run", told: Sequence[Record]) -> Differences:
+def differences(lookup: Lookup, run: "Run", expected: Sequence[Record]) -> Differences:
     """Compares the run of a trial, or of a study, with what its record says.
 
     The first value of a study's param stays, and its curve and what confirmations add may be of
@@ -45,12 +45,12 @@ def differences(lookup: Lookup, run: "Run", told: Sequence[Record]) -> Differenc
     Args:
         lookup: of the study.
         run: as MLflow has it.
-        told: all that MLflow should have been told of it.
+        expected: all that MLflow should hold of it.
     """
     found = Differences()
     ends: RunEnds | None = None
-    artifacts = [record for record in told if isinstance(record, Artifact)]
-    for record in told:
+    artifacts = [record for record in expected if isinstance(record, Artifact)]
+    for record in expected:
         match record:
             case RunBegins():
                 _compare_params(run, record, found)
@@ -76,9 +76,9 @@ def _compare_params(run: "Run", record: RunBegins, found: Differences) -> None:
         found.words.append(f"{count(len(lacking), 'param')} missing: {', '.join(lacking)}")
         found.missing.append(record)
     for key in record.params.keys() - set(lacking) if record.number is not None else ():
-        told, known = clip(record.params[key]), run.data.params[key]
-        if told != known:
-            found.words.append(f"{key} is {known}, on record {told}")
+        expected, known = clip(record.params[key]), run.data.params[key]
+        if expected != known:
+            found.words.append(f"{key} is {known}, on record {expected}")
             found.contradicted = True
 
 
@@ -86,27 +86,27 @@ def _compare_points(lookup: Lookup, run: "Run", record: Points, found: Differenc
     own = [name for name in record.metrics if not name.startswith("confirmed_")]
     strict = record.number is not None and own
     for name, values in record.metrics.items():
-        told = {
+        expected = {
             step: value
             for step, value in zip(record.steps, values, strict=True)
             if value is not None and math.isfinite(value)
         }
         known = lookup.points(run, name) if name in run.data.metrics else {}
-        if lacking := {step: value for step, value in told.items() if step not in known}:
+        if lacking := {step: value for step, value in expected.items() if step not in known}:
             found.points += len(lacking)
             found.words.append(f"{name} lacks {count(len(lacking), 'point')}")
             found.missing.append(
                 Points(record.number, list(lacking), {name: list(lacking.values())})
             )
-        if strict and not _agree(told, known):
+        if strict and not _agree(expected, known):
             found.words.append(f"{name} is another curve than that on record")
             found.contradicted = True
 
 
-def _agree(told: Mapping[int, float], known: Mapping[int, float]) -> bool:
+def _agree(expected: Mapping[int, float], known: Mapping[int, float]) -> bool:
     """Whether no point that is known is another, or none, on record."""
     return all(
-        step in told and math.isclose(value, told[step], rel_tol=ALIKE, abs_tol=1e-300)
+        step in expected and math.isclose(value, expected[step], rel_tol=ALIKE, abs_tol=1e-300)
         for step, value in known.items()
     )
 

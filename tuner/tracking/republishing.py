@@ -16,8 +16,8 @@ from tuner.tracking.calls import reachable
 from tuner.tracking.consistency import count, differences
 from tuner.tracking.lookup import DUPLICATE, UNKNOWN, Lookup
 from tuner.tracking.model import describe_saved
+from tuner.tracking.recorded_study import KEY, RecordedStudy
 from tuner.tracking.records import Points, Record
-from tuner.tracking.retelling import KEY, Retelling
 from tuner.tracking.runs import StudyRuns
 from tuner.tracking.spool import lines
 from tuner.tracking.store import Store
@@ -38,27 +38,27 @@ def republishing(config: Config, stop: Event) -> Iterator["Republishing"]:
     if not (folder / FILE).exists():
         raise UserError(f"study.name: {name}: its record is gone: there is no {folder / FILE}")
     with JournalRecord(folder, name) as record, reachable(store.uri):
-        yield Republishing(Retelling(config, record, folder), store, stop)
+        yield Republishing(RecordedStudy(config, record, folder), store, stop)
 
 
 class Republishing:
     """What MLflow has of a study that no other process is at work on.
 
     Args:
-        retelling: of the study.
+        recorded_study: of the study.
         store: where MLflow keeps its data.
         stop: set when the command is told to stop.
     """
 
-    def __init__(self, retelling: Retelling, store: Store, stop: Event) -> None:
-        self.retelling, self.store, self.stop = retelling, store, stop
-        self.record, study = retelling.record, retelling.config.study
+    def __init__(self, recorded_study: RecordedStudy, store: Store, stop: Event) -> None:
+        self.recorded_study, self.store, self.stop = recorded_study, store, stop
+        self.record, study = recorded_study.record, recorded_study.config.study
         self.names = {
             "project": study.project,
             "study": study.name,
             "key": str(self.record.get(KEY)),
         }
-        self.spool = retelling.folder / "spool"
+        self.spool = recorded_study.folder / "spool"
 
     def findings(self) -> Iterator[str]:
         """What is not as the record has it, a line each; nothing is changed.
@@ -81,12 +81,12 @@ class Republishing:
         found = lookup.all()
         for number in sorted(found.keys() - self.numbers, key=str):
             yield f"{_name(number)}: has a run in MLflow, the record has no such trial"
-        for number, told in self.told():
+        for number, expected in self.expected():
             runs = found.get(number, [])
             if len(runs) != 1:
                 yield f"{_name(number)}: has {count(len(runs), 'run')} in MLflow"
             if runs:
-                words = differences(lookup, runs[0], told).words
+                words = differences(lookup, runs[0], expected).words
                 yield from (f"{_name(number)}: {word}" for word in words)
 
     def mend(self) -> str:
@@ -110,19 +110,19 @@ class Republishing:
             runs.retire(found.pop(number), UNKNOWN, "the record has no such trial")
             done["unknown"] += 1
         if None not in found:
-            runs.write([self.retelling.begins()])
+            runs.write([self.recorded_study.begins()])
             done["run"] += 1
-        for number, told in self.told(runs):
+        for number, expected in self.expected(runs):
             run = found.get(number)
-            own = None if run is None else differences(runs.lookup, run, told)
+            own = None if run is None else differences(runs.lookup, run, expected)
             if run is not None and own is not None and own.contradicted:
                 runs.retire(run, DUPLICATE, "the record contradicts it, and another has its place")
                 done["contradicted"] += 1
                 own = None
             if own is None:
-                runs.write(told)
+                runs.write(expected)
                 done["run"] += number is not None
-                done["point"] += sum(_points(record) for record in told)
+                done["point"] += sum(_points(record) for record in expected)
                 continue
             done["closed"] += run is not None and run.info.status == "RUNNING"
             done["point"] += own.points
@@ -151,34 +151,34 @@ class Republishing:
             file.unlink()
         return handed
 
-    def told(self, runs: StudyRuns | None = None) -> Iterator[tuple[int | None, list[Record]]]:
-        """All that MLflow should have been told, run by run, that of the study last.
+    def expected(self, runs: StudyRuns | None = None) -> Iterator[tuple[int | None, list[Record]]]:
+        """All that MLflow should hold, run by run, that of the study last.
 
         Args:
             runs: that are being mended; then the result gets the page where they are.
         """
         more: dict[int | None, list[Record]] = {}
-        for piece in self.retelling.curves():
+        for piece in self.recorded_study.curves():
             more.setdefault(piece.number, []).append(piece)
-        for number, records in self.retelling.trials(range(len(self.record.trials()))):
+        for number, records in self.recorded_study.trials(range(len(self.record.trials()))):
             if self.stop.is_set():
                 raise Interrupted
             yield number, [*records, *more.get(number, [])]
         if runs is not None:
-            describe_saved(self.retelling.folder / "model")
+            describe_saved(self.recorded_study.folder / "model")
             self.say_where(runs)
-        yield None, [self.retelling.begins(), *more.get(None, []), *self.retelling.rest()]
+        yield None, [self.recorded_study.begins(), *more.get(None, []), *self.recorded_study.rest()]
 
     def say_where(self, runs: StudyRuns) -> None:
         """Gives the result the page where the curves are now."""
-        saved, goal = self.retelling.saved(), self.retelling.goal()
+        saved, goal = self.recorded_study.saved(), self.recorded_study.goal()
         if saved is None or runs.parent_id is None:
             return
         page = runs.experiment_id, runs.parent_id
         link = self.store.curves_link(*page, goal.curve, goal.greater_is_better)
         if saved.run.curves != link:
-            told = replace(saved, run=replace(saved.run, curves=link))
-            write_json(self.retelling.result_file, to_json(told))
+            expected = replace(saved, run=replace(saved.run, curves=link))
+            write_json(self.recorded_study.result_file, to_json(expected))
 
 
 def _name(number: int | None) -> str:

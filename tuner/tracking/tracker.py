@@ -16,9 +16,9 @@ from tuner.study.events import (
     TrialsEnded,
 )  # fmt: skip
 from tuner.study.results import StudyResult
+from tuner.tracking.recorded_study import modified_ms
 from tuner.tracking.records import Artifact, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.retelling import modified_ms
-from tuner.tracking.telling import BestSoFar, begun, confirmed, ended, judged
+from tuner.tracking.study_records import BestSoFar, begun, confirmed, ended, judged
 from tuner.tracking.writer import Writer
 
 

@@ -15,7 +15,7 @@ from tuner.study.record import Record as StudyRecord
 from tuner.study.results import SavedResult
 from tuner.study.times import cut_short, ended_ms, started_ms
 from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.telling import BestSoFar, begun, confirmed, ended, judged
+from tuner.tracking.study_records import BestSoFar, begun, confirmed, ended, judged
 
 # Under which the record keeps what tells the study from others, when it was begun, what it
 # minimises, and what fresh seeds said.
@@ -23,7 +23,7 @@ KEY, STARTED, GOAL, CONFIRMED = "key", "started_ms", "goal", "confirmed"
 
 
 @dataclass(frozen=True)
-class Retelling:
+class RecordedStudy:
     """What MLflow is told of a study, made from what is on disk.
 
     Args:

@@ -56,16 +56,16 @@ class BestSoFar:
             yield Points(None, steps, {f"best_{self.goal.curve}": values})
 
 
-def confirmed(told: Confirmed, goal: Goal) -> Iterator[Points]:
+def confirmed(event: Confirmed, goal: Goal) -> Iterator[Points]:
     """The mean curves on fresh seeds, each on its trial's run, and what the winner is worth."""
-    for number, values in told.curves.items():
+    for number, values in event.curves.items():
         epochs = list(range(1, len(values) + 1))
         yield Points(number, epochs, {f"confirmed_{goal.curve}": [*map(goal.turn, values)]})
-    mean = told.confirmation.judged.mean
+    mean = event.confirmation.judged.mean
     if mean is not None:
         ends = {"": mean.mean, "_low": mean.low, "_high": mean.high}
         points = {f"confirmed_{goal.curve}{end}": [goal.turn(v)] for end, v in ends.items()}
-        yield Points(None, [told.confirmation.winner], points)
+        yield Points(None, [event.confirmation.winner], points)
 
 
 def judged(result: StudyResult, folder: Path) -> Iterator[Record]:
