@@ -22,6 +22,9 @@ from tuner.study.record import Record, TrialEnd
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
+# What tells a study from others of its name, in MLflow too. It is written before any trial.
+IDENTITY = ("key", "started_ms")
+
 # Under which a trial keeps its result and its curves.
 SUMMARY = "summary"
 
@@ -71,7 +74,11 @@ class JournalRecord(Record):
             file=sys.stderr,
         )
         self._results.clear()
-        return _open(self.path, self.name, self._results)
+        study = _open(self.path, self.name, self._results)
+        for key, value in identity(self.folder / DAMAGED).items():
+            if key not in study.user_attrs:
+                study.set_user_attr(key, value)
+        return study
 
     def __exit__(self, *error: object) -> None:
         self._lease.close()
@@ -148,6 +155,13 @@ def set_damage_aside(path: Path) -> int:
         path.replace(path.with_name(DAMAGED))
         write(path, [b"".join(whole[:good]).decode("utf-8")])
     return len(whole) - good
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """What the whole lines of a damaged journal say about which study it is of."""
+    lines = filter(_is_line, path.read_bytes().splitlines())
+    attributes = [json.loads(line).get("user_attr", {}) for line in lines]
+    return {key: own[key] for key in IDENTITY for own in attributes if key in own}
 
 
 def _is_line(line: bytes) -> bool:

@@ -1,0 +1,25 @@
+"""Promises of the journal: what damage to it costs, and what it does not."""
+
+from pathlib import Path
+
+import pytest
+
+from tuner.study.journal import DAMAGED, FILE, JournalRecord
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_study_whose_first_lines_are_damaged_is_still_the_same_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: int
+) -> None:
+    with JournalRecord(tmp_path, "own") as record:
+        for key, value in [("data", "digest"), ("key", "abc"), ("started_ms", 17)]:
+            record.put(key, value)
+    whole = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+    whole[line] = b"\xffgarbage\n"
+    (tmp_path / FILE).write_bytes(b"".join(whole))
+    for _ in range(2):
+        with JournalRecord(tmp_path, "own") as record:
+            assert (record.get("key"), record.get("started_ms")) == ("abc", 17)
+            assert "data" not in record
+    assert (tmp_path / DAMAGED).read_bytes() == b"".join(whole)
+    assert capsys.readouterr().err.count("set aside") == 1
