@@ -12,6 +12,8 @@ from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds
 from tuner.tracking import model as models
 from tuner.tracking.runs import StudyRuns
 
+BEGINS = RunBegins(None, "adam", STARTED)
+
 
 @pytest.mark.parametrize(
     ("state", "status"),
@@ -58,9 +60,22 @@ def test_the_parent_shows_the_best_so_far_the_note_and_the_settings(store, open_
     assert parent.data.params == {"seed": "0"}
 
 
+def test_what_comes_without_the_beginning_of_its_run_is_left_out_and_counted(store, open_runs):
+    runs = open_runs()
+    runs.write(trial(0))
+    assert runs.headless == len(trial(0))
+    runs.write([BEGINS, *trial(1)[1:], *trial(2)])
+    assert runs.headless == len(trial(0)) + len(trial(1)[1:])
+    assert set(read_runs(store)) == {None, 2}
+    runs.write([*trial(0), *trial(1)])
+    starts = {number: run.info.start_time for number, run in read_runs(store).items()}
+    assert starts == {None: STARTED, **{n: trial(n)[0].started_ms for n in range(3)}}
+
+
 def test_points_that_are_not_finite_are_never_stored(store, open_runs):
     values = [1.0, math.nan, math.inf, -math.inf, 0.5]
-    open_runs().write([RunBegins(0, "trial 0", STARTED), Points(0, range(5), {"val_loss": values})])
+    points = Points(0, range(5), {"val_loss": values})
+    open_runs().write([BEGINS, RunBegins(0, "trial 0", STARTED), points])
     assert curve(store, read_runs(store)[0]) == [(0, 1.0), (4, 0.5)]
 
 
@@ -110,7 +125,7 @@ def test_a_kill_between_any_two_calls_leaves_nothing_twice(store, open_runs, cal
 
 def test_an_interrupted_trial_that_is_trained_again_keeps_its_run(store, open_runs):
     whole = trial(0, epochs=5)
-    open_runs().write([*whole[:3], RunEnds(0, "INTERRUPTED", "Ctrl-C", STARTED + 100)])
+    open_runs().write([BEGINS, *whole[:3], RunEnds(0, "INTERRUPTED", "Ctrl-C", STARTED + 100)])
     interrupted = read_runs(store)[0]
     assert interrupted.info.status == "KILLED"
     resumed = open_runs()
@@ -125,7 +140,7 @@ def test_an_interrupted_trial_that_is_trained_again_keeps_its_run(store, open_ru
 
 
 def test_no_trial_is_left_running_under_a_study_that_is_over(store, open_runs):
-    open_runs().write([*trial(0)[:-1], *trial(1)])
+    open_runs().write([BEGINS, *trial(0)[:-1], *trial(1)])
     open_runs().write(study())
     runs = read_runs(store)
     assert {number: run.info.status for number, run in runs.items()} == {
@@ -148,7 +163,7 @@ def test_values_longer_than_mlflow_keeps_are_cut_not_refused(store, open_runs):
     runs = open_runs()
     for _ in range(2):
         begins = RunBegins(0, "trial 0", STARTED, {"long": "x" * 10_000}, {"tag": "y" * 10_000})
-        runs.write([begins])
+        runs.write([BEGINS, begins])
     data = read_runs(store)[0].data
     assert len(data.params["long"]) == len(data.tags["tag"]) == 6000
     assert runs.refused == []

@@ -51,8 +51,10 @@ class _News:
     points: list[Points] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
+    count: int = 0
 
     def add(self, record: Record) -> None:
+        self.count += 1
         match record:
             case RunBegins():
                 self.begins, self.ends = record, None
@@ -81,7 +83,7 @@ class StudyRuns:
         self.experiment_id = store.experiment(self.client, project)
         self._tags = {**provenance(), "tuner.study": study, "tuner.key": key}
         self.lookup = Lookup(self.client, self.experiment_id, key)
-        self._study = study
+        self.headless = 0
         self._is_server = store.is_server
         self.refused: list[str] = []
         self.dropped = 0  # runs that were closed as duplicates
@@ -97,6 +99,9 @@ class StudyRuns:
     def write(self, records: Iterable[Record]) -> None:
         """Write records; what MLflow will never accept is noted in `refused` and left out.
 
+        Records of a run that is not there and whose beginning is not among them are left out as
+        well, and counted in `headless`: made without it, a run would have a start of its own.
+
         Raises whatever MLflow raises when it cannot be reached: then open the runs anew and write
         the same records again.
         """
@@ -104,8 +109,14 @@ class StudyRuns:
         for record in records:
             news.setdefault(record.number, _News()).add(record)
         study = news.pop(None)
+        if study.begins is None and self.parent_id is None:
+            self.headless += study.count + sum(trial.count for trial in news.values())
+            return
         self._open(None, study)
         for number, trial in news.items():
+            if trial.begins is None and number not in self._runs:
+                self.headless += trial.count
+                continue
             self._open(number, trial)
             self._fill(number, trial)
             self._end(number, trial)
@@ -127,18 +138,17 @@ class StudyRuns:
             known.running = True
 
     def _create(self, number: int | None, news: _News) -> _Known:
-        tags = self._tags | news.tags
-        name = self._study
+        tags, begins = self._tags | news.tags, news.begins
+        assert begins is not None
         if number is not None:
             tags |= {"mlflow.parentRunId": str(self.parent_id), "tuner.trial": str(number)}
-            name = f"trial {number}"
 
         def create() -> Run:
             return self.client.create_run(
                 self.experiment_id,
-                start_time=news.begins.started_ms if news.begins else None,
+                start_time=begins.started_ms,
                 tags={key: clip(value) for key, value in tags.items()},
-                run_name=news.begins.name if news.begins else name,
+                run_name=begins.name,
             )
 
         return _known(self._done_once(create, number))

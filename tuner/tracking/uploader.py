@@ -43,8 +43,9 @@ def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, A
             found, torn = records(Path(file.rstrip("\n")))
             runs.write(found)
             page = (runs.experiment_id, runs.parent_id)
-            yield {"error": None, "refused": runs.refused, "torn": torn, "page": page}
-            runs.refused = []
+            lost = torn + runs.headless
+            yield {"error": None, "refused": runs.refused, "torn": lost, "page": page}
+            runs.refused, runs.headless = [], 0
         except Exception as error:
             # A call whose answer was lost may have been done: look afresh at what MLflow has.
             runs = None
