@@ -35,7 +35,7 @@ def training(command: Command) -> bool:
 def check_store(command: Command, study: str = "study") -> None:
     """One parent, a child a trial, none at work, no point twice and none missing.
 
-    Trials that an interruption cut short have no result yet.
+    Trials of a cohort that an interruption cut short have no result yet, also those that had left.
     """
     client = MlflowClient(f"sqlite:///{command.root / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("tuner")
@@ -47,7 +47,8 @@ def check_store(command: Command, study: str = "study") -> None:
     assert "RUNNING" not in {r.info.status for r in runs}
     if command.result(study)["stopped"] == INTERRUPTED:
         cut = {n: run for n, run in children.items() if n not in trials}
-        assert {run.data.tags["tuner.state"] for run in cut.values()} <= {"INTERRUPTED"}
+        states = {run.data.tags["tuner.state"] for run in cut.values()}
+        assert states <= {"INTERRUPTED", "PRUNED", "DIVERGED"}
         children = {n: run for n, run in children.items() if n in trials}
     assert set(children) == set(trials)
     for number, run in children.items():
