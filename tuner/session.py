@@ -66,6 +66,8 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         JournalRecord(folder, config.study.name) as record,
         Populations(config, data, threads, stop) as training,
     ):
+        # Of two differences the config's is the one that was meant.
+        config_changes.edited(record, config)
         builder.check_data(config, record, data)
         deadline = Deadline(config.tracking.patience, stop)
         yield Session(config, record, training, folder, deadline)

@@ -32,8 +32,14 @@ def test_an_error_leaves_no_run_open_and_its_words_on_record(
 
     monkeypatch.setattr(Tracker if stage == "end" else Loop, stage, broken)
     few = ("budget.trials=2", "budget.epochs=1", "confirm.top=0", "tracking=mlflow")
-    with pytest.raises(ZeroDivisionError):
-        command.call(*few)
+    ended = command.call(*few)
+    assert ended.code == 1
+    line = ended.err.splitlines()[-1]
+    log = command.folder() / "crash.log"
+    assert line.startswith("tuner: ZeroDivisionError: two lines; its traceback is in")
+    assert str(log) in line
+    assert "Traceback" in log.read_text()
+    assert "Traceback" not in ended.err
     client = MlflowClient(f"sqlite:///{command.root / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("tuner")
     assert experiment is not None
