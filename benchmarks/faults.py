@@ -145,6 +145,8 @@ def main() -> int:
     given = parser.parse_args()
     numbers = list(range(given.kills)) if given.only is None else [given.only]
     keep = given.keep is not None
+    if keep:
+        given.keep.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=given.keep))
     try:
         faults = measure(given.seed, numbers, root, keep, told=not given.json)
