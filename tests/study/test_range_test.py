@@ -22,7 +22,7 @@ def test_what_decides_the_test_is_in_its_fingerprint_and_nothing_else() -> None:
         asked = config("data=iris", *overrides)
         return fingerprint(asked, iris(0))
 
-    assert key() == key("threads=1", "root=x", "tracking=none")
+    assert key() == key("threads=1", "root=x", "tracking=none", "checkpoint.seconds=5", "fix=true")
     asked = config("data=iris")
     other = iris(1)
     different = {key("study.seed=1"), key("range.seeds=4"), fingerprint(asked, other)}

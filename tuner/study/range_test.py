@@ -42,7 +42,7 @@ Array = np.ndarray
 APART = 3.0
 
 # What may differ between two commands whose tests are the same.
-FREE = {"job", "root", "threads", "tracking", "checkpoint"}
+FREE = {"job", "root", "threads", "tracking", "checkpoint", "fix"}
 
 
 class Training(Protocol):
