@@ -7,11 +7,14 @@ from tuner.config import Config
 from tuner.errors import UserError
 from tuner.study.record import Record
 
+# What decides how a command works, and never what it finds.
+WITHOUT_EFFECT = ("job", "root", "threads", "tracking", "checkpoint", "fix")
+
 # What may differ from one command on a study to the next.
 FREE = (
-    *("job", "root", "threads", "tracking", "range", "fix"),
+    *WITHOUT_EFFECT,
     *("budget.trials", "budget.seconds", "budget.epochs_total", "study.project"),
-    *("target", "stop", "confirm", "compare", "checkpoint"),
+    *("target", "stop", "confirm", "compare", "range"),
 )
 
 KEY = "config"

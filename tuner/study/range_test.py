@@ -15,6 +15,7 @@ from tuner.errors import UserError
 from tuner.search.initial_trials import default
 from tuner.search.space import Choices, Range, Setting, Space
 from tuner.search.trials import Trial, rounded
+from tuner.study.config_changes import WITHOUT_EFFECT
 from tuner.study.range_result import (
     Ends,
     FoundRange,
@@ -40,9 +41,6 @@ Array = np.ndarray
 
 # The confirming runs are at the suggested rate and this factor below and above it.
 APART = 3.0
-
-# What may differ between two commands whose tests are the same.
-FREE = {"job", "root", "threads", "tracking", "checkpoint", "fix"}
 
 
 class Training(Protocol):
@@ -358,7 +356,7 @@ def plain_rows(values: Array) -> tuple[tuple[Any, ...], ...]:
 
 def fingerprint(config: Config, data: "DataSet | None") -> str:
     """A digest of all that decides what a test finds, the data among it."""
-    deciding = {key: value for key, value in config.plain.items() if key not in FREE}
+    deciding = {key: value for key, value in config.plain.items() if key not in WITHOUT_EFFECT}
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode())
     for part in data.folds[0] if data is not None else ():
         if part is not None:
