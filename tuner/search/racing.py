@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuner.search.pruners import Rule
-from tuner.search.runner import Progress, Runner
+from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal, Outcome, State, Trial
 from tuner.training.curves import Curve, Guard, diagnose
 from tuner.training.loop import Interrupted
@@ -267,21 +267,32 @@ class Race:
             guard = Guard.at(start[GUARDED], runner.momentum, runner.steps)
         heat = _Heat(place, runner, guard, rows_of(runner))
         numbers = {name: values.tolist() for name, values in start.items()}
+        known = runner.rows
         for number, rows in heat.rows.items():
             lane = self.lanes[number]
             lane.steps = runner.steps
             lane.initial = {k: mean([v[row] for row in rows]) for k, v in numbers.items()}
-            self.remember(lane, heat, rows, numbers)
+            self.remember(lane, known, rows, numbers)
         return heat
 
     def remember(
-        self, lane: _Lane, heat: _Heat, rows: Sequence[int], numbers: Mapping[str, list[float]]
+        self,
+        lane: _Lane,
+        known: Sequence[Row],
+        own: Sequence[int],
+        numbers: Mapping[str, list[float]],
     ) -> None:
-        """Keeps what each row of a trial has reached."""
+        """Keeps what each row of a trial has reached.
+
+        Args:
+            lane: of the trial.
+            known: all rows of its runner.
+            own: the indices of the trial's.
+            numbers: metrics of all rows, by name.
+        """
         reached = numbers.get(self.goal.curve, [])
-        for i in rows:
-            row = heat.runner.rows[i]
-            lane.members[row.seed, row.fold] = reached[i]
+        for i in own:
+            lane.members[known[i].seed, known[i].fold] = reached[i]
 
     def advance(self, heat: _Heat, epoch: int) -> None:
         """One epoch of a runner; diverged trials get their outcome and leave."""
@@ -293,13 +304,14 @@ class Race:
             heat.guard = heat.guard.after(progress.metrics[GUARDED])
             leaves, lost = heat.guard.leaves, heat.guard.lost
         numbers = {name: values.tolist() for name, values in progress.metrics.items()}
+        known = heat.runner.rows
         for number, own in heat.rows.items():
             lane = self.lanes[number]
             if progress.left[own].any():
                 self.not_finite(lane, progress, own, epoch)
                 continue
             lane.add({k: mean([v[row] for row in own]) for k, v in numbers.items()})
-            self.remember(lane, heat, own, numbers)
+            self.remember(lane, known, own, numbers)
             lane.lost = bool(lost[own].any())
             if leaves[own].any():
                 self.above_start(lane, f"up to {numbers[GUARDED][own[0]]:.4g}", epoch)
