@@ -187,6 +187,25 @@ def test_a_study_killed_at_any_instant_goes_on_as_if_it_had_not_been(whole: Path
         shutil.rmtree(folder)
 
 
+def test_a_damaged_line_leaves_an_extended_study_its_trials_and_who_raced_whom(tmp_path: Path):
+    extended = tmp_path / "extended"
+    extended.mkdir()
+    for budget in (5, 9, 12):
+        work(opened(extended), budget)
+    expected, bounds = recorded(opened(extended)), opened(extended).cohorts
+    assert bounds == [[0, 4], [4, 5], [5, 9], [9, 12]]
+    lines = (extended / "optuna.journal").read_bytes().splitlines(keepends=True)
+    for line in range(len(lines)):
+        folder = tmp_path / str(line)
+        folder.mkdir()
+        damaged = [*lines[:line], b"\xffgarbage\n", *lines[line + 1 :]]
+        (folder / "optuna.journal").write_bytes(b"".join(damaged))
+        study = opened(folder)
+        work(study, 12)
+        assert recorded(study) == expected, f"line {line} was damaged"
+        assert study.cohorts == bounds
+
+
 def test_what_is_trained_after_a_kill_is_what_was_asked_before(whole: Path, tmp_path: Path):
     lines = (whole / "optuna.journal").read_bytes().splitlines(keepends=True)
     asked = opened(whole)

@@ -22,8 +22,9 @@ from tuner.study.record import Record, TrialEnd
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
-# What tells a study from others of its name, in MLflow too. It is written before any trial.
-IDENTITY = ("key", "started_ms")
+# What outlives damage: what tells a study from others of its name, in MLflow too, and the bounds of
+# its cohorts, for which trials are asked and race together decides what becomes of them.
+OUTLIVING = ("key", "started_ms", "cohorts")
 
 # Under which a trial keeps its result and its curves.
 SUMMARY = "summary"
@@ -75,8 +76,8 @@ class JournalRecord(Record):
         )
         self._results.clear()
         study = _open(self.path, self.name, self._results)
-        for key, value in identity(self.folder / DAMAGED).items():
-            if key not in study.user_attrs:
+        for key, value in outliving(self.folder / DAMAGED).items():
+            if study.user_attrs.get(key) != value:
                 study.set_user_attr(key, value)
         return study
 
@@ -157,11 +158,11 @@ def set_damage_aside(path: Path) -> int:
     return len(whole) - good
 
 
-def identity(path: Path) -> dict[str, Any]:
-    """What the whole lines of a damaged journal say about which study it is of."""
+def outliving(path: Path) -> dict[str, Any]:
+    """What the whole lines of a damaged journal say last of what outlives the damage."""
     lines = filter(_is_line, path.read_bytes().splitlines())
     attributes = [json.loads(line).get("user_attr", {}) for line in lines]
-    return {key: own[key] for key in IDENTITY for own in attributes if key in own}
+    return {key: own[key] for key in OUTLIVING for own in attributes if key in own}
 
 
 def _is_line(line: bytes) -> bool:

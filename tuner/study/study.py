@@ -94,20 +94,21 @@ class Study:
         return len(self.memory.get_trials(deepcopy=False, states=COUNTED))
 
     def cohort(self, size: int) -> list[Trial]:
-        """The trials to train next: those of a cohort that a kill cut short, or `size` new ones.
+        """The trials to train next: those of a cohort that is on record, or `size` new ones.
 
         Fewer, or none, where the sampler finds nothing more to try.
         """
-        cohorts = self.cohorts
-        if self.index == len(cohorts):
+        cohorts, index = self.cohorts, self.index
+        if index == len(cohorts):
             start = next_number(self.memory)
-            cohorts = [*cohorts, [start, start + size]]
+            # A cohort that was given up while it was asked ends where it had come to.
+            cohorts = [*([a, min(b, start)] for a, b in cohorts), [start, start + size]]
             self.record.put("cohorts", cohorts)
-        start, stop = cohorts[-1]
+        start, stop = cohorts[index]
         while next_number(self.memory) < stop:
             if not self._ask():
-                cohorts[-1][1] = next_number(self.memory)
-                self.record.put("cohorts", cohorts)
+                stop = next_number(self.memory)
+                self.record.put("cohorts", [*cohorts[:index], [start, stop]])
                 break
             self.record.ask(self.memory.get_trials(deepcopy=False)[-1])
         trials = self.record.trials()[start:stop]
@@ -134,16 +135,13 @@ class Study:
 
     @property
     def index(self) -> int:
-        """The index of the cohort to train next: one that a kill cut short, or a new one."""
-        cohorts = self.cohorts
-        return len(cohorts) - bool(cohorts and self._unfinished(*cohorts[-1]))
+        """The index of the cohort to train next: one that a kill cut short, or a new one.
 
-    def _unfinished(self, start: int, stop: int) -> bool:
-        """Whether trials of these numbers wait to be trained, or even to be asked."""
-        trials = self.memory.get_trials(deepcopy=False)[start:stop]
-        failed = any(t.state is TrialState.FAIL for t in trials)
-        asked = len(trials) == stop - start
-        return any(not t.state.is_finished() for t in trials) or not (asked or failed)
+        Several may wait where the record was damaged: it keeps their bounds.
+        """
+        trials, cohorts = self.memory.get_trials(deepcopy=False), self.cohorts
+        waiting = (i for i, (a, b) in enumerate(cohorts) if _unfinished(trials[a:b], b - a))
+        return next(waiting, len(cohorts))
 
     def _trial(self, trial: FrozenTrial) -> Trial:
         assert trial.datetime_start is not None
@@ -193,6 +191,12 @@ def penalty(outcome: Outcome) -> float:
     """What a diverged trial is told in place of its value: ten times the loss at the start."""
     start = outcome.initial[outcome.goal.curve]
     return 10 * abs(start) if math.isfinite(start) else 1e30
+
+
+def _unfinished(trials: Sequence[FrozenTrial], size: int) -> bool:
+    """Whether trials of a cohort of this size wait to be trained, or even to be asked."""
+    failed = any(t.state is TrialState.FAIL for t in trials)
+    return any(not t.state.is_finished() for t in trials) or not (len(trials) == size or failed)
 
 
 def _in_memory(trials: Sequence[FrozenTrial]) -> optuna.Study:
