@@ -6,12 +6,13 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Event
 from traceback import format_exception
 from types import FrameType
+from typing import NoReturn, TextIO
 
 import tuner
 from tuner import discovery, jobs
@@ -56,6 +57,10 @@ SIGTERM: the same command goes on.
 """
 
 
+# Seconds of computing that a config may take to compose; a hundred data sets take five.
+COMPOSING = 15
+
+
 def first_comment(path: Path) -> str:
     """What a file of conf/ says it is: its first comment that is not for Hydra."""
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -80,22 +85,56 @@ def _table(rows: Mapping[str, str]) -> str:
 class Signals:
     """SIGINT, SIGTERM and SIGHUP ask to stop at the next step; a second one stops at once.
 
+    While nothing is at work yet, the first does: an exception in the middle of Hydra's work, or of
+    an import, would become another one.
+
+    Args:
+        stopped: what to print at the end.
+
     Attributes:
         stop: set once a signal came.
         number: of the last signal.
+        at_work: whether to ask.
     """
 
-    def __init__(self) -> None:
-        self.stop = Event()
+    def __init__(self, stopped: str) -> None:
+        self.stop, self.stopped = Event(), stopped
         self.number = signal.SIGINT
+        self.at_work = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.receive)
+        signal.signal(signal.SIGVTALRM, self.too_long)
+        signal.setitimer(signal.ITIMER_VIRTUAL, COMPOSING)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Takes a signal, as `signal.signal` wants it."""
         self.number = signal.Signals(number)
+        if not self.at_work:
+            leave(sys.stdout, self.stopped, self.code)
         self.stop.set()
         signal.signal(number, signal.SIG_DFL)
+
+    def too_long(self, number: int, frame: FrameType | None) -> None:
+        """Ends a command whose config is composed for so long that it was made to be."""
+        said = f"tuner: the config takes over {COMPOSING} s to compose: give a smaller one"
+        leave(sys.stderr, said, UserError.exit_code)
+
+    def begin(self) -> None:
+        """Work begins, which signals ask to stop."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        self.at_work = True
+
+    @property
+    def code(self) -> int:
+        """The exit code of a command that the last signal ended."""
+        return 128 + self.number
+
+
+def leave(stream: TextIO, line: str, code: int) -> NoReturn:
+    """Ends the process at once, after a line."""
+    with suppress(OSError, ValueError):
+        print(line, file=stream, flush=True)
+    os._exit(code)
 
 
 @contextmanager
@@ -137,9 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("tuner: the current folder was deleted: go to another one", file=sys.stderr)
         return CrashError.exit_code
     except UserError as error:
-        for line in str(error).splitlines():
+        for line in error.args:
             print(f"tuner: {line}", file=sys.stderr)
         return error.exit_code
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def command(arguments: list[str]) -> int:
@@ -155,11 +196,11 @@ def command(arguments: list[str]) -> int:
         UserError: for what the user can mend.
     """
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
-    signals = Signals()
+    stopped = f"Stopped. The same command goes on: python -m tuner {shlex.join(arguments)}"
+    signals = Signals(stopped)
     # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
     # imported, would start others, which keeps a core busy for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    again = shlex.join(arguments)
     extra_folder = None
     if "--config-dir" in arguments:
         at = arguments.index("--config-dir")
@@ -186,13 +227,12 @@ def command(arguments: list[str]) -> int:
         from tuner.training.loop import Interrupted
 
         run = jobs.load(config.job)
+    signals.begin()
     try:
-        if signals.stop.is_set():
-            raise Interrupted
         code = run(config, signals.stop)
     except Interrupted:
-        print(f"Stopped. The same command goes on: python -m tuner {again}")
-        code = 128 + signals.number
+        print(stopped)
+        code = signals.code
     except UserError:
         raise
     except Exception as error:

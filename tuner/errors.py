@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Sequence
 
+# Characters of a line, and of its end, which says what is allowed, where the line is cut.
+LONGEST, ENDING = 1000, 300
+
 
 def did_you_mean(word: object, names: Sequence[str], most: int, alike: float = 0.6) -> str:
     """A question that names up to `most` names like the word, or nothing; ends in a space."""
@@ -10,10 +13,34 @@ def did_you_mean(word: object, names: Sequence[str], most: int, alike: float = 0
     return f"did you mean {', '.join(near)}? " if near else ""
 
 
+def printable(text: str) -> str:
+    """A line that any terminal shows as it is: what is no letter is escaped, what is long is cut.
+
+    >>> printable("a\\x1b[2Jb\\n")
+    'a\\\\x1b[2Jb\\\\n'
+    """
+    if len(text) > LONGEST:
+        cut = f" ... ({len(text)} characters) ... "
+        text = text[: LONGEST - len(cut) - ENDING] + cut + text[-ENDING:]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class UserError(Exception):
-    """A mistake that the user can mend: one line that says what is wrong and what is allowed."""
+    """A mistake that the user can mend, in one line that says what is wrong and what is allowed.
+
+    Args:
+        lines: one, or one for each mistake; they are made printable.
+    """
 
     exit_code = 2
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*map(printable, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class BusyError(UserError):

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from tuner.config.checks import check_together
 from tuner.config.found import FOUND
-from tuner.config.messages import line
-from tuner.config.schema import Config
-from tuner.config.space import KEYS, space_of
+from tuner.config.messages import KNOWN, MADE, line, no_such_key
+from tuner.config.schema import KEYS, Config
+from tuner.config.space import space_of
 from tuner.errors import UserError
 
 __all__ = ["Config", "check"]
@@ -25,7 +25,9 @@ def check(plain: Mapping[str, Any]) -> Config:
         UserError: one line for each key that is wrong; where each is right by itself, one line for
             the first two that do not go together.
     """
-    rest, problems = dict(plain), list[str]()
+    # What is made here is no key that may be given.
+    problems = [no_such_key(key, "the config", KNOWN) for key in MADE if key in plain]
+    rest = {key: value for key, value in plain.items() if key not in MADE}
     searched = {key: rest.pop(key, None) for key in KEYS}
     space = space_of(searched, problems)
     found = {key: read(rest[key], problems) for key, read in FOUND.items() if key in rest}
@@ -35,6 +37,6 @@ def check(plain: Mapping[str, Any]) -> Config:
         refused = {key for key, value in found.items() if value is None}
         problems += [line(e) for e in error.errors() if e["loc"][0] not in refused]
     if problems:
-        raise UserError("\n".join(problems))
+        raise UserError(*problems)
     check_together(config)
     return config

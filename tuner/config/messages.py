@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tuner.config.schema import Config
+from tuner.config.schema import KEYS, Config
 from tuner.errors import did_you_mean
 
 # Pydantic's words, and those of the other checks.
@@ -21,7 +21,13 @@ WORDS = {
 }
 
 # So many names are given in an error; of more, --help tells.
-FEW = 20
+FEW = 30
+
+# Fields of the config that are made of its keys.
+MADE = ("space", "plain")
+
+# The keys of a config.
+KNOWN = (*KEYS, *(name for name in Config.model_fields if name not in MADE))
 
 
 def line(error: Any) -> str:
@@ -72,10 +78,12 @@ def unknown_option(
     return unknown(option, group, known)
 
 
-def _place(error: Any) -> tuple[str, list[str]]:
+def _place(error: Any) -> tuple[str, Iterable[str]]:
     """The part of the config where an unknown key stands, and the keys that are there."""
-    fields, owner = Config.model_fields, "the config"
+    if len(error["loc"]) == 1:
+        return "the config", KNOWN
+    fields, owner = Config.model_fields, ""
     for part in error["loc"][:-1]:
         kind: Any = fields[part].annotation
         fields, owner = kind.model_fields, part
-    return owner, [name for name in fields if name not in ("space", "plain")]
+    return owner, fields

@@ -9,20 +9,32 @@ from tuner.search.pruners import Pruner
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+# What a trial is made of, and the conditions between its settings: the keys of the space.
+KEYS = ("optimizer", "schedule", "model", "loss", "batch_size", "where")
 
+# Of trials, epochs and the like: what more would take years.
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 # What a study may be called.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+# Threads beyond those of any machine, and seeds beyond what any mean needs.
+THREADS, SEEDS = 4096, 10_000
 
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
 def _folder(root: Path) -> Path:
-    if root == Path():
+    if root == Path() or "\0" in str(root):
         raise ValueError("must be the path of a folder")
     return root
+
+
+def _printed(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must hold no control characters")
+    return text
 
 
 def _store(uri: str) -> str:
@@ -41,7 +53,7 @@ class StudyConfig(Strict):
     """study: its name, its randomness, and what it tries first."""
 
     name: Annotated[str, Field(pattern=NAME, max_length=100)]
-    project: Annotated[str, Field(min_length=1, max_length=250)]
+    project: Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_printed)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     cohort: Count
     defaults: bool = True
@@ -54,7 +66,7 @@ class BudgetConfig(Strict):
     trials: Count
     epochs: Count
     seconds: Annotated[float, Field(gt=0)] | None
-    epochs_total: Count | None
+    epochs_total: Annotated[int, Field(ge=1, le=10**15)] | None
 
 
 class CheckpointConfig(Strict):
@@ -72,8 +84,8 @@ class StopConfig(Strict):
 class ConfirmConfig(Strict):
     """confirm: how often the best trials are trained again."""
 
-    top: Annotated[int, Field(ge=0)] = 5
-    seeds: Annotated[int, Field(ge=2)] = 10
+    top: Annotated[int, Field(ge=0, le=1000)] = 5
+    seeds: Annotated[int, Field(ge=2, le=SEEDS)] = 10
     trials: list[Annotated[int, Field(ge=0)]] | None = None
 
 
@@ -94,10 +106,10 @@ class RangeConfig(Strict):
 
     epochs: Count
     confirm_epochs: Count
-    seeds: Count
+    seeds: Annotated[int, Field(ge=1, le=SEEDS)]
     per_decade: Annotated[int, Field(ge=1, le=100)]
     widen: Annotated[float, Field(ge=1, le=1e6)]
-    ramp_steps: Annotated[int, Field(ge=20)]
+    ramp_steps: Annotated[int, Field(ge=20, le=1_000_000)]
 
 
 class DataConfig(Strict):
@@ -107,7 +119,7 @@ class DataConfig(Strict):
     reader: str = "bundled"
     validation_fraction: Share = 0.2
     test_fraction: Share | None = None
-    folds: Annotated[int, Field(ge=2)] | None = None
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
     scale: Literal["standard", "minmax", "maxabs", "none"] = "standard"
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
     class_weight: Literal["balanced"] | None = None
@@ -134,7 +146,7 @@ class Config(Strict):
 
     job: str
     root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
-    threads: Count | None
+    threads: Annotated[int, Field(ge=1, le=THREADS)] | None
     fix: bool = False
     dtype: Literal["float32", "float64"]
     study: StudyConfig

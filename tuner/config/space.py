@@ -14,9 +14,6 @@ from tuner.training import functions, losses, optimizers, schedules
 from tuner.training.domains import Domain, Hyperparameter
 from tuner.training.families import AUTO, FAMILIES, Allowed
 
-# What a trial is made of, and the conditions between its settings.
-KEYS = ("optimizer", "schedule", "model", "loss", "batch_size", "where")
-
 MODELS: dict[str, Mapping[str, Allowed]] = {
     **{name: family.settings for name, family in FAMILIES.items()},
     **{name: functions.settings(name) for name in functions.names()},
@@ -245,7 +242,9 @@ def _value(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     # An int has no upper bound, a float has; nan lies in no domain.
-    if number and (value != value or abs(value) > sys.float_info.max or value not in domain):
+    if number and not abs(value) <= sys.float_info.max:
+        raise UserError(f"{path}: {value}: must be finite, and {domain}")
+    if number and value not in domain:
         raise UserError(f"{path}: {value}: must be {domain}")
     if not number or (whole and value != int(value)):
         raise UserError(f"{path}: {value!r}: must be {'a whole' if whole else 'a'} number")

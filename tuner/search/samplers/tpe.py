@@ -23,7 +23,7 @@ class TPE(Sampler):
     many parts, and each part is tried once. The estimator is seeded afresh for each trial.
     """
 
-    startup: Annotated[int, Field(ge=1)] = 16
+    startup: Annotated[int, Field(ge=1, le=100_000)] = 16
 
     def ask(self, study: "optuna.Study", space: Space, seed: int) -> bool:
         from tuner.search.parzen import Parzen

@@ -1,0 +1,9 @@
+"""Composing: the config of a command, made by Hydra from the folder conf/ and the settings given.
+
+Only this package knows Hydra, which it loads when it is asked to compose.
+"""
+
+from tuner.composing.compose import compose
+from tuner.composing.groups import SEVERAL, config_folder, options
+
+__all__ = ["SEVERAL", "compose", "config_folder", "options"]

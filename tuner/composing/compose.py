@@ -1,0 +1,278 @@
+"""The config of a command: Hydra chooses options, then the settings that were given are set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner import discovery
+from tuner.composing.groups import PACKAGES, check_options, config_folder, files, options
+from tuner.composing.references import References
+from tuner.composing.yaml_files import load_file
+from tuner.errors import UserError, did_you_mean
+
+# A config, or a part of one, as YAML has it.
+Plain = dict[str, Any]
+
+# The group of which job=compare takes several options, one after another.
+DATA = "data"
+
+# +range=<study> takes the rates that job=range_test found for it.
+RANGE = "range"
+
+
+def compose(overrides: Sequence[str], extra_folder: str | None) -> Plain:
+    """The composed config as plain data.
+
+    Hydra chooses the options of the groups; values are then set here, so that a mapping replaces
+    the one there is (Hydra would merge a range given whole into another), and so that an unknown
+    key reaches the schema, which knows what is allowed.
+
+    Args:
+        overrides: settings as the command line has them, `key=value`.
+        extra_folder: a folder laid out as conf/, whose options and experiments count as well.
+
+    Raises:
+        UserError: in one line.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return composed(overrides, extra_folder)
+    except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
+        raise UserError(one_line(error)) from None
+    except RecursionError:
+        raise UserError("the config is nested too deeply, or its files name each other") from None
+    except (MemoryError, OverflowError) as error:
+        raise UserError(f"the config is too large ({type(error).__name__})") from None
+
+
+def composed(overrides: Sequence[str], extra_folder: str | None) -> Plain:
+    """As `compose`; what Hydra finds wrong is still an error of its own.
+
+    Raises:
+        UserError: for what Hydra does not look at.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+
+    parsed = parse(overrides)
+    if several := [o for o in parsed if many_data(o.key_or_group, o.value())]:
+        return compose_each(overrides, several[-1], extra_folder)
+    folders, search = [config_folder()], list[str]()
+    if extra_folder:
+        from tuner.composing.folder import search_path
+
+        folders.append(Path(extra_folder))
+        search.append(search_path(extra_folder))
+    values, choices, ranges = sorted_out(parsed, folders)
+    for group, package in PACKAGES.items():
+        for name in set(discovery.names(package)) - files(group, folders):
+            ConfigStore.instance().store(name, {"name": name}, group)
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("config", overrides=[*choices, *search])
+    check_references(config)
+    for name in ranges:
+        apply_range(config, name, str(values.get("root", config.root)))
+    for key, value in values.items():
+        put(config, key, value)
+    check_references(config)
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    compared = plain.get("compare")
+    if isinstance(compared, dict) and compared.get("data") is not None:
+        raise UserError(f"compare.data: {compared['data']}: give {DATA}=[...] for several data")
+    return {str(key): value for key, value in plain.items()}
+
+
+def parse(overrides: Sequence[str]) -> list[Any]:
+    """The settings as Hydra parses them.
+
+    Raises:
+        UserError: for one that Hydra cannot read, and for a range that says itself twice.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser, parsed = OverridesParser.create(), []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except HydraException as error:
+            said = one_line(error).partition(" See https")[0]
+            raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
+        except (RecursionError, ValueError, OverflowError) as error:
+            said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
+        value = override.value()
+        if isinstance(value, dict) and "choices" in value and {"low", "high"} & value.keys():
+            raise UserError(f"{text}: is a range and choices: give low and high, or choices")
+        parsed.append(override)
+    return parsed
+
+
+def sorted_out(
+    parsed: Sequence[Any], folders: Sequence[Path]
+) -> tuple[Plain, list[str], list[str]]:
+    """What is set, what Hydra chooses, and the studies whose ranges are taken.
+
+    Args:
+        parsed: the settings, as `parse` returns them.
+        folders: of options.
+
+    Raises:
+        UserError: for a setting that is none of the three.
+    """
+    from hydra.core.override_parser.types import OverrideType
+
+    values = Plain()
+    choices, ranges = list[str](), list[str]()
+    for override in parsed:
+        key = str(override.key_or_group)
+        if key == RANGE and not isinstance(override.value(), dict | None):
+            ranges.append(range_name(str(override.input_line), override.value()))
+            continue
+        if not key:
+            raise UserError(f"{override.input_line}: must begin with a key")
+        if key.startswith("hydra"):
+            raise UserError(f"{key}: tuner composes with Hydra, but does not run under it")
+        known = options(key, folders)
+        if override.type is not OverrideType.DEL and known:
+            check_options(key, override.value(), known)
+        if override.type is not OverrideType.CHANGE or known:
+            choices.append(str(override.input_line))
+        elif override.is_sweep_override():
+            raise UserError(
+                f"{key}: {override.value()}: give a range as {{low: ..., high: ...}} "
+                "or a list as {choices: [...]}"
+            )
+        else:
+            values[key] = override.value()
+    return values, choices, ranges
+
+
+def put(config: Any, key: str, value: Any) -> None:
+    """Sets a value, in the place of what is there.
+
+    Args:
+        config: of Hydra's type; it is changed in place.
+        key: with dots.
+        value: plain.
+
+    Raises:
+        UserError: if it cannot stand there.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    above = key.rpartition(".")[0]
+    holder = OmegaConf.select(config, above) if above else config
+    if holder is None:
+        raise UserError(f"{key}: {value}: there is no {above} in this config")
+    if not OmegaConf.is_dict(holder):
+        raise UserError(f"{above}: {holder}: must be a mapping, to hold {key}")
+    try:
+        OmegaConf.update(config, key, value, merge=False, force_add=True)
+    except (OmegaConfBaseException, ValueError, AssertionError):
+        raise UserError(f"{key}: {value}: does not fit there") from None
+
+
+def check_references(config: Any) -> None:
+    """Refuses a config, of Hydra's type, whose references are no plain ones or repeat too much.
+
+    Raises:
+        UserError: for the first of them.
+    """
+    from omegaconf import OmegaConf
+
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    References(plain).check()
+
+
+def many_data(key: Any, value: Any) -> bool:
+    """Whether an override names several data sets, which job=compare takes one by one."""
+    return key == DATA and isinstance(value, list) and len(value) > 1
+
+
+def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None) -> Plain:
+    """The config of the first of several data sets, with those of all in compare.data.
+
+    Args:
+        overrides: settings as the command line has them.
+        chosen: the one of them, as Hydra parsed it, that names the data sets.
+        extra_folder: as `compose` takes it.
+
+    Raises:
+        UserError: if a set is named twice, or the job takes one alone.
+    """
+    names = [str(name) for name in chosen.value()]
+    others = [text for text in overrides if text != str(chosen.input_line)]
+    each = [compose([*others, f"{DATA}={name}"], extra_folder) for name in names]
+    first = each[0]
+    if first.get("job") != "compare":
+        raise UserError(f"{DATA}: {names}: choose one; several go with job=compare")
+    if len(set(names)) < len(names):
+        raise UserError(f"{DATA}: {names}: must name each once")
+    # What else stands there the schema refuses.
+    if isinstance(first.get("compare"), dict):
+        first["compare"]["data"] = [plain[DATA] for plain in each]
+    return first
+
+
+def range_name(line: str, value: Any) -> str:
+    """The study whose range `+range=<study>` asks for.
+
+    Args:
+        line: the override as it was given.
+        value: what stands behind its `=`.
+
+    Raises:
+        UserError: if the `+` is missing.
+    """
+    if not line.startswith("+"):
+        raise UserError(f"{RANGE}: {value}: give +{RANGE}={value} for what job=range_test found")
+    return str(value)
+
+
+def apply_range(config: Any, name: str, root: str) -> None:
+    """Puts the learning rates that job=range_test found for a study in the config's place.
+
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+        name: of the study.
+        root: the folder that studies are kept in.
+
+    Raises:
+        UserError: for a study without a range, and for a range of other optimizers.
+    """
+    from omegaconf import OmegaConf
+
+    found = {path.parts[-3]: path for path in Path(root).glob("studies/*/range/range.yaml")}
+    if name not in found:
+        hint = did_you_mean(name, sorted(found), 3)
+        known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
+        raise UserError(
+            f"{RANGE}: {name}: {hint}{known} in {root}: job=range_test study.name={name} makes one"
+        )
+    try:
+        ranges = load_file(found[name])
+        rates = {optimizer: own["lr"] for optimizer, own in ranges["optimizer"].items()}
+    except (TypeError, LookupError, AttributeError):
+        raise UserError(f"{RANGE}: {found[name]}: is not as job=range_test writes it") from None
+    chosen = [str(optimizer) for optimizer in config.optimizer]
+    if not set(chosen) & set(rates):
+        raise UserError(
+            f"{RANGE}: {name}: is of optimizer={','.join(rates)}, not of {', '.join(chosen)}"
+        )
+    for optimizer in set(chosen) & set(rates):
+        OmegaConf.update(config, f"optimizer.{optimizer}.lr", rates[optimizer], merge=False)
+
+
+def one_line(error: Exception) -> str:
+    """Hydra's message without its line breaks and its advice on sources; the key comes first."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    noise = ("full_key", "object_type", "Config search path", "provider=", "reference_type")
+    said = " ".join(line for line in lines if line and not line.startswith(noise))
+    key = getattr(error, "full_key", None)
+    return f"{key}: {said}" if key and key not in said else said or type(error).__name__

@@ -1,0 +1,36 @@
+"""A folder of the user's as a source of Hydra's: its files are checked before they are read."""
+
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+
+from tuner.composing.yaml_files import check_file, reading
+
+
+class FolderSource(FileConfigSource):
+    """Hydra's source of files, for folders of any name and files of anyone."""
+
+    def __init__(self, provider: str, path: str) -> None:
+        super().__init__(provider, path)
+        self.path = unquote(self.path)
+
+    @staticmethod
+    def scheme() -> str:
+        """What stands before `://` in the search path."""
+        return "folder"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """As Hydra has it; raises UserError for a file that is refused."""
+        path = Path(self.path) / self._normalize_file_name(config_path)
+        check_file(path, Path(self.path))
+        with reading(path):
+            return super().load_config(config_path)
+
+
+def search_path(folder: str) -> str:
+    """The override that adds a folder to what Hydra searches."""
+    Plugins.instance().register(FolderSource)
+    return f"hydra.searchpath=['{FolderSource.scheme()}://{quote(str(Path(folder).resolve()))}']"

@@ -1,0 +1,65 @@
+"""The groups of the config: folders of options, and packages whose modules are options."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner import discovery
+from tuner.errors import UserError, did_you_mean
+
+# So many options of a group are named in an error; of more, --help tells.
+FEW = 12
+
+# The groups of which several options are branches of the search.
+SEVERAL = ("optimizer", "schedule", "model", "loss")
+
+# The groups whose options need no file in conf/: each module of the package is one.
+PACKAGES = {"sampler": "tuner.search.samplers", "pruner": "tuner.search.pruners"}
+
+
+def config_folder() -> Path:
+    """The folder conf/: in the package of an installed wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return next(p for p in (package / "conf", package.parent / "conf") if p.is_dir())
+
+
+def options(group: str, folders: Sequence[Path]) -> set[str]:
+    """The options of a group: its files in the folders, and what its package holds, if it has one.
+
+    Empty for a key that is no group.
+    """
+    found = discovery.names(PACKAGES[group]) if group in PACKAGES else []
+    return {*files(group, folders), *found}
+
+
+def files(group: str, folders: Sequence[Path]) -> set[str]:
+    """The options of a group that have a file in one of the folders."""
+    return {path.stem for folder in folders for path in (folder / group).glob("*.yaml")}
+
+
+def check_options(group: str, chosen: Any, known: set[str]) -> None:
+    """Refuses options that are not there, and several where one is meant.
+
+    Args:
+        group: that they are of.
+        chosen: one name or a list of them.
+        known: the options that there are.
+
+    Raises:
+        UserError: for the first that is refused.
+    """
+    several = group in SEVERAL
+    if isinstance(chosen, list) and not several:
+        raise UserError(
+            f"{group}: {chosen}: choose one; several go with {' and '.join(SEVERAL)} alone"
+        )
+    names = chosen if isinstance(chosen, list) else [chosen]
+    if not names:
+        raise UserError(f"{group}: []: must name one or more: --help lists them")
+    if len({str(name) for name in names}) < len(names):
+        raise UserError(f"{group}: {names}: must name each once")
+    for name in names:
+        if str(name) not in known:
+            hint = did_you_mean(name, sorted(known), 5, 0.4)
+            these = ", ".join(sorted(known)) if len(known) <= FEW else "those in --help"
+            raise UserError(f"{group}: {name}: {hint}must be one of {these}")

@@ -1,0 +1,108 @@
+"""References within a config: how much they would repeat, told before any is followed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tuner.composing.yaml_files import LEVELS, REFERENCE, only_references
+from tuner.errors import UserError
+
+# Values and characters of a whole config, with those that references repeat.
+LARGEST = 200_000
+
+Path = tuple[str | int, ...]
+
+
+class References:
+    """What a config would hold if each reference were what it refers to.
+
+    Args:
+        plain: the config as plain data, with its references as texts.
+    """
+
+    def __init__(self, plain: Mapping[Any, Any]) -> None:
+        self.plain = plain
+        # None while it is being found.
+        self.known: dict[Path, int | None] = {}
+
+    def check(self) -> None:
+        """Refuses a config that is out of bounds.
+
+        Raises:
+            UserError: a value is nested too deeply, refers to itself, to nothing or by a resolver,
+                or the whole is too large.
+        """
+        self.size((), 0)
+
+    def size(self, path: Path, level: int) -> int:
+        """Values and characters at a path, references followed."""
+        name = ".".join(map(str, path))
+        if level > LEVELS:
+            raise UserError(f"{name}: is nested too deeply: at most {LEVELS} levels")
+        if path in self.known:
+            found = self.known[path]
+            if found is None:
+                raise UserError(f"{name}: refers to itself")
+            return found
+        self.known[path] = None
+        value, size = self.at(path), 1
+        if isinstance(value, str):
+            size += len(value) + sum(self.size(own, level + 1) for own in self.targets(path, value))
+        elif isinstance(value, Mapping):
+            size += sum(self.size((*path, key), level + 1) for key in value)
+        elif isinstance(value, list):
+            size += sum(self.size((*path, i), level + 1) for i in range(len(value)))
+        if size > LARGEST:
+            raise UserError(
+                f"{name}: is too large, with what it refers to: at most {LARGEST} values and "
+                "characters"
+            )
+        self.known[path] = size
+        return size
+
+    def at(self, path: Path) -> Any:
+        """What stands at a path; raises LookupError where nothing does."""
+        value: Any = self.plain
+        for part in path:
+            value = value[part]
+        return value
+
+    def targets(self, path: Path, text: str) -> Iterator[Path]:
+        """The paths that a text refers to."""
+        name = ".".join(map(str, path))
+        if not only_references(text):
+            raise UserError(f"{name}: {text}: refers by more than a plain ${{key.of.the.config}}")
+        for match in REFERENCE.finditer(text.replace("\\${", "")):
+            inner = match.group()[2:-1].strip()
+            key = inner.lstrip(".")
+            above = len(inner) - len(key)
+            target: Path = path[: len(path) - above] if above else ()
+            for part in filter(None, re.split(r"[.\[\]]", key)):
+                target = (*self.followed(target), part)
+                target = self.numbered(target)
+            try:
+                self.at(target)
+            except (LookupError, TypeError):
+                raise UserError(f"{name}: {match.group()}: there is no {key}") from None
+            yield target
+
+    def followed(self, path: Path) -> Path:
+        """The path itself, or what it refers to where it is a reference to a collection."""
+        for _ in range(LEVELS):
+            try:
+                value = self.at(path)
+            except (LookupError, TypeError):
+                return path
+            if not (isinstance(value, str) and REFERENCE.fullmatch(value)):
+                return path
+            (path,) = self.targets(path, value)
+        raise UserError(f"{'.'.join(map(str, path))}: refers to itself")
+
+    def numbered(self, path: Path) -> Path:
+        """The path, whose last part is a number where it stands in a list."""
+        *above, last = path
+        try:
+            listed = isinstance(self.at(tuple(above)), list)
+        except (LookupError, TypeError):
+            return path
+        return (*above, int(last)) if listed and str(last).isdecimal() else path
