@@ -6,13 +6,12 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Event
 from traceback import format_exception
 from types import FrameType
-from typing import NoReturn, TextIO
 
 import tuner
 from tuner import discovery, jobs
@@ -57,10 +56,6 @@ SIGTERM: the same command goes on.
 """
 
 
-# Seconds of computing that a config may take to compose; a hundred data sets take five.
-COMPOSING = 15
-
-
 def first_comment(path: Path) -> str:
     """What a file of conf/ says it is: its first comment that is not for Hydra."""
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -103,38 +98,24 @@ class Signals:
         self.at_work = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.receive)
-        signal.signal(signal.SIGVTALRM, self.too_long)
-        signal.setitimer(signal.ITIMER_VIRTUAL, COMPOSING)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Takes a signal, as `signal.signal` wants it."""
         self.number = signal.Signals(number)
         if not self.at_work:
-            leave(sys.stdout, self.stopped, self.code)
+            print(self.stopped, flush=True)
+            os._exit(self.code)
         self.stop.set()
         signal.signal(number, signal.SIG_DFL)
 
-    def too_long(self, number: int, frame: FrameType | None) -> None:
-        """Ends a command whose config is composed for so long that it was made to be."""
-        said = f"tuner: the config takes over {COMPOSING} s to compose: give a smaller one"
-        leave(sys.stderr, said, UserError.exit_code)
-
     def begin(self) -> None:
         """Work begins, which signals ask to stop."""
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         self.at_work = True
 
     @property
     def code(self) -> int:
         """The exit code of a command that the last signal ended."""
         return 128 + self.number
-
-
-def leave(stream: TextIO, line: str, code: int) -> NoReturn:
-    """Ends the process at once, after a line."""
-    with suppress(OSError, ValueError):
-        print(line, file=stream, flush=True)
-    os._exit(code)
 
 
 @contextmanager
@@ -179,8 +160,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in error.args:
             print(f"tuner: {line}", file=sys.stderr)
         return error.exit_code
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def command(arguments: list[str]) -> int:

@@ -1,23 +1,25 @@
 """The config of a command: Hydra chooses options, then the settings that were given are set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tuner import discovery
 from tuner.composing.groups import PACKAGES, check_options, config_folder, files, options
+from tuner.composing.ranges import RANGE, apply_range, check_ranges, range_name
 from tuner.composing.references import References
-from tuner.composing.yaml_files import load_file
-from tuner.errors import UserError, did_you_mean
+from tuner.composing.times import TooLong, within
+from tuner.errors import UserError
 
 # A config, or a part of one, as YAML has it.
 Plain = dict[str, Any]
 
+# Seconds of computing that a config may take to compose, which takes a tenth of one.
+SECONDS = 3
+
 # The group of which job=compare takes several options, one after another.
 DATA = "data"
-
-# +range=<study> takes the rates that job=range_test found for it.
-RANGE = "range"
 
 
 def compose(overrides: Sequence[str], extra_folder: str | None) -> Plain:
@@ -34,21 +36,40 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> Plain:
     Raises:
         UserError: in one line.
     """
+    with understood():
+        with within(SECONDS):
+            parsed = parse(overrides)
+        if several := [o for o in parsed if many_data(o.key_or_group, o.value())]:
+            return compose_each(overrides, several[-1], extra_folder)
+        with within(SECONDS):
+            return composed(parsed, extra_folder)
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Turns what composing raises into one line.
+
+    Raises:
+        UserError: in its place.
+    """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return composed(overrides, extra_folder)
+        yield
     except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
         raise UserError(one_line(error)) from None
     except RecursionError:
         raise UserError("the config is nested too deeply, or its files name each other") from None
-    except (MemoryError, OverflowError) as error:
-        raise UserError(f"the config is too large ({type(error).__name__})") from None
+    except (MemoryError, OverflowError, TooLong) as error:
+        said = (
+            f"takes over {SECONDS} s to compose" if isinstance(error, TooLong) else "is too large"
+        )
+        raise UserError(f"the config {said}: give a smaller one") from None
 
 
-def composed(overrides: Sequence[str], extra_folder: str | None) -> Plain:
-    """As `compose`; what Hydra finds wrong is still an error of its own.
+def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
+    """As `compose`, of parsed settings; what Hydra finds wrong is still an error of its own.
 
     Raises:
         UserError: for what Hydra does not look at.
@@ -57,9 +78,6 @@ def composed(overrides: Sequence[str], extra_folder: str | None) -> Plain:
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
-    parsed = parse(overrides)
-    if several := [o for o in parsed if many_data(o.key_or_group, o.value())]:
-        return compose_each(overrides, several[-1], extra_folder)
     folders, search = [config_folder()], list[str]()
     if extra_folder:
         from tuner.composing.folder import search_path
@@ -105,9 +123,7 @@ def parse(overrides: Sequence[str]) -> list[Any]:
         except (RecursionError, ValueError, OverflowError) as error:
             said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
-        value = override.value()
-        if isinstance(value, dict) and "choices" in value and {"low", "high"} & value.keys():
-            raise UserError(f"{text}: is a range and choices: give low and high, or choices")
+        check_ranges(text, override.value())
         parsed.append(override)
     return parsed
 
@@ -207,66 +223,17 @@ def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None
         UserError: if a set is named twice, or the job takes one alone.
     """
     names = [str(name) for name in chosen.value()]
+    if len(set(names)) < len(names):
+        raise UserError(f"{DATA}: {names}: must name each once")
     others = [text for text in overrides if text != str(chosen.input_line)]
     each = [compose([*others, f"{DATA}={name}"], extra_folder) for name in names]
     first = each[0]
     if first.get("job") != "compare":
         raise UserError(f"{DATA}: {names}: choose one; several go with job=compare")
-    if len(set(names)) < len(names):
-        raise UserError(f"{DATA}: {names}: must name each once")
     # What else stands there the schema refuses.
     if isinstance(first.get("compare"), dict):
         first["compare"]["data"] = [plain[DATA] for plain in each]
     return first
-
-
-def range_name(line: str, value: Any) -> str:
-    """The study whose range `+range=<study>` asks for.
-
-    Args:
-        line: the override as it was given.
-        value: what stands behind its `=`.
-
-    Raises:
-        UserError: if the `+` is missing.
-    """
-    if not line.startswith("+"):
-        raise UserError(f"{RANGE}: {value}: give +{RANGE}={value} for what job=range_test found")
-    return str(value)
-
-
-def apply_range(config: Any, name: str, root: str) -> None:
-    """Puts the learning rates that job=range_test found for a study in the config's place.
-
-    Args:
-        config: composed, of Hydra's type; it is changed in place.
-        name: of the study.
-        root: the folder that studies are kept in.
-
-    Raises:
-        UserError: for a study without a range, and for a range of other optimizers.
-    """
-    from omegaconf import OmegaConf
-
-    found = {path.parts[-3]: path for path in Path(root).glob("studies/*/range/range.yaml")}
-    if name not in found:
-        hint = did_you_mean(name, sorted(found), 3)
-        known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
-        raise UserError(
-            f"{RANGE}: {name}: {hint}{known} in {root}: job=range_test study.name={name} makes one"
-        )
-    try:
-        ranges = load_file(found[name])
-        rates = {optimizer: own["lr"] for optimizer, own in ranges["optimizer"].items()}
-    except (TypeError, LookupError, AttributeError):
-        raise UserError(f"{RANGE}: {found[name]}: is not as job=range_test writes it") from None
-    chosen = [str(optimizer) for optimizer in config.optimizer]
-    if not set(chosen) & set(rates):
-        raise UserError(
-            f"{RANGE}: {name}: is of optimizer={','.join(rates)}, not of {', '.join(chosen)}"
-        )
-    for optimizer in set(chosen) & set(rates):
-        OmegaConf.update(config, f"optimizer.{optimizer}.lr", rates[optimizer], merge=False)
 
 
 def one_line(error: Exception) -> str:

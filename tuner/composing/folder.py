@@ -6,7 +6,9 @@ from urllib.parse import quote, unquote
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
+from omegaconf import OmegaConf
 
+from tuner.composing.ranges import check_ranges
 from tuner.composing.yaml_files import check_file, reading
 
 
@@ -27,7 +29,9 @@ class FolderSource(FileConfigSource):
         path = Path(self.path) / self._normalize_file_name(config_path)
         check_file(path, Path(self.path))
         with reading(path):
-            return super().load_config(config_path)
+            found = super().load_config(config_path)
+        check_ranges(str(path), OmegaConf.to_container(found.config, resolve=False))
+        return found
 
 
 def search_path(folder: str) -> str:

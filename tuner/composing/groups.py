@@ -34,7 +34,8 @@ def options(group: str, folders: Sequence[Path]) -> set[str]:
 
 def files(group: str, folders: Sequence[Path]) -> set[str]:
     """The options of a group that have a file in one of the folders."""
-    return {path.stem for folder in folders for path in (folder / group).glob("*.yaml")}
+    found = (path for folder in folders for path in (folder / group).glob("*.yaml"))
+    return {path.stem for path in found if path.is_file()}
 
 
 def check_options(group: str, chosen: Any, known: set[str]) -> None:

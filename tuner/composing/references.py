@@ -35,7 +35,11 @@ class References:
         self.size((), 0)
 
     def size(self, path: Path, level: int) -> int:
-        """Values and characters at a path, references followed."""
+        """Values and characters at a path, references followed.
+
+        Raises:
+            UserError: as `check`.
+        """
         name = ".".join(map(str, path))
         if level > LEVELS:
             raise UserError(f"{name}: is nested too deeply: at most {LEVELS} levels")
@@ -68,7 +72,11 @@ class References:
         return value
 
     def targets(self, path: Path, text: str) -> Iterator[Path]:
-        """The paths that a text refers to."""
+        """The paths that a text at a path refers to.
+
+        Raises:
+            UserError: if it refers to nothing, or by a resolver.
+        """
         name = ".".join(map(str, path))
         if not only_references(text):
             raise UserError(f"{name}: {text}: refers by more than a plain ${{key.of.the.config}}")
@@ -87,7 +95,11 @@ class References:
             yield target
 
     def followed(self, path: Path) -> Path:
-        """The path itself, or what it refers to where it is a reference to a collection."""
+        """The path, or what it refers to if a reference stands there.
+
+        Raises:
+            UserError: if that leads back to itself.
+        """
         for _ in range(LEVELS):
             try:
                 value = self.at(path)

@@ -49,7 +49,11 @@ def load_file(path: Path) -> Any:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what YAML, and what reads it, raises into one line that names the file."""
+    """Turns what YAML, and what reads it, raises into one line that names the file.
+
+    Raises:
+        UserError: in its place.
+    """
     import yaml
 
     try:
@@ -68,7 +72,11 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def bounded_text(path: Path) -> str:
-    """The text of a file that is small enough."""
+    """The text of a file.
+
+    Raises:
+        UserError: if it is too large.
+    """
     size = os.path.getsize(path)
     if size > BYTES:
         raise UserError(f"{path}: is {size} bytes: a config has at most {BYTES}")
@@ -76,7 +84,11 @@ def bounded_text(path: Path) -> str:
 
 
 def check_text(path: Path, text: str) -> None:
-    """Refuses what is out of bounds, and what is no plain reference, of a file's text."""
+    """Refuses what is out of bounds in a file's text, and what refers by more than a plain key.
+
+    Raises:
+        UserError: for the first of that.
+    """
     import yaml
 
     known: dict[str, int] = {}

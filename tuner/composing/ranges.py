@@ -1,0 +1,80 @@
+"""Ranges of a config: those that `+range=<study>` takes, and one that says itself twice."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.composing.yaml_files import load_file
+from tuner.errors import UserError, did_you_mean
+
+# +range=<study> takes the rates that job=range_test found for it.
+RANGE = "range"
+
+
+def check_ranges(where: str, value: Any) -> None:
+    """Refuses a mapping that is a range and choices at once, anywhere in plain data.
+
+    Args:
+        where: it was given, for the error.
+        value: plain data.
+
+    Raises:
+        UserError: for the first.
+    """
+    if isinstance(value, Mapping):
+        if "choices" in value and {"low", "high"} & value.keys():
+            raise UserError(f"{where}: is a range and choices: give low and high, or choices")
+        for key, own in value.items():
+            check_ranges(f"{where}: {key}", own)
+    elif isinstance(value, list):
+        for own in value:
+            check_ranges(where, own)
+
+
+def range_name(line: str, value: Any) -> str:
+    """The study whose range `+range=<study>` asks for.
+
+    Args:
+        line: the override as it was given.
+        value: what stands behind its `=`.
+
+    Raises:
+        UserError: if the `+` is missing.
+    """
+    if not line.startswith("+"):
+        raise UserError(f"{RANGE}: {value}: give +{RANGE}={value} for what job=range_test found")
+    return str(value)
+
+
+def apply_range(config: Any, name: str, root: str) -> None:
+    """Puts the learning rates that job=range_test found for a study in the config's place.
+
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+        name: of the study.
+        root: the folder that studies are kept in.
+
+    Raises:
+        UserError: for a study without a range, and for a range of other optimizers.
+    """
+    from omegaconf import OmegaConf
+
+    found = {path.parts[-3]: path for path in Path(root).glob("studies/*/range/range.yaml")}
+    if name not in found:
+        hint = did_you_mean(name, sorted(found), 3)
+        known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
+        raise UserError(
+            f"{RANGE}: {name}: {hint}{known} in {root}: job=range_test study.name={name} makes one"
+        )
+    try:
+        ranges = load_file(found[name])
+        rates = {optimizer: own["lr"] for optimizer, own in ranges["optimizer"].items()}
+    except (TypeError, LookupError, AttributeError):
+        raise UserError(f"{RANGE}: {found[name]}: is not as job=range_test writes it") from None
+    chosen = [str(optimizer) for optimizer in config.optimizer]
+    if not set(chosen) & set(rates):
+        raise UserError(
+            f"{RANGE}: {name}: is of optimizer={','.join(rates)}, not of {', '.join(chosen)}"
+        )
+    for optimizer in set(chosen) & set(rates):
+        OmegaConf.update(config, f"optimizer.{optimizer}.lr", rates[optimizer], merge=False)
