@@ -16,7 +16,7 @@ from tuner.errors import UserError
 Plain = dict[str, Any]
 
 # Seconds of computing that a config may take to compose, which takes a tenth of one.
-SECONDS = 3
+SECONDS = 1.5
 
 # The group of which job=compare takes several options, one after another.
 DATA = "data"
@@ -114,9 +114,10 @@ def parse(overrides: Sequence[str]) -> list[Any]:
     from hydra.errors import HydraException
 
     parser, parsed = OverridesParser.create(), []
-    for text in overrides:
+    for given in overrides:
+        text = given if given.strip() else repr(given)
         try:
-            override = parser.parse_override(text)
+            override = parser.parse_override(given)
         except HydraException as error:
             said = one_line(error).partition(" See https")[0]
             raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
@@ -232,7 +233,7 @@ def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None
         raise UserError(f"{DATA}: {names}: choose one; several go with job=compare")
     # What else stands there the schema refuses.
     if isinstance(first.get("compare"), dict):
-        first["compare"]["data"] = [plain[DATA] for plain in each]
+        first["compare"]["data"] = [dict(plain[DATA]) for plain in each]
     return first
 
 

@@ -1,6 +1,7 @@
 """A folder of the user's as a source of Hydra's: its files are checked before they are read."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 
 from tuner.composing.ranges import check_ranges
 from tuner.composing.yaml_files import check_file, reading
+from tuner.errors import UserError
 
 
 class FolderSource(FileConfigSource):
@@ -30,7 +32,11 @@ class FolderSource(FileConfigSource):
         check_file(path, Path(self.path))
         with reading(path):
             found = super().load_config(config_path)
-        check_ranges(str(path), OmegaConf.to_container(found.config, resolve=False))
+        plain: Any = OmegaConf.to_container(found.config, resolve=False)
+        check_ranges(str(path), plain)
+        defaults = plain.get("defaults", []) if isinstance(plain, dict) else None
+        if not isinstance(defaults, list) or not all(isinstance(d, str | dict) for d in defaults):
+            raise UserError(f"{path}: must be a mapping; its defaults, a list of group: option")
         return found
 
 
