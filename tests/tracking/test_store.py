@@ -113,22 +113,41 @@ def test_a_damaged_database_is_set_aside_with_one_line_and_made_anew(store, spoi
     assert [each.name for each in store.open().search_experiments()] == ["Default"]
 
 
+def kill_writing(database: Path) -> None:
+    """Leaves the journal of a process that died in the middle of its work."""
+    script = (
+        "import os, sqlite3, sys\n"
+        "own = sqlite3.connect(sys.argv[1])\n"
+        "own.execute('PRAGMA cache_size = 1')\n"
+        "own.execute('BEGIN')\n"
+        "own.execute('DELETE FROM alembic_version')\n"
+        "own.execute('CREATE TABLE more (what BLOB)')\n"
+        "for _ in range(500): own.execute('INSERT INTO more VALUES (zeroblob(4000))')\n"
+        "os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(database)], check=False)
+
+
+def test_what_a_kill_left_of_a_database_that_is_gone_does_not_damage_the_new_one(tmp_path):
+    store = Store(tmp_path)
+    client = store.open()
+    for number in range(100):
+        client.create_experiment(f"other {number}", tags={"long": "x" * 3000})
+    kill_writing(store.database)
+    store.database.unlink()
+    assert store.database.with_name("mlflow.db-journal").stat().st_size > 0
+    store.open()
+    assert store.damage() == ""
+    assert not store.database.with_name("mlflow.db-journal").exists()
+
+
 def test_a_database_that_is_written_to_or_was_cut_short_is_not_taken_for_damaged(store):
     with closing(sqlite3.connect(store.database)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("DELETE FROM alembic_version")
         assert store.damage() == ""
         writer.execute("ROLLBACK")
-    script = (
-        "import os, sqlite3, sys\n"
-        "own = sqlite3.connect(sys.argv[1])\n"
-        "own.execute('PRAGMA cache_size = 1')\n"
-        "own.execute('BEGIN')\n"
-        "own.execute('CREATE TABLE more (what BLOB)')\n"
-        "for _ in range(500): own.execute('INSERT INTO more VALUES (zeroblob(4000))')\n"
-        "os._exit(1)"
-    )
-    subprocess.run([sys.executable, "-c", script, str(store.database)], check=False)
+    kill_writing(store.database)
     assert store.database.with_name("mlflow.db-journal").stat().st_size > 0
     assert store.damage() == ""
     assert [each.name for each in store.open().search_experiments()] == ["Default"]

@@ -29,7 +29,8 @@ def create(database: Path, client_of: Callable[[str], Any]) -> None:
         if database.exists():
             return
         unfinished = database.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
+        for left in (unfinished, database):
+            _remove(left)
         # MLflow goes through all migrations it ever had, 2 s; so an empty database is kept where
         # what Python and numba compile is kept.
         empty = Path(__file__).with_name("__pycache__") / f"mlflow-{version('mlflow')}.db"
@@ -40,6 +41,13 @@ def create(database: Path, client_of: Callable[[str], Any]) -> None:
             with suppress(OSError):
                 _keep(unfinished, empty)
         unfinished.replace(database)
+
+
+def _remove(database: Path) -> None:
+    """Removes a database, and the journals by which SQLite would take back what a kill cut short:
+    beside a new database of that name they damage it."""
+    for behind in ("", "-journal", "-wal", "-shm"):
+        database.with_name(f"{database.name}{behind}").unlink(missing_ok=True)
 
 
 def _keep(database: Path, empty: Path) -> None:
@@ -85,8 +93,7 @@ def set_aside_damaged(database: Path) -> str:
             return ""
         aside = database.with_name(f"{database.name}{DAMAGED}")
         database.replace(aside)
-        for journal in ("-journal", "-wal", "-shm"):
-            database.with_name(f"{database.name}{journal}").unlink(missing_ok=True)
+        _remove(database)
     return f"{database} is damaged ({wrong}): it is now {aside.name}, and a new one is made"
 
 
