@@ -1,9 +1,18 @@
 """The command `tuner`, or `python -m tuner`."""
 
+import os
 import sys
+from contextlib import suppress
 
-from tuner import streams
-from tuner.cli import main
+# `python -m`, and an empty or relative entry of PYTHONPATH, stand for the current folder, where a
+# file may be called as what is imported here.
+for entry in ["", *os.environ.get("PYTHONPATH", "").split(os.pathsep)]:
+    with suppress(OSError, ValueError):
+        if not os.path.isabs(entry):
+            sys.path.remove(os.path.abspath(entry))
+
+from tuner import streams  # noqa: E402
+from tuner.cli import main  # noqa: E402
 
 
 def run() -> None:

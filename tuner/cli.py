@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import mkdtemp
 from threading import Event
 from traceback import format_exception
 from types import FrameType
@@ -16,7 +16,8 @@ from types import FrameType
 import tuner
 from tuner import discovery, jobs
 from tuner.composing import compose, config_folder, options
-from tuner.errors import CrashError, UserError
+from tuner.errors import CrashError, UserError, masked
+from tuner.files import write
 
 HELP = """\
 tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
@@ -196,7 +197,9 @@ def command(arguments: list[str]) -> int:
         if show:
             import yaml
 
-            print(yaml.safe_dump(plain, sort_keys=False), end="")
+            from tuner.config.messages import shown
+
+            print(yaml.safe_dump(shown(plain), sort_keys=False), end="")
             return 0
         from tuner.config import check
 
@@ -230,9 +233,11 @@ def crash(error: Exception, folder: Path) -> CrashError:
     if isinstance(error, MemoryError):
         said = "the memory is full"
     line = f"{type(error).__name__}: {said}"
-    log = folder / "crash.log" if folder.is_dir() else Path(gettempdir()) / "tuner-crash.log"
     try:
-        log.write_text("".join(format_exception(error)), encoding="utf-8")
+        if not folder.is_dir():
+            folder = Path(mkdtemp(prefix="tuner-"))
+        log = folder / "crash.log"
+        write(log, [masked("".join(format_exception(error)))])
     except OSError as full:
         return CrashError(f"{line}; its traceback could not be written ({full.strerror})")
     return CrashError(f"{line}; its traceback is in {log}; the same command goes on")

@@ -1,10 +1,17 @@
 """The errors a user can cause: one line each, with the exit code of the command."""
 
 import difflib
+import re
 from collections.abc import Sequence
 
 # Characters of a line, and of its end, which says what is allowed, where the line is cut.
 LONGEST, ENDING = 1000, 300
+
+# What may stand before the host of a URI, and behind it.
+CREDENTIALS = re.compile(r"\b(?!sqlite)(\w[\w+.-]*://)[^\s'\"]*@")
+SECRETS = re.compile(
+    r"([?&](?:\w*[_-])?\w*(?:pass|passwd|password|pwd|token|secret|key)=)[^&\s'\"#]+"
+)
 
 
 def did_you_mean(word: object, names: Sequence[str], most: int, alike: float = 0.6) -> str:
@@ -13,12 +20,24 @@ def did_you_mean(word: object, names: Sequence[str], most: int, alike: float = 0
     return f"did you mean {', '.join(near)}? " if near else ""
 
 
+def masked(text: str) -> str:
+    """A text without the users and passwords of its URIs.
+
+    >>> masked("http://me:secret@host:5000/ and postgresql://me@host/db")
+    'http://***@host:5000/ and postgresql://***@host/db'
+    """
+    return SECRETS.sub(r"\1***", CREDENTIALS.sub(r"\1***@", text))
+
+
 def printable(text: str) -> str:
-    """A line that any terminal shows as it is: what is no letter is escaped, what is long is cut.
+    """A line that any terminal shows as it is, and anybody may see.
+
+    What is no letter is escaped, what is long is cut, users and passwords of URIs are masked.
 
     >>> printable("a\\x1b[2Jb\\n")
     'a\\\\x1b[2Jb\\\\n'
     """
+    text = masked(text)
     if len(text) > LONGEST:
         cut = f" ... ({len(text)} characters) ... "
         text = text[: LONGEST - len(cut) - ENDING] + cut + text[-ENDING:]

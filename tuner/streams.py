@@ -1,9 +1,13 @@
 """Streams that never stop the work: what cannot be printed is dropped, and the work goes on."""
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any, TextIO
+
+# Signs that steer a terminal, and those that turn the direction of a line.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Lenient:
@@ -11,13 +15,16 @@ class Lenient:
 
     Args:
         stream: what is written to, until that fails.
+        plain: whether what steers a terminal is escaped, for a text may be a stranger's.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+    def __init__(self, stream: TextIO, plain: bool = False) -> None:
+        self.stream, self.plain = stream, plain
 
     def write(self, text: str) -> int:
         """Writes, or drops, the text."""
+        if self.plain:
+            text = STEERING.sub(lambda found: ascii(found.group())[1:-1], text)
         try:
             return self.stream.write(text)
         except (OSError, ValueError):
@@ -52,4 +59,4 @@ def install() -> None:
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (it stays open)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, Lenient(stream))
+        setattr(sys, name, Lenient(stream, plain=name == "stdout"))

@@ -51,9 +51,8 @@ def test_a_store_in_another_folder_has_the_default_experiment_of_its_own_folder(
 
 def test_the_pages_are_served_by_few_processes(tmp_path):
     argv, env = Store(tmp_path).ui_command(port=5001)
-    assert " ".join(argv[1:]) == (
-        f"-m mlflow ui --workers 1 --port 5001 --backend-store-uri sqlite:///{tmp_path}/mlflow.db"
-    )
+    assert " ".join(argv[1:]) == "-P -m mlflow ui --workers 1 --port 5001"
+    assert env["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
     assert env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
 

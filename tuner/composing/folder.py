@@ -10,8 +10,8 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
 from tuner.composing.ranges import check_ranges
-from tuner.composing.yaml_files import check_file, reading
 from tuner.errors import UserError
+from tuner.yaml_files import check_file, reading
 
 
 class FolderSource(FileConfigSource):
@@ -27,7 +27,11 @@ class FolderSource(FileConfigSource):
         return "folder"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """As Hydra has it; raises UserError for a file that is refused."""
+        """As Hydra has it.
+
+        Raises:
+            UserError: for a file that is refused.
+        """
         path = Path(self.path) / self._normalize_file_name(config_path)
         check_file(path, Path(self.path))
         with reading(path):

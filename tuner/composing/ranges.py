@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuner.composing.yaml_files import load_file
 from tuner.errors import UserError, did_you_mean
+from tuner.yaml_files import load_file
 
 # +range=<study> takes the rates that job=range_test found for it.
 RANGE = "range"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tuner.composing.yaml_files import LEVELS, REFERENCE, only_references
 from tuner.errors import UserError
+from tuner.yaml_files import LEVELS, REFERENCE, only_references
 
 # Values and characters of a whole config, with those that references repeat.
 LARGEST = 200_000

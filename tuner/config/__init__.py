@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tuner.config.checks import check_together
 from tuner.config.found import FOUND
-from tuner.config.messages import KNOWN, MADE, line, no_such_key
+from tuner.config.messages import KNOWN, MADE, line, no_such_key, shown
 from tuner.config.schema import KEYS, Config
 from tuner.config.space import space_of
 from tuner.errors import UserError
@@ -32,7 +32,7 @@ def check(plain: Mapping[str, Any]) -> Config:
     space = space_of(searched, problems)
     found = {key: read(rest[key], problems) for key, read in FOUND.items() if key in rest}
     try:
-        config = Config(**rest | found, space=space, plain=dict(plain))
+        config = Config(**rest | found, space=space, plain=shown(plain))
     except ValidationError as error:
         refused = {key for key, value in found.items() if value is None}
         problems += [line(e) for e in error.errors() if e["loc"][0] not in refused]

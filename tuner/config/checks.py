@@ -4,6 +4,7 @@ from itertools import product
 
 from tuner.config.schema import Config
 from tuner.errors import UserError
+from tuner.files import check_place
 from tuner.search.space import Choices, Space
 from tuner.training import functions, optimizers
 from tuner.training.families import AUTO, FAMILIES
@@ -11,6 +12,8 @@ from tuner.training.families import AUTO, FAMILIES
 
 def check_together(config: Config) -> None:
     """Raises UserError for the first settings that do not go together."""
+    if config.tracking.name != "none" and config.tracking.uri is None:
+        check_place(config.root)
     _check_averages(config.space)
     _check_functions(config.space)
     _check_loss(config)

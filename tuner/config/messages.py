@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tuner.config.schema import KEYS, Config
-from tuner.errors import did_you_mean
+from tuner.config.schema import KEYS, Config, Plain
+from tuner.errors import did_you_mean, masked
 
 # Pydantic's words, and those of the other checks.
 WORDS = {
@@ -28,6 +28,14 @@ MADE = ("space", "plain")
 
 # The keys of a config.
 KNOWN = (*KEYS, *(name for name in Config.model_fields if name not in MADE))
+
+
+def shown(plain: Mapping[str, Any]) -> Plain:
+    """A composed config as anybody may see it: without the user and password of tracking.uri."""
+    tracking = plain.get("tracking")
+    if not isinstance(tracking, Mapping) or not isinstance(tracking.get("uri"), str):
+        return dict(plain)
+    return {**plain, "tracking": {**tracking, "uri": masked(tracking["uri"])}}
 
 
 def line(error: Any) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import yaml
-
 from tuner.config import check
 from tuner.config.schema import Config
 from tuner.errors import UserError, did_you_mean
+from tuner.files import check_own
+from tuner.yaml_files import load_file
 
 
 def of_study(config: Config, own: Sequence[str]) -> Config:
@@ -15,10 +15,11 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
     Args:
         config: of the command, which names the study.
         own: the keys that are the command's; so is `tracking`, where that is none or names a
-            server.
+            server. No server is taken from a study's folder, which may be a stranger's.
 
     Raises:
-        UserError: if there is no such study, or its file holds no config.
+        UserError: if there is no such study, its file holds no config, or it was tracked by a
+            server that the command does not name.
     """
     folder = config.root / "studies" / config.study.name
     path = folder / "config.yaml"
@@ -29,13 +30,20 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
         raise UserError(
             f"study.name: {folder.name}: no such study in {config.root}: {hint.strip()}"
         )
-    try:
-        saved = dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())[:100]
-        raise UserError(f"{path}: is not a config as a study writes it ({said})") from None
-    given = {key: config.plain[key] for key in own}
+    check_own(folder)
+    saved = load_file(path)
+    if not isinstance(saved, dict) or not all(
+        isinstance(saved.get(key), dict) for key in ("study", "tracking")
+    ):
+        raise UserError(f"{path}: is not a config as a study writes it")
+    given = {key: config.given[key] for key in own}
     given["study"] = {**saved["study"], "name": config.study.name}
-    if config.tracking.name == "none" or config.tracking.uri is not None:
-        given["tracking"] = config.plain["tracking"]
+    asked, uri = config.tracking, saved["tracking"].get("uri")
+    if uri is not None and asked.name != "none" and asked.uri is None:
+        raise UserError(
+            f"tracking.uri: {uri}: is where study {config.study.name} was tracked, as its folder "
+            "says: give tracking.uri=... for this server or another one, or tracking=none"
+        )
+    if asked.name == "none" or asked.uri is not None:
+        given["tracking"] = config.given["tracking"]
     return check({**config.plain, **saved, **given})

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tuner.search.pruners import Pruner
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
+
+# A composed config, or a part of one, as YAML has it.
+Plain = dict[str, Any]
 
 # What a trial is made of, and the conditions between its settings: the keys of the space.
 KEYS = ("optimizer", "schedule", "model", "loss", "batch_size", "where")
@@ -38,8 +42,26 @@ def _printed(text: str) -> str:
 
 
 def _store(uri: str) -> str:
-    if uri.partition("://")[0].partition("+")[0] not in STORES:
+    scheme = uri.partition("://")[0]
+    known = scheme if scheme.startswith(("http", "sqlite")) else scheme.partition("+")[0]
+    if known not in STORES or not uri.isprintable() or " " in uri:
         raise ValueError(f"must be a URI of {', '.join(STORES)}, as http://127.0.0.1:5000")
+    parts = urlsplit(uri)
+    if scheme == "sqlite":
+        inside = uri.removeprefix("sqlite:///").partition("?")[0]
+        if inside == uri or not inside.strip("/") or ":memory:" in inside or Path(inside).is_dir():
+            raise ValueError("must name a file, as sqlite:///mlflow.db")
+        return uri
+    if not parts.hostname or parts.port == 0:  # of a port that is none, urllib tells
+        raise ValueError("must name a host, as http://127.0.0.1:5000")
+    if not scheme.startswith("http"):
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(uri).get_dialect().import_dbapi()
+        except (ImportError, ArgumentError) as error:
+            raise ValueError(f"needs its driver, which is not installed ({error})") from None
     return uri
 
 
@@ -98,7 +120,7 @@ class CompareConfig(Strict):
     by: Literal["optimizer", "schedule", "model"] | None
     within: Share
     target: float | None
-    data: list[dict[str, Any]] | None = None
+    data: list[Plain] | None = None
 
 
 class RangeConfig(Strict):
@@ -163,4 +185,9 @@ class Config(Strict):
     pruner: Pruner
     tracking: TrackingConfig
     space: Space
-    plain: dict[str, Any]
+    plain: Plain
+
+    @property
+    def given(self) -> Plain:
+        """The config as it was composed; in `plain`, a password of tracking.uri is masked."""
+        return {**self.plain, "tracking": {**self.plain["tracking"], "uri": self.tracking.uri}}

@@ -58,7 +58,7 @@ def run(config: Config, stop: Event) -> int:
 
 def studies(config: Config) -> list[Config]:
     """The config of each data set's study: the one that is named, or one for each of several."""
-    plain = config.plain
+    plain = config.given
     several = plain["compare"].get("data")
     if not several:
         return [config]

@@ -1,6 +1,5 @@
 """Find the range of good learning rates: short runs at many rates, and a config to tune with."""
 
-import json
 import os
 import socket
 import time
@@ -14,7 +13,7 @@ import yaml
 import tuner
 from tuner.codec import from_json, to_json
 from tuner.config import Config
-from tuner.files import write, write_json
+from tuner.files import read_json, write, write_json
 from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report.progress import note
@@ -62,7 +61,7 @@ def run(config: Config, stop: Event) -> int:
 def known(path: Path, key: str) -> SavedRangeTest | None:
     """The test with this fingerprint, if it was made."""
     try:
-        saved = from_json(SavedRangeTest, json.loads(path.read_text(encoding="utf-8")))
+        saved = from_json(SavedRangeTest, read_json(path))
     except (OSError, ValueError):
         return None
     if saved.result.key != key:

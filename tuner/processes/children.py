@@ -26,14 +26,23 @@ def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[An
         arguments: of its command line.
         pipes: keywords as subprocess.Popen has them.
     """
-    paths = [str(Path(tuner.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
-        [sys.executable, "-m", module, str(os.getpid()), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        [sys.executable, "-P", "-m", module, str(os.getpid()), *map(str, arguments)],
+        env=environment(),
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the study
         **pipes,
     )
+
+
+def environment() -> dict[str, str]:
+    """The environment of such a process: it imports this tuner, and nothing of the current folder.
+
+    An entry of PYTHONPATH that is empty or relative would mean that folder.
+    """
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = [str(Path(tuner.__file__).parents[1]), *filter(os.path.isabs, given)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
 
 
 def stand_back() -> list[str]:

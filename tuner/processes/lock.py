@@ -1,6 +1,5 @@
 """The lock on a study: one process owns it, and whoever comes second is told who."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tuner.errors import BusyError, UserError
+from tuner.files import check_own, read_json, write_json
 
 
 @contextmanager
@@ -27,6 +27,7 @@ def owned(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / "lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        check_own(folder)
         lock.acquire()
     except Timeout:
         raise BusyError(f"study.name: {folder.name}: is at work: {_describe(owner)}") from None
@@ -35,7 +36,7 @@ def owned(folder: Path) -> Iterator[None]:
     try:
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        owner.write_text(json.dumps(holder))
+        write_json(owner, holder)
         yield
     finally:
         owner.unlink(missing_ok=True)
@@ -44,7 +45,7 @@ def owned(folder: Path) -> Iterator[None]:
 
 def _describe(owner: Path) -> str:
     try:
-        holder = json.loads(owner.read_text())
-        return "process {pid} on {host}, since {since}".format(**holder)
-    except (OSError, ValueError, KeyError):
+        holder = read_json(owner)
+        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+    except (OSError, ValueError, LookupError, TypeError):
         return "another process holds it"

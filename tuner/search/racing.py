@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tuner.files import read_json
 from tuner.search.pruners import Rule
 from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal, Outcome, State, Trial
@@ -240,7 +241,7 @@ class Race:
             ValueError: if it is of other trials.
             OSError: if a file is missing.
         """
-        plain = json.loads((folder / RACE).read_text(encoding="utf-8"))
+        plain = read_json(folder / RACE)
         if {int(number) for number in plain["lanes"]} != self.lanes.keys():
             raise ValueError(f"{folder}: holds other trials than these")
         for number, own in plain["lanes"].items():

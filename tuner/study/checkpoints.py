@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tuner.files import read_json
 from tuner.search.racing import Race
 
 # Of a checkpoint: what it is of, and the checksums of its files.
@@ -103,7 +104,7 @@ class Checkpoints:
 def is_whole(path: Path) -> bool:
     """Whether a checkpoint holds the files that its list names, as they were written."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(path / MANIFEST)
         return bool(manifest["files"] == _checksums(path))
     except (OSError, ValueError, LookupError, TypeError):
         return False
@@ -113,7 +114,7 @@ def _whole(path: Path, key: str) -> bool:
     """Whether a checkpoint is of this key. Raises ValueError if it is damaged."""
     if not is_whole(path):
         raise ValueError("its checksums differ")
-    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    manifest = read_json(path / MANIFEST)
     return bool(manifest["key"] == key)
 
 

@@ -1,6 +1,5 @@
 """The ending of a study: its result, and what the file of its result holds."""
 
-import json
 import platform
 import socket
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 import tuner
 from tuner.codec import from_json
 from tuner.config import Config
+from tuner.files import read_json
 from tuner.search.trials import best_of
 from tuner.study.populations import Populations
 from tuner.study.results import (
@@ -89,7 +89,7 @@ def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFac
 def read_result(file: Path, made_from: str) -> SavedResult | None:
     """The result in a file, if there is one and it was made from that; see `builder.state`."""
     try:
-        saved = from_json(SavedResult, json.loads(file.read_text(encoding="utf-8")))
+        saved = from_json(SavedResult, read_json(file))
     except (OSError, ValueError):
         return None
     return saved if saved.made_from == made_from else None

@@ -14,8 +14,9 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.codec import from_json, to_json
+from tuner.data import memory
 from tuner.errors import UserError
-from tuner.files import write
+from tuner.files import check_own, write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
 from tuner.study.record import Record, TrialEnd
@@ -25,6 +26,12 @@ FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 # What outlives damage: what tells a study from others of its name, in MLflow too, and the bounds of
 # its cohorts, for which trials are asked and race together decides what becomes of them.
 OUTLIVING = ("key", "started_ms", "cohorts")
+
+# What Optuna raises for a journal that is none.
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+
+# Trials of a cohort are asked one by one: so many take hours.
+LARGEST_COHORT = 1_000_000
 
 # Under which a trial keeps its result and its curves.
 SUMMARY = "summary"
@@ -51,18 +58,25 @@ class JournalRecord(Record):
         with ExitStack() as stack:
             stack.enter_context(owned(self.folder))
             try:
+                self._check_size()
                 cut_torn_tail(self.path)
                 self._study = self._opened()
+                check_cohorts(self.path, self.get("cohorts"))
             except OSError as error:
                 raise UserError(f"{self.path}: cannot be read ({error.strerror})") from None
             self._lease = stack.pop_all()
         return self
 
+    def _check_size(self) -> None:
+        if self.path.exists():
+            mend = "is it a study's? Move it away, or give another study.name"
+            memory.check(str(self.path), self.path.stat().st_size, mend)
+
     def _opened(self) -> optuna.Study:
         """The study; what follows a damaged line is set aside, for it can be trained again."""
         try:
             return _open(self.path, self.name, self._results)
-        except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        except BROKEN as error:
             if not (lost := set_damage_aside(self.path)):
                 said = " ".join(str(error).split())
                 raise UserError(
@@ -120,16 +134,44 @@ class JournalRecord(Record):
         return key in self._study.user_attrs
 
 
+def check_cohorts(path: Path, bounds: Any) -> None:
+    """Refuses bounds of cohorts that no study writes.
+
+    Args:
+        path: of the journal.
+        bounds: what it holds; None where there is nothing yet.
+
+    Raises:
+        UserError: if they are no pairs of numbers, each from where the one before ended.
+    """
+    reached = 0
+    try:
+        for start, stop in bounds or []:
+            if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
+                raise ValueError
+            reached = int(stop)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{path}: holds cohorts that no study writes: move it away, or give another study.name"
+        ) from None
+
+
 def read_results(folder: Path, name: str) -> list[TrialResult]:
     """How the trials of a study ended, which may be another process's: it is only read.
 
     Raises:
         FileNotFoundError: if the folder holds no journal.
+        UserError: if it holds a link, or its journal is none.
     """
     if not (folder / FILE).exists():
         raise FileNotFoundError(folder / FILE)
+    check_own(folder)
     results: dict[int, TrialResult] = {}
-    _open(folder / FILE, name, results)
+    try:
+        _open(folder / FILE, name, results)
+    except BROKEN as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"{folder / FILE}: is not a study's journal ({said})") from None
     return [results[number] for number in sorted(results)]
 
 
@@ -168,7 +210,7 @@ def outliving(path: Path) -> dict[str, Any]:
 def _is_line(line: bytes) -> bool:
     try:
         return "op_code" in json.loads(line)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False
 
 

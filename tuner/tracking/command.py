@@ -10,6 +10,7 @@ from typing import Any
 
 from tuner.codec import to_json
 from tuner.config import Config
+from tuner.errors import printable
 from tuner.files import write_json
 from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal
@@ -77,9 +78,9 @@ class Tracking:
         finally:
             waiting, refused = tracker.close()
             if waiting:
-                print(f"tuner: {waiting}; {LATER}", file=sys.stderr)
+                print(printable(f"tuner: {waiting}; {LATER}"), file=sys.stderr)
             for refusal in refused:
-                print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
+                print(printable(f"tuner: MLflow refused: {refusal}"), file=sys.stderr)
             if torn := tracker.writer.torn:
                 said = "is no record" if torn == 1 else "are no records"
                 print(

@@ -8,8 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import unquote
 
 from filelock import FileLock
+
+from tuner.errors import UserError
+
+NAME = "mlflow.db"  # of the database in a root
 
 DAMAGED = ".damaged"  # behind the name of a database that was set aside
 
@@ -18,6 +23,14 @@ SEEN = """
 SELECT trial.value FROM tags AS study JOIN tags AS trial ON study.run_uuid = trial.run_uuid
 WHERE study.key = 'tuner.key' AND study.value = ? AND trial.key = 'tuner.trial'
 """
+
+
+def path_of(uri: str) -> Path | None:
+    """The database that a URI of SQLite's names; None for other URIs."""
+    inside = uri.removeprefix("sqlite:///")
+    if inside == uri:
+        return None
+    return Path(unquote(inside.partition("?")[0]))
 
 
 def create(database: Path, client_of: Callable[[str], Any]) -> None:
@@ -84,9 +97,16 @@ def set_aside_damaged(database: Path) -> str:
 
     Returns:
         A line about it, or "".
+
+    Raises:
+        UserError: if it is no database at all, but something of somebody's.
     """
     if not database.exists():
         return ""
+    if not database.is_file():
+        raise UserError(f"{database}: is neither a file nor is it free for one: move it away")
+    if database.name != NAME and database.stat().st_size and not _is_sqlite(database):
+        raise UserError(f"tracking.uri: {database}: is not a database of SQLite's")
     with FileLock(database.with_suffix(".lock")):
         wrong = damage(database)
         if not wrong:
@@ -95,6 +115,38 @@ def set_aside_damaged(database: Path) -> str:
         database.replace(aside)
         _remove(database)
     return f"{database} is damaged ({wrong}): it is now {aside.name}, and a new one is made"
+
+
+def _is_sqlite(database: Path) -> bool:
+    with database.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def keep_within(database: Path, project: str, artifacts: str) -> None:
+    """Has the artifacts of a project's runs kept here, wherever the database says they were.
+
+    A root that was moved, or copied from somebody, would have them written elsewhere, or sent.
+
+    Args:
+        database: of a root.
+        project: the name of its experiment.
+        artifacts: the place, as MLflow has it.
+    """
+    with _opened(database) as connection, connection:
+        found = connection.execute(
+            "SELECT experiment_id, artifact_location FROM experiments WHERE name = ?", [project]
+        ).fetchone()
+        if found is None or found[1] == artifacts:
+            return
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+            [artifacts, found[0]],
+        )
+        connection.execute(
+            "UPDATE runs SET artifact_uri = ? || '/' || run_uuid || '/artifacts' "
+            "WHERE experiment_id = ?",
+            [artifacts, found[0]],
+        )
 
 
 def seen(database: Path, key: str) -> set[int]:

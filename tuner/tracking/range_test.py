@@ -8,6 +8,8 @@ from shutil import rmtree
 import numpy as np
 
 from tuner.config import Config
+from tuner.errors import printable
+from tuner.files import write
 from tuner.processes.deadline import Deadline
 from tuner.study.range_result import FoundRange, SavedRangeTest
 from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds, now_ms
@@ -29,7 +31,7 @@ def track(config: Config, saved: SavedRangeTest, place: Path, deadline: Deadline
         place: the folder that holds it.
         deadline: until which MLflow is waited for.
     """
-    done, spool, key = place / "tracked", place / "tracking", saved.run.key
+    done, spool, key = place / "tracked", place / "spool", saved.run.key
     if config.tracking.name == "none" or (done.exists() and done.read_text() == key):
         return
     rmtree(spool, ignore_errors=True)
@@ -37,17 +39,18 @@ def track(config: Config, saved: SavedRangeTest, place: Path, deadline: Deadline
     store = Store(config.root, config.tracking.uri)
     if line := store.set_aside_damaged():
         print(f"tuner: {line}", file=sys.stderr)
-    writer = Writer(store, spool, **names)
+    writer = Writer(store, place, **names)
     for record in records(saved, place):
         writer.put(record)
     waiting = writer.close(deadline)
     for refusal in writer.refused:
-        print(f"tuner: MLflow refused: {refusal}", file=sys.stderr)
+        print(printable(f"tuner: MLflow refused: {refusal}"), file=sys.stderr)
     if waiting:
-        print(f"tuner: MLflow: {writer.error}: the same command tells it again", file=sys.stderr)
+        line = f"tuner: MLflow: {writer.error}: the same command tells it again"
+        print(printable(line), file=sys.stderr)
         return
     rmtree(spool, ignore_errors=True)
-    done.write_text(key)
+    write(done, [key])
 
 
 def records(saved: SavedRangeTest, place: Path) -> Iterator[Record]:

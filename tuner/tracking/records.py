@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tuner.codec import from_json
+
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "FAILED", "INTERRUPTED"]
 NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
 LONGEST = 6000  # characters MLflow keeps of a param; tags may have some more
@@ -101,12 +103,13 @@ def from_line(line: str) -> Record:
     Raises:
         ValueError: for a torn line, or one of another version.
     """
-    fields = json.loads(line)
     kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
     try:
-        return kinds[fields.pop("type")](**fields)
-    except (KeyError, TypeError) as error:
+        fields = json.loads(line)
+        record: Record = from_json(kinds[fields.pop("type")], fields)
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a record: {error}") from error
+    return record
 
 
 def now_ms() -> int:

@@ -19,7 +19,7 @@ from tuner.tracking.model import describe_saved
 from tuner.tracking.recorded_study import KEY, RecordedStudy
 from tuner.tracking.records import Points, Record
 from tuner.tracking.runs import StudyRuns
-from tuner.tracking.spool import lines
+from tuner.tracking.spool import lines, spooled
 from tuner.tracking.store import Store
 from tuner.tracking.uploader import deliver
 from tuner.training.loop import Interrupted
@@ -138,12 +138,13 @@ class Republishing:
 
     def waiting(self) -> list[Path]:
         """The files of the spool, in order."""
-        return sorted(self.spool.glob("*.jsonl"))
+        return spooled(self.spool)
 
     def hand_over(self) -> int:
         """Writes what waits in the spool; returns how many records that were."""
         files, handed = self.waiting(), 0
         study = {"root": str(self.store.root), "uri": self.store.uri, **self.names}
+        study["spool"] = str(self.spool)
         for file, answer in zip(files, deliver(study, map(str, files)), strict=False):
             if answer["error"] is not None:
                 raise OSError(answer["error"])

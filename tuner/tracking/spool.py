@@ -23,7 +23,7 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = threading.Lock()
-        self._waiting = {file: lines(file) for file in sorted(folder.glob("*.jsonl"))}
+        self._waiting = {file: lines(file) for file in spooled(folder)}
         self._newest = max((int(file.stem) for file in self._waiting), default=0)
         self._open: BinaryIO | None = None  # the newest file, if it is being appended to
 
@@ -83,6 +83,11 @@ class Spool:
         if self._open is not None:
             self._open.close()
             self._open = None
+
+
+def spooled(folder: Path) -> list[Path]:
+    """The files of a spool, in order."""
+    return sorted(file for file in folder.glob("*.jsonl") if file.stem.isdecimal())
 
 
 def lines(file: Path) -> int:

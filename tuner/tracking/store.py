@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tuner.errors import UserError
+from tuner.errors import UserError, masked
+from tuner.files import check_place
+from tuner.processes import children
 from tuner.tracking import database
 
 if TYPE_CHECKING:
@@ -39,11 +41,17 @@ class Store:
     Args:
         root: the folder of `mlflow.db` and `artifacts`.
         uri: of another store, a database or a server.
+
+    Raises:
+        UserError: for a root that MLflow cannot name.
     """
 
     def __init__(self, root: Path, uri: str | None = None) -> None:
         self.root = root.resolve()
-        self.uri = uri or f"sqlite:///{self.root / 'mlflow.db'}"
+        if uri is None:
+            check_place(self.root)
+        self.uri = uri or f"sqlite:///{self.root / database.NAME}"
+        self.is_own = uri is None
 
     @property
     def is_server(self) -> bool:
@@ -53,8 +61,7 @@ class Store:
     @property
     def database(self) -> Path | None:
         """The file that holds the data; None where a server keeps them."""
-        inside = self.uri.removeprefix("sqlite:///")
-        return None if inside == self.uri else Path(inside)
+        return database.path_of(self.uri)
 
     def identity(self) -> tuple[int, int] | None:
         """What tells the database from another of its name; None for a server, or without one."""
@@ -93,7 +100,10 @@ class Store:
         from mlflow.exceptions import MlflowException
 
         # Without a location artifacts would follow the current folder; a server has its own.
-        artifacts = None if self.is_server else str(self.root / "artifacts")
+        place = str(self.root / "artifacts")
+        artifacts = None if self.is_server else place
+        if self.is_own and self.database is not None:
+            database.keep_within(self.database, project, place)
         found = client.get_experiment_by_name(project)
         if found is None:
             try:
@@ -112,16 +122,20 @@ class Store:
         """
         if self.is_server:
             raise UserError(f"tracking.uri: {self.uri} is a server: open it in a browser")
-        argv = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
-        argv += ["--backend-store-uri", self.uri]
-        lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        return argv, {**os.environ, **lean}
+        argv = [sys.executable, "-P", "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
+        return argv, {
+            **children.environment(),
+            # Not as an argument, which others on this machine may see.
+            "MLFLOW_BACKEND_STORE_URI": self.uri,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
 
     def curves_link(
         self, experiment_id: str, parent_run_id: str, metric: str, greater_is_better: bool = False
     ) -> str:
         """The page that draws the curves of all trials of a study, the best by `metric` first."""
-        page = self.uri.rstrip("/") if self.is_server else f"http://127.0.0.1:{PORT}"
+        page = masked(self.uri).rstrip("/") if self.is_server else f"http://127.0.0.1:{PORT}"
         children = quote(f"tags.mlflow.parentRunId = '{parent_run_id}'")
         order = quote(f"metrics.`{metric}`")
         return (

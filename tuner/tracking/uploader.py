@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from tuner.processes.children import stand_back
 from tuner.tracking.calls import one_line
+from tuner.tracking.records import Artifact, Model, Record
 from tuner.tracking.runs import StudyRuns
 from tuner.tracking.spool import records
 from tuner.tracking.store import Store
@@ -29,6 +30,7 @@ def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, A
     the one that was.
     """
     store = Store(Path(study["root"]), study["uri"])
+    folder = Path(study["spool"]).resolve().parent
     names = {name: study[name] for name in ("project", "study", "key")}
     runs: StudyRuns | None = None
     opened: object = None
@@ -41,7 +43,9 @@ def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, A
                 yield {"error": "MLflow's database is another one now", "renewed": True}
                 return
             found, torn = records(Path(file.rstrip("\n")))
-            runs.write(found)
+            own = [record for record in found if is_own(record, folder)]
+            torn += len(found) - len(own)
+            runs.write(own)
             page = (runs.experiment_id, runs.parent_id)
             lost = torn + runs.headless
             yield {"error": None, "refused": runs.refused, "torn": lost, "page": page}
@@ -50,6 +54,23 @@ def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, A
             # A call whose answer was lost may have been done: look afresh at what MLflow has.
             runs = None
             yield {"error": one_line(error)}
+
+
+def is_own(record: Record, folder: Path) -> bool:
+    """Whether what a record sends, if it sends files, lies in the study's own folder."""
+    match record:
+        case Artifact(path=path, folder=into):
+            return _is_within(path, folder) and _is_within(folder / into, folder)
+        case Model(folder=path):
+            return _is_within(path, folder)
+    return True
+
+
+def _is_within(path: str | Path, folder: Path) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(folder)
+    except ValueError:  # no path holds a null byte
+        return False
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import _safe_indexing
 
+from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
 
 Array = np.ndarray
@@ -104,7 +105,7 @@ class PartialFitRunner(Runner):
         (folder / SAVED).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, folder: Path) -> None:
-        state = json.loads((folder / SAVED).read_text(encoding="utf-8"))
+        state = read_json(folder / SAVED)
         rows = {Row(*row) for row in state["rows"]}
         if not rows <= self.fitted.keys():
             raise ValueError(f"{folder}: holds other trials than these")

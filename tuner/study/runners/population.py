@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, Population, create, take
@@ -58,7 +59,7 @@ class PopulationRunner(Runner):
         np.savez(folder / ARRAYS, allow_pickle=False, **_arrays(self.population))
 
     def restore(self, folder: Path) -> None:
-        members = json.loads((folder / MEMBERS).read_text(encoding="utf-8"))
+        members = read_json(folder / MEMBERS)
         self.keep({trial for trial, *_ in members})
         if members != self._members():
             raise ValueError(f"{folder}: holds other trials than these")

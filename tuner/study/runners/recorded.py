@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tuner.files import read_json
 from tuner.search.pruners import Rule
 from tuner.search.racing import Race
 from tuner.search.runner import Progress, Row, Runner
@@ -71,7 +72,7 @@ class RecordedRunner(Runner):
         (folder / SAVED).write_text(json.dumps(list(self.runs)), encoding="utf-8")
 
     def restore(self, folder: Path) -> None:
-        trials = json.loads((folder / SAVED).read_text(encoding="utf-8"))
+        trials = read_json(folder / SAVED)
         if not set(trials) <= self.runs.keys():
             raise ValueError(f"{folder}: holds other trials than these")
         self.keep(trials)

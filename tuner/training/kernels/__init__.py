@@ -1,1 +1,6 @@
 """Kernels: what is compiled. Model passes, the step, and the compiler of rules."""
+
+from tuner.files import elsewhere
+
+with elsewhere():  # it reads .numba_config.yaml, which may be a stranger's
+    import numba  # noqa: F401

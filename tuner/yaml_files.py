@@ -29,6 +29,8 @@ def check_file(path: Path, folder: Path) -> None:
         UserError: for the first mistake; it names the file and, where there is one, the line.
     """
     with reading(path):
+        if not path.is_file():
+            raise UserError(f"{path}: is not a file")
         if not path.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{path}: lies outside {folder}: put it in there")
         check_text(path, bounded_text(path))
