@@ -9,9 +9,7 @@ LONGEST, ENDING = 1000, 300
 
 # What may stand before the host of a URI, and behind it.
 CREDENTIALS = re.compile(r"\b(?!sqlite)(\w[\w+.-]*://)[^\s'\"]*@")
-SECRETS = re.compile(
-    r"([?&](?:\w*[_-])?\w*(?:pass|passwd|password|pwd|token|secret|key)=)[^&\s'\"#]+"
-)
+SECRETS = re.compile(r"([?&][\w-]*(?:pass|passwd|password|pwd|token|secret|key)=)[^&\s'\"#]+")
 
 
 def did_you_mean(word: object, names: Sequence[str], most: int, alike: float = 0.6) -> str:
