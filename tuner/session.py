@@ -158,6 +158,8 @@ class Session:
         Raises:
             UserError: if it was begun with a config that is another one.
         """
+        for note in () if self.training.data is None else self.training.data.notes:
+            print(f"Data: {note}.")
         changed = config_changes.edited(self.record, self.config)
         if changed:
             # Its best trial may be one that counts no more.

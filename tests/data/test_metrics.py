@@ -35,7 +35,7 @@ def drawn(task: str) -> tuple[np.ndarray, np.ndarray]:
 
 def metric(name: str, task: str, loss: str | None = None) -> Any:
     shift, scale = (MEAN, SCALE) if task == "regression" else (None, None)
-    return load(name, task, CLASSES.get(task), shift, scale, loss)
+    return load(name, task, CLASSES.get(task), shift, scale, loss, positive=1)
 
 
 def expected(name: str, task: str, scores: Any, y: Any, weights: Any) -> float:
@@ -112,7 +112,7 @@ def test_any_scorer_of_scikit_learn_that_fits_gives_a_number(task: str) -> None:
     assert known.pop(0) == "loss"
     assert len(known) > 5
     for name in known:
-        found = load(name, task, CLASSES.get(task), shift, scale)
+        found = load(name, task, CLASSES.get(task), shift, scale, positive=1)
         assert found.greater_is_better
         with np.errstate(all="ignore"):
             assert np.isfinite(found.function(np.abs(scores), np.abs(y), None)), name

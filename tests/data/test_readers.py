@@ -42,7 +42,7 @@ def test_every_reader_is_an_option_with_its_settings(
 ) -> None:
     own = [config for config in configs.values() if config.get("reader") == reader]
     assert own
-    common = set(configs["digits"]) | {"folds", "task", "class_weight"}
+    common = set(configs["digits"]) | {"folds", "task", "class_weight", "positive"}
     for config in own:
         assert set(config) - common <= set(readers.settings(reader))
 

@@ -120,7 +120,9 @@ def parse(overrides: Sequence[str]) -> list[Any]:
             override = parser.parse_override(given)
         except HydraException as error:
             said = one_line(error).partition(" See https")[0]
-            raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None
+            key, _, value = text.partition("=")
+            mend = f"""; quote the value for Hydra: '{key}="{value}"'""" if len(value) == 1 else ""
+            raise UserError(f"{text}: is not key=value as Hydra reads it: {said}{mend}") from None
         except (RecursionError, ValueError, OverflowError) as error:
             said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise UserError(f"{text}: is not key=value as Hydra reads it: {said}") from None

@@ -145,6 +145,7 @@ class DataConfig(Strict):
     scale: Literal["standard", "minmax", "maxabs", "none"] = "standard"
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
     class_weight: Literal["balanced"] | None = None
+    positive: bool | int | float | str | None = None
 
 
 class TrackingConfig(Strict):

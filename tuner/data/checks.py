@@ -1,5 +1,6 @@
 """What data must be before anything is trained on it; each check raises a UserError of one line."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -107,22 +108,44 @@ def _check_vector(what: str, values: np.ndarray, least: float) -> None:
         raise UserError(f"{what} hold {values[row]} in row {row} (counted from 0); must be {said}")
 
 
-def check_weights(where: str, weights: np.ndarray, split: Split) -> None:
-    """Each part has a row that counts.
+def check_weights(where: str, weights: np.ndarray, target: Target, split: Split) -> None:
+    """Each part has a row that counts, and each training part one of every class.
 
     Args:
         where: the config key and value that named the source.
         weights: (n,) of the rows.
+        target: what they are weights of.
         split: the parts.
 
     Raises:
-        UserError: a part has none.
+        UserError: a part or a class has none.
     """
     parts = {"test": [split.test] if len(split.test) else []}
     parts |= {"training": [t for t, _ in split.folds], "validation": [v for _, v in split.folds]}
     for part, pieces in parts.items():
         if any(not weights[rows].any() for rows in pieces):
             raise UserError(f"{where}: all sample weights of the {part} part are 0; must be above")
+    counts = weights > 0
+    for place, rows in [("", np.arange(len(weights)))] + [
+        (" of a training part", train) for train, _ in split.folds
+    ]:
+        for what, held in _kinds(target, rows):
+            if not counts[rows[held]].any():
+                raise UserError(
+                    f"{where}: all sample weights of {what}{place} are 0, so nothing is learnt "
+                    "of it; leave it out, or give it weights above"
+                )
+
+
+def _kinds(target: Target, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each class that rows have, and each value of several labels, with whose it is."""
+    values = target.values[rows]
+    if target.classes is not None:
+        yield from ((f"class {label}", values == label) for label in np.unique(values))
+    elif target.task == "multilabel":
+        for label, column in enumerate(values.T):
+            for value in np.unique(column):
+                yield f"rows with {value} as label {label} (counted from 0)", column == value
 
 
 def check_classes(source: Source, target: Target, fractions: dict[str, float], folds: int) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tuner.data import checks, columns, digests, memory, metrics, readers, scaling, scratch, sparse
+from tuner.data.labels import balanced
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split, split
-from tuner.data.targets import Encoding, Target, shift_and_scale, understand
+from tuner.data.targets import Encoding, Target, find_positive, shift_and_scale, understand
 from tuner.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,12 +51,14 @@ class Asked:
         scale: the method for columns of numbers.
         class_weight: "balanced" or None.
         standardise: whether regression's targets are standardised.
+        positive: the place of the positive one of two classes, or None where it is not known.
     """
 
     dtype: DTypeLike
     scale: str
     class_weight: str | None
     standardise: bool = True
+    positive: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,6 +90,11 @@ class DataSet:
     def classes(self) -> np.ndarray | None:
         """The labels as the source has them, sorted; None unless each row has one of them."""
         return self.target.classes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was understood of the data and is worth saying, in words."""
+        return (*self.source.notes, *self.target.notes(self.asked.positive))
 
     @cached_property
     def folds(self) -> "tuple[Fold, ...]":
@@ -235,7 +243,7 @@ class DataSet:
 
     def _metric(self, recipe: Recipe, name: str, loss: str | None) -> metrics.Metric:
         shift, scale = shift_and_scale(recipe.targets) or (None, None)
-        return metrics.load(name, self.task, self.classes, shift, scale, loss)
+        return metrics.load(name, self.task, self.classes, shift, scale, loss, self.asked.positive)
 
     def _fit(self, fold: int, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
         """The preparation by these rows; with a layout, in the columns of that one."""
@@ -260,7 +268,7 @@ class DataSet:
 
         weights = None if self.source.weights is None else self.source.weights[chosen]
         if name == "train" and self.asked.class_weight is not None:
-            own = self._class_weights(chosen, weights)
+            own = balanced(self.target.values[chosen], weights)
             weights = own if weights is None else weights * own
         dtype = self.asked.dtype
         y = recipe.targets(self.target.values, chosen, dtype)
@@ -279,17 +287,6 @@ class DataSet:
         if name != "test":
             self.made[key] = X
         return X
-
-    def _class_weights(self, chosen: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        """(chosen,) rows / (classes * rows of the class), as scikit-learn's "balanced" has it.
-
-        Rows count by their sample weights; a class that has none of any weight is left alone.
-        """
-        codes = np.unique(self.target.values[chosen], return_inverse=True)[1]
-        mass = np.bincount(codes, weights)
-        of_class = np.ones(len(mass))
-        np.divide(mass.sum(), len(mass) * mass, out=of_class, where=mass > 0)
-        return of_class[codes]
 
     @cached_property
     def _empty(self) -> Callable[..., np.ndarray]:
@@ -335,6 +332,7 @@ def load(
     scale: str = "standard",
     task: str | None = None,
     class_weight: str | None = None,
+    positive: bool | int | float | str | None = None,
     **settings: Any,
 ) -> DataSet:
     """Read a data set, check it, split it and prepare it; the arguments are the keys of conf/data.
@@ -351,6 +349,7 @@ def load(
             for each column of numbers.
         task: what the targets are, if not what they look like (tuner.data.targets.understand).
         class_weight: "balanced" weighs classes alike in training.
+        positive: the one of two classes that metrics as f1 are about, if their names do not say it.
         settings: those of the reader, as `path`.
 
     Raises:
@@ -361,6 +360,7 @@ def load(
     checks.check_settings(fractions, scale, folds, class_weight)
     checks.check_source(source)
     target = understand(source.where, source.targets, task)
+    place = find_positive(target, positive)
     if class_weight is not None and target.classes is None:
         raise UserError(f"data.class_weight: {class_weight}: there are no classes; give null")
     checks.check_classes(source, target, fractions, folds or 1)
@@ -375,8 +375,9 @@ def load(
     )
     checks.check_split(source, target, fractions, parts, folds)
     if source.weights is not None:
-        checks.check_weights(source.where, source.weights, parts)
-    data = DataSet(name, source, target, parts, Asked(np.dtype(dtype), scale, class_weight))
+        checks.check_weights(source.where, source.weights, target, parts)
+    asked = Asked(np.dtype(dtype), scale, class_weight, positive=place)
+    data = DataSet(name, source, target, parts, asked)
     data.check_memory()
     assert data.folds
     return data

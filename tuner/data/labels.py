@@ -1,4 +1,4 @@
-"""Labels as positions among the sorted classes."""
+"""Labels as positions among the sorted classes, and classes that weigh alike."""
 
 from dataclasses import dataclass
 
@@ -21,3 +21,15 @@ class Labels:
             dtype: not used; other targets have that of the rows.
         """
         return np.asarray(np.searchsorted(self.classes, labels[chosen]), np.int64)
+
+
+def balanced(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """(n,) rows / (classes * rows of the class), as scikit-learn's "balanced" has it.
+
+    Args:
+        labels: (n,) of the rows.
+        weights: (n,) by which rows count, some of each class above 0; or None.
+    """
+    codes = np.unique(labels, return_inverse=True)[1]
+    mass = np.bincount(codes, weights)
+    return np.asarray(mass.sum() / (len(mass) * mass))[codes]

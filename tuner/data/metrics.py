@@ -1,12 +1,13 @@
 """Metrics: one number from the raw scores of a part, by a short name or any scikit-learn scorer.
 
 The short names are the functions of tuner.data.scores. A scorer is called as for an estimator
-that has given these scores: for two classes the second is the positive one.
+that has given these scores: for two classes the positive one is the second.
 """
 
+import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from inspect import getmembers, isfunction, signature
 from typing import Any
@@ -51,6 +52,7 @@ class Link:
             the unit of the raw targets.
         logarithmic: whether its scores are logarithms of the prediction.
         probabilistic: whether scores are log-odds, or logarithms of probabilities up to a constant.
+        positive: the place of the positive one of two classes; scores are for the second.
     """
 
     task: str
@@ -58,31 +60,39 @@ class Link:
     scale: Array
     logarithmic: bool = False
     probabilistic: bool = True
+    positive: int = 1
+
+    @property
+    def turned(self) -> bool:
+        """Whether scores are for the class that is not the positive one."""
+        return self.task == "binary" and self.positive == 0
 
     def truth(self, y: Array, width: int) -> Array:
         """(n, width) true where a row is of that class or has that label."""
         if self.task == "multiclass":
             return np.asarray(y[:, None] == np.arange(width))
-        return np.asarray(y.reshape(len(y), -1) == 1)
+        return np.asarray(y.reshape(len(y), -1) == (0 if self.turned else 1))
 
     def guess(self, scores: Array) -> Array:
         """(n, width) true where the model says so."""
         if self.task == "multiclass":
             return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
-        return np.asarray(scores > 0)
+        return np.asarray(scores <= 0 if self.turned else scores > 0)
 
     def ranking(self, scores: Array) -> Array:
         """(n, width) what each class or label is sorted by.
 
         For several classes, of which rows have one, their probability, unless scores are none.
         """
-        return self.probabilities(scores) if self.task == "multiclass" else scores
+        if self.task == "multiclass":
+            return self.probabilities(scores)
+        return -scores if self.turned else scores
 
     def probabilities(self, scores: Array) -> Array:
         """(n, width) of each class, or of each label; the scores, where they are none."""
         if not self.probabilistic:
             return scores
-        scores = scores.astype(np.float64)
+        scores = (-scores if self.turned else scores).astype(np.float64)
         if self.task == "multiclass":
             e = np.exp(scores - scores.max(axis=1, keepdims=True))
             return np.asarray(e / e.sum(axis=1, keepdims=True))
@@ -109,6 +119,7 @@ def load(
     target_mean: Array | None,
     target_scale: Array | None,
     loss: str | None = None,
+    positive: int | None = None,
 ) -> Metric:
     """The metric of that name for a task, as `tuner.data.DataSet` describes it.
 
@@ -119,19 +130,30 @@ def load(
         target_mean, target_scale: (outputs,) what regression's targets are standardised by, or
             None.
         loss: the name of the loss that is trained, which says what scores mean.
+        positive: the place of the positive one of two classes, or None where it is not known.
 
     Raises:
-        UserError: there is no such metric, or it does not fit; names those that do.
+        UserError: there is no such metric, it does not fit (names those that do), or it needs to
+            know which class is positive.
     """
     shift = np.zeros(1) if target_mean is None else target_mean
     scale = np.ones(1) if target_scale is None else target_scale
-    link = Link(task, shift, scale, loss in LOGARITHMS, loss not in MARGINS)
+    link = Link(
+        task,
+        shift,
+        scale,
+        loss in LOGARITHMS,
+        loss not in MARGINS,
+        1 if positive is None else positive,
+    )
     width = 1 if task != "multiclass" else 3 if classes is None else len(classes)
-    if name in _short():
-        metric = _shortly(name, link)
-        if metric is not None:
-            return metric
-    elif name in _scorers() and _works(found := _scorer(name, link), link, width):
+    found = _found(name, link)
+    if found is not None and (name in _short() or _works(found, link, width)):
+        if task == "binary" and positive is None and _tells_apart(name, link):
+            either = "" if classes is None else f", {classes[0]} or {classes[1]}"
+            raise UserError(
+                f"metric: {name}: depends on which class is positive{either}; give data.positive"
+            )
         return found
     known = [*_short(), *_scorers()]
     hint = did_you_mean(name, known, 3) if name not in known else f"does not fit {_of(link)}; "
@@ -209,6 +231,8 @@ def _scorer(name: str, link: Link) -> Metric:
         if weights is not None and not weighted:
             raise UserError(f"metric: {name}: takes no sample weights; give another metric")
         given = {} if weights is None else {"sample_weight": weights}
+        if link.task == "binary":
+            y = link.truth(y, 1)[:, 0]
         actual = link.actual(y) if link.task == "regression" else y.astype(np.int64)
         if actual.ndim == 2 and actual.shape[1] == 1:
             actual = actual[:, 0]
@@ -219,6 +243,25 @@ def _scorer(name: str, link: Link) -> Metric:
             raise UserError(f"metric: {name}: cannot be had of this part: {said}") from error
 
     return Metric(name, measure, True)
+
+
+def _found(name: str, link: Link) -> Metric | None:
+    """The metric of that name; None if there is none, or it is a short one of another task."""
+    if name in _short():
+        return _shortly(name, link)
+    return _scorer(name, link) if name in _scorers() else None
+
+
+def _tells_apart(name: str, link: Link) -> bool:
+    """Whether a metric of two classes is another where they change places, tried on scores."""
+    random = np.random.default_rng(0)
+    y: Array = (np.arange(64) % 3 == 0).astype(np.int64)
+    scores = random.normal(size=(64, 1)) + 0.5 * y[:, None]
+    first, second = (_found(name, replace(link, positive=place)) for place in (0, 1))
+    assert first is not None
+    assert second is not None
+    one, other = first.function(scores, y, None), second.function(scores, y, None)
+    return not math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _works(metric: Metric, link: Link, width: int) -> bool:

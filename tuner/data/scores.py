@@ -2,8 +2,8 @@
 
 Each is what scikit-learn's scorer gives for the same task, weights included, and its parameters
 say what it needs: `truth` and `guess`, (n, classes or labels) true and false, one column for two
-classes; `ranking`, of the same shape, what a class or label is sorted by; or `actual` and
-`predicted`, (n, outputs) numbers. `weights` is (n,).
+classes, true for the positive one; `ranking`, of the same shape, what a class or label is sorted
+by; or `actual` and `predicted`, (n, outputs) numbers. `weights` is (n,).
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def balanced_accuracy(truth: Array, guess: Array, weights: Array) -> float:
 def f1(truth: Array, guess: Array, weights: Array) -> float:
     """2 true positives / (true + guessed positives); 0 where there are no true positives.
 
-    Of the second of two classes, or the mean over the classes that occur or are guessed.
+    Of the positive one of two classes, or the mean over the classes that occur or are guessed.
     """
     hits = weights @ (truth & guess)
     total = weights @ truth + weights @ guess
@@ -42,8 +42,8 @@ def f1(truth: Array, guess: Array, weights: Array) -> float:
 def roc_auc(truth: Array, ranking: Array, weights: Array) -> float:
     """Area under the ROC curve.
 
-    Of the second of two classes, or the mean over each class or label against the others; those
-    without a row, or with every one, do not count.
+    Of the positive one of two classes, or the mean over each class or label against the others;
+    those without a row, or with every one, do not count.
     """
     areas = []
     for positive, scores in zip(truth.T, ranking.T, strict=True):

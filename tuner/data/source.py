@@ -21,6 +21,7 @@ class Source:
         times: (n,) what orders the rows, float64, or None.
         read_test: reads a test part that is kept apart, as (rows, targets); None when the test part
             has to be split off.
+        notes: what a user should know of how it was read, in words.
     """
 
     where: str
@@ -30,6 +31,7 @@ class Source:
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
     read_test: Callable[[], tuple[np.ndarray, np.ndarray]] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def is_sparse(rows: Any) -> bool:

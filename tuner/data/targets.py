@@ -10,6 +10,11 @@ from tuner.data.labels import Labels
 from tuner.data.scaling import Scaling, fit
 from tuner.errors import UserError
 
+# The second of each of these pairs is the positive one, whatever the case of its letters.
+CLEAR = (
+    *(("0", "1"), ("-1", "1"), ("-1", "+1"), ("-", "+"), ("false", "true"), ("f", "t")),
+    *(("no", "yes"), ("n", "y"), ("negative", "positive"), ("neg", "pos")),
+)
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
@@ -34,10 +39,12 @@ class Target:
     Attributes:
         task: one of TASKS.
         values: (n,) labels of any dtype but float, (n, labels) of 0 and 1, or (n, outputs) float64.
+        bare: whether blanks around the labels were left out.
     """
 
     task: str
     values: np.ndarray
+    bare: bool = False
 
     @property
     def classes(self) -> np.ndarray | None:
@@ -49,6 +56,13 @@ class Target:
         """(n,) what every part has its share of: the labels, or zeros where a row has not one."""
         one = self.values.ndim == 1
         return self.values if one else np.zeros(len(self.values))
+
+    def notes(self, positive: int | None) -> list[str]:
+        """What is worth saying of them, in words; `positive` is as `find_positive` returns it."""
+        found = ["blanks around the labels are left out"] if self.bare else []
+        if self.classes is not None and positive is not None:
+            found.append(f"{self.classes[positive]} is the positive class")
+        return found
 
     def encoding(self, chosen: np.ndarray, standardise: bool) -> Encoding:
         """What makes y of the targets, fitted to the chosen rows alone, but for the classes.
@@ -90,7 +104,36 @@ def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
         return Target(task, _indicators(where, raw))
     if task == "regression":
         return Target(task, _numbers(where, raw))
-    return Target(*_labels(where, raw.reshape(len(raw)), asked))
+    return _labels(where, raw.reshape(len(raw)), asked)
+
+
+def find_positive(target: Target, asked: bool | int | float | str | None) -> int | None:
+    """The place of the positive one among two classes, as asked or as is clear from their names.
+
+    Args:
+        target: of any task.
+        asked: the class, as it is written in the data; or None.
+
+    Returns:
+        None where it is not clear, and for every task but two classes.
+
+    Raises:
+        UserError: there is no such class, or there are not two.
+    """
+    if target.task != "binary" or target.classes is None:
+        if asked is not None:
+            raise UserError(f"data.positive: {asked}: goes with two classes; give null")
+        return None
+    names = [str(label) for label in target.classes]
+    folded = [name.casefold() for name in names]
+    clear = [folded.index(pair[1]) for pair in CLEAR if sorted(pair) == sorted(folded)]
+    if asked is None:
+        return clear[0] if clear else None
+    if str(asked).strip() in names:
+        return names.index(str(asked).strip())
+    if isinstance(asked, bool) and clear:  # as YAML reads yes, on and true
+        return clear[0] if asked else 1 - clear[0]
+    raise UserError(f"data.positive: {asked}: must be one of the classes {', '.join(names)}")
 
 
 def _plain(raw: np.ndarray) -> np.ndarray:
@@ -126,19 +169,25 @@ def _check_present(where: str, raw: np.ndarray) -> None:
     if bad.any():
         row = int(np.argwhere(bad)[0][0])
         value: Any = raw[tuple(np.argwhere(bad)[0])]
-        said = "is missing" if value is None or value != value else f"is {value}"
+        missing = value is None or value != value
+        said = "is missing" if missing else f"is {value}"
+        mend = "; if a text as NA is a class, give data.missing=[]" if missing else ""
         raise UserError(
-            f"{where}: the target {said} in row {row} (counted from 0): leave such rows out"
+            f"{where}: the target {said} in row {row} (counted from 0): leave such rows out{mend}"
         )
 
 
-def _labels(where: str, raw: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
+def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:
     if raw.dtype.kind == "O":
         kinds = {type(value) for value in raw}
         if kinds != {str}:
             named = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise UserError(f"{where}: the targets mix {named}; must be of one kind")
         raw = raw.astype(str)
+    bare = False
+    if raw.dtype.kind == "U":
+        stripped = np.strings.strip(raw)
+        raw, bare = stripped, bool((stripped != raw).any())
     if raw.dtype.kind == "f" and (raw == np.rint(raw)).all() and np.abs(raw).max() < 2**53:
         raw = raw.astype(np.int64)
     count = len(np.unique(raw))
@@ -146,7 +195,7 @@ def _labels(where: str, raw: np.ndarray, asked: str | None) -> tuple[str, np.nda
         raise UserError(f"{where}: every row is of class {raw[0]}; must hold two or more")
     if asked == "binary" and count > 2:
         raise UserError(f"data.task: binary: the targets hold {count} classes; give multiclass")
-    return asked or ("binary" if count == 2 else "multiclass"), raw
+    return Target(asked or ("binary" if count == 2 else "multiclass"), raw, bare)
 
 
 def _indicators(where: str, raw: np.ndarray) -> np.ndarray:
