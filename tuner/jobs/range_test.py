@@ -49,6 +49,8 @@ def run(config: Config, stop: Event) -> int:
     with owned(folder):
         place = folder / "range"
         place.mkdir(exist_ok=True)
+        for note in () if data is None else data.notes:
+            print(f"Data: {note}.")
         key = fingerprint(config, data)
         saved = known(place / "result.json", key) or measured(config, data, key, place, stop)
         # After a kill the config beside an older result would be of a newer test.
