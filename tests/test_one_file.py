@@ -37,10 +37,10 @@ from tuner.search.samplers import Sampler
 class Corner(Sampler):
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
-    def ask(self, study, space, seed):
-        rng = generator(study, seed)
+    def propose(self, study, untried, seed):
+        rng, space = generator(study, seed), untried.space
         drawn = (rng.random(len(space.searched)) for _ in repeat(None))
-        return add(study, space, (space.shares(self.share * numbers) for numbers in drawn))
+        add(study, untried, (space.shares(self.share * numbers) for numbers in drawn))
 '''
 PRUNER = '''"""Sudden: after one epoch a few go on."""
 

@@ -20,6 +20,7 @@ from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.samplers.random import Random
 from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
+from tuner.search.untried import Untried
 from tuner.study import builder
 from tuner.study.journal import JournalRecord
 from tuner.study.study import Study
@@ -133,14 +134,13 @@ class Given(Sampler):
     rates: Iterator[float]
     name = "given"
 
-    def ask(self, study: optuna.Study, space: Space, seed: int) -> bool:
+    def propose(self, study: optuna.Study, untried: Untried, seed: int) -> None:
         def choose(path: str, s: Any) -> Any:
             near = s.nearest(initial_trials.default(path))
             return {"optimizer": "adam", "optimizer.adam.lr": rate}.get(path, near)
 
-        rate = next(self.rates)
+        rate, space = next(self.rates), untried.space
         study.add_trial(space.trial(space.settings(choose)))
-        return True
 
 
 def made(folder: Path, space: Space, losses: Mapping[float, Sequence[float]]) -> None:

@@ -18,6 +18,7 @@ from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.samplers.random import Random
 from tuner.search.samplers.tpe import TPE
 from tuner.search.space import Choices, Range, Space
+from tuner.search.untried import counted
 
 SPACE = Space(
     fixed={"model": "mlp"},
@@ -62,6 +63,11 @@ def ask(study: optuna.Study, sampler: Sampler, space: Space, count: int, seed: i
         study.tell(trial.number, None if state is TrialState.PRUNED else value, state)
 
 
+def grid(space: Space) -> list[dict[str, Any]]:
+    """Every combination that is allowed."""
+    return [own for part in space.parts() for _, own in space.allowed(part)]
+
+
 def asked(study: optuna.Study, space: Space) -> list[dict[str, Any]]:
     return [space.settings_of(t) for t in study.get_trials(deepcopy=False)]
 
@@ -103,11 +109,12 @@ def test_a_cohort_asked_together_has_settings_of_its_own_each(name: str):
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_space_with_nothing_searched_gives_what_is_fixed(name: str):
+def test_a_space_with_nothing_searched_gives_what_is_fixed_once(name: str):
     space = Space({"optimizer": "sgd", "optimizer.sgd.lr": 0.1}, {}, {"optimizer": ("sgd",)})
     study = optuna.create_study()
-    ask(study, SAMPLERS[name], space, 6)
-    assert asked(study, space) == [dict(space.fixed)] * 6
+    ask(study, SAMPLERS[name], space, 1)
+    assert asked(study, space) == [dict(space.fixed)]
+    assert not SAMPLERS[name].ask(study, space, 0)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -282,17 +289,17 @@ def test_a_grid_asks_again_what_failed():
     study = optuna.create_study()
     good = failing(study, Grid(), GRID, 17)
     settings = asked(study, GRID)
-    assert len(GRID.grid()) == 33 == len(good)
-    assert sorted(str(settings[n]) for n in good) == sorted(str(s) for s in GRID.grid())
+    assert len(grid(GRID)) == 33 == len(good)
+    assert sorted(str(settings[n]) for n in good) == sorted(str(s) for s in grid(GRID))
     assert not Grid().ask(study, GRID, 0)
 
 
 def test_a_grid_passes_over_an_initial_trial_and_nothing_else():
-    study, initial = optuna.create_study(), InitialTrial(GRID.grid()[7], {"trial": 1})
+    study, initial = optuna.create_study(), InitialTrial(grid(GRID)[7], {"trial": 1})
     while ask_initial(study, GRID, [initial]) or Grid().ask(study, GRID, 0):
         pass
-    rest = [s for n, s in enumerate(GRID.grid()) if n != 7]
-    assert asked(study, GRID) == [GRID.grid()[7], *rest]
+    rest = [s for n, s in enumerate(grid(GRID)) if n != 7]
+    assert asked(study, GRID) == [grid(GRID)[7], *rest]
 
 
 def test_an_edited_grid_asks_what_is_new_in_it():
@@ -315,7 +322,7 @@ def test_quasi_random_trials_that_count_are_those_of_a_study_where_none_failed()
     assert sorted(str(settings[n]) for n in good) != sorted(map(str, asked(whole, LINKED)))
     for _ in range(30):
         QuasiRandom().ask(study, LINKED, 0)
-    counting = [LINKED.settings_of(t) for t in proposals.counted(study)]
+    counting = [LINKED.settings_of(t) for t in counted(study)]
     ask(whole, QuasiRandom(), LINKED, 30)
     assert sorted(map(str, counting)) == sorted(map(str, asked(whole, LINKED)))
 
@@ -325,7 +332,7 @@ def test_tpe_tries_each_part_of_each_range_though_trials_fail():
     failing(study, TPE(8), PLANE, 6)
     for _ in range(3):
         TPE(8).ask(study, PLANE, 0)
-    planned = [t for t in proposals.counted(study) if proposals.PLACE in t.user_attrs]
+    planned = [t for t in counted(study) if proposals.PLACE in t.user_attrs]
     for axis in ("x", "y"):
         assert sorted(int(t.params[axis] * 8) for t in planned) == list(range(8))
 
@@ -335,8 +342,8 @@ def test_a_grid_asks_every_combination_once_and_then_ends():
     study = optuna.create_study()
     while Grid().ask(study, space, 0):
         pass
-    assert asked(study, space) == space.grid()
-    assert len(space.grid()) == 6
+    assert asked(study, space) == grid(space)
+    assert len(grid(space)) == 6
 
 
 def best(sampler: Sampler, trials: int, seed: int) -> float:

@@ -94,7 +94,8 @@ def test_the_points_of_a_branch_are_spread_evenly_and_so_are_all(seed: int):
 
 
 def test_a_branch_without_settings_of_its_own_has_its_share():
-    space = Space({}, {"optimizer": Choices(("a", "b"))}, {"optimizer": ("a", "b")})
+    searched = {"optimizer": Choices(("a", "b")), "momentum": Range(0.0, 1.0)}
+    space = Space({}, searched, {"optimizer": ("a", "b")})
     assert Counter(s["optimizer"] for s in asked(space, 9)).total() == 9
     assert spread(Counter(s["optimizer"] for s in asked(space, 9)), 2) == 1
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.study.conftest import COHORT, EPOCHS, SPACE, FunctionTraining, Heard, loop_of, study_of
-from tuner.search.samplers.grid import Grid
+from tuner.search import samplers
+from tuner.search.samplers import Sampler
 from tuner.search.space import Choices, Space
 from tuner.study.events import (
     Asked,
@@ -127,11 +128,12 @@ def test_whatever_stops_a_cohort_is_heard_and_the_study_goes_on_as_if_it_had_not
     assert again.results() == whole.results()
 
 
-def test_an_end_for_want_of_settings_is_told(record: JournalRecord) -> None:
+@pytest.mark.parametrize("sampler", [samplers.load(name)() for name in samplers.names()], ids=str)
+def test_an_end_for_want_of_settings_is_told(record: JournalRecord, sampler: Sampler) -> None:
     heard = Heard()
     space = Space({}, {"x": Choices((0.1, 0.2)), "width": Choices((1, 2))}, {})
-    why = loop_of(Study(record, space, Grid(), 0), FunctionTraining(), heard).run()
-    assert why == Grid.exhausted
+    why = loop_of(Study(record, space, sampler, 0), FunctionTraining(), heard).run()
+    assert why == "all 4 settings of the space were tried"
     assert heard[-1] == StageBegan(why)
     assert len(record.results()) == 4
 

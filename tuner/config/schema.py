@@ -131,7 +131,7 @@ class RangeConfig(Strict):
     seeds: Annotated[int, Field(ge=1, le=SEEDS)]
     per_decade: Annotated[int, Field(ge=1, le=100)]
     widen: Annotated[float, Field(ge=1, le=1e6)]
-    ramp_steps: Annotated[int, Field(ge=20, le=1_000_000)]
+    ramp_steps: Annotated[int, Field(ge=20, le=100_000)]
 
 
 class DataConfig(Strict):

@@ -19,6 +19,9 @@ MODELS: dict[str, Mapping[str, Allowed]] = {
     **{name: functions.settings(name) for name in functions.names()},
 }
 
+# Up to this number a float tells every whole number from the next.
+LARGEST = 2**53
+
 BATCH_SIZE = Domain(1, 1e7, high_closed=True)
 
 
@@ -232,7 +235,16 @@ def _range(path: str, value: Mapping[str, Any], domain: Domain, whole: bool) -> 
         step = _value(f"{path}.step", step, Domain(0, math.inf, low_closed=False), whole)
         if step > high - low:
             raise UserError(f"{path}.step: {step}: must be at most high - low ({high - low:g})")
-    return Range(low, high, scale, step, integer=whole)
+    found = Range(low, high, scale, step, integer=whole)
+    if whole and high > LARGEST:
+        raise UserError(f"{path}.high: {high:g}: must be at most {LARGEST} for whole numbers")
+    if step is not None and found.size > LARGEST:
+        raise UserError(
+            f"{path}.step: {step:g}: leaves more than {LARGEST} numbers: give a larger one, or none"
+        )
+    if not math.isfinite(high - low):
+        raise UserError(f"{path}: {low:g} to {high:g}: is too wide: high - low must be a number")
+    return found
 
 
 def _value(path: str, value: Any, domain: Allowed, whole: bool) -> Any:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.codec import Settings
 from tuner.errors import UserError
-from tuner.search.proposals import ORIGIN, counted
+from tuner.search.proposals import ORIGIN
 from tuner.search.space import Setting, Space
 from tuner.search.trials import Origin, TrialResult, ranked
+from tuner.search.untried import Untried, counted
 from tuner.training import optimizers, schedules
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def described(origin: Origin) -> str:
 
 
 def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[InitialTrial]) -> bool:
-    """Adds the next initial trial that fits the space and that no trial of the study has taken.
+    """Adds the next initial trial that fits the space and whose settings no trial of the study has.
 
     One that failed is added again.
 
@@ -57,9 +58,11 @@ def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[InitialTri
     Returns:
         Whether there was one; else it is the sampler's turn.
     """
-    taken = [trial.user_attrs.get(ORIGIN) for trial in counted(study)]
+    taken, untried = [t.user_attrs.get(ORIGIN) for t in counted(study)], Untried(study, space)
     for trial in trials:
-        if trial.origin not in taken and not space.misfit(trial.settings):
+        if trial.origin in taken or space.misfit(trial.settings):
+            continue
+        if untried(trial.settings):
             study.add_trial(space.trial(trial.settings, {ORIGIN: trial.origin}))
             return True
     return False

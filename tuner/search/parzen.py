@@ -11,24 +11,25 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from tuner.codec import Settings
-from tuner.search.space import TRIES, Chosen, Setting, Space
+from tuner.search.space import TRIES, Chosen, Setting
+from tuner.search.untried import Untried
 
 # The estimators propose so often for a trial; then chance does.
 PROPOSALS = 16
 
 
 class Parzen(optuna.samplers.BaseSampler):
-    """What the estimators propose, once the conditions of the space hold for it.
+    """The first that the estimators propose of what is left to try.
 
     Args:
         seed: of the study.
         number: of the trial.
-        space: that is searched.
-        drawn: independent settings, for where the conditions refuse what the estimators propose.
+        untried: what is left of the space that is searched.
+        drawn: independent settings, for where nothing is left of what the estimators propose.
     """
 
-    def __init__(self, seed: int, number: int, space: Space, drawn: Iterator[Settings]) -> None:
-        self.space, self.drawn = space, drawn
+    def __init__(self, seed: int, number: int, untried: Untried, drawn: Iterator[Settings]) -> None:
+        self.space, self.untried, self.drawn = untried.space, untried, drawn
         with warnings.catch_warnings():
             # `group` is what conditional spaces need; Optuna calls it experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -48,14 +49,15 @@ class Parzen(optuna.samplers.BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> Chosen:
-        """The parameters, as Optuna keeps them, of the first proposal that is allowed.
+        """The parameters, as Optuna keeps them, of the first proposal that is left to try.
 
         Raises:
             UserError: if neither the estimators nor chance find one.
         """
         proposals = islice(self.proposals(study, trial), PROPOSALS)
         candidates = chain(proposals, islice(self.drawn, TRIES))
-        settings = next(filter(self.space.allows, candidates), None)
+        found = chain(filter(self.untried, candidates), self.untried.few())
+        settings = next(found, None)
         if settings is None:
             raise self.space.impossible()
         return self.space.trial(settings).params
@@ -72,7 +74,9 @@ class Parzen(optuna.samplers.BaseSampler):
                     params[key] = self.estimator.sample_independent(
                         study, trial, key, setting.distribution()
                     )
-                return setting.decode(params[key])
+                value = setting.decode(params[key])
+                # Optuna may miss a grid by a last digit.
+                return value if setting.count is None else setting.nearest(value)
 
             yield self.space.settings(choose)
 

@@ -1,13 +1,14 @@
-"""Proposals: the trials that count for a sampler, and the trial that it adds to them."""
+"""Proposals: the places of trials in what a sampler plans, and the trial that it adds to them."""
 
 from collections.abc import Iterable
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuner.codec import Settings
-from tuner.search.space import TRIES, Space
+from tuner.search.space import TRIES
+from tuner.search.untried import Untried, counted
 
 if TYPE_CHECKING:
     import optuna
@@ -24,14 +25,6 @@ def next_number(study: "optuna.Study") -> int:
     return len(study.get_trials(deepcopy=False))
 
 
-def counted(study: "optuna.Study") -> "list[FrozenTrial]":
-    """The trials that have taken what was planned for them: all but those that failed."""
-    from optuna.trial import TrialState
-
-    trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state is not TrialState.FAIL]
-
-
 def placed(study: "optuna.Study") -> "tuple[int, dict[int, FrozenTrial]]":
     """The first place (PLACE) that no trial has, and the trials by their places."""
     places = {t.user_attrs[PLACE]: t for t in counted(study) if PLACE in t.user_attrs}
@@ -45,26 +38,24 @@ def generator(study: "optuna.Study", seed: int) -> "np.random.Generator":
 
 def add(
     study: "optuna.Study",
-    space: Space,
+    untried: Untried,
     candidates: Iterable[Settings],
     attributes: Settings | None = None,
-) -> bool:
-    """Adds the first candidate that the conditions of the space allow.
+) -> None:
+    """Adds the first candidate that is left to try.
 
     Args:
         study: gets the trial.
-        space: what the candidates are settings of.
-        candidates: settings by path, many (TRIES) or without end.
+        untried: what is left of the space that the candidates are settings of.
+        candidates: settings by path, many (TRIES) or without end; then come those of the parts of
+            the space that have few.
         attributes: what the trial keeps beside its settings.
 
-    Returns:
-        True, for something was left to ask.
-
     Raises:
-        UserError: where none of so many is allowed.
+        UserError: where none of so many is left.
     """
-    settings = next(filter(space.allows, islice(candidates, TRIES)), None)
+    found = chain(filter(untried, islice(candidates, TRIES)), untried.few())
+    settings = next(found, None)
     if settings is None:
-        raise space.impossible()
-    study.add_trial(space.trial(settings, attributes))
-    return True
+        raise untried.space.impossible()
+    study.add_trial(untried.space.trial(settings, attributes))

@@ -8,11 +8,10 @@ go together.
 import copy
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
-from itertools import islice
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,177 +19,23 @@ import numpy as np
 from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.search.constraints import NUMBER, Condition, kind
+from tuner.search.ranges import Choices as Choices
+from tuner.search.ranges import Range as Range
+from tuner.search.ranges import Setting as Setting
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial
 
 
 # Settings that are being put together.
 Chosen = dict[str, Any]
+# What tells settings apart, and both.
+Identity = frozenset[tuple[str, Any]]
+Found = tuple[Identity, Chosen]
 
 # So many settings are drawn in search of one that the conditions allow.
 TRIES = 10_000
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from low to high, both included.
-
-    Attributes:
-        low, high: the ends.
-        scale: linear, log, or reverse_log (1 - x is log-uniform, for numbers just below 1).
-        step: the distance of neighbours on a linear scale, None for a continuum.
-        integer: whether the numbers are whole.
-    """
-
-    low: float
-    high: float
-    scale: str = "linear"
-    step: float | None = None
-    integer: bool = False
-
-    def key(self, path: str) -> str:
-        """The name in Optuna, which sees 1 - x where the scale is reversed."""
-        return f"1 - {path}" if self.scale == "reverse_log" else path
-
-    @property
-    def count(self) -> int | None:
-        """How many numbers there are; None for a continuum."""
-        if not self.step and not (self.integer and self.scale == "linear"):
-            return None
-        low, high, step = (Decimal(str(x)) for x in (self.low, self.high, self.step or 1))
-        return int((high - low) // step) + 1
-
-    def item(self, index: int) -> float:
-        """The number at an index from 0, where they can be counted."""
-        # In decimals, as they were written and as Optuna counts: 0.1 + 2 * 0.1 is 0.3.
-        value = Decimal(str(self.low)) + index * Decimal(str(self.step or 1))
-        return int(value) if self.integer else float(value)
-
-    def at(self, u: float) -> float:
-        """The number at the share u in [0, 1) of the range."""
-        if self.count is not None:
-            return self.item(int(u * self.count))
-        if self.scale == "log":
-            value = float(self.low * (self.high / self.low) ** u)
-        elif self.scale == "reverse_log":
-            value = 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u
-        else:
-            value = self.low + u * (self.high - self.low)
-        value = min(max(value, self.low), self.high)
-        return round(value) if self.integer else value
-
-    def nearest(self, value: Any) -> float:
-        """The number of the range nearest to a value; the middle for what is no number."""
-        if not is_number(value):
-            return self.at(0.5)
-        inside = min(max(value, self.low), self.high)
-        if self.count is None:
-            return round(inside) if self.integer else float(inside)
-        step = self.step or 1
-        return self.item(min(round((inside - self.low) / step), self.count - 1))
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value lies in the range, and on its grid; but for the last digit."""
-        if not is_number(value):
-            return False
-        return math.isclose(self.nearest(value), value, rel_tol=1e-12)
-
-    def __str__(self) -> str:
-        return f"{self.low:g} to {self.high:g}" + (f" by {self.step:g}" if self.step else "")
-
-    def distribution(self) -> "BaseDistribution":
-        """What Optuna calls the range."""
-        from optuna.distributions import FloatDistribution, IntDistribution
-
-        # Optuna warns of a range that is not a whole number of steps.
-        high = self.high if self.count is None else self.item(self.count - 1)
-        if self.integer:
-            step = int(self.step or 1)
-            return IntDistribution(int(self.low), int(high), self.scale == "log", step)
-        if self.scale == "reverse_log":
-            return FloatDistribution(1 - self.high, 1 - self.low, log=True)
-        return FloatDistribution(self.low, high, self.scale == "log", self.step)
-
-    def suggest(self, trial: "Trial", path: str) -> float:
-        """The setting that Optuna suggests for a path."""
-        d: Any = self.distribution()
-        suggest = trial.suggest_int if self.integer else trial.suggest_float
-        return self.decode(suggest(self.key(path), d.low, d.high, step=d.step, log=d.log))
-
-    def decode(self, value: Any) -> float:
-        """The setting from what Optuna stores."""
-        return 1 - value if self.scale == "reverse_log" else value  # type: ignore[no-any-return]
-
-    def encode(self, value: float) -> float:
-        """What Optuna stores for a setting."""
-        return 1 - value if self.scale == "reverse_log" else value
-
-
-@dataclass(frozen=True)
-class Choices:
-    """One of several values; Optuna sees them as JSON, so that a choice may be a list."""
-
-    options: tuple[Any, ...]
-
-    def key(self, path: str) -> str:
-        """The name in Optuna, which is the path."""
-        return path
-
-    @property
-    def count(self) -> int:
-        """How many options there are."""
-        return len(self.options)
-
-    def item(self, index: int) -> Any:
-        """The option at an index from 0."""
-        return self.options[index]
-
-    def at(self, u: float) -> Any:
-        """The option at the share u in [0, 1) of all."""
-        return self.options[int(u * len(self.options))]
-
-    def nearest(self, value: Any) -> Any:
-        """The option that is the value or, among numbers, nearest to it; else the first."""
-        if self.holds(value) or not is_number(value):
-            return value if self.holds(value) else self.options[0]
-        numbers = [option for option in self.options if is_number(option)]
-        return min(numbers, key=lambda n: abs(n - value), default=self.options[0])
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value is one of the options."""
-        return value in self.options
-
-    def __str__(self) -> str:
-        return f"one of {', '.join(map(str, self.options))}"
-
-    def distribution(self) -> "BaseDistribution":
-        """What Optuna calls the choices."""
-        from optuna.distributions import CategoricalDistribution
-
-        return CategoricalDistribution([self.encode(option) for option in self.options])
-
-    def suggest(self, trial: "Trial", path: str) -> Any:
-        """The option that Optuna suggests for a path."""
-        return self.decode(trial.suggest_categorical(path, list(map(self.encode, self.options))))
-
-    def decode(self, value: Any) -> Any:
-        """The option from what Optuna stores."""
-        return json.loads(value)
-
-    def encode(self, value: Any) -> str:
-        """What Optuna stores for an option."""
-        return json.dumps(value)
-
-
-Setting = Range | Choices
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is one that can be compared: nan cannot."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
 @dataclass(frozen=True)
@@ -267,9 +112,11 @@ class Space:
         return all(condition.holds({**settings, **kept}) for condition in self.conditions)
 
     def anything_allowed(self) -> bool:
-        """Whether any of the first settings drawn is allowed."""
+        """Whether any of the first settings drawn is allowed, or any at all where they are few."""
         drawn = islice(self.drawn(np.random.default_rng(0)), TRIES)
-        return not self.conditions or any(map(self.allows, drawn))
+        if not self.conditions or any(map(self.allows, drawn)):
+            return True
+        return self.size <= TRIES and any(True for part in self.parts() for _ in self.allowed(part))
 
     def kinds(self) -> dict[str, str]:
         """What each path is in a condition: a number, text, or neither."""
@@ -280,7 +127,9 @@ class Space:
         }
 
     def impossible(self) -> UserError:
-        """What to say when no settings are found that the conditions allow."""
+        """What to say when no new settings are found that the conditions allow."""
+        if not self.conditions:
+            return UserError(f"none of {TRIES} settings that were drawn is new: widen the ranges")
         conditions = " and ".join(condition.text for condition in self.conditions)
         return UserError(
             f"where: {conditions}: holds for none of {TRIES} settings that were drawn: change it, "
@@ -303,9 +152,27 @@ class Space:
         """What Optuna keeps of settings: parameters and their distributions."""
         searched = {path: s for path, s in self.searched.items() if path in settings}
         return {
-            "params": {s.key(p): s.encode(settings[p]) for p, s in searched.items()},
+            "params": self.encoded(settings),
             "distributions": {s.key(p): s.distribution() for p, s in searched.items()},
         }
+
+    def encoded(self, settings: Settings) -> Chosen:
+        """The parameters that Optuna keeps of settings."""
+        return {s.key(p): s.encode(settings[p]) for p, s in self.searched.items() if p in settings}
+
+    def identity(self, params: Settings) -> Identity:
+        """What only the same settings have, from the parameters that Optuna keeps of them.
+
+        Those of branches not taken are not among them.
+        """
+        ticks = {key: tick(params[key]) for key, tick in self._ticks if key in params}
+        return frozenset({**params, **ticks}.items())
+
+    @cached_property
+    def _ticks(self) -> list[tuple[str, Callable[[float], float]]]:
+        return [
+            (s.key(p), s.tick) for p, s in self.searched.items() if isinstance(s, Range) and s.step
+        ]
 
     def settings_of(self, trial: "FrozenTrial") -> Chosen:
         """The settings of a trial as Optuna keeps it, asked of these ranges or of earlier ones.
@@ -355,32 +222,54 @@ class Space:
         """A searched path that has no countable values, or None if all have."""
         return next((path for path, s in self.searched.items() if s.count is None), None)
 
-    def grid(self) -> list[Chosen]:
-        """Every combination that is allowed, the last path varying fastest."""
-        return self._combinations
+    def parts(self) -> Iterator[Chosen]:
+        """Every combination of the options of the branches, the last one varying fastest."""
+        options = [
+            [s.item(i) for i in range(s.count or 0)] if s else [self.fixed[branch]]
+            for branch, s in ((b, self.searched.get(b)) for b in self.branches)
+        ]
+        return (dict(zip(self.branches, own, strict=True)) for own in product(*options))
 
-    def untried(self, trials: Iterable["FrozenTrial"]) -> Chosen | None:
-        """The first combination of the grid that none of these trials has, if there is one."""
-        tried = {frozenset(trial.params.items()) for trial in trials}
-        return next((own for key, own in self._by_params.items() if key not in tried), None)
+    def within(self, part: Settings) -> list[str]:
+        """The searched paths that count in a part, beside its branches."""
+        return [p for p in self.searched if p not in self.branches and self.active(p, part)]
 
-    # Both are kept, for the grid sampler asks again for every trial.
+    def size_of(self, part: Settings) -> float:
+        """How many settings a part has, whatever the conditions: infinity for a continuum."""
+        sizes = [self.searched[path].size for path in self.within(part)]
+        return math.inf if math.inf in sizes else math.prod(sizes)
+
     @cached_property
-    def _by_params(self) -> dict[frozenset[tuple[str, Any]], Chosen]:
-        return {frozenset(self._kept(own)["params"].items()): own for own in self.grid()}
+    def size(self) -> float:
+        """How many settings there are, whatever the conditions: infinity for a continuum."""
+        sizes = [self.size_of(part) for part in self.parts()]
+        return math.inf if math.inf in sizes else sum(sizes)
+
+    def allowed(self, part: Settings) -> Iterator[Found]:
+        """Every setting of a part that is allowed, with its identity; each is made but once."""
+        key = tuple(part.values())
+        if key not in self._walks:
+            self._walks[key] = [], self._walk(part)
+        known, rest = self._walks[key]
+        yield from known
+        for found in rest:
+            known.append(found)
+            yield found
 
     @cached_property
-    def _combinations(self) -> list[Chosen]:
-        combinations: list[Chosen] = [{}]
-        for path in (*self.branches, *(p for p in self.searched if p not in self.branches)):
-            setting = self.searched.get(path, Choices((self.fixed.get(path),)))
-            combinations = [
-                {**c, path: setting.item(i)} if self.active(path, c) else c
-                for c in combinations
-                for i in range((setting.count or 0) if self.active(path, c) else 1)
-            ]
-        whole = [self.settings(lambda path, _, c=c: c[path]) for c in combinations]  # type: ignore[misc]
-        return [settings for settings in whole if self.allows(settings)]
+    def _walks(self) -> dict[tuple[str, ...], tuple[list[Found], Iterator[Found]]]:
+        return {}
+
+    def _walk(self, part: Settings) -> Iterator[Found]:
+        own = self.within(part)
+        numbers = (
+            [s.item(i) for i in range(int(s.size))] for s in map(self.searched.get, own) if s
+        )
+        for values in product(*numbers):
+            chosen = {**part, **dict(zip(own, values, strict=True))}
+            settings = self.settings(lambda path, _, chosen=chosen: chosen[path])  # type: ignore[misc]
+            if self.allows(settings):
+                yield self.identity(self.encoded(settings)), settings
 
 
 def _recorded(trial: "FrozenTrial", path: str) -> Any:

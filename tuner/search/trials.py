@@ -1,5 +1,6 @@
 """Trials: what is asked, what a study minimises, and how a trial ended."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -207,9 +208,12 @@ def rounded(value: float) -> float | None:
 
 
 def ranked(trials: Sequence[TrialResult]) -> list[TrialResult]:
-    """Those that trained to the end, the best first."""
+    """Those that trained to the end, the best first, each setting once."""
     complete = [t for t in trials if t.state == "COMPLETE"]
-    return sorted(complete, key=lambda t: (_worth(t), t.number))
+    best: dict[str, TrialResult] = {}
+    for trial in sorted(complete, key=lambda t: (_worth(t), t.number)):
+        best.setdefault(json.dumps(trial.settings, sort_keys=True), trial)
+    return list(best.values())
 
 
 def best_of(trials: Sequence[TrialResult]) -> TrialResult | None:

@@ -55,8 +55,8 @@ class Loop:
             size = self.pruner.size(self.study.index, self.size)
             trials = self.study.cohort(min(size, todo))
             if not trials:
-                self.tell(StageBegan(self.study.sampler.exhausted))
-                return self.study.sampler.exhausted
+                self.tell(StageBegan(why := self.study.exhausted))
+                return why
             self.tell(Asked(trials))
             self.race(trials)
 

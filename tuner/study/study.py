@@ -12,6 +12,7 @@ from tuner.search.proposals import ORIGIN, next_number
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 from tuner.search.trials import Curves, Outcome, Trial, TrialResult
+from tuner.search.untried import Untried
 from tuner.study.record import Record, TrialEnd
 
 STATES = {
@@ -108,11 +109,18 @@ class Study:
         while next_number(self.memory) < stop:
             if not self._ask():
                 stop = next_number(self.memory)
-                self.record.put("cohorts", [*cohorts[:index], [start, stop]])
+                # An empty one is none, however often the study is taken up.
+                last = [[start, stop]] if stop > start else []
+                self.record.put("cohorts", [*cohorts[:index], *last])
                 break
             self.record.ask(self.memory.get_trials(deepcopy=False)[-1])
         trials = self.record.trials()[start:stop]
         return [self._trial(t) for t in trials if t.number not in self.left_out]
+
+    @property
+    def exhausted(self) -> str:
+        """Why nothing more is asked, in words."""
+        return Untried(self.memory, self.space).why_none()
 
     def _ask(self) -> bool:
         """Adds a trial to the copy in memory; False where nothing is left to try.

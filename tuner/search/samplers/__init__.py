@@ -3,7 +3,7 @@
 A sampler adds one running trial to a study, from the study's seed, the trial's number and, for
 TPE, the trials before it; so a resumed study asks what an uninterrupted one would have asked. What
 was planned for a trial that failed or was interrupted is asked again. What the conditions of the
-space forbid is never asked: a sampler proposes on until they hold.
+space forbid, and what a trial has, is never asked: a sampler proposes on until something is left.
 
 A sampler's module is light to import: it waits with Optuna until it asks, for commands check their
 settings before anything slow is loaded.
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import optuna
 
     from tuner.search.space import Space
+    from tuner.search.untried import Untried
 
 
 class Sampler(ABC):
@@ -29,8 +30,6 @@ class Sampler(ABC):
 
     # Why it takes no initial trials, as defaults or another study's best; empty if it takes them.
     no_initial_trials: ClassVar[str] = ""
-    # Why a study ends for which it finds nothing more to propose.
-    exhausted: ClassVar[str] = "`where` leaves nothing more to try"
 
     @property
     def name(self) -> str:
@@ -45,9 +44,8 @@ class Sampler(ABC):
             UserError: says what to give.
         """
 
-    @abstractmethod
     def ask(self, study: "optuna.Study", space: "Space", seed: int) -> bool:
-        """Adds one running trial to the study, made by `Space.trial`.
+        """Adds one running trial to the study, of settings that no trial has.
 
         Args:
             study: the trials so far, asked of this space or put in its terms (`Space.seen`).
@@ -58,7 +56,28 @@ class Sampler(ABC):
             Whether there was anything left to ask.
 
         Raises:
-            UserError: where the conditions refuse all of many proposals.
+            UserError: where all of many proposals were tried or are refused by the conditions.
+        """
+        from tuner.search.untried import Untried
+
+        untried = Untried(study, space)
+        if not untried.none:
+            self.propose(study, untried, seed)
+        elif not untried.tried:
+            raise space.impossible()
+        return not untried.none
+
+    @abstractmethod
+    def propose(self, study: "optuna.Study", untried: "Untried", seed: int) -> None:
+        """Adds one running trial to the study, made by `Space.trial`.
+
+        Args:
+            study: the trials so far.
+            untried: tells what is left of the space to try, which is something.
+            seed: of the study.
+
+        Raises:
+            UserError: where nothing of many proposals is left.
         """
 
 

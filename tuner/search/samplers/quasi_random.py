@@ -4,12 +4,13 @@ A combination takes one option of each branch. Whatever the number of trials, tw
 differ by one trial at the most, and so do two options of a branch. The points of a combination, in
 all that is searched where its options are taken, are a scrambled Sobol sequence of its own (Sobol
 1967; Owen 1998): of its first 2**m points, one lies in each of 2**m equal parts of every range.
-Points that the conditions of the space forbid are passed over.
+Points that the conditions of the space forbid, or that were tried, are passed over, and so are
+combinations of which nothing is left.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import count, islice, repeat
 from math import lcm, prod
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from tuner.search.proposals import PLACE, placed
 from tuner.search.samplers import Sampler
 from tuner.search.space import TRIES, Chosen, Setting, Space
+from tuner.search.untried import FEW, Untried
 
 if TYPE_CHECKING:
     import optuna
@@ -28,18 +30,27 @@ POINT = "point"
 
 @dataclass(frozen=True)
 class QuasiRandom(Sampler):
-    """Sobol points, as many in each branch: the next that is allowed of the combination due."""
+    """Sobol points, as many in each branch: the next that is left of the combination due."""
 
-    def ask(self, study: "optuna.Study", space: Space, seed: int) -> bool:
-        sobol, (place, places) = Points(space, seed), placed(study)
-        before = places.get(place - sobol.combinations)
-        start = before.user_attrs[POINT] + 1 if before else 0
-        candidates = islice(sobol.settings(place, start), TRIES)
-        for point, settings in enumerate(candidates, start):
-            if space.allows(settings):
-                study.add_trial(space.trial(settings, {PLACE: place, POINT: point}))
-                return True
-        raise space.impossible()
+    def propose(self, study: "optuna.Study", untried: Untried, seed: int) -> None:
+        sobol, (first, places) = Points(untried.space, seed), placed(study)
+        ended: set[tuple[int, ...]] = set()
+        for place in (p for p in count(first) if p not in places):
+            own = dealt(place, sobol.sizes)
+            if own in ended:
+                continue
+            before = places.get(place - sobol.combinations)
+            start = before.user_attrs[POINT] + 1 if before else 0
+            if found := next(sobol.untried(untried, place, start), None):
+                point, settings = found
+                kept = {PLACE: place, POINT: point}
+                study.add_trial(untried.space.trial(settings, kept))
+                return
+            ended.add(own)
+            # Equal shares are promised: that a combination never had a trial is said.
+            never = before is None and not untried.none_of(sobol.part(place))
+            if never or len(ended) == sobol.combinations:
+                raise untried.space.impossible()
 
 
 def dealt(index: int, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -82,13 +93,39 @@ class Points:
         """How many there are."""
         return prod(self.sizes)
 
+    def taken(self, index: int) -> dict[str, str]:
+        """The options that trial `index` takes of the groups that have several."""
+        places = dealt(index, self.sizes)
+        return {g: self.groups[g][place] for g, place in zip(self.groups, places, strict=True)}
+
+    def part(self, index: int) -> Chosen:
+        """The options that trial `index` takes of all groups."""
+        taken, space = self.taken(index), self.space
+        return {branch: taken.get(branch, space.fixed.get(branch)) for branch in space.branches}
+
+    def untried(self, untried: Untried, index: int, start: int) -> Iterator[tuple[int, Chosen]]:
+        """What is left of the combination that trial `index` takes, each with its point.
+
+        After many points come those that no point has met, where the combination has few.
+        """
+        taken = self.taken(index)
+        part = {
+            branch: taken.get(branch, self.space.fixed.get(branch))
+            for branch in self.space.branches
+        }
+        if untried.none_of(part):
+            return
+        for point, settings in enumerate(islice(self.settings(index, start), TRIES), start):
+            if untried(settings):
+                yield point, settings
+        if self.space.size_of(part) <= FEW:
+            yield from ((start, settings) for settings in untried.of(part))
+
     def settings(self, index: int, start: int = 0) -> Iterator[Chosen]:
         """The settings of the combination that trial `index` takes, from the start-th on."""
-        places = dealt(index, self.sizes)
-        taken = {g: self.groups[g][place] for g, place in zip(self.groups, places, strict=True)}
-        chosen = {**self.space.fixed, **taken}
-        own = [p for p in self.space.searched if p not in taken and self.space.active(p, chosen)]
-        for point in points(len(own), (self.seed, *places), start):
+        taken = self.taken(index)
+        own = self.space.within({**self.space.fixed, **taken})
+        for point in points(len(own), (self.seed, *dealt(index, self.sizes)), start):
             values = taken | dict(zip(own, point, strict=True))
 
             def choose(path: str, setting: Setting, values: Chosen = values) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tuner.search.proposals import add, generator
 from tuner.search.samplers import Sampler
-from tuner.search.space import Space
+from tuner.search.untried import Untried
 
 if TYPE_CHECKING:
     import optuna
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 class Random(Sampler):
     """Random search (Bergstra & Bengio 2012)."""
 
-    def ask(self, study: "optuna.Study", space: Space, seed: int) -> bool:
-        return add(study, space, space.drawn(generator(study, seed)))
+    def propose(self, study: "optuna.Study", untried: Untried, seed: int) -> None:
+        add(study, untried, untried.space.drawn(generator(study, seed)))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tuner.search.proposals import PLACE, add, generator, next_number, placed
 from tuner.search.samplers import Sampler
-from tuner.search.space import Space
+from tuner.search.untried import Untried
 
 if TYPE_CHECKING:
     import optuna
@@ -23,18 +23,19 @@ class TPE(Sampler):
     many parts, and each part is tried once. The estimator is seeded afresh for each trial.
     """
 
-    startup: Annotated[int, Field(ge=1, le=100_000)] = 16
+    startup: Annotated[int, Field(ge=1, le=10_000)] = 16
 
-    def ask(self, study: "optuna.Study", space: Space, seed: int) -> bool:
+    def propose(self, study: "optuna.Study", untried: Untried, seed: int) -> None:
         from tuner.search.parzen import Parzen
 
+        space = untried.space
         (place, _), drawn = placed(study), space.drawn(generator(study, seed))
         if place < self.startup:
             rng, size = np.random.default_rng(seed), len(space.searched)
             cells = rng.permuted(np.tile(np.arange(self.startup), (size, 1)), axis=1)
             shares = (cells + rng.random((size, self.startup))) / self.startup
             planned = space.shares(shares[:, place])
-            return add(study, space, chain([planned], drawn), {PLACE: place})
-        study.sampler = Parzen(seed, next_number(study), space, drawn)
+            add(study, untried, chain([planned], drawn), {PLACE: place})
+            return
+        study.sampler = Parzen(seed, next_number(study), untried, drawn)
         space.suggested(study.ask())
-        return True
