@@ -54,6 +54,10 @@ def test_the_config_as_it_comes_is_right(composed: dict[str, Any]):
 
 # path, value, what the line must say beside the path
 BAD: list[tuple[str, Any, list[str]]] = [
+    # more than can be counted
+    (LR, {"low": 0.1, "high": 1, "step": 1e-300}, [f"{LR}.step: 1e-300", "give a larger one"]),
+    ("sampler.startup", 10**20, ["must be at most 10000"]),
+    ("range.ramp_steps", 10**14, ["must be at most 100000"]),
     # keys that there are not
     ("thread", 2, ["did you mean threads?"]),
     ("study.sead", 1, ["did you mean seed?"]),

@@ -207,3 +207,15 @@ def test_of_several_misfits_the_first_in_the_order_of_the_space_is_named(turn: i
     paths = [f"setting{n}" for n in range(12)][::turn]
     space = Space({}, dict.fromkeys(paths, Range(0.0, 1.0)), {})
     assert space.misfit(dict.fromkeys(paths, 2.0)) == f"{paths[0]} is 2.0, here 0 to 1"
+
+
+def test_steps_are_counted_exactly_however_many_they_are():
+    assert Range(0.0, 1.0, step=1e-300).count == 10**300 + 1
+    assert Range(0.1, 0.7, step=0.2).count == 4
+    assert Range(1, 10**30, "log", integer=True).size == 10**30
+
+
+@pytest.mark.parametrize("u", [0.0, 0.5, 0.999])
+def test_a_log_range_of_all_numbers_there_are_has_its_middle_in_the_middle(u: float):
+    value = Range(1e-308, 1e308, "log").at(u)
+    assert np.log10(value) == pytest.approx(-308 + 616 * u, abs=1e-9)
