@@ -183,7 +183,7 @@ def test_where_every_rate_diverges_it_says_what_to_try(command: Command) -> None
     assert end.code == 3
     assert "Traceback" not in end.err
     assert "no run ended below its start" in end.out
-    assert "lower ones: 'optimizer.sgd.lr={low: 1e+14, high: 1e+18, scale: log}'" in end.out
+    assert "lower ones: 'optimizer.sgd.lr={low: 1e+06, high: 1e+10, scale: log}'" in end.out
     assert not (command.folder() / "range" / "range.yaml").exists()
     assert "+range" not in end.out
 
@@ -194,10 +194,23 @@ def test_where_no_rate_moves_anything_it_says_to_go_higher(command: Command) -> 
     assert "higher ones" in end.out
 
 
-def test_a_best_rate_at_the_end_of_the_grid_is_told(command: Command) -> None:
-    end = command.call(*CHEAP, "optimizer=sgd", "optimizer.sgd.lr=1e-5")
+@pytest.mark.parametrize("rate", ["1e-5", "1e4", "{low: 1e-9, high: 1e-8, scale: log}"])
+def test_rates_are_widened_until_losses_turn_up_on_both_sides(rate: str, command: Command) -> None:
+    end = command.call(*CHEAP, "optimizer=sgd", f"optimizer.sgd.lr={rate}", "dtype=float64")
     assert end.code == 0, end.err
-    assert "The best rate is the highest that was tried" in end.out
+    own = told(command)["result"]["optimizers"]["sgd"]
+    assert own["open"] == [False, False]
+    assert own["suggested"] == pytest.approx(0.5, rel=0.7)
+    assert f", at first from {own['asked']['low']:.3g} to {own['asked']['high']:.3g}" in end.out
+    assert "do not turn up" not in end.out
+    assert "runs more: losses of sgd do not turn up on both sides" in end.err
+
+
+def test_losses_that_never_turn_up_are_told(command: Command) -> None:
+    end = command.call(*CHEAP, "optimizer=sgd", "optimizer.sgd.lr=1e-14", "dtype=float64")
+    assert end.code == 0, end.err
+    assert "Losses do not turn up above what is worth searching: 0.0001 is the highest" in end.out
+    assert "give a higher optimizer.sgd.lr.high, or a larger range.widen" in end.out
 
 
 def test_a_study_at_work_is_left_alone(command: Command) -> None:

@@ -33,6 +33,8 @@ USUAL = FoundRange(
     initial=(2.0, 2.0),
     losses=plain_rows(LOSSES),
     slope=plain(np.gradient(LOSSES.mean(axis=0), np.log10(RATES))),
+    asked=Ends(float(plain(RATES)[0]), float(plain(RATES)[-1])),
+    open=(False, False),
     ramp=Ramp(plain(RATES), (plain(LOSSES[0]), plain(LOSSES[1, :9])), {"valley": (0.1, None)}),
     bracket=Bracket(0.01, 0.5, 0.1, 0.02, 1.0, 0.1),
     spread=Spread((0.01, 0.02), (0.5, 0.5), (0.1, 0.2), (1.0, 1.0)),
@@ -47,6 +49,8 @@ NOTHING = TestedRates(
     initial=USUAL.initial,
     losses=((None,) * 25,) * 2,
     slope=(None,) * 25,
+    asked=USUAL.asked,
+    open=(True, False),
     ramp=Ramp(plain(RATES), ((2.0, None),), {"valley": (None,)}),
     bracket=None,
 )
@@ -62,7 +66,7 @@ KINDS = {
     ),
     "losses down to zero": replace(USUAL, losses=plain_rows(LOSSES - LOSSES.min())),
     "nothing moved": replace(
-        NOTHING, losses=plain_rows(np.full_like(LOSSES, 2.0)), slope=(0.0,) * 25
+        NOTHING, losses=plain_rows(np.full_like(LOSSES, 2.0)), slope=(0.0,) * 25, open=(False, True)
     ),
 }
 
@@ -98,7 +102,16 @@ def test_every_range_test_is_told_and_comes_back_from_its_file(
 
 def test_an_optimizer_that_never_gained_has_no_key_for_a_range() -> None:
     plain = to_json(told(NOTHING))["result"]["optimizers"]["adam"]
-    assert list(plain) == ["rates", "initial", "losses", "slope", "ramp", "bracket"]
+    assert list(plain) == [
+        "rates",
+        "initial",
+        "losses",
+        "slope",
+        "asked",
+        "open",
+        "ramp",
+        "bracket",
+    ]
 
 
 def test_another_root_is_in_the_command_that_goes_on() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuner.study.range_result import (
+    Ends,
     Ramp,
     RangeTest,
     RangeTestRun,
@@ -19,6 +20,8 @@ RUNS = TestedRates(
     initial=(2.0, 4.0),
     losses=((1.0, None), (2.0, 5.0)),
     slope=(None, None),
+    asked=Ends(0.1, 1.0),
+    open=(False, False),
     ramp=Ramp((0.1,), ((1.0,),), {}),
     bracket=None,
 )

@@ -11,7 +11,9 @@ from tuner.training.ranges import (
     Sweep,
     bracket,
     brackets,
+    joined,
     minimum_over_10,
+    open_ends,
     slopes,
     smoothed,
     steepest,
@@ -150,3 +152,35 @@ def test_a_ramp_that_exploded_at_once_tells_a_rule_nothing(rule) -> None:
 def test_the_classic_rules_see_no_unit_of_the_loss(rule) -> None:
     rates, losses = noisy_ramp(0)
     assert rule(rates, losses) == rule(rates, 1024 * losses)
+
+
+INITIAL, DIVERGED = np.array([4.0]), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("losses", "ends"),
+    [
+        ([4, 3, 1, 3, 4], (False, False)),
+        ([4, 3, 1, DIVERGED, DIVERGED], (False, False)),
+        ([4, 3, 2, 1, 0], (False, True)),
+        ([4, 3, 1, 1, 1.2], (False, True)),  # as good as any
+        ([2, 1, 1, 3, 9], (True, False)),
+        ([2, 2, 2, 2, 2], (True, True)),
+        ([4, 4, 4, 4, 4], (False, True)),  # nothing moves: the rates are too low
+        ([5, 6, 7, DIVERGED, DIVERGED], (True, False)),
+        ([DIVERGED] * 5, (True, False)),
+    ],
+)
+def test_a_side_is_open_where_losses_do_not_turn_up(
+    losses: list[float], ends: tuple[bool, bool]
+) -> None:
+    sweep = Sweep(np.geomspace(1e-3, 10, 5), INITIAL, np.array([losses], dtype=float))
+    assert open_ends(sweep) == ends
+
+
+def test_sweeps_are_joined_in_the_order_of_their_rates() -> None:
+    inner = Sweep(np.array([0.1, 1.0]), INITIAL, np.array([[3.0, 2.0]]))
+    outer = Sweep(np.array([0.01, 10.0]), INITIAL, np.array([[4.0, 1.0]]))
+    both = joined(inner, outer)
+    assert both.rates.tolist() == [0.01, 0.1, 1.0, 10.0]
+    assert both.losses.tolist() == [[4.0, 3.0, 2.0, 1.0]]

@@ -43,16 +43,17 @@ def describe(saved: SavedRangeTest, place: Path) -> str:
 
 
 def _tried(tested: TestedRates) -> str:
-    rates, seeds = tested.rates, len(tested.initial)
-    return f"{len(rates)} rates from {rates[0]:.3g} to {rates[-1]:.3g}, {seeds} seeds each"
+    rates, seeds, asked = tested.rates, len(tested.initial), tested.asked
+    wider = (asked.low, asked.high) != (rates[0], rates[-1])
+    first = f", at first from {asked.low:.3g} to {asked.high:.3g}" if wider else ""
+    return f"{len(rates)} rates from {rates[0]:.3g} to {rates[-1]:.3g}{first}, {seeds} seeds each"
 
 
 def _nothing(name: str, tested: TestedRates) -> Iterator[str]:
     """An optimizer that gained at no rate: higher ones if the lowest did nothing, else lower."""
     yield f"{name}: no run ended below its start: {_tried(tested)}."
-    idle = all(row[0] == start for row, start in zip(tested.losses, tested.initial, strict=True))
     word, low, high = "lower", tested.rates[0] / 1e4, tested.rates[0]
-    if idle:
+    if tested.open[1]:
         word, low, high = "higher", tested.rates[-1], tested.rates[-1] * 1e4
     yield (
         f"    Try {word} ones: 'optimizer.{name}.lr={{low: {low:.3g}, high: {high:.3g}, "
@@ -72,11 +73,13 @@ def _found(name: str, found: FoundRange, epochs: int, longer: int) -> Iterator[s
     )
     rules = ", ".join(f"{rule} {_span(values)}" for rule, values in found.ramp.rules.items())
     yield f"    for comparison, a ramp of {len(found.ramp.rates)} steps says: {rules}"
-    for place, end, hint in (("lowest", 0, "low"), ("highest", -1, "high")):
-        if found.bracket.best == found.rates[end]:
+    sides = (("below", "lowest", "low"), ("above", "highest", "high"))
+    for (side, place, hint), end, is_open in zip(sides, (0, -1), found.open, strict=True):
+        if is_open:
             yield (
-                f"    The best rate is the {place} that was tried: give a {hint}er "
-                f"optimizer.{name}.lr.{hint}, or a larger range.widen."
+                f"    Losses do not turn up {side} what is worth searching: {found.rates[end]:.3g} "
+                f"is the {place} rate that was tried: give a {hint}er optimizer.{name}.lr.{hint}, "
+                "or a larger range.widen."
             )
 
 

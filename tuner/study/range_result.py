@@ -70,6 +70,8 @@ class TestedRates:
         initial: training losses before the first step, by seed.
         losses: training losses at the end, by seed and rate; None where a run diverged.
         slope: the change of their mean for a factor of ten, by rate.
+        asked: the ends of the rates before they were widened.
+        open: whether better rates may lie below and above them: losses did not turn up there.
         bracket: what the sweep says on the average over its seeds.
     """
 
@@ -80,6 +82,8 @@ class TestedRates:
     initial: Numbers
     losses: tuple[Numbers, ...]
     slope: Numbers
+    asked: Ends
+    open: tuple[bool, bool]
     ramp: Ramp
     bracket: Bracket | None
 

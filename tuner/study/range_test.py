@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,12 +27,23 @@ from tuner.study.range_result import (
     TestedRates,
     three_digits,
 )
+from tuner.study.short_runs import Ended, short_runs
+from tuner.training import optimizers
 from tuner.training.kernels.sparse import CSR
-from tuner.training.loop import Trainer
-from tuner.training.population import Member, create
+from tuner.training.population import Member
 from tuner.training.problems import Problem
 from tuner.training.ramp import ramp
-from tuner.training.ranges import CLASSIC, Bracket, Sweep, bracket, brackets, slopes, smoothed
+from tuner.training.ranges import (
+    CLASSIC,
+    Bracket,
+    Sweep,
+    bracket,
+    brackets,
+    joined,
+    open_ends,
+    slopes,
+    smoothed,
+)
 
 if TYPE_CHECKING:
     from tuner.data import DataSet
@@ -41,6 +52,9 @@ Array = np.ndarray
 
 # The confirming runs are at the suggested rate and this factor below and above it.
 APART = 3.0
+
+# Rates are widened by this factor where losses do not turn up, so many times at the most.
+WIDER, WIDENINGS = 100.0, 4
 
 
 class Training(Protocol):
@@ -51,42 +65,6 @@ class Training(Protocol):
 
     def member(self, trial: Trial) -> Member:
         """A row with the settings of a trial."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How runs ended, in the order of their members, (members,) each.
-
-    Attributes:
-        initial: losses before the first step, by name.
-        final: losses of the last epoch, nan where a run diverged.
-    """
-
-    initial: Mapping[str, Array]
-    final: Mapping[str, Array]
-
-
-def short_runs(
-    problem: Problem, members: Sequence[Member], epochs: int, threads: int, stop: Event
-) -> Ended:
-    """Trains the members as one population, their schedules laid out for these epochs.
-
-    Raises:
-        Interrupted: when `stop` was set.
-    """
-    rows = [replace(member, trial=i) for i, member in enumerate(members)]
-    with Trainer(problem, epochs, threads, stop) as trainer:
-        population = create(problem, rows)
-        place = np.argsort([m.trial for m in population.members])
-        first, left = trainer.start(population), np.zeros(len(rows), dtype=bool)
-        for epoch in range(1, epochs + 1):
-            last = trainer.epoch(population, epoch)
-            left |= last.left
-    losses = [name for name in ("train_loss", "validation_loss") if name in first.metrics]
-    return Ended(
-        {name: first.metrics[name][place] for name in losses},
-        {name: np.where(left, np.nan, last.metrics[name])[place] for name in losses},
-    )
 
 
 class Measurement:
@@ -135,9 +113,9 @@ class Measurement:
         """What is found of each optimizer."""
         rows = sum(map(len, self.rates.values())) * self.asked.seeds
         note(f"{rows} runs of {self.epochs} epochs: all rates, {self.asked.seeds} seeds each")
-        sweeps = self.sweep()
+        sweeps = self.widened(self.sweep(self.rates), note)
         note(f"a ramp of {self.asked.ramp_steps} steps for each seed, for comparison")
-        ramps = self.ramps()
+        ramps = self.ramps({name: sweep.rates for name, sweep in sweeps.items()})
         found = {name: bracket(sweep) for name, sweep in sweeps.items()}
         known = {name: b for name, b in found.items() if b is not None}
         if known:
@@ -145,9 +123,11 @@ class Measurement:
         confirmed = self.confirm(known) if known else {}
         return {
             name: (
-                found_range(sweep, ramps[name], known[name], confirmed[name])
+                found_range(
+                    self.short(name, sweep, ramps[name]), sweep, known[name], confirmed[name]
+                )
                 if name in known
-                else TestedRates(**short(sweep), ramp=ramps[name], bracket=None)
+                else TestedRates(**self.short(name, sweep, ramps[name]), bracket=None)
             )
             for name, sweep in sweeps.items()
         }
@@ -188,19 +168,58 @@ class Measurement:
         parts = np.split(values, np.cumsum(sizes)[:-1])
         return {n: p.reshape(self.asked.seeds, -1) for n, p in zip(counts, parts, strict=True)}
 
-    def sweep(self) -> dict[str, Sweep]:
-        """Short runs at all rates."""
-        members = self.members(self.rates, range(self.asked.seeds))
+    def sweep(self, rates: Mapping[str, Array]) -> dict[str, Sweep]:
+        """Short runs at these rates."""
+        members = self.members(rates, range(self.asked.seeds))
         ended = self.trained(members, self.epochs)
-        counts = {name: len(rates) for name, rates in self.rates.items()}
+        counts = {name: len(own) for name, own in rates.items()}
         initial = self.shaped(ended.initial["train_loss"], counts)
         losses = self.shaped(ended.final["train_loss"], counts)
-        return {n: Sweep(self.rates[n], initial[n][:, 0], losses[n]) for n in counts}
+        return {n: Sweep(rates[n], initial[n][:, 0], losses[n]) for n in counts}
 
-    def ramps(self) -> dict[str, Ramp]:
+    def widened(self, sweeps: dict[str, Sweep], note: Callable[[str], None]) -> dict[str, Sweep]:
+        """The sweeps with rates further out, until losses turn up on both sides or it is enough."""
+        for _ in range(WIDENINGS):
+            beyond = {name: self.beyond(name, sweep) for name, sweep in sweeps.items()}
+            beyond = {name: rates for name, rates in beyond.items() if rates.size}
+            if not beyond:
+                break
+            rows = sum(map(len, beyond.values())) * self.asked.seeds
+            note(f"{rows} runs more: losses of {', '.join(beyond)} do not turn up on both sides")
+            more = self.sweep(beyond)
+            sweeps = {n: joined(s, more[n]) if n in more else s for n, s in sweeps.items()}
+        return sweeps
+
+    def beyond(self, optimizer: str, sweep: Sweep) -> Array:
+        """Rates further out at the same factors, that the rule and the numbers' type allow."""
+        below, above = open_ends(sweep)
+        factor = sweep.rates[1] / sweep.rates[0]
+        steps = np.arange(1, max(2, round(np.log(WIDER) / np.log(factor)) + 1))
+        with np.errstate(over="ignore", under="ignore"):
+            low = sweep.rates[0] / factor**steps if below else np.empty(0)
+            high = sweep.rates[-1] * factor**steps if above else np.empty(0)
+        kind = np.finfo(self.config.dtype)
+        domain = optimizers.load(optimizer).hyperparameters["lr"].domain
+        rates = [r for r in (*low, *high) if kind.tiny <= r <= kind.max and float(r) in domain]
+        return np.sort(np.array(rates))
+
+    def short(self, optimizer: str, sweep: Sweep, climbed: Ramp) -> dict[str, Any]:
+        """The fields of the short runs and of the ramp."""
+        first = self.rates[optimizer]
+        return {
+            "rates": plain(sweep.rates),
+            "initial": plain(sweep.initial),
+            "losses": plain_rows(sweep.losses),
+            "slope": plain(slopes(sweep.rates, sweep.losses.mean(axis=0))),
+            "asked": Ends(*plain(first[[0, -1]])),
+            "open": open_ends(sweep),
+            "ramp": climbed,
+        }
+
+    def ramps(self, tried: Mapping[str, Array]) -> dict[str, Ramp]:
         """The ramp over the same rates, and what the classic rules say of each seed's."""
         ramps = {}
-        for name, rates in self.rates.items():
+        for name, rates in tried.items():
             rows = self.members({name: rates[:1]}, range(self.asked.seeds))
             high, steps = float(rates[-1]), self.asked.ramp_steps
             climbed, losses = ramp(self.problem, rows, high, steps, self.threads, self.stop)
@@ -226,16 +245,6 @@ class Measurement:
         return {name: longer_runs(rates[name], measure, losses[name]) for name in rates}
 
 
-def short(sweep: Sweep) -> dict[str, Any]:
-    """The fields of the short runs."""
-    return {
-        "rates": plain(sweep.rates),
-        "initial": plain(sweep.initial),
-        "losses": plain_rows(sweep.losses),
-        "slope": plain(slopes(sweep.rates, sweep.losses.mean(axis=0))),
-    }
-
-
 def longer_runs(rates: tuple[float, float, float], measure: str, losses: Array) -> LongerRuns:
     """What confirming runs measured; losses: (seeds, 3)."""
     kept = plain_rows(losses)
@@ -243,7 +252,9 @@ def longer_runs(rates: tuple[float, float, float], measure: str, losses: Array) 
     return LongerRuns(rates, measure, kept, plain(means))
 
 
-def found_range(sweep: Sweep, climbed: Ramp, found: Bracket, confirmed: LongerRuns) -> FoundRange:
+def found_range(
+    short: Mapping[str, Any], sweep: Sweep, found: Bracket, confirmed: LongerRuns
+) -> FoundRange:
     """What an optimizer's runs say: the bracket, its spread over the seeds, and the range.
 
     The range reaches from the lowest end to the highest that any seed gives, and holds what the
@@ -260,8 +271,7 @@ def found_range(sweep: Sweep, climbed: Ramp, found: Bracket, confirmed: LongerRu
     suggested = settled(np.array(confirmed.rates), losses, found.stable)
     given = (spread.low[0], spread.high[1], suggested)
     return FoundRange(
-        **short(sweep),
-        ramp=climbed,
+        **short,
         bracket=found,
         spread=spread,
         confirmation=confirmed,

@@ -100,6 +100,29 @@ def brackets(sweep: Sweep) -> list[Bracket]:
     return [b for b in alone if b is not None]
 
 
+def open_ends(sweep: Sweep) -> tuple[bool, bool]:
+    """Whether rates below and above those tried may be worth as much: losses do not turn up there.
+
+    Where no rate brought a gain, they may be above if the lowest moved nothing, else below.
+    """
+    gains = sweep.gains.mean(axis=0)
+    best = int(np.argmax(gains))
+    if not gains[best] > 0:
+        idle = bool((sweep.losses[:, 0] == sweep.initial).all())
+        return not idle, idle
+    low, _ = _around(best, gains >= WORTH * gains[best])
+    _, last = _around(best, gains >= AS_GOOD * gains[best])
+    return low == 0, last == len(gains) - 1
+
+
+def joined(first: Sweep, second: Sweep) -> Sweep:
+    """One sweep over the rates of two, of the same seeds."""
+    rates = np.concatenate([first.rates, second.rates])
+    order = np.argsort(rates)
+    losses = np.concatenate([first.losses, second.losses], axis=1)
+    return Sweep(rates[order], first.initial, losses[:, order])
+
+
 def _around(best: int, good: Array) -> tuple[int, int]:
     """The first and the last of the good ones that lie about the best without a gap."""
     below, above = np.flatnonzero(~good[:best]), np.flatnonzero(~good[best:])

@@ -1,0 +1,49 @@
+"""Short runs: many members trained as one population, and how each of them ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Event
+
+import numpy as np
+
+from tuner.training.loop import Trainer
+from tuner.training.population import Member, create
+from tuner.training.problems import Problem
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How runs ended, in the order of their members, (members,) each.
+
+    Attributes:
+        initial: losses before the first step, by name.
+        final: losses of the last epoch, nan where a run diverged.
+    """
+
+    initial: Mapping[str, Array]
+    final: Mapping[str, Array]
+
+
+def short_runs(
+    problem: Problem, members: Sequence[Member], epochs: int, threads: int, stop: Event
+) -> Ended:
+    """Trains the members as one population, their schedules laid out for these epochs.
+
+    Raises:
+        Interrupted: when `stop` was set.
+    """
+    rows = [replace(member, trial=i) for i, member in enumerate(members)]
+    with Trainer(problem, epochs, threads, stop) as trainer:
+        population = create(problem, rows)
+        place = np.argsort([m.trial for m in population.members])
+        first, left = trainer.start(population), np.zeros(len(rows), dtype=bool)
+        for epoch in range(1, epochs + 1):
+            last = trainer.epoch(population, epoch)
+            left |= last.left
+    losses = [name for name in ("train_loss", "validation_loss") if name in first.metrics]
+    return Ended(
+        {name: first.metrics[name][place] for name in losses},
+        {name: np.where(left, np.nan, last.metrics[name])[place] for name in losses},
+    )
