@@ -8,6 +8,7 @@ trained for real, on other seeds, and the regret of a suggestion is
     (loss at the suggested rate - loss at the best one) / (loss before training - the latter).
 
     python benchmarks/range_test.py
+    python benchmarks/range_test.py --shift 1e-4    # of rates that end far below the best ones
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 
 from tuner.composing import compose
 from tuner.config import Config, check
+from tuner.search.space import Range
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
 from tuner.study.range_result import FoundRange
@@ -46,16 +48,29 @@ ELSEWHERE = {
 }
 
 
-def config(data: str, model: str, seed: int, per_decade: int | None = None) -> Config:
+def config(data: str, model: str, seed: int, per_decade: int | None = None, *more: str) -> Config:
     overrides = [f"data={data}", f"model={model}", f"optimizer=[{','.join(OPTIMIZERS)}]"]
     overrides += ["tracking=none", f"study.seed={seed}"]
     overrides += [f"range.per_decade={per_decade}"] if per_decade else []
-    return check(compose(overrides, None))
+    return check(compose([*overrides, *more], None))
 
 
-def case(data: str, model: str, seed: int, threads: int) -> dict[str, Any]:
+def shifted(asked: Config, data: str, model: str, seed: int, factor: float) -> Config:
+    """The config with ranges of rates so many times as high."""
+    rates = {name: asked.space.searched[f"optimizer.{name}.lr"] for name in OPTIMIZERS}
+    ends = {n: (r.low * factor, r.high * factor) for n, r in rates.items() if isinstance(r, Range)}
+    overrides = [
+        f"optimizer.{n}.lr={{low: {low}, high: {high}, scale: log}}"
+        for n, (low, high) in ends.items()
+    ]
+    return config(data, model, seed, None, *overrides)
+
+
+def case(data: str, model: str, seed: int, threads: int, shift: float) -> dict[str, Any]:
     """Regrets by optimizer, measure and rule, of one data set and one model."""
     asked, stop = config(data, model, seed), Event()
+    if shift != 1:
+        asked = shifted(asked, data, model, seed, shift)
     with Populations(asked, load_data(asked), threads, stop) as training:
         measurement = Measurement(asked, training, threads, stop)
         found = measurement.run("", lambda line: None).found
@@ -118,6 +133,7 @@ def regrets(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="seed of the split and of the tests")
+    parser.add_argument("--shift", type=float, default=1, help="factor of the config's rates")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     arguments = parser.parse_args()
@@ -125,7 +141,9 @@ def main() -> None:
         f"{data} {model} {optimizer}": own
         for data in DATA
         for model in (LINEAR.get(data, "softmax"), NETWORK)
-        for optimizer, own in case(data, model, arguments.seed, arguments.threads).items()
+        for optimizer, own in case(
+            data, model, arguments.seed, arguments.threads, arguments.shift
+        ).items()
     }
     if arguments.json:
         print(json.dumps(cases))
