@@ -93,20 +93,16 @@ class Trainer:
     def start(self, population: Population) -> Epoch:
         """Losses and scores before the first step; rows that start alike are evaluated once.
 
+        The training loss is that of an epoch without steps: over its batches, under its dropout.
+        After a stop it is that of the batches seen by then.
+
         Raises:
             ValueError: the population is none of this problem.
         """
         self.accept(population)
         kinds = [self.problem.alike_at_first(m) for m in population.members]
-        parts = []
-        with np.errstate(all="ignore"):
-            for kind in dict.fromkeys(kinds):
-                one = take(population, [kinds.index(kind)])
-                objective = self.problem.for_rows(one).attach(
-                    one.theta, np.empty_like(one.theta), one.left_at
-                )
-                train_loss = objective.training_loss(one.theta)
-                parts.append({"train_loss": train_loss, **objective.evaluate(one.theta)})
+        firsts = [take(population, [kinds.index(kind)]) for kind in dict.fromkeys(kinds)]
+        parts = list(self.pool.map(self.at_first, firsts))
         part_of = [list(dict.fromkeys(kinds)).index(kind) for kind in kinds]
         metrics = {name: np.concatenate([p[name] for p in parts])[part_of] for name in parts[0]}
         return Epoch(0, metrics, np.zeros(len(kinds), bool))
@@ -134,6 +130,24 @@ class Trainer:
         metrics = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         finite = np.isfinite(list(metrics.values())).all(axis=0)
         return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
+
+    def at_first(self, row: Population) -> dict[str, Array]:
+        """The metrics of one row before its first step; it may count the batches as steps."""
+        problem = self.problem.for_rows(row)
+        objective = problem.attach(row.theta, np.empty_like(row.theta), row.left_at)
+        with np.errstate(all="ignore"), flushed():
+            metrics = objective.evaluate(row.theta)
+            if not problem.batched:
+                return {"train_loss": objective.training_loss(row.theta), **metrics}
+            taken, total, mass = row.step, np.zeros(1), 0.0
+            for batch in problem.batches(row.members[0].seed, 0):
+                objective.differentiate(batch)
+                total += objective.losses * objective.mass(batch)
+                mass += objective.mass(batch)
+                taken += 1
+                if mass and self.stop.is_set():
+                    break
+        return {"train_loss": total / mass, **metrics}
 
     def accept(self, population: Population) -> None:
         """Checks a population when it comes: training changes the numbers in its arrays alone.

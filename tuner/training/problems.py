@@ -183,7 +183,8 @@ class Supervised(Problem):
         return replace(self, rows=rows)
 
     def alike_at_first(self, member: "Member") -> Hashable:
-        numbers = tuple(member.model_settings.get(name) for name in self.loss.own)
+        own = ("dropout", *self.loss.own)
+        numbers = tuple(member.model_settings.get(name) for name in own)
         return member.seed, member.fold, numbers
 
     @property
