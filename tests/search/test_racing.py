@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.search.conftest import EPOCHS, Racer, halved
-from tests.training.conftest import Bowl, supervised
+from tests.search.conftest import EPOCHS, Racer, halved, trial
+from tests.training.conftest import Bowl, member, supervised
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.none import NoPruning
+from tuner.search.racing import Race
 from tuner.search.trials import Goal
-from tuner.training.loop import Interrupted
+from tuner.study.runners.population import PopulationRunner
+from tuner.training.loop import Interrupted, Trainer
 
 RATES = [0.001, 0.3, 0.01, 1e300, 0.1, 0.03, 1.0, 0.003, 3.0, 0.2, 0.05, 1e-4]
 WILD = 3
@@ -83,6 +86,39 @@ def test_a_trial_that_stands_above_its_start_for_five_epochs_has_diverged(race: 
     assert climbing.state == "DIVERGED"
     assert climbing.epochs == 5
     assert climbing.diverged_at == pytest.approx(5 / EPOCHS)
+
+
+def first_of(problem: Any, settings: dict[str, float], epochs: int, lr: float) -> Any:
+    """How a race of one trial at that rate ends, and its outcome's curves."""
+    own = replace(member("sgd", lr=lr), model_settings=settings)
+    with Trainer(problem, epochs) as trainer:
+        runner = PopulationRunner(trainer, [own])
+        return Race([trial(0, lr=lr)], [runner], NoPruning().rule(0), epochs).run()[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"dropout": 0.5}, {"l1": 0.1, "l2": 1.0}, {"dropout": 0.3, "label_smoothing": 0.3}],
+)
+def test_a_rate_of_next_to_nothing_begins_and_stays_at_the_start(
+    settings: dict[str, float], weighted: bool, batch_size: int
+):
+    """The start is measured as training is: no step of any size lies between both."""
+    problem = supervised(hidden=(6,), weighted=weighted, batch_size=batch_size)
+    ended = first_of(problem, settings, EPOCHS, lr=1e-12)
+    assert ended.curves["train_loss"][0] == pytest.approx(ended.initial["train_loss"], rel=1e-6)
+    assert ended.state == "COMPLETE"
+    assert ended.label != "diverged"
+
+
+@pytest.mark.parametrize("lr", [1e-6, 1e-5, 1e-4, 1e-3])
+@pytest.mark.parametrize("batch_size", [1, 16])
+def test_rates_too_low_under_dropout_have_not_diverged(lr: float, batch_size: int):
+    problem = supervised(hidden=(6,), batch_size=batch_size)
+    for dropout in (0.2, 0.5):
+        assert first_of(problem, {"dropout": dropout}, EPOCHS, lr).state == "COMPLETE"
 
 
 def test_a_race_in_which_all_diverge_ends(race: Racer):

@@ -11,10 +11,23 @@ Array = np.ndarray
 # Evaluations in a row above the initial loss after which a run is given up: on 1080 real runs this
 # found the diverging ones and lost next to none that would have been good.
 PATIENCE = 5
+# The losses that tell how noisy a curve is.
+WINDOW = 20
+# So many deviations of that noise lift no mean of PATIENCE losses above the start, which is as
+# noisy; where few losses tell it, more.
+NOISE, UNSURE = 5.0, 8.0
+# The upper quartile of the second differences of independent normal losses, in their deviations;
+# it tells noise from a jump.
+BEND = 2.818
+# A mean rise over PATIENCE losses by this share of the start needs no comparison with noise.
+HIGH = 0.25
+# A run this close to its start sits at chance, unless it does not move at all: its noise is then
+# less than this share of the rise.
+NEAR, STILL = 0.01, 0.01
 # A loss this share of the way up that it was is coming back.
 FALLEN = 0.9
-# A velocity has forgotten what it kept a hundredth of.
-FORGOTTEN = 0.01
+# A velocity has forgotten what it kept a hundredth of. No momentum counts for more than MOST.
+FORGOTTEN, MOST = 0.01, 0.99
 LONG = 100
 ROUNDING = 1e-6
 
@@ -23,8 +36,9 @@ ROUNDING = 1e-6
 class Guard:
     """Watches training losses and says which rows have diverged.
 
-    A row is given up when its loss has stood above the initial one for PATIENCE evaluations and
-    does not come back: of these the last is not the lowest, or is not below FALLEN of the way up.
+    A row is given up when its loss has stood above the initial one for PATIENCE evaluations, by
+    more than noise, and does not come back: of these the last is not the lowest, or is not below
+    FALLEN of the way up. The noise is that of the differences between its last losses.
 
     Momentum lifts the loss of a stable run, too. On a quadratic the heavy ball at its limit of
     stability, from rest, goes out to (1 + b - 2 b^(t + 1)) / (1 - b) times its first distance in t
@@ -34,7 +48,8 @@ class Guard:
 
     start: initial losses, (rows,); momentum: b, (rows,), 0 for a row that has none; steps: in an
     epoch, after which there is an evaluation; epoch: evaluations so far; above: how many of the
-    last ones stood above the start, (rows,); last: the losses of the last PATIENCE, (rows, ...).
+    last ones stood above the start, (rows,); last: the last losses, (rows, WINDOW), nan
+    where there were none yet.
     """
 
     start: Array
@@ -48,8 +63,8 @@ class Guard:
     def at(cls, start: Array, momentum: Array, steps: int) -> "Guard":
         """Before the first step."""
         rows = len(start)
-        last = np.full((rows, PATIENCE), -np.inf)
-        return cls(start, np.clip(momentum, 0.0, 1 - 1e-12), steps, 0, np.zeros(rows, int), last)
+        last = np.full((rows, WINDOW), np.nan)
+        return cls(start, np.clip(momentum, 0.0, MOST), steps, 0, np.zeros(rows, int), last)
 
     def arrays(self) -> dict[str, Array]:
         """All that it knows, by name."""
@@ -70,13 +85,18 @@ class Guard:
     def after(self, losses: Array) -> "Guard":
         """One evaluation later; losses that are not finite stand above."""
         above = np.where(losses <= self.start, 0, self.above + 1)
-        last = np.column_stack([self.last[:, 1:], losses])
+        last = np.column_stack([self.last[:, 1:], np.where(np.isnan(losses), np.inf, losses)])
         return replace(self, epoch=self.epoch + 1, above=above, last=last)
 
     def take(self, keep: list[int]) -> "Guard":
         """The guard of these rows alone."""
         own = ("start", "momentum", "above", "last")
         return replace(self, **{name: getattr(self, name)[keep] for name in own})
+
+    @property
+    def recent(self) -> Array:
+        """The last PATIENCE losses, (rows, PATIENCE)."""
+        return self.last[:, -PATIENCE:]
 
     @property
     def memory(self) -> Array:
@@ -92,20 +112,36 @@ class Guard:
         allowed = self.start + (reach**2 - 1) * np.abs(self.start)
         falls = (self.above >= PATIENCE) & self.lowest
         patience = PATIENCE + np.where(falls, LONG, 1) * self.memory
-        return np.asarray((self.last.max(axis=1) <= allowed) & (self.above < patience))
+        return np.asarray((np.fmax.reduce(self.recent, 1) <= allowed) & (self.above < patience))
 
     @property
     def lowest(self) -> Array:
         """Rows whose loss is below those of the PATIENCE - 1 evaluations before."""
-        return np.asarray(self.last[:, -1] < self.last[:, :-1].min(axis=1))
+        return np.asarray(self.recent[:, -1] < np.fmin.reduce(self.recent[:, :-1], 1))
+
+    @property
+    def risen(self) -> Array:
+        """Rows whose last losses stand above their start by more than noise."""
+        size, known = np.abs(self.start), np.minimum(self.above, PATIENCE)
+        with np.errstate(all="ignore"):
+            own = np.arange(PATIENCE, 0, -1) <= known[:, None]
+            rise = np.where(own, self.recent - self.start[:, None], 0).sum(1) / known
+            bends = np.sort(np.abs(np.diff(self.last, 2)), 1)
+            told = np.sum(~np.isnan(bends), 1)
+            quartile = bends[np.arange(len(size)), np.maximum(told - told // 4 - 1, 0)]
+            noise = np.where(told > 0, quartile / BEND, np.inf)
+            high = HIGH * np.sqrt(PATIENCE / known) * size
+            beyond = (rise > high) | (rise > NOISE * (1 + UNSURE / told) * noise)
+            chance = (rise < NEAR * size) & (noise > STILL * rise)
+        return np.asarray(beyond & ~chance & (rise > ROUNDING * size))
 
     @property
     def lost(self) -> Array:
         """Rows that stand above their start without an excuse, and do not come back."""
-        up = self.last - self.start[:, None]
+        up = self.recent - self.start[:, None]
         with np.errstate(invalid="ignore"):
             back = (self.above >= PATIENCE) & self.lowest & (up[:, -1] < FALLEN * up.max(axis=1))
-        return np.asarray((self.above > 0) & ~self.excused & ~back)
+        return np.asarray(self.risen & ~self.excused & ~back)
 
     @property
     def leaves(self) -> Array:
