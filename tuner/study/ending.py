@@ -10,6 +10,7 @@ import tuner
 from tuner.codec import from_json
 from tuner.config import Config
 from tuner.files import read_json
+from tuner.search.advice import advised
 from tuner.search.trials import best_of
 from tuner.study.populations import Populations
 from tuner.study.results import (
@@ -45,7 +46,7 @@ def result_of(
         test: the winner's scores on the test part, by name.
         notes: what else there is to know, a sentence each.
     """
-    results, goal = study.results(), training.goal
+    results, goal = advised(study.results()), training.goal
     best = best_of(results)
     decided = None if stopped == INTERRUPTED else winner_of(goal, best, confirmed, results)
     return StudyResult(
@@ -58,7 +59,7 @@ def result_of(
         winner=decided,
         test=test,
         divergence=divergences(results),
-        all=tuple(results),
+        all=results,
         searched=tuple(config.space.searched),
         unit=training.unit,
         notes=tuple(notes),

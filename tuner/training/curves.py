@@ -173,9 +173,27 @@ class Curve:
         return len(self.train) - 1
 
     @property
-    def quarter(self) -> int:
-        """Losses in the last quarter, two at least."""
-        return max(2, len(self.train) // 4)
+    def progress(self) -> Array:
+        """The share of all that the learning rate summed up to by each loss, (epochs + 1,).
+
+        A schedule that ends at zero flattens every curve over time, but none over this.
+        """
+        rates = self.learning_rate
+        if len(rates) != self.epochs or not np.sum(rates) > 0:
+            rates = np.ones(max(1, self.epochs))
+        return np.asarray(
+            np.concatenate([[0.0], np.cumsum(rates)])[: len(self.train)] / rates.sum()
+        )
+
+    @property
+    def turn(self) -> int:
+        """The loss from which on the last quarter of the progress was made."""
+        return int(np.flatnonzero(self.progress <= 1 - QUARTER + ROUNDING)[-1])
+
+    @property
+    def path(self) -> float:
+        """The length of all steps together, in lengths of the parameters; infinity if unknown."""
+        return float(np.sum(self.update_ratio)) * self.steps if len(self.update_ratio) else np.inf
 
     @property
     def gained(self) -> float:
@@ -185,7 +203,7 @@ class Curve:
     @property
     def late(self) -> float:
         """What the last quarter brought."""
-        last = self.train[-self.quarter :]
+        last = self.train[self.turn :]
         return float(last[0] - last.min())
 
 
@@ -198,6 +216,9 @@ class Diagnosis:
     advice: str
 
 
+QUARTER = 0.25
+# Steps that are all together shorter than this share of the parameters' length are too short.
+SHORT = 0.1
 # A curve has settled when its last quarter brought less than this share of all it gained.
 SETTLED = 0.01
 # A step longer than this share of the parameters' own length leaps across the minimum.
@@ -214,6 +235,8 @@ MOVING = 0.1
 GENTLER = "try settings that make smaller steps"
 # No advice goes further than this factor: one run does not tell more.
 FURTHEST = 10.0
+# Advice is one way, or several between this word; these begin with the learning rate's.
+OR, RAISE, LOWER = " or ", "raise the learning rate", "lower the learning rate"
 
 
 def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
@@ -226,10 +249,12 @@ def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
     - overfitting: the validation loss has risen since its minimum while training went on
     - plateau: the loss stands still while rate and gradients do not, or has never moved
     - converged: the loss stands still
-    - slow: none of these; the loss still falls
+    - slow: none of these, the loss still falls; or its steps are too short to get anywhere
     """
     if diverged or not np.isfinite(curve.train).all():
         return _diverged(curve, diverged or "losses are not finite")
+    if curve.path < SHORT:
+        return _short(curve)
     gained, late = curve.gained, curve.late
     settled = late <= SETTLED * gained and curve.train[-1] - curve.train.min() <= SETTLED * gained
     if not (settled and gained > 0) and (found := _oscillation(curve)):
@@ -245,8 +270,15 @@ def _diverged(curve: Curve, how: str) -> Diagnosis:
     factor = FURTHEST
     if curve.epochs >= 2 and np.isfinite(curve.train[-2:]).all() and curve.train[-2] > 0:
         factor = 1 + _shrinkage(curve.train[-2:], curve.steps)
-    lower = f"lower the learning rate {_times(max(2.0, factor))}"
+    lower = f"{LOWER} {_times(max(2.0, factor))}"
     return Diagnosis("diverged", how, lower if curve.has_rate else GENTLER)
+
+
+def _short(curve: Curve) -> Diagnosis:
+    moved = f"all steps together are {curve.path:.2g} of the parameters' length"
+    return Diagnosis(
+        "slow", moved, RAISE if curve.has_rate else "try settings that make larger steps"
+    )
 
 
 def _oscillation(curve: Curve) -> Diagnosis | None:
@@ -254,7 +286,7 @@ def _oscillation(curve: Curve) -> Diagnosis | None:
     moves = np.diff(half)
     back, forth = float(moves[moves > 0].sum()), float(-moves[moves < 0].sum())
     undone = back / forth if forth > 0 else float(back > 0)
-    ratios = curve.update_ratio[-max(1, curve.epochs // 4) :]
+    ratios = curve.update_ratio[curve.turn :]
     ratio = float(np.median(ratios)) if len(ratios) else 0.0
     # Noise on a loss that falls undoes much, too; what swings gets nowhere.
     middle = len(half) // 2
@@ -265,9 +297,9 @@ def _oscillation(curve: Curve) -> Diagnosis | None:
     evidence = f"steps back undid {undone:.0%} of the late progress"
     if len(ratios):
         evidence += f", a step moves {ratio:.2g} of the parameters' length"
-    last = curve.train[-curve.quarter :]
+    last = curve.train[curve.turn :]
     factor = 1 + min(1.0, _shrinkage(last, curve.steps * (len(last) - 1)))
-    advice = f"lower the learning rate {_times(factor)} or let it decay further"
+    advice = f"{LOWER} {_times(factor)}{OR}let it decay further"
     return Diagnosis("oscillating", evidence, advice if curve.has_rate else GENTLER)
 
 
@@ -287,10 +319,11 @@ def _overfitting(curve: Curve) -> Diagnosis | None:
     if len(losses) != len(curve.train) or not np.isfinite(losses).all():
         return None
     lowest = int(np.argmin(losses))
-    least, end = float(losses[lowest]), float(np.median(losses[-curve.quarter :]))
-    trained = float(np.median(curve.train[-curve.quarter :]))
+    least, end = float(losses[lowest]), float(np.median(losses[curve.turn :]))
+    trained = float(np.median(curve.train[curve.turn :]))
+    learnt = curve.train[0] - trained > RISEN * abs(curve.train[0])
     risen = end - least > max(RISEN * abs(least), SETTLED * curve.gained)
-    if lowest >= len(losses) - curve.quarter or not risen or trained >= curve.train[lowest]:
+    if lowest >= curve.turn or not (risen and learnt) or trained >= curve.train[lowest]:
         return None
     evidence = (
         f"the validation loss rose from its minimum {least:.4g} at epoch {lowest} to {end:.4g} "
@@ -310,9 +343,10 @@ def _still(curve: Curve) -> Diagnosis:
     above = float(curve.train[-1] - curve.train.min())
     if above > SETTLED * curve.gained:
         evidence += f", {above / curve.gained:.1%} of it is lost again"
-        lower = "lower the learning rate or let it decay"
+        lower = f"{LOWER}{OR}let it decay"
         return Diagnosis("plateau", evidence, lower if curve.has_rate else GENTLER)
-    rate, gradient = _end(curve.learning_rate, curve), _end(curve.gradient_norm, curve)
+    gradient = _end(curve.gradient_norm, curve)
+    rate = curve.learning_rate[-1] / curve.learning_rate.max() if len(curve.learning_rate) else 0.0
     if min(rate, gradient) > MOVING:
         evidence += f", the gradients still have {gradient:.0%} of their largest length"
         return Diagnosis("plateau", evidence, "let the learning rate decay")
@@ -322,22 +356,23 @@ def _still(curve: Curve) -> Diagnosis:
 def _end(values: Array, curve: Curve) -> float:
     """The last quarter's mean as a share of the largest value; 0 where nothing is known."""
     largest = float(np.max(values, initial=0.0))
-    return float(np.mean(values[-curve.quarter :])) / largest if largest > 0 else 0.0
+    return float(np.mean(values[curve.turn :])) / largest if largest > 0 else 0.0
 
 
 def _slow(curve: Curve) -> Diagnosis:
     """How much longer it should train, if its gains shrink alike from epoch to epoch."""
     share = curve.late / curve.gained if curve.gained > 0 else 0.0
     evidence = f"the last quarter still brought {share:.1%} of the gain"
-    shrinks = _shrinks(share, curve.quarter - 1, max(curve.epochs, 1))
-    epochs = math.log(SETTLED) / (0.75 * math.log(shrinks)) if shrinks < 1 else math.inf
+    late = float(1 - curve.progress[curve.turn])
+    shrinks = _shrinks(share, late * max(curve.epochs, 1), max(curve.epochs, 1))
+    epochs = math.log(SETTLED) / ((1 - late) * math.log(shrinks)) if shrinks < 1 else math.inf
     longer = f"train longer, {_times(max(1.1, epochs / max(curve.epochs, 1)))}"
     if curve.has_rate:
-        longer = f"raise the learning rate or {longer}"
+        longer = f"{RAISE}{OR}{longer}"
     return Diagnosis("slow", evidence, longer)
 
 
-def _shrinks(share: float, late: int, epochs: int) -> float:
+def _shrinks(share: float, late: float, epochs: int) -> float:
     """The factor from each epoch's gain to the next, of which the last `late` bring this share."""
     if share >= late / epochs:
         return 1.0
@@ -350,4 +385,4 @@ def _shrinks(share: float, late: int, epochs: int) -> float:
 
 
 def _times(factor: float) -> str:
-    return f"{FURTHEST:g} times or more" if factor >= FURTHEST else f"about {factor:.2g} times"
+    return f"at least {FURTHEST:g} times" if factor >= FURTHEST else f"about {factor:.2g} times"
