@@ -35,7 +35,7 @@ from tuner.search.trials import Trial, TrialResult
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
 from tuner.training import functions, losses
-from tuner.training.curves import LOWER, RAISE
+from tuner.training.curves import DECAY, LOWER, RAISE
 from tuner.training.domains import Domain
 from tuner.training.families import FAMILIES
 
@@ -54,6 +54,8 @@ COARSE, PER_DECADE, OFF = np.logspace(-7, 3, 21), 4, 3.0
 BELOW = {"slow", "plateau"}
 ABOVE = {"diverged", "oscillating", "plateau", "overfitting"}
 SHARE = 0.95
+# What is tried of a model's numbers; of others a hundredth.
+NUMBERS = {"dropout": 0.5}
 
 
 class Judged(NamedTuple):
@@ -79,37 +81,38 @@ class Judged(NamedTuple):
 
 def direction(advice: str) -> int:
     """1 where advice asks for a higher rate, -1 for a lower one or a decay, 0 for none or both."""
-    up, down = RAISE in advice, LOWER in advice or "decay" in advice
+    up, down = RAISE in advice, LOWER in advice or DECAY in advice
     return int(up) - int(down)
 
 
 def cases(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Name and settings of each case."""
-    yield from (
-        (f"{name}", (f"model={name}", "data=none", f"model.{name}.l2=0")[:2])
-        for name in functions.names()
-    )
+    for name in functions.names():
+        yield name, (f"model={name}", "data=none")
     tables = DATA | {"multilabel": multilabel(folder)}
     for name, family in FAMILIES.items():
+        model = f"model.{name}"
         for task in family.tasks:
             for loss in family.fitting(task):
-                chosen = f"model.{name}.loss={loss}" if family.chooses else f"loss={loss}"
-                settings = (f"model={name}", tables[task], *([chosen] if not family.own or family.chooses else []))
+                where = model if family.own else f"loss.{loss}"
+                settings: tuple[str, ...] = (f"model={name}", tables[task])
+                if family.chooses:
+                    settings += (f"{model}.loss={loss}",)
+                elif not family.own:
+                    settings += (f"loss={loss}",)
                 yield f"{name} {task} {loss}", settings
                 for key, hyperparameter in losses.load(loss).own.items():
                     value = inside(hyperparameter.domain)
-                    where = f"model.{name}" if family.own else f"loss.{loss}"
-                    yield f"{name} {loss} {key} {value:g}", (*settings, f"{where}.{key}={value}")
-        (task, *_) = family.tasks
-        for key, allowed in family.shape.items():
-            for value in () if isinstance(allowed, Domain) else allowed:
-                yield f"{name} {key} {value}", (f"model={name}", tables[task], f"model.{name}.{key}={value}")
-        for key in family.numbers:
-            value = 0.5 if key == "dropout" else 0.01
-            yield f"{name} {key} {value:g}", (f"model={name}", tables[task], f"model.{name}.{key}={value}")
-        if task != "regression":
-            yield f"{name} class_weight", (f"model={name}", tables[task], "data.class_weight=balanced")
-        yield f"{name} sample_weight", (f"model={name}", weighted(folder))
+                    yield f"{name} {loss} {key} {value}", (*settings, f"{where}.{key}={value}")
+        usual = (f"model={name}", tables[family.tasks[0]])
+        words = {key: v for key, v in family.shape.items() if not isinstance(v, Domain)}
+        numbers = {key: (NUMBERS.get(key, 0.01),) for key in family.numbers}
+        for key, tried in {**words, **numbers}.items():
+            for value in tried:
+                yield f"{name} {key} {value}", (*usual, f"{model}.{key}={value}")
+        if family.tasks[0] != "regression":
+            yield f"{name} class_weight", (*usual, "data.class_weight=balanced")
+            yield f"{name} sample_weight", (f"model={name}", weighted(folder))
 
 
 def inside(domain: Domain) -> float:

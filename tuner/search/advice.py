@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tuner.search.trials import ENDED, TrialResult, ranked
-from tuner.training.curves import FURTHEST, LOWER, OR, RAISE
+from tuner.training.curves import DECAY, FURTHEST, LOWER, NONE, OR, RAISE
 
 # A trial did better if its value is lower by this share of what the best one gained.
 BETTER = 0.02
@@ -34,39 +34,51 @@ def _kind(trial: TrialResult) -> str:
 
 
 def _advice(trial: TrialResult, alike: Sequence[TrialResult]) -> str:
-    best, rate = next(iter(ranked(alike)), None), trial.learning_rate
-    assert rate is not None
-    if best is not None and _did_better(best, trial):
+    rate, best = _rate(trial), next(iter(ranked(alike)), None)
+    if best is not None and _did_better(best, trial, best):
         return _towards(best, trial, alike)
     ways = trial.advice.split(OR)
-    tried = [t.learning_rate for t in alike if t.learning_rate is not None]
-    if any(rate < other <= FURTHEST * rate for other in tried):
+    others = [_rate(t) for t in alike]
+    ahead = 0.0 if best is None else _rate(best) - rate
+    if ahead < 0 or any(rate < other <= FURTHEST * rate for other in others):
         ways = [way for way in ways if not way.startswith(RAISE)]
-    if trial.state != "DIVERGED" and any(rate / FURTHEST <= other < rate for other in tried):
+    held = trial.state != "DIVERGED" and any(rate / FURTHEST <= other < rate for other in others)
+    if ahead > 0 or held:
         ways = [way for way in ways if not way.startswith(LOWER)]
-    return OR.join(ways) or "none needed"
+    if ahead > 0:
+        ways = [way for way in ways if DECAY not in way]
+    return OR.join(ways) or NONE
 
 
-def _did_better(best: TrialResult, trial: TrialResult) -> bool:
-    """Whether the best trial did so by more than a small share of what it gained."""
+def _rate(trial: TrialResult) -> float:
+    assert trial.learning_rate is not None
+    return trial.learning_rate
+
+
+def _did_better(other: TrialResult, trial: TrialResult, best: TrialResult) -> bool:
+    """Whether another trial ended lower by more than a small share of what the best one gained."""
     if trial.state == "DIVERGED" or trial.value is None:
         return True
-    if best.value is None or best.start is None:
+    if other.value is None or best.value is None or best.start is None:
         return False
-    return trial.value - best.value > BETTER * (best.start - best.value)
+    return trial.value - other.value > BETTER * (best.start - best.value)
 
 
 def _towards(best: TrialResult, trial: TrialResult, alike: Sequence[TrialResult]) -> str:
-    """Where the best trial says that this one's learning rate should go."""
-    there, rate = best.learning_rate, trial.learning_rate
-    assert there is not None
-    assert rate is not None
-    further = f"trial {best.number} got further with {there:.3g}"
-    diverged = [t.learning_rate for t in alike if t.state == "DIVERGED"]
-    blocked = any(other is not None and rate <= other <= there for other in diverged)
-    if there < rate:
+    """Where those that did better say that this one's learning rate should go.
+
+    Below the lowest rate above this one that diverged, if the best one is not.
+    """
+    rate = _rate(trial)
+    wall = min((_rate(t) for t in alike if t.state == "DIVERGED" and _rate(t) >= rate), default=0.0)
+    lead = best
+    if rate < _rate(best) and wall and _rate(best) >= wall:
+        below = [t for t in ranked(alike) if rate < _rate(t) < wall]
+        lead = next((t for t in below if _did_better(t, trial, best)), trial)
+    further = f"trial {lead.number} got further with {_rate(lead):.3g}"
+    if _rate(lead) < rate:
         way = f"{LOWER}: {further}"
-    elif there > rate and not blocked:
+    elif _rate(lead) > rate:
         way = f"{RAISE}: {further}"
     else:
         way = f"try settings like those of trial {best.number}, which got further"

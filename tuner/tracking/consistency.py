@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tuner.tracking import logged_models
 from tuner.tracking.calls import again
 from tuner.tracking.lookup import Lookup
-from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, clip
+from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, Tags, clip
 from tuner.tracking.runs import STATUS
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ def differences(lookup: Lookup, run: "Run", expected: Sequence[Record]) -> Diffe
                 place = lookup.client, lookup.experiment_id, run.info.run_id
                 if not logged_models.is_ready(again(logged_models.known, *place, record)):
                     found.words.append("the model is missing")
+                    found.missing.append(record)
+            case Tags():
+                if lacking := _lacking_tags(run, record):
+                    found.words.append(_missing_tags(lacking))
                     found.missing.append(record)
             case RunEnds():
                 ends = record
@@ -136,14 +140,18 @@ def _compare_end(run: "Run", ends: RunEnds, found: Differences) -> None:
     elif not failed and (status, state) != (STATUS[ends.state], ends.state):
         found.words.append(f"its state is {state} ({status}), on record {ends.state}")
     elif not failed and (lacking := _lacking_tags(run, ends)):
-        found.words.append(f"{count(len(lacking), 'tag')} missing: {', '.join(lacking)}")
+        found.words.append(_missing_tags(lacking))
     elif not found.missing:
         return
     found.missing.append(ends)
 
 
-def _lacking_tags(run: "Run", ends: RunEnds) -> list[str]:
-    return [key for key, value in ends.tags.items() if run.data.tags.get(key) != clip(value)]
+def _lacking_tags(run: "Run", record: RunEnds | Tags) -> list[str]:
+    return [key for key, value in record.tags.items() if run.data.tags.get(key) != clip(value)]
+
+
+def _missing_tags(names: Sequence[str]) -> str:
+    return f"{count(len(names), 'tag')} missing: {', '.join(names)}"
 
 
 def count(number: int, what: str) -> str:

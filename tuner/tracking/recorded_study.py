@@ -15,7 +15,7 @@ from tuner.study.record import Record as StudyRecord
 from tuner.study.results import SavedResult
 from tuner.study.times import cut_short, ended_ms, started_ms
 from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.study_records import BestSoFar, begun, confirmed, ended, judged
+from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, judged
 
 # Under which the record keeps what tells the study from others, when it was begun, what it
 # minimises, and what fresh seeds said.
@@ -63,14 +63,16 @@ class RecordedStudy:
     def trials(self, numbers: Collection[int]) -> Iterator[tuple[int, list[Record]]]:
         """All that is told of each of these trials, one after another."""
         asked, results = self.record.trials(), self.record.results()
-        left = set(numbers) & set(results)
+        left, saved = set(numbers) & set(results), self.saved()
+        advice = {tags.number: tags for tags in advised(saved.result)} if saved else {}
         for number, curves in self.record.curves():
             # One that was trained again after a kill may come twice, with the same curves.
             if number in left:
                 left.remove(number)
                 own, trial = results[number], asked[number]
                 first = begun(number, started_ms(trial), own.settings)
-                yield number, [first, *ended(own, curves, ended_ms(trial))]
+                more = [advice[number]] if number in advice else []
+                yield number, [first, *ended(own, curves, ended_ms(trial)), *more]
         for trial in asked:
             if trial.number in numbers and trial.number not in results:
                 end = RunEnds(trial.number, "INTERRUPTED", cut_short(trial), ended_ms(trial))

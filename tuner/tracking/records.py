@@ -71,6 +71,13 @@ class RunEnds(Record):
 
 
 @dataclass(frozen=True)
+class Tags(Record):
+    """What is said of a run after its end."""
+
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Artifact(Record):
     """A file (its absolute path) to be copied into a folder of the run's artifacts, "" the top."""
 

@@ -14,7 +14,17 @@ from tuner.tracking import logged_models
 from tuner.tracking.calls import again, is_refusal, one_line
 from tuner.tracking.lookup import DUPLICATE, Lookup, number_of
 from tuner.tracking.provenance import provenance
-from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, State, clip
+from tuner.tracking.records import (
+    Artifact,
+    Model,
+    Points,
+    Record,
+    RunBegins,
+    RunEnds,
+    State,
+    Tags,
+    clip,
+)  # fmt: skip
 from tuner.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -63,6 +73,8 @@ class _News:
                 self.ends = record
                 self.tags |= record.tags
                 self.tags |= {"tuner.state": record.state, "tuner.reason": record.reason}
+            case Tags():
+                self.tags |= record.tags
             case Points():
                 self.points.append(record)
             case Artifact():

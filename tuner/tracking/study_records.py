@@ -9,7 +9,7 @@ from tuner.search.initial_trials import described
 from tuner.search.trials import Curves, Goal, TrialResult
 from tuner.study.events import Confirmed
 from tuner.study.results import StudyResult
-from tuner.tracking.records import Model, Points, Record, RunBegins, RunEnds
+from tuner.tracking.records import Model, Points, Record, RunBegins, RunEnds, Tags
 
 
 def begun(number: int, started_ms: int, settings: Settings) -> RunBegins:
@@ -28,7 +28,7 @@ def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record
     """
     steps = list(range(max(map(len, curves.values()), default=0)))
     yield Points(result.number, steps, curves)
-    tags = {"label": result.label, "evidence": result.evidence, "advice": result.advice}
+    tags = {"label": result.label, "evidence": result.evidence}
     if result.diverged_at is not None:
         tags["diverged_at"] = f"{result.diverged_at:.4g} of the training"
     if result.origin:
@@ -66,6 +66,12 @@ def confirmed(event: Confirmed, goal: Goal) -> Iterator[Points]:
         ends = {"": mean.mean, "_low": mean.low, "_high": mean.high}
         points = {f"confirmed_{goal.curve}{end}": [goal.turn(v)] for end, v in ends.items()}
         yield Points(None, [event.confirmation.winner], points)
+
+
+def advised(result: StudyResult) -> Iterator[Tags]:
+    """What the study as a whole advises for each trial: the end of the last command decides."""
+    for trial in result.all:
+        yield Tags(trial.number, {"tuner.advice": trial.advice})
 
 
 def judged(result: StudyResult, folder: Path) -> Iterator[Record]:

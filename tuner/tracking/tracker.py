@@ -18,7 +18,7 @@ from tuner.study.events import (
 from tuner.study.results import StudyResult
 from tuner.tracking.recorded_study import modified_ms
 from tuner.tracking.records import Artifact, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.study_records import BestSoFar, begun, confirmed, ended, judged
+from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, judged
 from tuner.tracking.writer import Writer
 
 
@@ -109,7 +109,8 @@ class Tracker:
         self.put(confirmed(event, self.goal))
 
     def end(self, result: StudyResult) -> None:
-        """Adds pictures, the saved model and its scores, as far as MLflow takes them now."""
+        """Adds advice, pictures, the saved model and its scores; waits for MLflow a while."""
+        self.put(advised(result))
         if self.folder is not None:
             self.add_artifacts(sorted(self.folder.glob("*.png")))
             self.put(judged(result, self.folder))

@@ -237,6 +237,7 @@ GENTLER = "try settings that make smaller steps"
 FURTHEST = 10.0
 # Advice is one way, or several between this word; these begin with the learning rate's.
 OR, RAISE, LOWER = " or ", "raise the learning rate", "lower the learning rate"
+DECAY, NONE = "decay", "none needed"
 
 
 def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
@@ -245,7 +246,8 @@ def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
     diverged: how and when, for a run that left for it; where it is "" the curve alone decides.
 
     - diverged: it left, or its losses are not finite
-    - oscillating: it has not settled, and steps back undo most of the progress
+    - oscillating: it has not settled, and steps back undo most of the progress, leap across the
+      minimum, or threw the loss far above its start
     - overfitting: the validation loss has risen since its minimum while training went on
     - plateau: the loss stands still while rate and gradients do not, or has never moved
     - converged: the loss stands still
@@ -292,14 +294,18 @@ def _oscillation(curve: Curve) -> Diagnosis | None:
     middle = len(half) // 2
     progress = float(np.median(half[:middle]) - np.median(half[middle:])) if middle else 0.0
     swings = undone > BOUNCE and SETTLED * curve.gained < back and progress < back * TREND
-    if not swings and ratio <= LEAP:
+    top, start = float(curve.train.max()), float(curve.train[0])
+    thrown = top - start > HIGH * abs(start)
+    if not swings and not thrown and ratio <= LEAP:
         return None
     evidence = f"steps back undid {undone:.0%} of the late progress"
+    if thrown:
+        evidence = f"the loss rose from {start:.4g} to {top:.4g} before it fell"
     if len(ratios):
         evidence += f", a step moves {ratio:.2g} of the parameters' length"
     last = curve.train[curve.turn :]
     factor = 1 + min(1.0, _shrinkage(last, curve.steps * (len(last) - 1)))
-    advice = f"{LOWER} {_times(factor)}{OR}let it decay further"
+    advice = f"{LOWER} {_times(factor)}{OR}let it {DECAY} further"
     return Diagnosis("oscillating", evidence, advice if curve.has_rate else GENTLER)
 
 
@@ -343,14 +349,14 @@ def _still(curve: Curve) -> Diagnosis:
     above = float(curve.train[-1] - curve.train.min())
     if above > SETTLED * curve.gained:
         evidence += f", {above / curve.gained:.1%} of it is lost again"
-        lower = f"{LOWER}{OR}let it decay"
+        lower = f"{LOWER}{OR}let it {DECAY}"
         return Diagnosis("plateau", evidence, lower if curve.has_rate else GENTLER)
     gradient = _end(curve.gradient_norm, curve)
     rate = curve.learning_rate[-1] / curve.learning_rate.max() if len(curve.learning_rate) else 0.0
     if min(rate, gradient) > MOVING:
         evidence += f", the gradients still have {gradient:.0%} of their largest length"
-        return Diagnosis("plateau", evidence, "let the learning rate decay")
-    return Diagnosis("converged", evidence, "none needed")
+        return Diagnosis("plateau", evidence, f"let the learning rate {DECAY}")
+    return Diagnosis("converged", evidence, NONE)
 
 
 def _end(values: Array, curve: Curve) -> float:
