@@ -276,6 +276,69 @@ def test_a_validation_loss_that_rises_after_its_minimum_is_overfitting():
     assert diagnose(Curve(train, train)).label != "overfitting"
 
 
+@pytest.mark.parametrize("epochs", [4, 5, 7, 10, 11, 15, 20, 41])
+@pytest.mark.parametrize("falls", [0.02, 0.04, 0.08, 0.2])
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_a_loss_that_still_falls_is_slow_however_few_epochs_there_are(
+    epochs: int, falls: float, noise: float
+):
+    moved = np.random.default_rng(epochs).normal(scale=noise, size=epochs + 1)
+    losses = 2.3 * (1 - falls) ** np.arange(epochs + 1) * (1 + moved)
+    diagnosis = diagnose(
+        Curve(losses, gradient_norm=np.ones(epochs), learning_rate=np.ones(epochs))
+    )
+    assert (diagnosis.label == "slow") == ((1 - falls) ** (0.75 * epochs) > 0.01)
+
+
+def shapes(epochs: int) -> dict[str, np.ndarray]:
+    """Shares of the learning rate by epoch."""
+    done = np.arange(1, epochs + 1) / epochs
+    return {
+        "constant": np.ones(epochs),
+        "cosine": (1 + np.cos(np.pi * done)) / 2,
+        "linear": 1 - done,
+        "warmed up": np.minimum(1, 4 * done) * (1 - done),
+    }
+
+
+@pytest.mark.parametrize("shape", shapes(1))
+@pytest.mark.parametrize("epochs", [10, 30, 100])
+def test_a_rate_that_falls_to_zero_makes_no_curve_converged(shape: str, epochs: int):
+    """Of gradient flow that has come half the way, under any schedule."""
+    rates = shapes(epochs)[shape]
+    time = np.concatenate([[0.0], np.cumsum(rates)]) / rates.sum()
+    norms = np.ones(epochs)
+    for way, label in ((0.7, "slow"), (2.0, "slow"), (20.0, "converged")):
+        losses = 0.1 + 2 * np.exp(-way * time)
+        seen = Curve(losses, learning_rate=rates, gradient_norm=norms * (way < 10))
+        assert diagnose(seen).label == label, way
+
+
+def test_a_run_whose_rate_has_decayed_is_not_told_to_let_it_decay():
+    rates = shapes(30)["cosine"]
+    losses = np.concatenate([[2.0], np.full(30, 1.0)])
+    settled = Curve(losses, learning_rate=rates, gradient_norm=np.ones(30))
+    assert "decay" not in diagnose(settled).advice
+
+
+def test_a_run_at_chance_is_not_overfitting_whatever_its_validation_loss():
+    validation = np.linspace(2.3, 1e5, 21)
+    train = np.array([2.31, *np.linspace(2.31, 2.30, 20)])
+    assert diagnose(Curve(train, validation)).label != "overfitting"
+
+
+def test_steps_that_are_too_short_are_slow_whatever_noise_makes_of_the_curve():
+    noise = np.random.default_rng(2).normal(scale=0.01, size=21)
+    seen = Curve(2.3 + noise, update_ratio=np.full(20, 1e-5), steps=40)
+    assert (diagnose(seen).label, diagnose(seen).advice) == ("slow", "raise the learning rate")
+
+
+def test_a_loss_that_was_thrown_up_and_comes_down_oscillates():
+    losses = np.array([0.76, 83.0, 12.0, 8.0, 3.5, 2.3, 1.8, 1.3, 1.1, 0.98, 0.93])
+    assert diagnose(Curve(losses)).label == "oscillating"
+    assert diagnose(Curve(losses)).advice.startswith("lower the learning rate")
+
+
 def test_every_label_comes_with_evidence_and_advice():
     for lr in (0.001, 0.1, 1.0, 1.1):
         d = diagnosed(curve("sgd", lr=lr))
