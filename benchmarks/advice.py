@@ -49,7 +49,7 @@ PLANS = (
     ("momentum", "constant", 30),
     ("rmsprop", "cosine", 10),
 )
-SEED, TRUTH = 0, (100, 101, 102)
+TRUTH = (100, 101, 102)
 COARSE, PER_DECADE, OFF = np.logspace(-7, 3, 21), 4, 3.0
 BELOW = {"slow", "plateau"}
 ABOVE = {"diverged", "oscillating", "plateau", "overfitting"}
@@ -145,19 +145,21 @@ def write(path: Path, X: Array, others: Mapping[str, Array]) -> None:
     path.write_text("\n".join([",".join(names), *lines]) + "\n", encoding="utf-8")
 
 
-def judged(name: str, settings: Sequence[str], plan: tuple[str, str, int]) -> list[Judged]:
+def judged(
+    name: str, settings: Sequence[str], plan: tuple[str, str, int], seed: int = 0
+) -> list[Judged]:
     """The trials of one case that are off its best rate."""
     optimizer, schedule, epochs = plan
     overrides = [word for setting in settings for word in setting.split()]
     overrides += [f"optimizer={optimizer}", f"schedule={schedule}", "tracking=none"]
-    config = check(compose([*overrides, f"budget.epochs={epochs}", f"study.seed={SEED}"], None))
+    config = check(compose([*overrides, f"budget.epochs={epochs}", f"study.seed={seed}"], None))
     rate = f"optimizer.{optimizer}.lr"
     own = dict(config.space.settings(lambda path, setting: setting.nearest(default(path))))
     with Populations(config, load_data(config), 2, Event()) as training:
 
         def race(rates: Array, seeds: Sequence[int]) -> list[TrialResult]:
             trials = [Trial(i, tried(own, rate, lr), 0) for i, lr in enumerate(rates)]
-            chosen = {t.number: seeds if training.has_seeds else (SEED,) for t in trials}
+            chosen = {t.number: seeds if training.has_seeds else (seed,) for t in trials}
             rule, goal = NoPruning().rule(0), training.goal
             raced = Race(trials, training.runners(trials, chosen), rule, epochs, goal).run()
             return [outcome.result() for outcome in raced]
@@ -170,7 +172,7 @@ def judged(name: str, settings: Sequence[str], plan: tuple[str, str, int]) -> li
         start = next(t.start for t in known if t.start is not None)
         rates = rates[best] * 10 ** (np.arange(-8, 9) / PER_DECADE)
         truth = values(race(rates, TRUTH))
-        told = race(rates, (SEED,))
+        told = race(rates, (seed,))
     as_good = truth - truth.min() <= BETTER * (start - truth.min())
     factors = rates / rates[8]
     return [
@@ -225,6 +227,7 @@ def show(report: Mapping[str, Any]) -> None:
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds it")
+    parser.add_argument("--seed", type=int, default=0, help="of the studies and of their data")
     given = parser.parse_args()
     trials = []
     with tempfile.TemporaryDirectory() as folder:
@@ -233,7 +236,7 @@ def main() -> int:
         for name, settings in found[:: len(found) // 12 + 1 if given.quick else 1]:
             for _ in range(1 if given.quick else 2):
                 plan = next(plans)
-                trials += judged(f"{name}, {' '.join(map(str, plan))}", settings, plan)
+                trials += judged(f"{name}, {' '.join(map(str, plan))}", settings, plan, given.seed)
             if not given.quick:
                 next(plans)
     if not trials:

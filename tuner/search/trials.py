@@ -63,7 +63,8 @@ class TrialResult:
 
     Attributes:
         origin: where its settings are from, if no sampler proposed them.
-        label, evidence, advice: the diagnosis of its curve.
+        label, evidence, advice: the diagnosis of its curve; in a study's result, advice is what
+            the whole study supports (`tuner.search.advice`).
         settings: by path.
         epochs: trained to their end.
         diverged_at: the share of the training after which it diverged, or None.
