@@ -3,11 +3,13 @@
 Each case is a data set, a model, a loss and one setting of them, found in the package: every model,
 loss, activation and function to minimise, dropout, penalties, smoothing and weights, each with two
 optimizers, one at a constant rate and one whose rate falls to zero, and with few epochs or more.
-The best rate is the lowest mean on three seeds. A study of these rates is then raced on another
-seed by the code that trains a study. Of trials a factor of 3 or more off the best rate, a label is
-right if it can be so on that side, and advice if it points to the best rate, or says nothing of the
-rate where the trial is as good as the best but for a fiftieth of the gain. `alone` is the advice
-of each trial's own curve, without the others.
+The best rate is that of the lowest mean on three seeds: of the validation loss for advice, which a
+study minimises, and of the training loss for labels, which describe the training. A study of the
+rates is raced on another seed by the code that trains a study. Of trials a factor of 3 or more off
+the best rate, a label is right if it can be so on that side, and advice if it points to the best
+rate. Where the trial is as good as the best but for a fiftieth of the gain, so are any label but
+`diverged` and advice that says nothing of the rate. `alone` is the advice of each trial's own
+curve, without the others.
 
     python benchmarks/advice.py [--quick] [--json] [--only mlp]
 """
@@ -24,14 +26,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from _measure import Target, arguments, finish
 
-from tuner.codec import Settings
 from tuner.composing import compose
 from tuner.config import check
 from tuner.search.advice import BETTER, advised
 from tuner.search.initial_trials import default
 from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Race
-from tuner.search.trials import Trial, TrialResult
+from tuner.search.trials import Outcome, Trial
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
 from tuner.training import functions, losses
@@ -63,13 +64,14 @@ class Judged(NamedTuple):
 
     case: str
     factor: float
+    as_good: bool
     label: str
     alone: str
     advice: str
-    as_good: bool
 
     @property
     def label_is_right(self) -> bool:
+        """Whether the label can be so on this side of the best rate."""
         usual = BELOW if self.factor < 1 else ABOVE
         return self.label in usual or (self.as_good and self.label != "diverged")
 
@@ -77,6 +79,10 @@ class Judged(NamedTuple):
         """Whether advice points to the best rate."""
         way = direction(advice)
         return way == (1 if self.factor < 1 else -1) or (self.as_good and way == 0)
+
+
+# What is judged, and by which loss a rate is the best one.
+JUDGED = {"label": "train_loss", "advice": "validation_loss"}
 
 
 def direction(advice: str) -> int:
@@ -147,8 +153,8 @@ def write(path: Path, X: Array, others: Mapping[str, Array]) -> None:
 
 def judged(
     name: str, settings: Sequence[str], plan: tuple[str, str, int], seed: int = 0
-) -> list[Judged]:
-    """The trials of one case that are off its best rate."""
+) -> dict[str, list[Judged]]:
+    """The trials of one case that are off the best rate, by what of them is judged."""
     optimizer, schedule, epochs = plan
     overrides = [word for setting in settings for word in setting.split()]
     overrides += [f"optimizer={optimizer}", f"schedule={schedule}", "tracking=none"]
@@ -157,58 +163,52 @@ def judged(
     own = dict(config.space.settings(lambda path, setting: setting.nearest(default(path))))
     with Populations(config, load_data(config), 2, Event()) as training:
 
-        def race(rates: Array, seeds: Sequence[int]) -> list[TrialResult]:
-            trials = [Trial(i, tried(own, rate, lr), 0) for i, lr in enumerate(rates)]
+        def race(rates: Array, seeds: Sequence[int]) -> list[Outcome]:
+            trials = [Trial(i, {**own, rate: float(lr)}, 0) for i, lr in enumerate(rates)]
             chosen = {t.number: seeds if training.has_seeds else (seed,) for t in trials}
             rule, goal = NoPruning().rule(0), training.goal
-            raced = Race(trials, training.runners(trials, chosen), rule, epochs, goal).run()
-            return [outcome.result() for outcome in raced]
+            return Race(trials, training.runners(trials, chosen), rule, epochs, goal).run()
 
-        middle = COARSE[int(np.argmin(values(race(COARSE, TRUTH))))]
-        rates = middle * 10 ** (np.arange(-12, 13) / PER_DECADE)
-        known = race(rates, TRUTH)
-        truth = values(known)
-        best = int(np.argmin(truth))
-        start = next(t.start for t in known if t.start is not None)
-        rates = rates[best] * 10 ** (np.arange(-8, 9) / PER_DECADE)
-        truth = values(race(rates, TRUTH))
-        told = race(rates, (seed,))
-    as_good = truth - truth.min() <= BETTER * (start - truth.min())
-    factors = rates / rates[8]
-    return [
-        Judged(name, float(factors[i]), t.label, told[i].advice, t.advice, bool(as_good[i]))
-        for i, t in enumerate(advised(told))
-        if max(factors[i], 1 / factors[i]) >= OFF
-    ]
-
-
-def tried(settings: Settings, path: str, rate: float) -> Settings:
-    return {**settings, path: float(rate)}
+        best = COARSE[np.argmin(reached(race(COARSE, TRUTH), "validation_loss"))]
+        for decades in (3, 2):
+            rates = best * 10 ** np.linspace(-decades, decades, 2 * decades * PER_DECADE + 1)
+            truth = race(rates, TRUTH)
+            best = rates[np.argmin(reached(truth, "validation_loss"))]
+        raced = [outcome.result() for outcome in race(rates, (seed,))]
+    out: dict[str, list[Judged]] = {}
+    for what, loss in JUDGED.items():
+        losses, start = reached(truth, loss), truth[0].initial[loss]
+        as_good = losses - losses.min() <= BETTER * (start - losses.min())
+        factors = rates / rates[np.argmin(losses)]
+        out[what] = [
+            Judged(name, float(factors[i]), bool(as_good[i]), t.label, raced[i].advice, t.advice)
+            for i, t in enumerate(advised(raced))
+            if max(factors[i], 1 / factors[i]) >= OFF
+        ]
+    return out
 
 
-def values(results: Sequence[TrialResult]) -> Array:
-    """What each reached; infinity where it diverged."""
-    return np.array(
-        [t.value if t.state == "COMPLETE" and t.value is not None else np.inf for t in results]
-    )
+def reached(outcomes: Sequence[Outcome], loss: str) -> Array:
+    """What each ended with; infinity where it diverged."""
+    return np.array([o.last(loss) if o.state == "COMPLETE" else np.inf for o in outcomes])
 
 
-def report_of(trials: Sequence[Judged]) -> dict[str, Any]:
-    """Shares that are right, on both sides, and the labels there are."""
+def report_of(trials: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
+    """Shares that are right, below the best rate, above it and in all, and what is not right."""
     told: dict[str, Any] = {}
-    for side, own in {
-        "below": [t for t in trials if t.factor < 1],
-        "above": [t for t in trials if t.factor > 1],
-        "both": list(trials),
-    }.items():
+    for side, signs in {"below": (-1,), "above": (1,), "both": (-1, 1)}.items():
+        labels, advice = (
+            [t for t in trials[what] if np.sign(np.log(t.factor)) in signs] for what in JUDGED
+        )
         told[side] = {
-            "trials": len(own),
-            "label": float(np.mean([t.label_is_right for t in own])),
-            "alone": float(np.mean([t.is_right(t.alone) for t in own])),
-            "advice": float(np.mean([t.is_right(t.advice) for t in own])),
-            "labels": dict(Counter(t.label for t in own).most_common()),
+            "trials": len(advice),
+            "label": float(np.mean([t.label_is_right for t in labels])),
+            "advice": float(np.mean([t.is_right(t.advice) for t in advice])),
+            "alone": float(np.mean([t.is_right(t.alone) for t in advice])),
+            "labels": dict(Counter(t.label for t in labels).most_common()),
         }
-    told["wrong"] = [t._asdict() for t in trials if not (t.label_is_right and t.is_right(t.advice))]
+    told["wrong labels"] = [t._asdict() for t in trials["label"] if not t.label_is_right]
+    told["wrong advice"] = [t._asdict() for t in trials["advice"] if not t.is_right(t.advice)]
     return told
 
 
@@ -219,9 +219,11 @@ def show(report: Mapping[str, Any]) -> None:
         shares = "".join(f"{own[key]:8.3f}" for key in ("label", "advice", "alone"))
         labels = ", ".join(f"{n} {label}" for label, n in own["labels"].items())
         print(f"{side:<8}{own['trials']:>8}{shares}    {labels}")
-    print("\nnot right")
-    for t in report["wrong"]:
-        print(f"    {t['case']:<44}{t['factor']:8.3g}  {t['label']:<12}{t['advice']}")
+    for kind in ("wrong labels", "wrong advice"):
+        print(f"\n{kind}")
+        for t in report[kind]:
+            told = t["label"] if kind == "wrong labels" else t["advice"]
+            print(f"    {t['case']:<56}{t['factor']:8.3g}  {told}")
 
 
 def main() -> int:
@@ -229,23 +231,24 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds it")
     parser.add_argument("--seed", type=int, default=0, help="of the studies and of their data")
     given = parser.parse_args()
-    trials = []
+    trials: dict[str, list[Judged]] = {what: [] for what in JUDGED}
     with tempfile.TemporaryDirectory() as folder:
         plans = cycle(PLANS)
         found = [case for case in cases(Path(folder)) if given.only in case[0]]
         for name, settings in found[:: len(found) // 12 + 1 if given.quick else 1]:
             for _ in range(1 if given.quick else 2):
                 plan = next(plans)
-                trials += judged(f"{name}, {' '.join(map(str, plan))}", settings, plan, given.seed)
+                words = " ".join(map(str, plan))
+                for what, own in judged(f"{name}, {words}", settings, plan, given.seed).items():
+                    trials[what] += own
             if not given.quick:
                 next(plans)
-    if not trials:
+    if not trials["advice"]:
         parser.error(f"--only: {given.only}: is in no case's name")
     report = report_of(trials)
-    both = report["both"]
     targets = [
-        Target(f"{key}s that are right", SHARE, round(both[key], 4), "")
-        for key in ("label", "advice")
+        Target(f"{what} that is right", SHARE, round(report["both"][what], 4), "")
+        for what in JUDGED
     ]
     return finish(given, report, targets, lambda: show(report))
 
