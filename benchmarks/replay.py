@@ -27,6 +27,7 @@ Array = np.ndarray
 
 CURVES = Path(__file__).resolve().parents[2] / "shared" / "data" / "deepobs_baselines_curves.npz"
 SETTINGS, EPOCHS, DRAWS, SEED = 64, 50, 20, 42
+FAR = 0.05
 MOMENTUM = {"MomentumOptimizer": 0.99, "AdamOptimizer": 0.9}
 # Steps in an epoch: samples over the batch size of each problem.
 STEPS = {
@@ -157,6 +158,9 @@ def guard(runs: Mapping[str, Array]) -> dict[str, float]:
     """What the guard finds and saves, over all runs at their full length."""
     bad, good = kinds(runs)
     lengths = runs["n_logged"] - 1
+    ends = runs["test"].astype(np.float64)[np.arange(len(bad)), lengths]
+    start = runs["test"][:, 0].astype(np.float64)
+    far = ~(ends <= start + FAR * np.abs(start))
     diverged, trained = np.zeros(len(bad), dtype=bool), np.zeros(len(bad))
     for length in np.unique(lengths):
         own = np.flatnonzero(lengths == length)
@@ -169,6 +173,7 @@ def guard(runs: Mapping[str, Array]) -> dict[str, float]:
         "end above their start": int(bad.sum()),
         "of these found": float((diverged & bad).sum() / bad.sum()),
         "right of those found": float((diverged & bad).sum() / diverged.sum()),
+        "end 5 % above it, of those": float((diverged & far).sum() / diverged.sum()),
         "good runs": int(good.sum()),
         "good runs given up": int((diverged & good).sum()),
         "share of a run saved": float(1 - (trained / lengths).mean()),
