@@ -77,6 +77,32 @@ def test_state_and_reason_are_told_by_status_and_tags(
     assert {t["state"] for t in trials} == set(STATUS)
 
 
+def test_label_evidence_and_advice_are_the_same_wherever_they_are_told(
+    read: Read, trials: list[dict[str, Any]], finished: tuple[Command, Ended]
+) -> None:
+    for run, trial in zip(read.children, trials, strict=True):
+        for name in ("label", "evidence", "advice"):
+            assert run.data.tags[f"tuner.{name}"] == trial[name]
+    best = finished[0].result("adam")["best"]
+    assert best["advice"] == trials[best["number"]]["advice"]
+    assert f"its curve: {best['label']}, {best['evidence']}; advice: {best['advice']}" in (
+        finished[1].out
+    )
+
+
+def test_rates_too_low_under_dropout_are_told_to_be_raised(command: Command) -> None:
+    told = command.call(
+        "data=digits", "model=mlp", "optimizer=sgd", "schedule=constant", "tracking=none",
+        "model.mlp.dropout=0.5", "optimizer.sgd.lr={choices: [1e-6, 1e-5, 1e-4]}", "sampler=grid",
+        "pruner=none", "budget.trials=3", "budget.epochs=20", "confirm.top=0",
+    )  # fmt: skip
+    assert told.code == 0, told.err
+    assert set(command.states().values()) == {"COMPLETE"}
+    for trial in command.result()["all"]:
+        assert trial["label"] == "slow"
+        assert trial["advice"].startswith("raise the learning rate")
+
+
 def test_every_trial_has_one_point_for_each_epoch_it_trained(
     read: Read, trials: list[dict[str, Any]]
 ) -> None:
