@@ -5,10 +5,10 @@ dropout and batches of 8 to 512. They train to their end without a guard; then t
 raced again by the code that trains a study. `right` are those given up that end above their start,
 or above it by 5 %; `found` are the shares of such runs that are given up; a cohort is 32 of a
 problem's runs, and its best is the lowest validation loss at the end. The guard's numbers were
-chosen on DeepOBS's curves and on seed 1 of iris, wine and breast_cancer; its figures are told for
-seed 2 of digits and diabetes, which were looked at for them alone.
+chosen on DeepOBS's curves and on seed 1 of iris, wine and breast_cancer, and seed 2 of digits and
+diabetes was looked at meanwhile; seed 3 of these was looked at once, when all was chosen.
 
-    python benchmarks/guard.py [--seed 2] [--data digits diabetes]
+    python benchmarks/guard.py [--seed 3] [--data digits diabetes]
 """
 
 import argparse
@@ -124,7 +124,7 @@ def report_of(data: Sequence[str], seed: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--data", nargs="+", default=["digits", "diabetes"])
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     given = parser.parse_args()
