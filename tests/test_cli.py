@@ -5,6 +5,7 @@ import os
 import pty
 import resource
 import shlex
+import signal
 import subprocess
 import sys
 import termios
@@ -238,3 +239,18 @@ def test_what_goes_on_after_an_interruption_is_the_whole_command_fit_for_a_shell
     (line,) = told.out.splitlines()
     again = shlex.split(line.partition("python -m tuner ")[2])
     assert again == command.arguments(given)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_that_is_not_at_work_yet_and_stops_one_that_is(
+    number: signal.Signals, interpreter: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    line = (
+        "import os, sys; from tuner.cli import Signals; own = Signals('Stopped.');"
+        "sys.argv[2:] and own.begin(); os.kill(os.getpid(), int(sys.argv[1])); print(own.stop)"
+    )
+    done = interpreter("-c", line, str(int(number)))
+    assert (done.returncode, done.stdout) == (128 + number, "Stopped.\n")
+    done = interpreter("-c", line, str(int(number)), "at work")
+    assert done.returncode == 0
+    assert "set" in done.stdout

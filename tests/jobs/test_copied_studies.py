@@ -134,6 +134,14 @@ def test_a_file_that_is_no_result_is_made_anew(name: str, text: str, copied: Com
         assert not file.exists()
 
 
+def test_a_result_that_names_trials_it_has_not_is_made_anew(copied: Command) -> None:
+    file = copied.folder() / "result.json"
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps(before | {"result": before["result"] | {"all": []}}))
+    assert copied.call("tracking=none", "confirm.top=0").code == 0
+    assert json.loads(file.read_text())["result"] == before["result"]
+
+
 def test_only_files_of_the_study_itself_are_sent(tmp_path: Path) -> None:
     store, folder = Store(tmp_path / "root"), tmp_path / "study"
     (folder / "spool").mkdir(parents=True)

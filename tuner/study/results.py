@@ -125,6 +125,9 @@ class StudyResult:
         searched: paths of the settings that were searched.
         unit: what the loss is measured in, for axes.
         notes: what else there is to know, a sentence each.
+
+    Raises:
+        ValueError: if a trial is named that is not among all.
     """
 
     study: str
@@ -140,6 +143,12 @@ class StudyResult:
     searched: tuple[str, ...]
     unit: str
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        named = [self.best, self.winner, *(self.confirmation.trials if self.confirmation else ())]
+        numbers = {own.trial if isinstance(own, Repeated) else own.number for own in named if own}
+        if missing := numbers - {trial.number for trial in self.all}:
+            raise ValueError(f"trials {sorted(missing)} are named, but not among all")
 
     @property
     def interrupted(self) -> bool:
