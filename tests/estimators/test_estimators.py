@@ -339,6 +339,17 @@ def test_all_labels_are_learnt_in_parts_whatever_the_classes(cancer: Any) -> Non
             fitted.partial_fit(X, labels, classes=[0, 1])
 
 
+def test_a_weight_counts_in_a_call_of_partial_fit_for_one_sample(iris: Any) -> None:
+    X, y = iris[0][:1], np.array(["b"])
+    moved = [
+        LogisticClassifier(optimizer="sgd", learning_rate=1e-6)
+        .partial_fit(X, y, classes=["a", "b"], sample_weight=[weight])
+        .intercept_[0]
+        for weight in (1.0, 20.0)
+    ]
+    assert moved[1] == pytest.approx(20 * moved[0], rel=1e-6)
+
+
 def test_partial_fit_goes_on_after_a_divergence_as_if_it_had_not_been(iris: Any) -> None:
     X, y = iris
     fitted, calm = (SoftmaxClassifier(**FAST).partial_fit(X, y) for _ in range(2))

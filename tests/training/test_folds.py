@@ -13,9 +13,11 @@ from tests.training.conftest import (
     supervised,
     trained,
 )
+from tuner.training import losses
 from tuner.training.loop import Trainer
-from tuner.training.population import create
-from tuner.training.problems import Fold
+from tuner.training.models import MLP
+from tuner.training.population import create, evaluated
+from tuner.training.problems import Fold, Part, Supervised
 
 
 def test_rows_of_several_folds_are_what_they_are_on_each_fold_alone():
@@ -65,6 +67,68 @@ def test_a_training_on_weights_is_one_on_repeated_samples():
         for fold in (weighted, repeated)
     ]
     np.testing.assert_allclose(*ends, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("size", [1, 7, 20, 60])
+def test_an_epoch_goes_where_repeated_samples_would_go_at_every_batch_size(size: int, sparse: bool):
+    """At a rate so low that all its steps start alike; 7 leaves a last batch of 4."""
+    problem = supervised("regression", batch_size=size, sparse=sparse)
+    weights = np.random.default_rng(0).gamma(1.0, size=60)
+    weights[:5] = 0.0, 1e-320, 40.0, 40.0, 40.0
+    train = problem.fold.train._replace(weights=weights)
+    problem = replace(problem, folds=(Fold(train, None),))
+    population, (epoch,) = trained(problem, [member("sgd", lr=1e-9)], epochs=1)
+    start = problem.initial(0)
+    errors = train.y - problem.model.scores(start, train.X)
+    count = np.empty(60)
+    for batch in problem.batches(0, 0):
+        count[batch] = len(batch)
+    expected = weights / weights.mean() / count @ errors
+    if size != 7:
+        mean = np.average(errors, axis=0, weights=weights)
+        np.testing.assert_allclose(expected, mean * problem.steps)
+    moved = (population.theta[0] - start)[-3:]  # the biases
+    np.testing.assert_allclose(moved, 1e-9 * expected, rtol=1e-4)
+    mean = np.average(0.5 * np.square(errors).sum(axis=1), weights=weights)
+    assert epoch.metrics["train_loss"][0] == pytest.approx(mean, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 32, 600])
+def test_a_class_weight_moves_the_optimum_alike_at_every_batch_size(size: int):
+    """A constant's log-odds under weights of 1 to 20: log(20 p / (1 - p)) wherever it is found."""
+    y = (np.arange(600) % 21 == 0).astype(np.int64)
+    weights = np.where(y == 1, 20.0, 1.0)
+    optimum = np.log(weights[y == 1].sum() / weights[y == 0].sum())
+    part = Part(np.zeros((600, 1)), y, weights)
+    problem = Supervised(MLP(1, 1), losses.load("logistic"), (Fold(part, None),), size)
+    epochs = {1: 40, 32: 200, 600: 400}[size]
+    row = member("sgd", lr=min(1.0, size / 32), tail_average=0.7)
+    population, _ = trained(problem, [row], epochs)
+    assert evaluated(population)[0, -1] == pytest.approx(optimum, abs=0.1)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 0.5, 1e30])
+def test_all_weights_times_a_number_are_the_same_weights(factor: float):
+    problem = supervised(weighted=True, batch_size=8)
+    train = problem.fold.train
+    larger = train._replace(weights=train.weights * factor)
+    both = replace(problem, folds=(problem.fold, Fold(larger, problem.fold.validation)))
+    ends, _ = trained(both, [member("adam", trial=i, fold=i) for i in (0, 1)])
+    np.testing.assert_allclose(*ends.theta, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "weight"),
+    [(np.float64, 0.0), (np.float64, 1e-310), (np.float64, 1e308), (np.float32, 1e-40)],
+)
+def test_weights_that_no_mean_divides_are_refused(dtype: type, weight: float):
+    problem = supervised(dtype=dtype)
+    weights = np.full(len(problem.fold.train.y), weight, dtype)
+    with pytest.raises(
+        ValueError, match=r"^fold 0: training part: weights: they add up to .*: giv"
+    ):
+        replace(problem, folds=(Fold(problem.fold.train._replace(weights=weights), None),))
 
 
 def test_metrics_see_the_scores_targets_and_weights_of_the_validation_part():

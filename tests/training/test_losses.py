@@ -209,7 +209,8 @@ def test_a_weight_of_two_is_a_sample_twice_and_one_of_nought_is_none(name: str, 
 @every_case
 def test_without_any_weight_nothing_is_learnt(name: str, task: str):
     loss, (scores, y, _) = losses.load(name), drawn(task)
-    assert value(loss, scores, y, np.zeros(SAMPLES)) == 0.0
+    columns = y.reshape(SAMPLES, -1)
+    assert loss.value(scores, columns, np.zeros(SAMPLES), float(SAMPLES), number(loss)) == 0.0
     assert not scores.any()
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -153,7 +153,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         Args:
             X: (samples, features), dense or sparse.
             y: targets, (samples,) or (samples, outputs).
-            sample_weight: (samples,); a sample of weight 0 is left out.
+            sample_weight: (samples,); 2 is a sample given twice, 0 is one left out.
             X_val, y_val, sample_weight_val: a validation set, in place of validation_fraction.
 
         Returns:
@@ -208,9 +208,9 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _continue(self, X: Any, y: Array, weights: Array | None, first: bool) -> Self:
         """One epoch on these samples, from where the epoch before ended."""
-        problem = self._problem(
-            [self._fold(X, y, weights, np.zeros(len(y), bool))], None if first else self.theta_
-        )
+        fold = self._fold(X, y, weights, np.zeros(len(y), bool))
+        # Their mean would be of this call alone, in which a weight then counts for nothing.
+        problem = replace(self._problem([fold], None if first else self.theta_), mean_weight=1.0)
         state = getattr(self, "_state", None) or {"seed": self._seed(), "epochs": 0}
         member = self._member(state["seed"])
         population = restored(state, member) or create(problem, [member])

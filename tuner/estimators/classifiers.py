@@ -65,7 +65,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             y: classes (samples,), or labels of 0 and 1 (samples, labels).
             classes: all classes that will ever come; needed in the first call if y lacks some. For
                 labels they are the numbers of the columns of y, and may be left out.
-            sample_weight: (samples,); a sample of weight 0 is left out.
+            sample_weight: (samples,), each of which multiplies its sample's part in a step: unlike
+                in `fit`, twice all weights are twice the steps. A sample of weight 0 is left out.
 
         Returns:
             The estimator.

@@ -41,7 +41,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         Args:
             X: (samples, features), dense or sparse.
             y: targets (samples,) or (samples, targets).
-            sample_weight: (samples,); a sample of weight 0 is left out.
+            sample_weight: (samples,), each of which multiplies its sample's part in a step: unlike
+                in `fit`, twice all weights are twice the steps. A sample of weight 0 is left out.
 
         Returns:
             The estimator.

@@ -139,11 +139,11 @@ class Trainer:
             metrics = objective.evaluate(row.theta)
             if not problem.batched:
                 return {"train_loss": objective.training_loss(row.theta), **metrics}
-            taken, total, mass = row.step, np.zeros(1), 0.0
+            taken, total, mass = row.step, np.zeros(1), 0
             for batch in problem.batches(row.members[0].seed, 0):
                 objective.differentiate(batch)
-                total += objective.losses * objective.mass(batch)
-                mass += objective.mass(batch)
+                total += objective.losses * len(batch)
+                mass += len(batch)
                 taken += 1
                 if mass and self.stop.is_set():
                     break
@@ -188,13 +188,12 @@ class Trainer:
         batches = problem.batches(members[0].seed, epoch - 1)
         order, sizes = np.concatenate(batches), list(map(len, batches))
         objective.check(order, sizes)
-        masses = np.array([objective.mass(batch) for batch in batches], dtype=np.float64)
         rates = self.rates(rows, problem.steps, total_steps)
         norms, sums = np.zeros((2, len(members)))
         # A diverging row overflows; that is a fact about its rate, not an error.
         with np.errstate(all="ignore"), flushed():
             bounds = np.cumsum([0, *sizes])
-            course = Course(order, bounds, masses, rates, total_steps)
+            course = Course(order, bounds, rates, total_steps)
             self.walk(rows, objective, batches, course, Totals(norms, sums, before))
             if self.stop.is_set():
                 return {}
@@ -202,7 +201,7 @@ class Trainer:
             metrics = dict(objective.evaluate(final))
             ratios = np.zeros(len(members))
             update_ratio(before, rows.theta, ratios)
-            train_loss = sums / masses.sum() if problem.batched else objective.training_loss(final)
+            train_loss = sums / len(order) if problem.batched else objective.training_loss(final)
             schedules.after_epoch(
                 [m.schedule for m in members],
                 [m.schedule_settings for m in members],

@@ -5,10 +5,9 @@ A loss is a compiled function on the scores of one row, (samples, outputs),
     loss(scores, y, weights, mass, <number>) -> total
 
 that returns the weighted sum of the losses of the samples and overwrites the scores with the
-gradient of their weighted mean, total / mass. y is (samples, 1) int64 classes, or (samples,
-outputs) of the dtype of the scores; weights (samples,), or (0,) where all are 1; mass is their sum,
-and where it is 0, so is the gradient. The last argument is the loss's own number, as delta, if it
-has an annotation; it differs from row to row.
+gradient of total / mass, where mass is above 0. y is (samples, 1) int64 classes, or (samples,
+outputs) of the dtype of the scores; weights (samples,), or (0,) where all are 1. The last argument
+is the loss's own number, as delta, if it has an annotation; it differs from row to row.
 
 The score that goes with it is of tuner.training.scores. What a folder is to optimizers, this file
 is to losses: each is found by its name.
@@ -169,7 +168,7 @@ def cross_entropy(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
     one, smoothing = kind(1), kind(label_smoothing)
     spread = smoothing / kind(scores.shape[1])
     weighted = weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -216,7 +215,7 @@ def logistic(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
     kind = scores.dtype.type
     one, smoothing = kind(1), kind(label_smoothing)
     weighted = weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -240,7 +239,7 @@ def hinge(scores, y, weights, mass, _):
     """
     kind = scores.dtype.type
     one, weighted = kind(1), weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -261,7 +260,7 @@ def squared_hinge(scores, y, weights, mass, _):
     """max(0, 1 - side * score)**2 summed over the outputs, the sides being those of `hinge`."""
     kind = scores.dtype.type
     one, two, weighted = kind(1), kind(2), weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -282,7 +281,7 @@ def squared_error(scores, y, weights, mass, _):
     """Half the squared error, summed over outputs as scikit-learn does."""
     kind = scores.dtype.type
     one, weighted = kind(1), weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -310,7 +309,7 @@ def huber(scores, y, weights, mass, delta: Positive = 1.35):
     """
     kind = scores.dtype.type
     one, bound, weighted = kind(1), kind(delta), weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -340,7 +339,7 @@ def quantile(scores, y, weights, mass, quantile: OpenFraction = 0.5):
     """
     kind = scores.dtype.type
     one, zero, level, weighted = kind(1), kind(0), kind(quantile), weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else zero
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one
@@ -363,7 +362,7 @@ def poisson(scores, y, weights, mass, _):
     """
     kind = scores.dtype.type
     one, weighted = kind(1), weights.shape[0] > 0
-    scale = one / kind(mass) if mass > 0 else kind(0)
+    scale = one / kind(mass)
     total = 0.0
     for sample in range(scores.shape[0]):
         w = weights[sample] if weighted else one

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from tuner.training.kernels.dropout import mixed
-from tuner.training.kernels.input_checks import FLOATS, check_array, check_range, check_rows
+from tuner.training.kernels.input_checks import (
+    FLOATS,
+    check_array,
+    check_range,
+    check_rows,
+    check_weights,
+)
 from tuner.training.kernels.model_passes import build_passes
 from tuner.training.kernels.sparse import CSR
 from tuner.training.losses import Loss
@@ -40,11 +46,7 @@ class Objective(ABC):
 
     @abstractmethod
     def differentiate(self, batch: Array) -> None:
-        """Writes the batch's mean loss into `losses`, (rows,) float64, and its gradient."""
-
-    def mass(self, batch: Array) -> float:
-        """How much a batch counts in the training loss of its epoch."""
-        return len(batch)
+        """Writes the batch's loss into `losses`, (rows,) float64, and its gradient."""
 
     def check(self, order: Array, sizes: Sequence[int]) -> None:
         """Refuses batches that `compiled` cannot take.
@@ -71,8 +73,8 @@ class Problem(ABC):
     """A function of `size` parameters, known by the losses and gradients of batches."""
 
     dtype: np.dtype
-    # Whether an epoch's training loss is the mean over its batches, each before its own step;
-    # otherwise it is the loss after the epoch.
+    # Whether an epoch's training loss is the mean over its batches by their samples, each before
+    # its own step; otherwise it is the loss after the epoch.
     batched: bool
 
     @property
@@ -147,10 +149,13 @@ Metric = Callable[[Array, Array, Array | None], float]
 class Supervised(Problem):
     """A model and a loss on folds of data; a row is of one of them.
 
-    The last batch of an epoch may be smaller than batch_size. metrics: further numbers that are
-    reported of the validation part, by name, for each fold its own; all folds have the same names,
-    or there are none. rows: those it is seen by (see `for_rows`); without them it is the problem of
-    rows of the first fold whose numbers have their defaults.
+    The last batch of an epoch may be smaller than batch_size. A batch's loss is the weighted sum of
+    its samples' losses over their number times the mean weight of the training part: at every
+    batch_size a weight of 2 is a sample given twice. metrics: further numbers that are reported of
+    the validation part, by name, for each fold its own; all folds have the same names, or there are
+    none. rows: those it is seen by (see `for_rows`); without them it is the problem of rows of the
+    first fold whose numbers have their defaults. mean_weight: in place of that of the training
+    part, where more will be trained on.
 
     Raises:
         ValueError: a part of a fold does not fit model and loss, or is not as `Part` says; with the
@@ -163,6 +168,7 @@ class Supervised(Problem):
     batch_size: int
     metrics: tuple[Mapping[str, Metric], ...] = ()
     rows: "Population | None" = None
+    mean_weight: float | None = None
     batched = True
 
     def __post_init__(self) -> None:
@@ -289,7 +295,8 @@ class SupervisedObjective(Objective):
             step,
             (
                 self.layout, part.X, part.y, part.weights,
-                *self.rooms, self.numbers, rates, state,
+                problem.mean_weight or part.mass / len(part.y), *self.rooms, self.numbers, rates,
+                state,
             ),
         )  # fmt: skip
 
@@ -305,10 +312,6 @@ class SupervisedObjective(Objective):
         self.check(batch, [len(batch)])
         step, own = self.compiled
         step(self.theta, self.gradient, self.left_at, self.taken, self.losses, batch, *own)
-
-    def mass(self, batch: Array) -> float:
-        weights = self.train.weights
-        return float(weights[batch].sum(dtype=np.float64)) if len(weights) else len(batch)
 
     def sums(self, theta: Array, part: _Arrays, numbers: Array, kept: Array) -> tuple[Array, Array]:
         """Sums of losses and of hits over a part, (rows,) each; kept: see kernels.model_passes."""
@@ -394,7 +397,4 @@ def check_part(where: str, part: Part, model: Model, loss: Loss, dtype: np.dtype
         check_array(where_y, y, (samples,), np.int64)
         check_range(where_y, y, max(2, model.outputs))
     if weights is not None:
-        check_array(f"{where}: weights", weights, (samples,), dtype)
-        bad = weights[~(np.isfinite(weights) & (weights >= 0))]
-        if len(bad):
-            raise ValueError(f"{where}: weights: {bad[0]}: give finite numbers, 0 or more")
+        check_weights(f"{where}: weights", weights, samples, dtype)

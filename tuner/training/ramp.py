@@ -69,9 +69,6 @@ class _Unjudged(Objective):
     def differentiate(self, batch: Array) -> None:
         self.whole.differentiate(batch)
 
-    def mass(self, batch: Array) -> float:
-        return self.whole.mass(batch)
-
     def check(self, order: Array, sizes: Sequence[int]) -> None:
         self.whole.check(order, sizes)
 

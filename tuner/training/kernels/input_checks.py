@@ -96,3 +96,19 @@ def _length(where: str, array: Any) -> int:
     if np.ndim(array) != 1:
         raise ValueError(f"{where}: shape {np.shape(array)}: give one dimension")
     return len(array)
+
+
+def check_weights(where: str, weights: Any, samples: int, dtype: DTypeLike) -> None:
+    """Refuses weights that are not (samples,) numbers from 0, or by whose mean none can divide.
+
+    Raises:
+        ValueError: with what there is and what there should be.
+    """
+    check_array(where, weights, (samples,), dtype)
+    bad = weights[~(np.isfinite(weights) & (weights >= 0))]
+    if len(bad):
+        raise ValueError(f"{where}: {bad[0]}: give finite numbers, 0 or more")
+    with np.errstate(over="ignore"):
+        total = weights.sum(dtype=np.float64)
+    if not samples * np.finfo(dtype).tiny <= total <= np.finfo(dtype).max:
+        raise ValueError(f"{where}: they add up to {total:g}: give weights around 1")

@@ -25,24 +25,23 @@ hits: Any = None
 
 def step(
     theta, gradient, left_at, t, losses, batch,
-    layout, X, y, weights, X_room, y_room, w_room, work, numbers, rates, state,
+    layout, X, y, weights, mean_weight, X_room, y_room, w_room, work, numbers, rates, state,
 ):  # fmt: skip
     """Losses and gradients of one batch, for all rows that have not left.
 
-    gradient: (rows, size), that of the mean loss; t: (rows,), the steps taken; losses: (rows,), the
-    mean loss; batch: (samples,) indices into X, y (n, targets) and weights, (n,) or (0,) for none;
+    gradient: (rows, size), that of the loss; t: (rows,), the steps taken; losses: (rows,), the
+    weighted sum over the samples, by their number times mean_weight (1 where there are no weights);
+    batch: (samples,) indices into X, y (n, targets) and weights, (n,) or (0,) for none;
     X_room, y_room, w_room, work: room for a batch; numbers, rates: (rows,), the loss's own and
     those of dropout; state: what dropout knows of the seed.
     """
     samples, outputs = batch.shape[0], layout[-1]
     X_batch, y_batch = gather(X, batch, X_room), gather_targets(y, batch, y_room)
-    mass, weighted = float(samples), weights.shape[0] > 0
+    mass, weighted = samples * mean_weight, weights.shape[0] > 0
     w_batch = w_room[: samples if weighted else 0]
     if weighted:
-        mass = 0.0
         for sample in range(samples):
             w_batch[sample] = weights[batch[sample]]
-            mass += w_batch[sample]
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0:
             continue
@@ -50,7 +49,7 @@ def step(
         at = forward(theta[row], layout, X_batch, work, rates[row], own)
         scores = work[at : at + samples * outputs].reshape(samples, outputs)
         total = loss(scores, y_batch, w_batch, mass, numbers[row])
-        losses[row] = total / mass if mass > 0.0 else 0.0
+        losses[row] = total / mass
         backward(theta[row], layout, X_batch, work, at, gradient[row], rates[row], own)
 
 

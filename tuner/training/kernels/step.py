@@ -43,13 +43,12 @@ class Rows(NamedTuple):
 class Course(NamedTuple):
     """The batches of an epoch and their rates.
 
-    Step i has the batch order[bounds[i] : bounds[i + 1]] of samples, which counts masses[i]; rates:
-    (rows, steps); total: the number of all steps of the training.
+    Step i has the batch order[bounds[i] : bounds[i + 1]] of samples; rates: (rows, steps); total:
+    the number of all steps of the training.
     """
 
     order: Array
     bounds: Array
-    masses: Array
     rates: Array
     total: int
 
@@ -103,19 +102,19 @@ def advance(
         rows, course, cycling, layout, transforms, totals: see their classes.
     """
     theta, gradient, left_at, t, losses = rows
-    order, bounds, masses, rates, total = course
+    order, bounds, rates, total = course
     tensors, penalised = layout
     numbers, slow, mean = transforms
     for i in range(first, stop):
         if halt[0]:
             return
-        if i == masses.shape[0] - 1:
+        if i == bounds.shape[0] - 2:
             copy(theta, totals.before)
         if passes.differentiates:
             batch = order[bounds[i] : bounds[i + 1]]
             passes.differentiate(theta, gradient, left_at, t, losses, batch, *own)
         for row in range(theta.shape[0]):
-            totals.losses[row] += losses[row] * masses[i]
+            totals.losses[row] += losses[row] * (bounds[i + 1] - bounds[i])
             for k in range(cycling.columns.shape[0]):
                 settings[row, cycling.columns[k]] = cycling.values[k, row, i]
         if passes.prepares:
