@@ -161,14 +161,14 @@ def vaswani(warmup: int, peak: float) -> list[float]:
 
 
 def restarts(lr: float, first: int, multiplier: float, gamma: float, final: float) -> list[float]:
-    """SGDR by its loop, the top of each cycle gamma times the one before, as Keras's m_mul."""
-    rates, start, length, top = [], 0.0, float(first), lr
+    """SGDR by its loop, the height of each cycle gamma times the one before, as Keras's m_mul."""
+    bottom = final * lr
+    rates, start, length, height = [], 0.0, float(first), lr - bottom
     for t in range(T):
         while t - start >= length - 1e-9:
-            start, length, top = start + length, length * multiplier, top * gamma
-        bottom = final * lr
+            start, length, height = start + length, length * multiplier, height * gamma
         share = (t - start) / length
-        rates.append(bottom + (top - bottom) * (1 + math.cos(math.pi * share)) / 2)
+        rates.append(bottom + height * (1 + math.cos(math.pi * share)) / 2)
     return rates
 
 
@@ -311,7 +311,7 @@ def keep_papers() -> None:
         keep("inverse_time", [0.3 / (1 + decay * t / T) for t in range(T)], 0.3, decay=decay)
     for timescale in (40, 500):
         keep("inverse_sqrt", vaswani(timescale, 0.3), 0.3, timescale=timescale / T)
-    for first, multiplier, gamma, final in ((0.1, 1.5, 0.5, 0.0), (0.05, 2.0, 0.9, 0.01)):
+    for first, multiplier, gamma, final in ((0.1, 1.5, 0.5, 0.0), (0.05, 2.0, 0.3, 0.1)):
         rates = restarts(0.3, round(first * T), multiplier, gamma, final)
         own = {"first": first, "multiplier": multiplier, "gamma": gamma, "final": final}
         keep("cosine_restarts", rates, 0.3, **own)

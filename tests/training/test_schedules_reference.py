@@ -1,6 +1,7 @@
 """Promises of the schedules: each goes the way of its reference, step by step."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,41 @@ def test_the_rows_of_one_table_are_those_of_their_references() -> None:
     table = schedules.table(names, own, lrs, np.repeat(steps(), len(pure), axis=0), 1000)
     for row, key in enumerate(pure):
         np.testing.assert_array_equal(table[row], rates(key))
+
+
+@pytest.mark.parametrize("best", [-156.0, -1e-3, 0.0, 1e-3, 156.0])
+@pytest.mark.parametrize("threshold", [0.0, 1e-4, 0.1])
+def test_a_plateau_is_one_whatever_the_sign_of_the_loss(best: float, threshold: float) -> None:
+    """Losses that stand still, or fall by less than the threshold, cost a reduction."""
+    margin = threshold * abs(best)
+
+    def left(losses: np.ndarray) -> float:
+        state = schedules.initial_state(1)
+        own = {"patience": 0.2, "threshold": threshold}
+        for loss in losses:
+            schedules.after_epoch(["reduce_on_plateau"], [own], state, np.array([loss]), 10)
+        return float(state[0, 0])
+
+    still = np.full(4, best)
+    assert left(still) == pytest.approx(0.1)
+    assert left(still - [0.0, *[0.9 * margin] * 3]) == pytest.approx(0.1)
+    falls = best - (abs(best) * threshold * 2 + 1e-9) * np.arange(4)
+    assert left(falls) == 1.0
+
+
+@pytest.mark.parametrize("gamma", [0.05, 0.5, 1.0])
+@pytest.mark.parametrize("final", [0.0, 0.1, 0.7, 1.0])
+@pytest.mark.parametrize("multiplier", [1.0, 2.0])
+def test_a_cycle_of_restarts_never_rises_and_never_goes_below_the_bottom(
+    gamma: float, final: float, multiplier: float
+) -> None:
+    own = {"first": 0.1, "gamma": gamma, "final": final, "multiplier": multiplier}
+    rates = table("cosine_restarts", **own)
+    starts = [0, 10, 30, 70, 100] if multiplier == 2 else list(range(0, 101, 10))
+    for start, stop in pairwise(starts):
+        assert (np.diff(rates[start:stop]) <= 1e-15).all()
+    assert rates.min() >= final - 1e-15
+    assert rates[0] == 1.0
 
 
 def test_rows_that_look_at_losses_never_meet() -> None:

@@ -29,9 +29,10 @@ def cosine_restarts(
         t, T, lr: step from 0, number of all steps, the optimizer's rate; arrays that broadcast.
         first: share of all steps that the first cycle takes; the paper's T_0 over T.
         multiplier: length of a cycle over that of the one before; the paper's T_mult.
-        gamma: top of a cycle over that of the one before (Keras's m_mul; 1 in the paper and in
-            PyTorch's CosineAnnealingWarmRestarts).
-        final: share of lr at the bottom of each cycle; the paper's eta_min / eta_max.
+        gamma: height of a cycle above the bottom over that of the one before (Keras's m_mul; 1 in
+            the paper and in PyTorch's CosineAnnealingWarmRestarts).
+        final: share of lr at the bottom of each cycle; the paper's eta_min / eta_max. No top is
+            below it, however small gamma is.
 
     Returns:
         Rates, of the shape that t, T and lr broadcast to.
@@ -46,8 +47,8 @@ def cosine_restarts(
     cycle = np.floor(cycle + TINY)
     start = np.where(grows, np.expm1(cycle * np.log1p(safe)) / safe, cycle)
     done = np.clip((passed - start) / raised(multiplier, cycle), 0.0, 1.0)
-    top = lr * raised(gamma, cycle)
-    return lr * final + (top - lr * final) * 0.5 * (1.0 + np.cos(np.pi * done))
+    height = (lr - lr * final) * raised(gamma, cycle)
+    return lr * final + height * 0.5 * (1.0 + np.cos(np.pi * done))
 
 
 def triangular(t, T, lr, cycle: PositiveFraction = 0.1, low: UnitInterval = 1 / 6):

@@ -34,7 +34,8 @@ def reduce_on_plateau_state(
     """The state after an epoch of that validation loss; PyTorch's ReduceLROnPlateau.
 
     Shares of epochs count in whole ones. Of PyTorch's modes it is "min" and "rel", without `eps`,
-    the smallest change that is made.
+    the smallest change that is made. A loss below 0 is reduced as well; PyTorch multiplies the best
+    one by 1 - threshold, which a loss below 0 that stands still is below at every epoch.
 
     Args:
         state: (rows, 4): the share of the rate that is left, the best loss, epochs since it, epochs
@@ -44,7 +45,7 @@ def reduce_on_plateau_state(
         factor: the rate is multiplied by it after more than `patience` epochs without a better
             loss.
         patience: share of all epochs (PyTorch's ten epochs are the default's of a hundred).
-        threshold: a loss is better if it is below (1 - threshold) times the best one.
+        threshold: a loss is better if it is below the best one by more than this share of its size.
         cooldown: share of all epochs that do not count after a reduction.
         final: share of the rate that reductions do not go below (PyTorch's min_lr / lr).
 
@@ -60,7 +61,7 @@ def reduce_on_plateau_state(
     array([0.01])
     """
     scale, best, waited, cooling = state.T
-    better = loss < best * (1.0 - threshold)
+    better = loss < best * (1.0 - threshold * np.sign(best))
     best = np.where(better, loss, best)
     waited = np.where(better | (cooling > 0), 0.0, waited + 1.0)
     cooling = np.maximum(cooling - 1.0, 0.0)
