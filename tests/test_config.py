@@ -296,6 +296,18 @@ def test_validation_sees_one_average_at_the_most(name: str, composed: dict[str, 
     assert line.startswith("optimizer.sgd.tail_average: goes without optimizer.sgd.ema")
 
 
+@pytest.mark.parametrize("name", [n for n in optimizers.names() if optimizers.load(n).averages])
+@pytest.mark.parametrize("l1", [0.1, {"low": 1e-4, "high": 1.0, "scale": "log"}])
+def test_a_penalty_for_zeros_is_refused_where_an_average_has_none(
+    name: str, l1: Any, composed: dict[str, Any]
+):
+    averaged = changed(composed, "optimizer", {"sgd": None, name: None})
+    (line,) = complaints(changed(averaged, "model", {"softmax": {"l1": l1}}))
+    assert line == f"model.softmax.l1: {name} averages, so no weight is 0: give 0, or use sgd"
+    check(changed(averaged, "model", {"softmax": {"l1": 0.0}}))
+    check(changed(composed, "model", {"softmax": {"l1": l1}}))
+
+
 @pytest.mark.parametrize("name", schedules.names())
 def test_every_hyperparameter_of_a_schedule_may_be_searched(name: str, composed: dict[str, Any]):
     for key, hyperparameter in schedules.schedule_hyperparameters(name).items():

@@ -32,7 +32,8 @@ def check_together(config: Config) -> None:
 
 
 def _check_averages(space: Space) -> None:
-    """Validation sees one average at the most: the rule's own, ema's or the tail's."""
+    """Validation sees one average at the most: the rule's own, ema's or the tail's; in the first
+    nothing is 0, as l1 would have it."""
     for name in space.branches["optimizer"]:
         asked = [
             path
@@ -43,6 +44,10 @@ def _check_averages(space: Space) -> None:
             raise UserError(f"{asked[0]}: {name} averages by itself: give 0")
         if len(asked) > 1:
             raise UserError(f"{asked[1]}: goes without {asked[0]}: give one of the two")
+        for model in space.branches["model"]:
+            path = f"model.{model}.l1"
+            if optimizers.load(name).averages and (path in space.searched or space.fixed.get(path)):
+                raise UserError(f"{path}: {name} averages, so no weight is 0: give 0, or use sgd")
 
 
 def _check_functions(space: Space) -> None:

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tuner.estimators.callbacks import FitTask, added
-from tuner.estimators.components import Loss, Optimizer, Schedule, settled
+from tuner.estimators.components import Loss, Optimizer, Schedule, check_penalty, settled
 from tuner.estimators.early_stopping import Patience
 from tuner.estimators.limits import NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
 from tuner.estimators.rows import part, rows
@@ -275,6 +275,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         )
         if self.learning_rate is not None:
             settings["lr"] = self.learning_rate
+        check_penalty(self.l1, name)
         return name, settings
 
     def _schedule(self) -> tuple[str, dict[str, Any]]:

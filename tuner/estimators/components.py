@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any, Self
 
 from tuner.errors import did_you_mean
+from tuner.training import optimizers
 from tuner.training.domains import Hyperparameter
 
 
@@ -98,3 +99,13 @@ def check_numbers(kind: str, given: Mapping[str, Any], known: Mapping[str, Hyper
             raise ValueError(f"{kind}: {key}: it has no such number, but {', '.join(known)}")
         if not isinstance(value, Real) or float(value) not in known[key].domain:
             raise ValueError(f"{kind}.{key}: {value!r}: give a number {known[key].domain}")
+
+
+def check_penalty(l1: float, optimizer: str) -> None:
+    """Refuses a penalty l1 whose zeros the optimizer of that name would average away.
+
+    Raises:
+        ValueError: with what to give instead.
+    """
+    if l1 > 0 and optimizers.load(optimizer).averages:
+        raise ValueError(f"l1: {l1:g}: {optimizer} averages, so no weight is 0: give 0, or use sgd")

@@ -31,12 +31,12 @@ def penalties(l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> None:
     losses are without them, so that trials compare.
 
     Args:
-        l1: strength of the penalty `l1 * |W|`. It is a proximal step (Duchi & Singer 2009): after
-            the update every weight comes closer to 0 by learning rate times l1, and stays at
-            exactly 0 when it gets there. That is exact for SGD; an optimizer that scales its steps,
-            by momentum or by the size of gradients, does not scale this one.
-        l2: strength of the penalty `l2 / 2 * |W|**2`, which joins the gradient before it is
-            clipped.
+        l1: strength of the penalty `l1 * |W|`. Its slope joins the gradient before it is clipped,
+            so that every optimizer scales it as it scales the rest; a weight that a step would take
+            through 0 stops there, at exactly 0, and stays while the loss falls by no more than l1
+            on either side (OWL-QN's orthants, Andrew & Gao 2007). Averages of weights are 0 only
+            where all of them were.
+        l2: strength of the penalty `l2 / 2 * |W|**2`, which joins the gradient as well.
     """
 
 

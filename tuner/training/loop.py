@@ -232,21 +232,21 @@ class Trainer:
         state = Rows(rows.theta, objective.gradient, rows.left_at, rows.step, objective.losses)
         layout = Layout(self.problem.tensors, self.problem.penalised)
         averages = (rows.kept.get(key, rows.theta) for key in ("slow", "mean"))
-        transforms = Transforms(numbers_of(rows.members), *averages)
+        transforms = Transforms(numbers_of(rows.members), np.empty_like(rows.theta), *averages)
         differentiate, own = objective.compiled or (None, ())
         before, after = needed(transforms.numbers)
         key = name, before, after
         if key not in self.passes:
             theta, gradient, left_at, t, losses = state
-            now, numbers = (t, course.rates, 0, course.total), transforms.numbers
+            now = t, course.rates, 0, course.total
             more = layout.tensors, settings, losses, totals.norms, left_at
             self.passes[key] = Passes(
                 Pointer(differentiate, *state, batches[0], *own),
-                Pointer(before_update if before else None, *state[:3], *layout, numbers),
+                Pointer(before_update if before else None, *state[:3], *layout, *transforms[:2]),
                 Pointer(fused_pass(name), theta, gradient, *slots, *now, *more),
                 Pointer(
                     after_update if after else None,
-                    theta, left_at, *now, layout.penalised, *transforms,
+                    theta, left_at, t, course.total, layout.penalised, *transforms,
                 ),
                 differentiate is not None,
                 before,

@@ -49,20 +49,41 @@ def add_decay(theta, gradient, left_at, penalised, l2):
 
 
 @compiled
-def shrink(theta, left_at, penalised, l1, rates, column):
-    """rates: (rows, steps), of which this step's are in `column`."""
+def add_subgradient(theta, gradient, left_at, penalised, l1, orthants):
+    """Adds the slope of l1 * |W|, and to orthants (rows, size) the sign that W may have next.
+
+    At 0 it is that of the side downhill, or 0 where both lead up (Andrew & Gao 2007, equation 4).
+    """
+    for row in range(gradient.shape[0]):
+        if left_at[row] != 0.0 or l1[row] == 0.0:
+            continue
+        zero, one, strength = theta.dtype.type(0), theta.dtype.type(1), theta.dtype.type(l1[row])
+        for start, stop in penalised:
+            W, dW = theta[row, start:stop], gradient[row, start:stop]
+            side = orthants[row, start:stop]
+            for i in range(W.shape[0]):
+                if W[i] != zero:
+                    side[i] = one if W[i] > zero else -one
+                elif abs(dW[i]) <= strength:
+                    side[i], dW[i] = zero, zero
+                    continue
+                else:
+                    side[i] = -one if dW[i] > zero else one
+                dW[i] += strength * side[i]
+
+
+@compiled
+def stop_at_zero(theta, left_at, penalised, l1, orthants):
+    """W that would leave its orthant is 0."""
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or l1[row] == 0.0:
             continue
-        zero, threshold = theta.dtype.type(0), theta.dtype.type(rates[row, column] * l1[row])
+        zero = theta.dtype.type(0)
         for start, stop in penalised:
-            W = theta[row, start:stop]
+            W, side = theta[row, start:stop], orthants[row, start:stop]
             for i in range(W.shape[0]):
-                # What is neither above nor below is 0, or nan, which stays nan.
-                if abs(W[i]) <= threshold:
+                if W[i] * side[i] <= zero:
                     W[i] = zero
-                else:
-                    W[i] -= threshold if W[i] > zero else -threshold
 
 
 @compiled
@@ -133,17 +154,18 @@ def look_ahead(theta, slow, t, left_at, rates, steps):
 
 
 @compiled
-def before_update(theta, gradient, left_at, tensors, penalised, numbers):
+def before_update(theta, gradient, left_at, tensors, penalised, numbers, orthants):
     """What comes before a step's update; numbers: see `numbers_of`."""
     add_decay(theta, gradient, left_at, penalised, numbers[1])
+    add_subgradient(theta, gradient, left_at, penalised, numbers[0], orthants)
     clip_by_value(gradient, left_at, numbers[2])
     clip_adaptively(theta, gradient, left_at, tensors, numbers[3])
 
 
 @compiled
-def after_update(theta, left_at, t, rates, column, total, penalised, numbers, slow, mean):
+def after_update(theta, left_at, t, total, penalised, numbers, orthants, slow, mean):
     """What comes after it."""
-    shrink(theta, left_at, penalised, numbers[0], rates, column)
+    stop_at_zero(theta, left_at, penalised, numbers[0], orthants)
     look_ahead(theta, slow, t, left_at, numbers[4], numbers[5])
     average(theta, mean, t, left_at, total, numbers[6], numbers[7])
 
@@ -151,6 +173,6 @@ def after_update(theta, left_at, t, rates, column, total, penalised, numbers, sl
 def needed(numbers: np.ndarray) -> tuple[bool, bool]:
     """Whether anything comes before, and after, an update of rows with these numbers."""
     l1, l2, clip_value, clip_adaptive, lookahead_rate, _, ema, tail = numbers
-    before = l2.any() or (clip_value < np.inf).any() or (clip_adaptive < np.inf).any()
+    before = l1.any() or l2.any() or (clip_value < np.inf).any() or (clip_adaptive < np.inf).any()
     after = l1.any() or (lookahead_rate != 1.0).any() or ema.any() or tail.any()
     return bool(before), bool(after)

@@ -68,10 +68,11 @@ class Layout(NamedTuple):
 
 
 class Transforms(NamedTuple):
-    """The rows' numbers of what is put around an update (tuner.training.transforms), and what
-    Lookahead and averages keep, (rows, size) each."""
+    """The rows' numbers of what is put around an update (tuner.training.transforms), the signs
+    that a penalty lets it have, and what Lookahead and averages keep, (rows, size) each."""
 
     numbers: Array
+    orthants: Array
     slow: Array
     mean: Array
 
@@ -104,7 +105,7 @@ def advance(
     theta, gradient, left_at, t, losses = rows
     order, bounds, rates, total = course
     tensors, penalised = layout
-    numbers, slow, mean = transforms
+    numbers, orthants, slow, mean = transforms
     for i in range(first, stop):
         if halt[0]:
             return
@@ -118,13 +119,13 @@ def advance(
             for k in range(cycling.columns.shape[0]):
                 settings[row, cycling.columns[k]] = cycling.values[k, row, i]
         if passes.prepares:
-            passes.before_update(theta, gradient, left_at, tensors, penalised, numbers)
+            passes.before_update(theta, gradient, left_at, tensors, penalised, numbers, orthants)
         passes.update(
             theta, gradient, *slots, t, rates, i, total, tensors, settings, losses, totals.norms,
             left_at,
         )  # fmt: skip
         if passes.finishes:
-            passes.after_update(theta, left_at, t, rates, i, total, penalised, numbers, slow, mean)
+            passes.after_update(theta, left_at, t, total, penalised, numbers, orthants, slow, mean)
 
 
 @compiled
