@@ -118,10 +118,8 @@ def test_every_optimizer_finds_the_zeros_of_the_lasso(name: str):
     X, y = sparse_truth()
     lasso = Lasso(alpha=0.2, tol=1e-12, max_iter=100_000).fit(X, y[:, 0])
     problem, epochs = regression(), 400
-    rate = 1.0 if name in FREE else 0.1
-    row = member(
-        name, lr=rate, schedule="cosine", model_settings={"l1": 0.2}, **QUICKER.get(name, {})
-    )
+    settings = {"lr": 1.0 if name in FREE else 0.1, **QUICKER.get(name, {})}
+    row = member(name, schedule="cosine", model_settings={"l1": 0.2}, **settings)
     population = create(problem, [row])
     train(problem, population, range(1, epochs + 1), total=epochs)
     found = population.theta[0][:-1]

@@ -55,7 +55,7 @@ def shared(
             share of their norm (Brock et al. 2021, equation 3, with their floor of 1e-3 on the
             norm).
         clip_norm: limit of the Euclidean norm of a row's gradient, which is scaled to it (Pascanu
-            et al. 2013, Algorithm 1).
+            et al. 2013, Algorithm 1). PyTorch divides by the norm + 1e-6, which is not done here.
         weight_decay: strength of the decay of all parameters. Coupled, it is added to the gradient
             after clipping, `g + weight_decay * theta` (an L2 penalty, as in PyTorch); decoupled, it
             is taken off the weights before the step, `theta - lr * weight_decay * theta`
