@@ -108,6 +108,16 @@ def test_a_class_weight_moves_the_optimum_alike_at_every_batch_size(size: int):
     assert evaluated(population)[0, -1] == pytest.approx(optimum, abs=0.1)
 
 
+@pytest.mark.parametrize("size", [1, 7, 60])
+def test_the_first_loss_under_weights_is_that_of_an_epoch_that_goes_nowhere(size: int):
+    problem = supervised(weighted=True, batch_size=size)
+    population = create(problem, [member("sgd", lr=1e-300)])
+    with Trainer(problem, 1) as trainer:
+        start = trainer.start(population).metrics["train_loss"]
+        epoch = trainer.epoch(population, 1).metrics["train_loss"]
+    np.testing.assert_allclose(start, epoch, rtol=1e-12)
+
+
 @pytest.mark.parametrize("factor", [1e-30, 0.5, 1e30])
 def test_all_weights_times_a_number_are_the_same_weights(factor: float):
     problem = supervised(weighted=True, batch_size=8)

@@ -150,12 +150,11 @@ class Supervised(Problem):
     """A model and a loss on folds of data; a row is of one of them.
 
     The last batch of an epoch may be smaller than batch_size. A batch's loss is the weighted sum of
-    its samples' losses over their number times the mean weight of the training part: at every
-    batch_size a weight of 2 is a sample given twice. metrics: further numbers that are reported of
-    the validation part, by name, for each fold its own; all folds have the same names, or there are
-    none. rows: those it is seen by (see `for_rows`); without them it is the problem of rows of the
-    first fold whose numbers have their defaults. mean_weight: in place of that of the training
-    part, where more will be trained on.
+    its samples' losses over their number times the mean weight of the training part, or
+    mean_weight: a weight of 2 is a sample given twice at every batch_size. metrics: further numbers
+    that are reported of the validation part, by name, for each fold its own; all folds have the
+    same names, or there are none. rows: those it is seen by (see `for_rows`); without them it is
+    the problem of rows of the first fold whose numbers have their defaults.
 
     Raises:
         ValueError: a part of a fold does not fit model and loss, or is not as `Part` says; with the
