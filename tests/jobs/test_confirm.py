@@ -177,7 +177,7 @@ def test_it_can_be_done_later_for_any_trial_by_name_alone(
         (("study.name=adam", "confirm.trials=[99]"), "confirm.trials: 99: .* no such trial: 0 to"),
         (("study.name=adam", "confirm.trials=[1,1]"), "confirm.trials: .*each once"),
         (("study.name=adam", "confirm.trials=[]"), "confirm.trials: .*one trial or more"),
-        (("study.name=adam", "confirm.seeds=1"), "confirm.seeds: 1: must be at least 2"),
+        (("study.name=adam", "confirm.seeds=2"), "confirm.seeds: 2: must be at least 3"),
         (("study.name=adam", "confirm.top=-1"), "confirm.top: -1: must be at least 0"),
     ],
 )

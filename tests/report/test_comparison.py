@@ -26,7 +26,8 @@ def branch(mean: float | None, default: float | None) -> BranchResult:
 
 
 def comparison(defaults: tuple[float | None, float | None] = (0.5, 0.7)) -> Comparison:
-    best = [Interval(1 / k, 0.9 / k, 1.2 / k) for k in range(1, 10)]
+    best = [1 / k for k in range(1, 10)]
+    bars = {k: Interval(1 / k, 0.9 / k, 1.2 / k) for k in (1, 2, 4)}
     none = BranchResult(0, 0, 4, None, False, None, None, None)
     return Comparison(
         study="mine",
@@ -35,6 +36,7 @@ def comparison(defaults: tuple[float | None, float | None] = (0.5, 0.7)) -> Comp
         goal=Goal(),
         target=0.25,
         curves={"a": tuple(best), "b": tuple(best[:1]), "none": ()},
+        bars={"a": bars, "b": {}, "none": {}},
         budgets=(1, 2, 4),
         winners=("a", "b", "b"),
         branches={"a": branch(0.2, defaults[0]), "b": branch(0.4, defaults[1]), "none": none},

@@ -107,7 +107,7 @@ class ConfirmConfig(Strict):
     """confirm: how often the best trials are trained again."""
 
     top: Annotated[int, Field(ge=0, le=1000)] = 5
-    seeds: Annotated[int, Field(ge=2, le=SEEDS)] = 10
+    seeds: Annotated[int, Field(ge=3, le=SEEDS)] = 10
     trials: list[Annotated[int, Field(ge=0)]] | None = None
 
 

@@ -42,15 +42,34 @@ def _beside_best(trial: ConfirmedTrial, place: int) -> str:
 
 
 def _why(confirmed: Confirmation) -> str:
-    """Why the winner is that one."""
-    first, winner = confirmed.trials[0].trial, confirmed.winner
-    alike = [trial.trial for trial in confirmed.trials if trial.alike]
-    if winner != first:
-        return f"as good as trial {first} and simpler: {confirmed.why}"
-    if len(alike) > 1:
-        others = ", ".join(str(number) for number in alike if number != first)
-        return f"the noise does not set it apart from {others}, but none of these is simpler"
-    return "it was confirmed alone" if len(confirmed.trials) == 1 else "its lead is not noise"
+    """Why the winner is that one, from the same intervals as all that is said beside the trials."""
+    first, winner = confirmed.trials[0], confirmed.winner
+    if len(confirmed.trials) == 1:
+        return "it was confirmed alone"
+    if first.mean is None:
+        return "it diverged on the fewest seeds"
+    better, equal = _others(confirmed)
+    but = f"; but on the other seeds trial {better} is better" if better else ""
+    if winner != first.trial:
+        return f"as good as trial {first.trial} and simpler: {confirmed.why}{but}"
+    alike = [trial.trial for trial in confirmed.trials if trial.alike and trial is not first]
+    if alike:
+        others = ", ".join(str(number) for number in alike)
+        return f"the noise does not set it apart from {others}, but none of these is simpler{but}"
+    if all(trial.mean is None for trial in confirmed.trials[1:]):
+        return f"it alone trained to the end on all seeds{but}"
+    if equal and not but:
+        but = f"; but on the other seeds not from the textbook's, trial {equal}"
+        return f"the noise sets it apart from the others{but}"
+    return f"its lead {'here ' if but else ''}is not noise{but}"
+
+
+def _others(confirmed: Confirmation) -> tuple[str, str]:
+    """Textbook settings that are better on the seeds that judge, and those that are alike there."""
+    worse = {default.trial: default.worse for default in confirmed.defaults}
+    better = [str(number) for number, own in worse.items() if own and own.high < 0]
+    alike = [str(number) for number, own in worse.items() if own and own.holds_zero]
+    return ", ".join(better), ", ".join(alike)
 
 
 def _optimism(judged: Repeated, goal: Goal) -> str:

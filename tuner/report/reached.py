@@ -17,9 +17,14 @@ def reached(repeated: Repeated, goal: Goal) -> str:
 
 
 def plus_minus(interval: Interval) -> str:
-    """A difference without its sign and the half of its interval, x +- y, to two digits of y."""
+    """A difference without its sign and the half of its interval, x +- y, to two digits of y.
+
+    It has more digits where these would hide that the one is above the other.
+    """
     mean, half = abs(interval.mean), (interval.high - interval.low) / 2
     if half == 0:
         return f"{mean:.2g} +- 0"
     places = max(0, 1 - math.floor(math.log10(half)))
+    while mean > half and f"{mean:.{places}f}" == f"{half:.{places}f}":
+        places += 1
     return f"{mean:.{places}f} +- {half:.{places}f}"

@@ -10,17 +10,10 @@ import numpy as np
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.search.space import Range, Space
-from tuner.search.statistics import (
-    best_of_k,
-    interval,
-    profile,
-    ratios_of,
-    winners,
-    worth,
-)
+from tuner.search.statistics import bars, expected_best, profile, ratios_of, winners, worth
 from tuner.search.trials import ENDED, Goal, TrialResult, ranked
 from tuner.study.comparison_result import Basin, BranchResult, Comparison, Profiles
-from tuner.study.confirmation import CHOOSING, JUDGING, Repeats, by_mean, equals
+from tuner.study.confirmation import CHOOSING, JUDGING, Repeats, by_mean, equals, over_best
 from tuner.study.results import Repeated
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
@@ -147,7 +140,11 @@ def compare(
     level = short_of(order[0].mean if order else start, start, asked.within)
     if asked.target is not None:
         level = goal.turn(asked.target)
-    alike = {r.trial for r in equals(order)} if order else set()
+    alike, worse = {r.trial for r in equals(order)} if order else set(), over_best(order)
+    reached = {name: Repeated(**r.fields(worse.get(r.trial))) for name, r in best.items()}
+    both = best.keys() & default.keys()
+    gains = {name: default[name].over(best[name], len(both)) for name in both}
+    textbook = {name: Repeated(**r.fields(gains.get(name))) for name, r in default.items()}
     values = {branch.name: branch.values for branch in branches}
     budgets = budgets_of(values)
     return Comparison(
@@ -156,7 +153,8 @@ def compare(
         seeds=config.confirm.seeds,
         goal=goal,
         target=goal.turn(level),
-        curves={name: tuple(best_of_k(own)) if own else () for name, own in values.items()},
+        curves={name: best_of_k(own) for name, own in values.items()},
+        bars={name: bars(own) for name, own in values.items()},
         budgets=budgets,
         winners=tuple(winners(values, budgets)) if budgets else (),
         branches={
@@ -164,11 +162,9 @@ def compare(
                 trials=len(b.drawn),
                 pruned=b.count("PRUNED"),
                 diverged=b.count("DIVERGED"),
-                tuned=repeated(best[b.name], order[0]) if b.name in best else None,
+                tuned=reached.get(b.name),
                 alike=b.name in best and best[b.name].trial in alike,
-                default=(
-                    repeated(default[b.name], best.get(b.name)) if b.name in default else None
-                ),
+                default=textbook.get(b.name),
                 to_target=epochs_to(level, best[b.name]) if b.name in best else None,
                 basin=basin(b, config.space, asked.within),
             )
@@ -186,17 +182,9 @@ def chosen(branches: Sequence[Branch], again: Again, count: int) -> dict[str, Tr
     return {n: min(top, key=lambda trial: reached[trial.number].mean) for n, top in tops.items()}
 
 
-def repeated(repeats: Repeats, best: Repeats | None) -> Repeated:
-    """What fresh seeds say of a trial, and by how much it is worse than `best`."""
-    return Repeated(
-        trial=repeats.trial,
-        optimizer=repeats.settings.get("optimizer"),
-        believed=repeats.believed,
-        values=tuple(repeats.values),
-        diverged=repeats.diverged,
-        mean=None if repeats.diverged else interval(repeats.known),
-        worse=None if best is None else repeats.over(best),
-    )
+def best_of_k(values: Sequence[float]) -> tuple[float, ...]:
+    """The expected best of k = 1, 2, ... up to all of the values."""
+    return tuple(expected_best(values, k) for k in range(1, len(values) + 1))
 
 
 def budgets_of(values: Mapping[str, Sequence[float]]) -> tuple[int, ...]:

@@ -61,6 +61,7 @@ class Comparison:
         seeds: fresh ones for each trial that is trained again.
         target: what is to be reached, a number of the goal's curve.
         curves: the expected best of k = 1, 2, ... trials, by branch; lower is better.
+        bars: its intervals at k = 1, 2, 4, ... up to half of the trials, by branch and k.
         budgets: numbers of trials, 1, 2, 4, ...
         winners: the branch whose expected best is lowest, by budget.
         branches: by name.
@@ -73,7 +74,8 @@ class Comparison:
     seeds: int
     goal: Goal
     target: float
-    curves: Mapping[str, tuple[Interval, ...]]
+    curves: Mapping[str, tuple[float, ...]]
+    bars: Mapping[str, Mapping[int, Interval]]
     budgets: tuple[int, ...]
     winners: tuple[str, ...]
     branches: Mapping[str, BranchResult]

@@ -56,15 +56,20 @@ class Repeats:
         """Infinity if it diverged on any seed."""
         return math.inf if self.diverged else interval(self.known).mean
 
-    def over(self, other: "Repeats") -> Interval | None:
-        """By how much it is worse than another, seed by seed; None if either diverged."""
+    def over(self, other: "Repeats", together: int = 1) -> Interval | None:
+        """By how much it is worse than another, seed by seed; None if either diverged.
+
+        Args:
+            other: on the same seeds.
+            together: how many such intervals hold together.
+        """
         if self.diverged or other.diverged:
             return None
         pairs = zip(self.known, other.known, strict=True)
-        return interval([own - others for own, others in pairs])
+        return interval([own - others for own, others in pairs], together)
 
-    def fields(self, best: "Repeats | None" = None) -> dict[str, Any]:
-        """The fields of `Repeated`: the mean, and by how much it is worse than `best`."""
+    def fields(self, worse: Interval | None = None) -> dict[str, Any]:
+        """The fields of `Repeated`: the mean, and by how much it is worse than another."""
         return {
             "trial": self.trial,
             "optimizer": self.settings.get("optimizer"),
@@ -72,7 +77,7 @@ class Repeats:
             "values": tuple(self.values),
             "diverged": self.diverged,
             "mean": None if self.diverged else interval(self.known),
-            "worse": self.over(best) if best is not None else None,
+            "worse": worse,
         }
 
 
@@ -92,17 +97,28 @@ def by_mean(repeats: Sequence[Repeats]) -> list[Repeats]:
     return sorted(repeats, key=lambda r: (r.mean, r.diverged))
 
 
-def equals(order: Sequence[Repeats]) -> list[Repeats]:
-    """The best and those that the noise does not tell apart from it.
+def over_best(order: Sequence[Repeats]) -> dict[int, Interval | None]:
+    """By how much each is worse than the best, by trial, as `Repeats.over`.
 
-    These are the ones whose paired difference to the best has an interval that holds zero.
+    The best is the one that came out best, by its luck too. So the intervals are those of all
+    pairs, of which any might be looked at: among equals, one is called worse than the best in at
+    most 5 % of cases, whatever their spreads and what they share.
 
     Args:
         order: as `by_mean`.
     """
-    best = order[0]
-    differences = [(r, r.over(best)) for r in order[1:]]
-    return [best, *(r for r, d in differences if d is not None and d.holds_zero)]
+    pairs = math.comb(sum(not r.diverged for r in order), 2)
+    return {r.trial: r.over(order[0], pairs) for r in order[1:]}
+
+
+def equals(order: Sequence[Repeats]) -> list[Repeats]:
+    """The best and those that the noise does not tell apart from it (`over_best`).
+
+    Args:
+        order: as `by_mean`.
+    """
+    worse = over_best(order)
+    return [order[0], *(r for r in order[1:] if (d := worse[r.trial]) and d.holds_zero)]
 
 
 def needed(repeats: Repeats, level: float) -> int:
@@ -215,20 +231,18 @@ class Repeating:
         books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]
         others = [t for t in books if t.number != winner.trial]
         judged, *textbook = self.repeats([known[winner.trial], *others], JUDGING, count)
-        alike = {r.trial for r in equals(order)}
+        alike, worse = {r.trial for r in equals(order)}, over_best(order)
         confirmation = Confirmation(
             seeds=count,
             trials=tuple(
-                ConfirmedTrial(
-                    **r.fields(order[0] if r is not order[0] else None), alike=r.trial in alike
-                )
+                ConfirmedTrial(**r.fields(worse.get(r.trial)), alike=r.trial in alike)
                 for r in order
             ),
             winner=winner.trial,
             why=why,
             judged=Repeated(**judged.fields()),
             defaults=tuple(
-                ConfirmedDefault(**r.fields(judged), origin=dict(t.origin))
+                ConfirmedDefault(**r.fields(r.over(judged, len(others))), origin=dict(t.origin))
                 for r, t in zip(textbook, others, strict=True)
             ),
         )

@@ -37,21 +37,18 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
     handles, heights = [], []
     for index, (name, own) in enumerate(curves.items()):
         k, style = np.arange(1, len(own) + 1), line(index)
-        mean, *ends = (
-            np.array([goal.turn(getattr(best, end)) for best in own])
-            for end in ("mean", "low", "high")
-        )
+        mean = [goal.turn(best) for best in own]
         shift = APART ** (index - (len(curves) - 1) / 2)
-        at = [2**i - 1 for i in range(len(k).bit_length())]
-        low, high = np.sort(ends, axis=0)
-        axes.vlines(k[at] * shift, low[at], high[at], color=style["color"], linewidth=1.2)
+        for at, bar in comparison.bars[name].items():
+            ends = goal.turn(bar.low), goal.turn(bar.high)
+            axes.vlines(at * shift, *ends, color=style["color"], linewidth=1.2)
         axes.plot(k, mean, **style)
         if len(books) > 1:
             axes.plot(most * 1.2 * shift, known[name], color=style["color"], **DIAMOND)
         handles.append(Line2D([], [], label=name, **style))
         heights += [*mean, known[name]]
-    bar: Style = {"linestyle": "", "marker": "|", "markersize": 12, "color": INK}
-    handles.append(Line2D([], [], label="95 % of resamples", **bar))
+    mark: Style = {"linestyle": "", "marker": "|", "markersize": 12, "color": INK}
+    handles.append(Line2D([], [], label="95 % interval, up to half of the trials", **mark))
     if len(books) == 1:
         axes.plot(most * 1.2, *books, color=INK, **DIAMOND)
     if books:
