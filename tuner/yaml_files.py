@@ -12,6 +12,9 @@ from tuner.errors import UserError
 # What a file may hold: bytes, values with those that its anchors repeat, and levels of nesting.
 BYTES, VALUES, LEVELS = 100_000, 10_000, 32
 
+# Digits of a number, which are more than any number of a config needs.
+DIGITS = 400
+
 # A reference to another value of the config, as ${budget.epochs}; it names no resolver.
 REFERENCE = re.compile(r"\$\{\s*\.*[\w\-.\[\]]+\s*\}")
 
@@ -115,6 +118,9 @@ def check_text(path: Path, text: str) -> None:
                     f"{path}: line {line}: {event.value}: refers by more than a plain "
                     "${key.of.the.config}"
                 )
+            plain_number = event.style is None and event.value.lstrip("+-")[:1].isdecimal()
+            if plain_number and len(event.value) > DIGITS:
+                raise UserError(f"{path}: line {line}: a number has over {DIGITS} digits")
             count(event.anchor, 1)
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in known:

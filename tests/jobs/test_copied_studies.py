@@ -309,6 +309,8 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
         '{"type": "Points", "number": [1], "steps": [1], "metrics": [1]}',
         '{"type": "RunEnds", "number": 1, "state": "NOPE", "reason": "", "ended_ms": 1}',
         '{"type": "RunBegins", "number": 1, "name": "x", "started_ms": 1, "params": 3}',
+        '{"type": "RunBegins", "number": 1, "name": "\\ud800", "started_ms": 1}',
+        f'{{"type": "RunBegins", "number": 1, "name": "x", "started_ms": {10**30}}}',
     ],
 )
 def test_a_line_of_the_spool_that_is_no_record_is_one(line: str) -> None:

@@ -14,6 +14,13 @@ from tuner.errors import UserError
 from tuner.yaml_files import check_file, reading
 
 
+def is_default(entry: Any) -> bool:
+    """Whether an entry of a defaults list is the name of a config, or a group and its option."""
+    return isinstance(entry, str) or (
+        isinstance(entry, dict) and all(isinstance(group, str) for group in entry)
+    )
+
+
 class FolderSource(FileConfigSource):
     """Hydra's source of files, for folders of any name and files of anyone."""
 
@@ -38,8 +45,10 @@ class FolderSource(FileConfigSource):
             found = super().load_config(config_path)
         plain: Any = OmegaConf.to_container(found.config, resolve=False)
         check_ranges(str(path), plain)
+        if isinstance(plain, dict) and "hydra" in {*plain, found.header.get("package")}:
+            raise UserError(f"{path}: hydra: tuner composes with Hydra, but does not run under it")
         defaults = plain.get("defaults", []) if isinstance(plain, dict) else None
-        if not isinstance(defaults, list) or not all(isinstance(d, str | dict) for d in defaults):
+        if not isinstance(defaults, list) or not all(map(is_default, defaults)):
             raise UserError(f"{path}: must be a mapping; its defaults, a list of group: option")
         return found
 

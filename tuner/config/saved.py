@@ -32,8 +32,10 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
         )
     check_own(folder)
     saved = load_file(path)
-    if not isinstance(saved, dict) or not all(
-        isinstance(saved.get(key), dict) for key in ("study", "tracking")
+    if (
+        not isinstance(saved, dict)
+        or not all(isinstance(key, str) for key in saved)
+        or not all(isinstance(saved.get(key), dict) for key in ("study", "tracking"))
     ):
         raise UserError(f"{path}: is not a config as a study writes it")
     given = {key: config.given[key] for key in own}

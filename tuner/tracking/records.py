@@ -9,9 +9,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from tuner.codec import from_json
+
+# A number that a database takes.
+Whole = Annotated[int, Field(ge=0, lt=2**53)]
 
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "FAILED", "INTERRUPTED"]
 NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
@@ -22,7 +27,7 @@ LONGEST = 6000  # characters MLflow keeps of a param; tags may have some more
 class Record:
     """One thing to be written about one run."""
 
-    number: int | None
+    number: Whole | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class RunBegins(Record):
     """
 
     name: str
-    started_ms: int
+    started_ms: Whole
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +56,7 @@ class Points(Record):
         ValueError: if a metric has not one value a step.
     """
 
-    steps: Sequence[int]
+    steps: Sequence[Whole]
     metrics: Mapping[str, Sequence[float | None]]
 
     def __post_init__(self) -> None:
@@ -66,7 +71,7 @@ class RunEnds(Record):
 
     state: State
     reason: str
-    ended_ms: int
+    ended_ms: Whole
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -113,6 +118,7 @@ def from_line(line: str) -> Record:
     kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
     try:
         fields = json.loads(line)
+        json.dumps(fields, ensure_ascii=False).encode()  # half a pair of surrogates is no text
         record: Record = from_json(kinds[fields.pop("type")], fields)
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a record: {error}") from error
