@@ -181,6 +181,8 @@ def spoilt(value: float) -> np.ndarray:
         ({"targets": np.arange(150)}, "only 1 rows of class 0; .* data.task=regression"),
         ({"weights": np.full(150, -1.0)}, "the sample weights hold -1.0 in row 0 .* at least 0"),
         ({"weights": np.zeros(150)}, "all sample weights of the test part are 0"),
+        ({"weights": np.full(150, 1e-320)}, "the sample weights of the test part add up to"),
+        ({"weights": np.full(150, 1e308)}, "the sample weights of the test part add up to"),
         ({"groups": np.array([None] * 150)}, "row 0 .* has no group"),
         ({"times": np.full(150, np.nan)}, "the times hold nan in row 0"),
         ({"targets": np.full(150, 4)}, "every row is of class 4; must hold two or more"),
