@@ -103,7 +103,7 @@ def test_a_branch_without_a_textbook_of_its_own_has_that_of_the_study():
 
 
 def test_the_best_are_those_that_trained_to_the_end():
-    drawn = [trial(0, 0.1, state="PRUNED"), trial(1, 0.4), trial(2, 0.2), trial(3, 0.3)]
+    drawn = [trial(0, 0.1, state="PRUNED"), trial(1, 0.4), trial(2, 0.2), trial(3, 0.3, rate=0.2)]
     assert numbers(Branch("sgd", drawn, None).top(2)) == [2, 3]
 
 
