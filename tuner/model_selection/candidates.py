@@ -1,20 +1,47 @@
 """Candidates: estimators with chosen parameters, and the folds that their last steps see."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pickle import PicklingError
 from typing import Any
 
 import joblib
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
 from tuner.codec import Settings
+from tuner.model_selection.judge import Judge, whole
+from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal, Trial
-from tuner.study.runners.partial_fit import Samples, Scorer
+from tuner.study.judgements import Judgements
+from tuner.study.runners.partial_fit import Samples
 
 # From the settings of a trial to an estimator that is not fitted.
 Make = Callable[[Settings], Any]
+
+WEIGHTS = "sample_weight"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A fold of a search as it was given.
+
+    Attributes:
+        X, y: to train on.
+        X_test, y_test: to be judged by.
+        fit_params: what fit gets besides, of the samples to train on.
+        score_params: what a scorer gets besides, of those to be judged by.
+    """
+
+    X: Any
+    y: Any
+    X_test: Any
+    y_test: Any
+    fit_params: Mapping[str, Any]
+    score_params: Mapping[str, Any]
 
 
 class CandidateTraining:
@@ -23,7 +50,8 @@ class CandidateTraining:
     Args:
         make: a candidate from the settings of its trial.
         folds: the samples, as they are before any step.
-        scorer: judges a fitted estimator.
+        judge: of a candidate that was trained on a fold.
+        judgements: takes its scores, and what training raises.
         seed: of all rows.
         epochs: of a whole training.
         jobs: threads or processes.
@@ -35,13 +63,15 @@ class CandidateTraining:
     def __init__(
         self,
         make: Make,
-        folds: Sequence[Samples],
-        scorer: Scorer,
+        folds: Sequence[Split],
+        judge: Judge,
+        judgements: Judgements,
         seed: int,
         epochs: int,
         jobs: int | None,
     ) -> None:
-        self.make, self.folds, self.scorer = make, TransformedFolds(folds), scorer
+        self.make, self.folds = make, TransformedFolds(folds)
+        self.judge, self.judgements = judge, judgements
         self.seed, self.epochs, self.jobs = seed, epochs, jobs
 
     def candidates(self, trials: Sequence[Trial]) -> dict[int, Any]:
@@ -49,6 +79,49 @@ class CandidateTraining:
         candidates = {trial.number: self.make(trial.settings) for trial in trials}
         self.folds.forget_all_but(candidates.values())
         return candidates
+
+    @property
+    def raises(self) -> bool:
+        """Whether an error ends the search."""
+        return bool(self.judge.error_score == "raise")
+
+    def failed(self, trials: Collection[int], error: str) -> Runner:
+        """What takes the place of a runner for candidates that cannot be trained at all."""
+        rows = [
+            Row(number, self.seed, fold) for number in trials for fold in range(len(self.folds))
+        ]
+        for row in rows:
+            self.judgements.fail(row, error)
+        return FailedRunner(rows)
+
+
+class FailedRunner(Runner):
+    """Rows that leave in their first epoch."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+
+    steps = 1
+
+    @property
+    def momentum(self) -> np.ndarray:
+        return np.zeros(len(self.rows))
+
+    def start(self) -> Mapping[str, np.ndarray]:
+        return {CandidateTraining.goal.curve: np.full(len(self.rows), np.nan)}
+
+    def epoch(self, epoch: int) -> Progress:
+        count = len(self.rows)
+        return Progress(self.start(), np.ones(count, bool), np.ones(count), np.zeros(count))
+
+    def keep(self, trials: Collection[int]) -> None:
+        self.rows = [row for row in self.rows if row.trial in trials]
+
+    def save(self, folder: Any) -> None:
+        """Nothing is left to be saved."""
+
+    def restore(self, folder: Any) -> None:
+        """Nothing was saved."""
 
 
 class TransformedFolds:
@@ -58,7 +131,7 @@ class TransformedFolds:
         folds: as they are before any step.
     """
 
-    def __init__(self, folds: Sequence[Samples]) -> None:
+    def __init__(self, folds: Sequence[Split]) -> None:
         self.folds = folds
         self.seen: dict[str, list[Samples]] = {}
 
@@ -74,7 +147,7 @@ class TransformedFolds:
         """The folds, transformed once for all candidates whose steps before the last are alike."""
         key = steps_before(candidate)
         if key not in self.seen:
-            self.seen[key] = [transformed(candidate, samples) for samples in self.folds]
+            self.seen[key] = [transformed(candidate, split) for split in self.folds]
         return self.seen[key]
 
 
@@ -83,13 +156,50 @@ def last_step(estimator: Any) -> Any:
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
-def transformed(estimator: Any, samples: Samples) -> Samples:
+def transformed(estimator: Any, split: Split) -> Samples:
     """A fold as a pipeline's last step sees it, the steps before fitted to what it trains on."""
+    before, weights = divided(estimator, split.fit_params)
+    y = np.asarray(split.y)
     if not isinstance(estimator, Pipeline) or len(estimator) == 1:
-        return samples
+        whole_pipeline = estimator if isinstance(estimator, Pipeline) else None
+        return Samples(
+            split.X, y, weights, split.X_test, split.y_test, split.score_params, whole_pipeline,
+            split.X_test,
+        )  # fmt: skip
     steps = clone(estimator[:-1])
-    X = steps.fit_transform(samples.X, samples.y)
-    return replace(samples, X=X, X_test=steps.transform(samples.X_test))
+    X = steps.fit_transform(split.X, split.y, **before)
+    fitted = whole(estimator, estimator[-1])
+    fitted.steps = [*steps.steps, estimator.steps[-1]]
+    return Samples(
+        X, y, weights, steps.transform(split.X_test), split.y_test, split.score_params, fitted,
+        split.X_test,
+    )  # fmt: skip
+
+
+def divided(estimator: Any, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
+    """What fit gets besides X and y: that of the steps before the last, and the last one's weights.
+
+    Without metadata routing weights are for the last step, under its name or without.
+
+    Raises:
+        TypeError: for anything but weights.
+    """
+    before: Mapping[str, Any] = {}
+    given, name = dict(params), ""
+    if isinstance(estimator, Pipeline):
+        name = estimator.steps[-1][0]
+    if _routing_enabled() and given and isinstance(estimator, Pipeline):
+        routed = process_routing(estimator, "fit", **given)
+        if len(estimator) > 1:
+            asked = get_routing_for_object(estimator[:-1]).consumes("fit_transform", given)
+            before = {key: given[key] for key in asked}
+        given = dict(routed[name].fit)
+    weights = given.pop(WEIGHTS, None)
+    own = given.pop(f"{name}__{WEIGHTS}", None)
+    if given:
+        raise TypeError(f"{min(given)}: fit takes {WEIGHTS} and groups")
+    weights = own if weights is None else weights
+    return before, None if weights is None else np.asarray(weights)
 
 
 def steps_before(estimator: Any) -> str:

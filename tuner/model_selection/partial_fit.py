@@ -1,15 +1,15 @@
 """Candidates of other kinds: estimators with partial_fit, trained one by one over processes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from traceback import format_exc
 from typing import Any, Self
 
 from joblib import Parallel
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
-from tuner.model_selection.candidates import CandidateTraining, last_step
-from tuner.search.runner import Row
+from tuner.model_selection.candidates import CandidateTraining, Split, last_step, transformed
+from tuner.model_selection.judge import whole
+from tuner.search.runner import Row, Runner
 from tuner.search.trials import Trial
 from tuner.study.runners.partial_fit import PartialFitRunner, Samples, train
 
@@ -27,22 +27,35 @@ class PartialFitTraining(CandidateTraining):
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
-    ) -> list[PartialFitRunner]:
+    ) -> list[Runner]:
         """All candidates with one runner, a row for each fold."""
         estimators: dict[Row, Any] = {}
         samples: dict[Row, Samples] = {}
+        runners: list[Runner] = []
         for number, candidate in self.candidates(trials).items():
-            for fold, seen in enumerate(self.folds.seen_by(candidate)):
+            try:
+                folds = self.folds.seen_by(candidate)
+            except Exception:
+                if self.raises:
+                    raise
+                runners.append(self.failed([number], format_exc()))
+                continue
+            for fold, seen in enumerate(folds):
                 row = Row(number, self.seed, fold)
                 estimators[row], samples[row] = clone(last_step(candidate)), seen
-        return [PartialFitRunner(estimators, samples, self.scorer, self.seed, self.pool)]
+        if estimators:
+            runners.append(
+                PartialFitRunner(
+                    estimators, samples, self.judge, self.seed, self.pool, self.judgements,
+                    self.raises,
+                )
+            )  # fmt: skip
+        return runners
 
 
-def refit(estimator: Any, samples: Samples, seed: int, epochs: int) -> None:
-    """Fits an estimator, or a pipeline, through so many epochs as a search trains it."""
-    own = last_step(estimator)
-    if isinstance(estimator, Pipeline):
-        X = estimator[:-1].fit_transform(samples.X, samples.y) if len(estimator) > 1 else samples.X
-        samples = replace(samples, X=X)
+def refit(estimator: Any, split: Split, seed: int, epochs: int) -> Any:
+    """An estimator, or a pipeline, fitted through so many epochs as a search trains it."""
+    own, samples = last_step(estimator), transformed(estimator, split)
     for epoch in range(1, epochs + 1):
         train(own, samples, (seed, epoch))
+    return own if samples.pipeline is None else whole(samples.pipeline, own)

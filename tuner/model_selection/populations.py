@@ -1,33 +1,39 @@
 """Candidates as rows of populations: tuner's own estimators, a row for each fold."""
 
 import copy
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, NamedTuple, Self, cast
+import warnings
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from traceback import format_exc
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 from threadpoolctl import threadpool_limits
 
 from tuner.estimators.base import Started
+from tuner.estimators.rows import part
 from tuner.model_selection.candidates import (
+    WEIGHTS,
     CandidateTraining,
     fingerprint,
     last_step,
     steps_before,
 )  # fmt: skip
-from tuner.search.runner import Runner
+from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Trial
 from tuner.study.runners.folds import FoldsRunner
 from tuner.study.runners.partial_fit import Samples
 from tuner.study.runners.population import PopulationRunner
 from tuner.training.loop import Trainer
 from tuner.training.models import kind_of
-from tuner.training.population import Member
-from tuner.training.problems import Fold, Metric
+from tuner.training.population import Member, evaluated
+from tuner.training.problems import Fold
 
 Array = np.ndarray
+
+SCORE = CandidateTraining.goal.curve
 
 # Parameters that differ from row to row of a population; all others fix its structure.
 OF_ROWS = {
@@ -53,14 +59,11 @@ class EvenFolds(Started):
         return np.array_split(np.concatenate(usual), self.common)
 
 
-def even(
-    problem: Started, metrics: Sequence[Mapping[str, Metric]], counts: Sequence[int]
-) -> EvenFolds:
-    """The problem with the steps of the smallest of all folds, and the metrics of each of its own.
+def even(problem: Started, counts: Sequence[int]) -> EvenFolds:
+    """The problem with the steps of the smallest of all folds.
 
     Args:
         problem: of all folds, or of some.
-        metrics: of each fold of the problem.
         counts: the training samples of each of all folds.
     """
     common = -(-min(counts) // problem.batch_size)
@@ -68,30 +71,7 @@ def even(
     most = max(problem.batch_size, -(-max(counts) // common))
     size = problem.batch_size if -(-max(counts) // problem.batch_size) == common else most
     folds = problem.folds
-    return EvenFolds(problem.model, problem.loss, folds, size, tuple(metrics), common=common)
-
-
-class _Answering:
-    """An estimator whose scores are known: it answers as if it were fitted, whatever X is."""
-
-    known: Array
-
-    def _scores(self, X: Any) -> Array:
-        return self.known
-
-
-@cache
-def _answering(kind: Hashable) -> Any:
-    own = cast(type, kind)
-    return type(own.__name__, (_Answering, own), {})
-
-
-def answering(estimator: Any, scores: Array) -> Any:
-    """The estimator with these scores (samples, outputs), for a scorer."""
-    kind = _answering(cast(Hashable, type(estimator)))
-    twin = kind.__new__(kind)
-    vars(twin).update(vars(estimator), known=scores)
-    return twin
+    return EvenFolds(problem.model, problem.loss, folds, size, common=common)
 
 
 def structure(estimator: Any) -> str:
@@ -103,12 +83,11 @@ def structure(estimator: Any) -> str:
 
 
 class _Prepared(NamedTuple):
-    """A fold: its number, the last step that knows it, its data, its scorer."""
+    """A fold: its number, the last step that knows it, its data."""
 
     number: int
     estimator: Any
     data: Fold
-    score: Metric
 
     @property
     def problem(self) -> Started:
@@ -125,11 +104,75 @@ class _Prepared(NamedTuple):
 
 
 class _Alike(NamedTuple):
-    """Folds of one shape: their numbers, a last step that knows what they are, their trainer."""
+    """Folds of one shape: their numbers, last steps that know what they are, their trainer."""
 
     folds: tuple[int, ...]
-    estimator: Any
+    estimators: tuple[Any, ...]
+    samples: tuple[Samples, ...]
     trainer: Trainer
+
+
+class JudgedPopulation(PopulationRunner):
+    """A population whose rows are judged as the fitted candidates that they are.
+
+    Args:
+        alike: the folds of the rows.
+        candidates: their last steps, by number.
+        training: that they are of.
+    """
+
+    def __init__(
+        self, alike: _Alike, candidates: Mapping[int, Any], training: CandidateTraining
+    ) -> None:
+        self.alike, self.training = alike, training
+        self.estimators: dict[Row, Any] = {}
+        members: list[Member] = []
+        for number, candidate in candidates.items():
+            for place, known in enumerate(alike.estimators):
+                own = copy.copy(known).set_params(**candidate.get_params(deep=False))
+                own.history_, own.n_iter_ = {}, 0
+                members.append(own._member(training.seed, number, place))
+                self.estimators[Row(number, training.seed, place)] = own
+        super().__init__(alike.trainer, members)
+
+    def start(self) -> Mapping[str, Array]:
+        metrics = super().start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # before the first step it is for the curve alone
+            return {**metrics, SCORE: self.scores(np.zeros(len(self.rows), bool), self.first)}
+
+    def epoch(self, epoch: int) -> Progress:
+        progress = super().epoch(epoch)
+        for i, row in enumerate(self.rows):
+            own = self.estimators[row]
+            own.n_iter_ = epoch
+            for name, values in progress.metrics.items():
+                own.history_.setdefault(name, []).append(float(values[i]))
+        scores = self.scores(progress.left, self.judged)
+        return replace(progress, metrics={**progress.metrics, SCORE: scores})
+
+    def scores(self, left: Array, judge: Callable[[Row, Any], float]) -> Array:
+        """Scores (rows,), nan for those that left."""
+        theta, scores = evaluated(self.population), np.full(len(left), np.nan)
+        for i, row in enumerate(self.rows):
+            if not left[i]:
+                own = self.estimators[row]
+                own.theta_ = theta[i].copy()
+                scores[i] = judge(row, own)
+        return scores
+
+    def first(self, row: Row, own: Any) -> float:
+        """How a row is judged before its first step, where the scorer can."""
+        try:
+            return self.training.judge(own, self.alike.samples[row.fold]).rank
+        except Exception:
+            return np.nan
+
+    def judged(self, row: Row, own: Any) -> float:
+        """How a row is judged, and it is kept."""
+        judged = self.training.judge(own, self.alike.samples[row.fold])
+        of_all = row._replace(fold=self.alike.folds[row.fold])
+        return self.training.judgements.judge(of_all, judged)
 
 
 class PopulationTraining(CandidateTraining):
@@ -149,26 +192,34 @@ class PopulationTraining(CandidateTraining):
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> list[Runner]:
         """A runner for each structure among these trials, a row for each fold."""
-        candidates = self.candidates(trials)
+        runners: list[Runner] = []
         alike: dict[str, dict[int, Any]] = {}
-        for number, candidate in candidates.items():
-            alike.setdefault(structure(candidate), {})[number] = candidate
+        for number, candidate in self.candidates(trials).items():
+            try:
+                last_step(candidate)._check_parameters()
+                alike.setdefault(structure(candidate), {})[number] = candidate
+            except Exception:
+                runners.append(self._not_trained([number]))
         self._close_all_but(set(alike))
         for key, own in alike.items():
-            if key not in self.structures:
-                self.structures[key] = self._prepared(next(iter(own.values())))
-        return [self._runner(self.structures[key], own) for key, own in alike.items()]
+            try:
+                if key not in self.structures:
+                    self.structures[key] = self._prepared(next(iter(own.values())))
+                runners.append(self._runner(self.structures[key], own))
+            except Exception:
+                runners.append(self._not_trained(own))
+        return runners
+
+    def _not_trained(self, trials: Collection[int]) -> Runner:
+        """What takes the place of candidates when an error was caught, if errors are not raised."""
+        if self.raises:
+            raise
+        return self.failed(trials, format_exc())
 
     def _runner(self, structure: Sequence[_Alike], candidates: Mapping[int, Any]) -> Runner:
         """What trains candidates of one structure: a population for each shape of their folds."""
-        parts = []
-        for folds, known, trainer in structure:
-            members: list[Member] = []
-            for number, candidate in candidates.items():
-                own = copy.copy(known).set_params(**last_step(candidate).get_params(deep=False))
-                own._check_parameters()
-                members += [own._member(self.seed, number, place) for place in range(len(folds))]
-            parts.append((folds, PopulationRunner(trainer, members)))
+        own = {number: last_step(candidate) for number, candidate in candidates.items()}
+        parts = [(alike.folds, JudgedPopulation(alike, own, self)) for alike in structure]
         return parts[0][1] if len(parts) == 1 else FoldsRunner(parts)
 
     def _close_all_but(self, structures: set[str]) -> None:
@@ -179,30 +230,41 @@ class PopulationTraining(CandidateTraining):
 
     def _prepared(self, candidate: Any) -> list[_Alike]:
         """The folds by their shapes, each shape with its trainer."""
-        folds = [self._fold(candidate, *seen) for seen in enumerate(self.folds.seen_by(candidate))]
+        seen = self.folds.seen_by(candidate)
+        folds = [self._fold(candidate, *one) for one in enumerate(seen)]
+        if any(fold.data.validation is None for fold in folds):
+            # Curves are means over folds: all of them have a validation loss, or none.
+            folds = [fold._replace(data=fold.data._replace(validation=None)) for fold in folds]
         counts = [len(fold.data.train.y) for fold in folds]
         shapes: dict[Hashable, list[_Prepared]] = {}
         for fold in folds:
             shapes.setdefault(fold.shape, []).append(fold)
-        problems = []
+        prepared = []
         for alike in shapes.values():
-            numbers, estimators, data, scores = zip(*alike, strict=True)
-            metrics = [{"score": score} for score in scores]
-            problem = even(estimators[0]._problem(data), metrics, counts)
-            problems.append((numbers, estimators[0], problem))
+            numbers, estimators, data = zip(*alike, strict=True)
+            problem = even(estimators[0]._problem(data), counts)
+            prepared.append((numbers, estimators, tuple(seen[i] for i in numbers), problem))
         return [
-            _Alike(numbers, own, Trainer(problem, self.epochs, self.jobs or 1).__enter__())
-            for numbers, own, problem in problems
+            _Alike(*known, Trainer(problem, self.epochs, self.jobs or 1).__enter__())
+            for *known, problem in prepared
         ]
 
     def _fold(self, candidate: Any, number: int, seen: Samples) -> _Prepared:
-        """A fold as the candidate's last step knows it."""
-        own = clone(last_step(candidate))
-        data, _, _ = own._prepared(
-            seen.X, seen.y, seen.weights, seen.X_test, seen.y_test, None, split_by=self.seed
-        )
+        """A fold as the candidate's last step knows it.
 
-        def score(scores: Array, y: Array, weights: Array | None) -> float:
-            return float(self.scorer(answering(own, scores), seen.X_test, seen.y_test))
-
-        return _Prepared(number, own, data, score)
+        Test rows of a class that is not trained on, and those that weigh nothing, have a score but
+        no loss.
+        """
+        own = clone(last_step(candidate)).set_params(validation_fraction=None, early_stopping=False)
+        data, _, _ = own._prepared(seen.X, seen.y, seen.weights, None, None, None, self.seed)
+        weights = seen.score_params.get(WEIGHTS)
+        counts = np.ones(len(seen.y_test), bool) if weights is None else np.asarray(weights) > 0
+        y = np.asarray(seen.y_test)
+        if hasattr(own, "classes_") and y.ndim == 1:
+            counts &= np.isin(y, own.classes_)
+        if counts.any():
+            X = _safe_indexing(seen.X_test, np.flatnonzero(counts))
+            known = None if weights is None else np.asarray(weights, np.float64)[counts]
+            X, y, known = own._rows(X, y[counts], known, own._problem([data]).dtype)
+            data = data._replace(validation=part(X, own._coded(y), known))
+        return _Prepared(number, own, data)

@@ -1,12 +1,17 @@
 """The results of a search, as scikit-learn's searches have them."""
 
+import math
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
+
+from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
 
 from tuner.codec import Settings
 from tuner.search.trials import Outcome
 from tuner.study.events import Asked, Event, TrialsEnded
+from tuner.study.judgements import Judged, Judgements
 
 # An estimator's parameters by name, or what a row of cv_results_ holds.
 Params = dict[str, Any]
@@ -18,7 +23,8 @@ class Candidates:
     Args:
         parameters: of a trial, from its settings.
         folds: how many scores a candidate has.
-        error_score: the score of one that diverged, or "raise".
+        error_score: the score of one that diverged or failed, or "raise".
+        judgements: the scores, and what training raised.
     """
 
     def __init__(
@@ -26,9 +32,13 @@ class Candidates:
         parameters: Callable[[Settings], Params],
         folds: int,
         error_score: Any,
+        judgements: Judgements,
     ) -> None:
+        self.judgements = judgements
         self.parameters, self.folds, self.error_score = parameters, folds, error_score
         self.params: list[Params] = []
+        self.errors: list[Params] = []
+        self.scored: dict[int, str] = {}
         self.scores: list[Params] = []
         self.more: dict[str, list[Any]] = {}
         self.cohort, self.begun = -1, 0.0
@@ -48,23 +58,46 @@ class Candidates:
         Raises:
             ValueError: if it diverged and error_score is "raise".
         """
-        diverged = outcome.state == "DIVERGED"
-        if diverged and self.error_score == "raise":
-            raise ValueError(f"{dict(outcome.trial.settings)}: {outcome.reason}")
-        scores = {fold: score for (_, fold), score in outcome.members.items()}
+        number, params = outcome.trial.number, self.parameters(outcome.trial.settings)
+        error, state, reason = self.judgements.failure(number), str(outcome.state), outcome.reason
+        if error:
+            state, reason = "FAILED", error.strip().splitlines()[-1]
+        gone = state in ("DIVERGED", "FAILED")
+        if gone and self.error_score == "raise":
+            raise ValueError(f"{params}: {reason}")
         for fold in range(self.folds):
-            score = float(self.error_score) if diverged else scores[fold]
+            judged = self.judgements.judged.get((number, fold), Judged(math.nan))
+            score = float(self.error_score) if gone else judged.score
             self.scores.append({"fit_time": seconds, "score_time": 0.0, "test_scores": score})
-        self.params.append(self.parameters(outcome.trial.settings))
+        self.errors += [{"fit_error": error or None}] * self.folds
+        self.params.append(params)
         for name, value in (
             ("iter", self.cohort),
-            ("n_resources", outcome.epochs),
-            ("state", outcome.state),
-            ("reason", outcome.reason),
+            ("n_resources", 0 if error else outcome.epochs),
+            ("state", state),
+            ("reason", reason),
         ):
             self.more.setdefault(name, []).append(value)
+        if not gone:
+            self.scored[number] = state
+
+    def report(self) -> None:
+        """Says what could not be trained or judged, as scikit-learn's searches do.
+
+        Raises:
+            ValueError: if no candidate could be trained, for errors and not for divergence.
+        """
+        _warn_or_raise_about_fit_failures(self.errors, self.error_score)
+        for error in self.judgements.unscored(self.scored):
+            warnings.warn(
+                "Scoring failed. The score on this train-test partition for these parameters will "
+                f"be set to {self.error_score}. Details: \n{error}",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def stopped_early(self) -> str:
         """In words, how many candidates were stopped early."""
         states = self.more["state"]
-        return f"{states.count('PRUNED')} pruned, {states.count('DIVERGED')} diverged"
+        counts = ", ".join(f"{states.count(s)} {s.lower()}" for s in ("PRUNED", "DIVERGED"))
+        return counts + (f", {states.count('FAILED')} failed" if "FAILED" in states else "")

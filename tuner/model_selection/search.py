@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from numbers import Integral
+from inspect import signature
+from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
@@ -15,17 +16,27 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.callback import with_callbacks
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_array, check_random_state, indexable
+from sklearn.utils import check_array, check_random_state, indexable
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
 
 from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.estimators.base import Estimator
 from tuner.estimators.limits import FRACTION_TO_ONE, WHOLE, one_of
-from tuner.model_selection.candidates import CandidateTraining, Make, last_step
+from tuner.model_selection.candidates import (
+    WEIGHTS,
+    CandidateTraining,
+    Make,
+    Split,
+    divided,
+    last_step,
+)
+from tuner.model_selection.judge import Judge
 from tuner.model_selection.partial_fit import PartialFitTraining, refit
 from tuner.model_selection.populations import PopulationTraining
 from tuner.model_selection.results import Candidates, Params
@@ -38,8 +49,8 @@ from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 from tuner.study.events import Asked, Began, CohortEnded, Event, Listener, tell_all
 from tuner.study.journal import JournalRecord
+from tuner.study.judgements import Judgements
 from tuner.study.loop import Loop
-from tuner.study.runners.partial_fit import Samples
 from tuner.study.stopping import Limits, Stopping
 from tuner.study.study import Study
 from tuner.tracking.records import RunBegins, now_ms
@@ -80,7 +91,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         best_estimator_, best_params_, best_index_: of the best candidate.
         best_score_: its mean score; only candidates that trained to the end can be best.
         cv_results_: scikit-learn's keys, and n_resources (epochs), iter (the cohort), state and
-            reason.
+            reason; a state is COMPLETE, PRUNED, DIVERGED, or FAILED for an error.
         n_splits_, scorer_, refit_time_: as scikit-learn has them.
     """
 
@@ -132,35 +143,36 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         Args:
             X: (samples, features), or whatever the first step of a pipeline takes.
             y: targets.
-            params: sample_weight, of training; groups, for a splitter of groups.
+            params: sample_weight, of training and of the scorer, if it takes weights; groups, for a
+                splitter of groups. With metadata routing, what estimator, scorer and splitter
+                request.
 
         Returns:
             The search.
 
         Raises:
             TypeError: for other params.
-            ValueError: if parameters are not allowed, and if every candidate diverged.
+            ValueError: if parameters are not allowed, and if every candidate diverged or failed.
         """
         self._check()
-        unknown = sorted(set(params) - {"sample_weight", "groups"})
-        if unknown:
-            raise TypeError(f"{unknown[0]}: fit takes sample_weight and groups")
         if y is None:
             raise ValueError("the search requires y to be passed, but the target y is None")
-        X, y = indexable(X, check_array(y, ensure_2d=False, dtype=None, input_name="y"))
-        self.scorer_ = check_scoring(self.estimator, self.scoring)
+        check_array(y, ensure_2d=False, dtype=None, input_name="y")
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        self.scorer_, _ = self._get_scorers()
+        routed = self._routed(params)
+        weights = {key: params[key] for key in (WEIGHTS,) if params.get(key) is not None}
         task = self._init_callback_context(max_subtasks=None)
-        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        folds = self._folds(X, y, **params)
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=weights or None)
+        folds = self._folds(X, y, routed)
         self.n_splits_ = len(folds)
         results = self._search(folds, task)
         self.cv_results_ = results
         self._choose(results)
         if self.refit:
-            weights = params.get("sample_weight")
-            more = {} if weights is None else {"sample_weight": weights}
-            self._refit(X, y, more, task)
-        task.call_on_fit_task_end(estimator=self, X=X, y=y)
+            self._refit(X, y, routed.estimator.fit, task, weights or None)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=weights or None)
         return self
 
     def _check(self) -> None:
@@ -170,32 +182,56 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         FRACTION_TO_ONE.check("keep", self.keep)
         FRACTION_TO_ONE.check("first_rung", self.first_rung)
         one_of(samplers.names()).check("sampler", self.sampler)
+        if not isinstance(self.error_score, Real) and self.error_score != "raise":
+            raise ValueError(f"error_score: {self.error_score!r}: give a number, or 'raise'")
         if isinstance(self.scoring, list | tuple | dict | set):
             raise ValueError(f"scoring: {self.scoring!r}: give one scorer")
         if not hasattr(last_step(self.estimator), "partial_fit"):
             name = type(last_step(self.estimator)).__name__
             raise ValueError(f"estimator: {name}: give one that has partial_fit")
 
-    def _folds(
-        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
-    ) -> list[Samples]:
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        weights = None if sample_weight is None else np.asarray(sample_weight)
-        return [
-            Samples(
-                _safe_indexing(X, train),
-                np.asarray(_safe_indexing(y, train)),
-                None if weights is None else weights[train],
-                _safe_indexing(X, test),
-                np.asarray(_safe_indexing(y, test)),
+    def _routed(self, params: Mapping[str, Any]) -> Any:
+        """What splitter, estimator and scorer get of the params of fit, checked.
+
+        Raises:
+            TypeError: for a param that nothing takes.
+        """
+        routed = self._get_routed_params_for_fit(params)
+        _, weights = divided(self.estimator, routed.estimator.fit)
+        own = last_step(self.estimator)
+        if weights is not None and WEIGHTS not in signature(own.partial_fit).parameters:
+            name = type(own).__name__
+            raise TypeError(f"{WEIGHTS}: {name}.partial_fit takes none: leave it out")
+        return routed
+
+    def _folds(self, X: Any, y: Any, routed: Any) -> list[Split]:
+        cv, split = (
+            check_cv(self.cv, y, classifier=is_classifier(self.estimator)),
+            routed.splitter.split,
+        )
+        expected, parts = cv.get_n_splits(X, y, **split), list(cv.split(X, y, **split))
+        if len(parts) != expected:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {expected} splits, got {len(parts)}"
             )
-            for train, test in cv.split(X, y, groups)
+        if not parts:
+            raise ValueError("No fits were performed. Was the CV iterator empty?")
+        return [
+            Split(
+                *_safe_split(self.estimator, X, y, train),
+                *_safe_split(self.estimator, X, y, test, train),
+                _check_method_params(X, params=routed.estimator.fit, indices=train),
+                _check_method_params(X, params=routed.scorer.score, indices=test),
+            )
+            for train, test in parts
         ]
 
-    def _search(self, folds: list[Samples], context: Any) -> Params:
+    def _search(self, folds: list[Split], context: Any) -> Params:
         """A study of candidates; the results as scikit-learn has them."""
         searched, seed, epochs = parameters(self.space), self._seed(), self._epochs()
-        candidates = Candidates(searched.of, len(folds), self.error_score)
+        judgements = Judgements()
+        candidates = Candidates(searched.of, len(folds), self.error_score, judgements)
         callbacks = _Callbacks(self, context, candidates)
 
         def make(settings: Settings) -> Any:
@@ -203,7 +239,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
         with (
             TemporaryDirectory() as folder,
-            self._training(make, folds, seed, epochs) as training,
+            self._training(make, folds, judgements, seed, epochs) as training,
             JournalRecord(Path(folder), "search") as record,
             self._tracked(Path(folder), epochs, searched) as tracked,
         ):
@@ -213,9 +249,12 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             tell = tell_all([candidates, *tracked, callbacks])
             tell(Began([]))
             Loop(study, training, self._pruner(), stopping, self.cohort, tell).run()
+        candidates.report()
+        known = [own for own in judgements.judged.items() if own[0][0] in candidates.scored]
         with warnings.catch_warnings():
-            # A candidate that diverged has no score; `state` says so.
-            warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
+            if all(np.isfinite(judged.score) for _, judged in known):
+                # Only candidates that diverged or failed have no score; `state` says so.
+                warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
             results: Params = self._format_results(
                 candidates.params, len(folds), candidates.scores, candidates.more
             )
@@ -266,11 +305,14 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             for complaint in [*([waiting] if waiting else []), *refused]:
                 warnings.warn(f"tracking: {complaint}", stacklevel=2)
 
-    def _training(self, make: Make, folds: list[Samples], seed: int, epochs: int) -> Any:
+    def _training(
+        self, make: Make, folds: list[Split], judgements: Judgements, seed: int, epochs: int
+    ) -> Any:
+        judge = Judge(self.scorer_, self.error_score)
         if isinstance(last_step(self.estimator), Estimator):
             threads = effective_n_jobs(self.n_jobs)
-            return PopulationTraining(make, folds, self.scorer_, seed, epochs, threads)
-        return PartialFitTraining(make, folds, self.scorer_, seed, epochs, self.n_jobs)
+            return PopulationTraining(make, folds, judge, judgements, seed, epochs, threads)
+        return PartialFitTraining(make, folds, judge, judgements, seed, epochs, self.n_jobs)
 
     def _candidate(self, chosen: Settings) -> Any:
         return clone(self.estimator).set_params(**clone(dict(chosen), safe=False))
@@ -293,34 +335,41 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _choose(self, results: Params) -> None:
         """Finds the best of the candidates that trained to the end."""
-        scores = np.where(results["state"] == "COMPLETE", results["mean_test_score"], np.nan)
-        if np.isnan(scores).all():
+        whole = results["state"] == "COMPLETE"
+        if not whole.any():
             why = results["reason"][-1]
             raise ValueError(
                 f"space: every candidate diverged, the last as {why}: give lower learning rates"
             )
-        self.best_index_ = int(np.nanargmax(scores))
-        self.best_score_ = float(scores[self.best_index_])
+        scores = np.where(whole, results["mean_test_score"], np.nan)
+        if callable(self.refit):
+            self.best_index_ = self._select_best_index(self.refit, "score", results)
+        else:
+            unknown = np.isnan(scores).all()  # then the first, as in scikit-learn's searches
+            self.best_index_ = int(np.argmax(whole) if unknown else np.nanargmax(scores))
+            self.best_score_ = float(scores[self.best_index_])
         self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(self, X: Any, y: Any, more: Params, search_task: Any) -> None:
+    def _refit(
+        self, X: Any, y: Any, params: Mapping[str, Any], search_task: Any, metadata: Any
+    ) -> None:
         best = self._candidate(self.best_params_)
         own, epochs, begun = last_step(best), self._epochs(), time.perf_counter()
         task = search_task.subcontext("refit-with-best-params")
         with task.propagate_callback_context(best):
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             if isinstance(own, Estimator):
-                name = f"{best.steps[-1][0]}__" if isinstance(best, Pipeline) else ""
                 own.set_params(max_iter=epochs)
-                best.fit(X, y, **{f"{name}{key}": value for key, value in more.items()})
+                if isinstance(best, Pipeline) and WEIGHTS in params and not _routing_enabled():
+                    params = {f"{best.steps[-1][0]}__{WEIGHTS}": params[WEIGHTS]}
+                best.fit(X, y, **params)
             else:
-                whole = Samples(X, np.asarray(y), more.get("sample_weight"), X, np.asarray(y))
-                refit(best, whole, self._seed(), epochs)
+                best = refit(best, Split(X, y, X, y, params, {}), self._seed(), epochs)
         self.refit_time_ = time.perf_counter() - begun
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
-        task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        task.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
 
 
 class _Callbacks:

@@ -16,7 +16,9 @@ from sklearn.metrics import get_scorer
 import tuner.study.runners
 from tests.training.conftest import member, supervised
 from tuner import discovery
+from tuner.model_selection.judge import Judge
 from tuner.search.runner import Row, Runner
+from tuner.study.judgements import Judgements
 from tuner.study.runners.folds import FoldsRunner
 from tuner.study.runners.partial_fit import PartialFitRunner, Samples
 from tuner.study.runners.population import PopulationRunner
@@ -57,7 +59,9 @@ def partial_fit(stack: ExitStack, trials: Collection[int]) -> Runner:
     estimators = {row: SGDClassifier(alpha=0.1**row.trial, random_state=0) for row in rows}
     pool = stack.enter_context(Parallel(n_jobs=1))
     samples = {row: halves[row.fold] for row in rows}
-    return PartialFitRunner(estimators, samples, get_scorer("accuracy"), 5, pool)
+    return PartialFitRunner(
+        estimators, samples, Judge(get_scorer("accuracy"), "raise"), 5, pool, Judgements()
+    )
 
 
 def folds(stack: ExitStack, trials: Collection[int]) -> Runner:

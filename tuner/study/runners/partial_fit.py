@@ -1,36 +1,39 @@
 """Estimators with partial_fit as a runner: any of scikit-learn's kind, one epoch at a time."""
 
 import json
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from traceback import format_exc
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import _safe_indexing
 
 from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
+from tuner.study.judgements import Judged, Judgements
 
 Array = np.ndarray
-
-# From a fitted estimator, X and y to a number, the greater the better.
-Scorer = Callable[[Any, Any, Any], float]
 
 SAVED = "epoch.json"
 
 
 @dataclass(frozen=True)
 class Samples:
-    """A fold of a search.
+    """A fold of a search, as the last step of a candidate sees it.
 
     Attributes:
         X, y, weights: to train on; the weights (samples,), or None for equal ones.
         X_test, y_test: to be judged by.
+        score_params: what a scorer gets of them besides, as sample_weight.
+        pipeline: the candidate, its steps before the last fitted to X; None if there are none.
+        X_raw: X_test as it is before any step.
     """
 
     X: Any
@@ -38,13 +41,31 @@ class Samples:
     weights: Any
     X_test: Any
     y_test: Any
+    score_params: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: Any = None
+    X_raw: Any = None
+
+
+# Judges an estimator that was trained on the fold.
+Scorer = Callable[[Any, Samples], Judged]
+
+
+class Trained(NamedTuple):
+    """An estimator after an epoch: its training loss, how it is judged, why it could not train."""
+
+    estimator: Any
+    loss: float
+    judged: Judged
+    error: str = ""
+    diverged: bool = False
 
 
 class PartialFitRunner(Runner):
     """Trains each estimator alone, several at once over processes.
 
-    The training loss is 1 less the estimator's own score (accuracy or R2) on what it trains on;
-    before the first epoch it is that of a constant prediction. A state is restored by training
+    The training loss is 1 less the estimator's own score (accuracy or R2) on what it trains on, by
+    its weights; before the first epoch it is that of a constant prediction. What an estimator
+    raises in training is kept, and its row leaves. A state is restored by training
     again, for estimators of others cannot be kept without pickle; the order of the samples of an
     epoch is that of the seed, so what does not draw by itself ends at the same numbers.
 
@@ -54,6 +75,8 @@ class PartialFitRunner(Runner):
         scorer: judges an estimator on the samples kept from it.
         seed: of the order of the samples.
         pool: runs the epochs.
+        judgements: takes the scores and the errors.
+        raises: whether errors in training are raised.
     """
 
     def __init__(
@@ -63,7 +86,10 @@ class PartialFitRunner(Runner):
         scorer: Scorer,
         seed: int,
         pool: Parallel,
+        judgements: Judgements,
+        raises: bool = False,
     ) -> None:
+        self.judgements, self.raises = judgements, raises
         self.fitted, self.samples = dict(estimators), samples
         self.scorer, self.seed, self.pool = scorer, seed, pool
         self.epochs = 0
@@ -86,16 +112,18 @@ class PartialFitRunner(Runner):
         )
 
     def epoch(self, epoch: int) -> Progress:
-        done = self.pool(
-            delayed(one_epoch)(own, self.samples[row], self.scorer, (self.seed, epoch))
+        done: list[Trained] = self.pool(
+            delayed(one_epoch)(own, self.samples[row], self.scorer, (self.seed, epoch), self.raises)
             for row, own in self.fitted.items()
         )
-        self.fitted = dict(zip(self.fitted, (estimator for estimator, _ in done), strict=True))
-        self.epochs = epoch
-        metrics = _metrics([numbers for _, numbers in done])
-        left = ~np.isfinite(metrics["train_loss"]) | ~np.isfinite(metrics["validation_score"])
-        rows = len(self.fitted)
-        return Progress(metrics, left, np.full(rows, float(epoch)), np.zeros(rows))
+        rows, self.epochs = list(self.fitted), epoch
+        self.fitted = {row: own.estimator for row, own in zip(rows, done, strict=True)}
+        for row, own in zip(rows, done, strict=True):
+            self.judgements.judge(row, own.judged)
+            self.judgements.fail(row, "" if own.diverged else own.error)
+        metrics = _metrics([(own.loss, own.judged.rank) for own in done])
+        left = np.array([bool(own.error) for own in done])
+        return Progress(metrics, left, np.full(len(rows), float(epoch)), np.zeros(len(rows)))
 
     def keep(self, trials: Collection[int]) -> None:
         self.fitted = {row: own for row, own in self.fitted.items() if row.trial in trials}
@@ -115,42 +143,82 @@ class PartialFitRunner(Runner):
 
 
 def _metrics(results: Sequence[tuple[float, float]]) -> dict[str, Array]:
-    """Curves (rows,) from training losses and scores."""
+    """Curves (rows,) from training losses, where they are known, and scores."""
     losses, scores = np.array(results, dtype=np.float64).reshape(-1, 2).T
-    return {"train_loss": losses, "validation_loss": -scores, "validation_score": scores}
+    known = {} if np.isnan(losses).all() else {"train_loss": losses}
+    return {**known, "validation_loss": -scores, "validation_score": scores}
 
 
 def constant(estimator: Any, samples: Samples, scorer: Scorer) -> tuple[float, float]:
     """Training loss and score of predicting what is most frequent, or the mean."""
     kind = DummyClassifier(strategy="prior") if is_classifier(estimator) else DummyRegressor()
-    kind.fit(samples.X, samples.y, sample_weight=samples.weights)
-    try:
-        score = float(scorer(kind, samples.X_test, samples.y_test))
-    except (AttributeError, ValueError):
-        score = np.nan  # a scorer may want what a constant has not
-    return 1.0 - kind.score(samples.X, samples.y), score
+    kind.fit(samples.X, samples.y, sample_weight=_counting(samples))
+    loss = _loss(kind, samples) if _has_loss(estimator) else np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a constant is judged for the curve alone
+        try:
+            return loss, scorer(kind, samples).rank
+        except Exception:  # a scorer may want what a constant has not
+            return loss, np.nan
 
 
 def one_epoch(
-    estimator: Any, samples: Samples, scorer: Scorer, seed: tuple[int, int]
-) -> tuple[Any, tuple[float, float]]:
+    estimator: Any, samples: Samples, scorer: Scorer, seed: tuple[int, int], raises: bool = False
+) -> Trained:
     """The estimator after one pass over its samples in the order of the seed, and its numbers.
 
-    What an estimator refuses in training, as it does when its parameters overflow, is a divergence:
-    both numbers are nan.
-
-    Raises:
-        TypeError: for a parameter that is none, which is the user's mistake.
+    Args:
+        raises: whether what it raises in training is raised here; otherwise it is what the row
+            leaves with, as a divergence if its parameters have overflown.
     """
+    nothing = Judged(np.nan)
     try:
         with np.errstate(all="ignore"):
             train(estimator, samples, seed)
-            loss = 1.0 - float(estimator.score(samples.X, samples.y))
-            return estimator, (loss, float(scorer(estimator, samples.X_test, samples.y_test)))
-    except (ValueError, FloatingPointError) as error:
-        if isinstance(error, TypeError):  # as scikit-learn's InvalidParameterError is
+            loss = _loss(estimator, samples) if _has_loss(estimator) else np.nan
+    except Exception:
+        if raises:
             raise
-        return estimator, (np.nan, np.nan)
+        return Trained(estimator, np.nan, nothing, format_exc(), overflown(estimator))
+    if overflown(estimator):
+        return Trained(estimator, np.nan, nothing, "its parameters are not finite", True)
+    return Trained(estimator, loss, scorer(estimator, samples))
+
+
+def overflown(estimator: Any) -> bool:
+    """Whether numbers that an estimator learned are not finite."""
+    learned = [
+        part
+        for name, value in vars(estimator).items()
+        if name.endswith("_") and not name.startswith("_")
+        for part in (value if isinstance(value, list) else [value])
+    ]
+    return any(
+        isinstance(part, np.ndarray)
+        and np.issubdtype(part.dtype, np.floating)
+        and not np.isfinite(part).all()
+        for part in learned
+    )
+
+
+def _has_loss(estimator: Any) -> bool:
+    """Whether its own score is accuracy or R2, as a constant prediction has it, too."""
+    return hasattr(estimator, "score") and (is_classifier(estimator) or is_regressor(estimator))
+
+
+def _counting(samples: Samples) -> Any:
+    """The weights, or None where none of the samples weighs anything."""
+    return samples.weights if samples.weights is not None and np.any(samples.weights) else None
+
+
+def _loss(estimator: Any, samples: Samples) -> float:
+    weights = _counting(samples)
+    more = (
+        {"sample_weight": weights}
+        if "sample_weight" in signature(estimator.score).parameters
+        else {}
+    )
+    return 1.0 - float(estimator.score(samples.X, samples.y, **more))
 
 
 def train(estimator: Any, samples: Samples, seed: tuple[int, int]) -> None:
