@@ -30,16 +30,14 @@ class Split:
     """A fold of a search as it was given.
 
     Attributes:
-        X, y: to train on.
-        X_test, y_test: to be judged by.
+        training: X and y to train on.
+        test: X and y to be judged by.
         fit_params: what fit gets besides, of the samples to train on.
         score_params: what a scorer gets besides, of those to be judged by.
     """
 
-    X: Any
-    y: Any
-    X_test: Any
-    y_test: Any
+    training: tuple[Any, Any]
+    test: tuple[Any, Any]
     fit_params: Mapping[str, Any]
     score_params: Mapping[str, Any]
 
@@ -99,9 +97,15 @@ class FailedRunner(Runner):
     """Rows that leave in their first epoch."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
+        self.left = rows
 
-    steps = 1
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self.left
+
+    @property
+    def steps(self) -> int:
+        return 1
 
     @property
     def momentum(self) -> np.ndarray:
@@ -115,7 +119,7 @@ class FailedRunner(Runner):
         return Progress(self.start(), np.ones(count, bool), np.ones(count), np.zeros(count))
 
     def keep(self, trials: Collection[int]) -> None:
-        self.rows = [row for row in self.rows if row.trial in trials]
+        self.left = [row for row in self.left if row.trial in trials]
 
     def save(self, folder: Any) -> None:
         """Nothing is left to be saved."""
@@ -159,21 +163,16 @@ def last_step(estimator: Any) -> Any:
 def transformed(estimator: Any, split: Split) -> Samples:
     """A fold as a pipeline's last step sees it, the steps before fitted to what it trains on."""
     before, weights = divided(estimator, split.fit_params)
-    y = np.asarray(split.y)
-    if not isinstance(estimator, Pipeline) or len(estimator) == 1:
-        whole_pipeline = estimator if isinstance(estimator, Pipeline) else None
-        return Samples(
-            split.X, y, weights, split.X_test, split.y_test, split.score_params, whole_pipeline,
-            split.X_test,
-        )  # fmt: skip
-    steps = clone(estimator[:-1])
-    X = steps.fit_transform(split.X, split.y, **before)
-    fitted = whole(estimator, estimator[-1])
-    fitted.steps = [*steps.steps, estimator.steps[-1]]
-    return Samples(
-        X, y, weights, steps.transform(split.X_test), split.y_test, split.score_params, fitted,
-        split.X_test,
-    )  # fmt: skip
+    (X, y), (X_test, y_test) = split.training, split.test
+    fitted, X_seen = None, X_test
+    if isinstance(estimator, Pipeline):
+        fitted = whole(estimator, estimator[-1])
+        if len(estimator) > 1:
+            steps = clone(estimator[:-1])
+            X, X_seen = steps.fit_transform(X, y, **before), steps.transform(X_test)
+            fitted.steps[:-1] = steps.steps
+    y = np.asarray(y)
+    return Samples(X, y, weights, X_seen, y_test, split.score_params, fitted, X_test)
 
 
 def divided(estimator: Any, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:

@@ -243,10 +243,10 @@ class PopulationTraining(CandidateTraining):
         for alike in shapes.values():
             numbers, estimators, data = zip(*alike, strict=True)
             problem = even(estimators[0]._problem(data), counts)
-            prepared.append((numbers, estimators, tuple(seen[i] for i in numbers), problem))
+            prepared.append(((numbers, estimators, tuple(seen[i] for i in numbers)), problem))
         return [
             _Alike(*known, Trainer(problem, self.epochs, self.jobs or 1).__enter__())
-            for *known, problem in prepared
+            for known, problem in prepared
         ]
 
     def _fold(self, candidate: Any, number: int, seen: Samples) -> _Prepared:

@@ -35,6 +35,7 @@ class Candidates:
         judgements: Judgements,
     ) -> None:
         self.judgements = judgements
+        self.unknown = math.nan if error_score == "raise" else float(error_score)
         self.parameters, self.folds, self.error_score = parameters, folds, error_score
         self.params: list[Params] = []
         self.errors: list[Params] = []
@@ -62,12 +63,11 @@ class Candidates:
         error, state, reason = self.judgements.failure(number), str(outcome.state), outcome.reason
         if error:
             state, reason = "FAILED", error.strip().splitlines()[-1]
-        gone = state in ("DIVERGED", "FAILED")
-        if gone and self.error_score == "raise":
+        if state == "DIVERGED" and self.error_score == "raise":
             raise ValueError(f"{params}: {reason}")
         for fold in range(self.folds):
             judged = self.judgements.judged.get((number, fold), Judged(math.nan))
-            score = float(self.error_score) if gone else judged.score
+            score = judged.score if state in ("COMPLETE", "PRUNED") else self.unknown
             self.scores.append({"fit_time": seconds, "score_time": 0.0, "test_scores": score})
         self.errors += [{"fit_error": error or None}] * self.folds
         self.params.append(params)
@@ -78,7 +78,7 @@ class Candidates:
             ("reason", reason),
         ):
             self.more.setdefault(name, []).append(value)
-        if not gone:
+        if state in ("COMPLETE", "PRUNED"):
             self.scored[number] = state
 
     def report(self) -> None:

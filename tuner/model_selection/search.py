@@ -205,24 +205,24 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         return routed
 
     def _folds(self, X: Any, y: Any, routed: Any) -> list[Split]:
-        cv, split = (
-            check_cv(self.cv, y, classifier=is_classifier(self.estimator)),
-            routed.splitter.split,
-        )
-        expected, parts = cv.get_n_splits(X, y, **split), list(cv.split(X, y, **split))
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        expected = cv.get_n_splits(X, y, **routed.splitter.split)
+        parts = list(cv.split(X, y, **routed.splitter.split))
         if len(parts) != expected:
             raise ValueError(
                 "cv.split and cv.get_n_splits return inconsistent results. "
                 f"Expected {expected} splits, got {len(parts)}"
             )
         if not parts:
-            raise ValueError("No fits were performed. Was the CV iterator empty?")
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
+            )
         return [
             Split(
-                *_safe_split(self.estimator, X, y, train),
-                *_safe_split(self.estimator, X, y, test, train),
-                _check_method_params(X, params=routed.estimator.fit, indices=train),
-                _check_method_params(X, params=routed.scorer.score, indices=test),
+                training=_safe_split(self.estimator, X, y, train),
+                test=_safe_split(self.estimator, X, y, test, train),
+                fit_params=_check_method_params(X, params=routed.estimator.fit, indices=train),
+                score_params=_check_method_params(X, params=routed.scorer.score, indices=test),
             )
             for train, test in parts
         ]
@@ -364,7 +364,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
                     params = {f"{best.steps[-1][0]}__{WEIGHTS}": params[WEIGHTS]}
                 best.fit(X, y, **params)
             else:
-                best = refit(best, Split(X, y, X, y, params, {}), self._seed(), epochs)
+                best = refit(best, Split((X, y), (X, y), params, {}), self._seed(), epochs)
         self.refit_time_ = time.perf_counter() - begun
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):

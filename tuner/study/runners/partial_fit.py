@@ -107,9 +107,16 @@ class PartialFitRunner(Runner):
         return np.zeros(len(self.fitted))
 
     def start(self) -> Mapping[str, Array]:
-        return _metrics(
+        return self.metrics(
             [constant(own, self.samples[row], self.scorer) for row, own in self.fitted.items()]
         )
+
+    def metrics(self, results: Sequence[tuple[float, float]]) -> dict[str, Array]:
+        """Curves (rows,) from training losses, where all estimators have one, and scores."""
+        losses, scores = np.array(results, dtype=np.float64).reshape(-1, 2).T
+        known = all(_has_loss(own) for own in self.fitted.values())
+        curves = {"train_loss": losses} if known else {}
+        return {**curves, "validation_loss": -scores, "validation_score": scores}
 
     def epoch(self, epoch: int) -> Progress:
         done: list[Trained] = self.pool(
@@ -121,7 +128,7 @@ class PartialFitRunner(Runner):
         for row, own in zip(rows, done, strict=True):
             self.judgements.judge(row, own.judged)
             self.judgements.fail(row, "" if own.diverged else own.error)
-        metrics = _metrics([(own.loss, own.judged.rank) for own in done])
+        metrics = self.metrics([(own.loss, own.judged.rank) for own in done])
         left = np.array([bool(own.error) for own in done])
         return Progress(metrics, left, np.full(len(rows), float(epoch)), np.zeros(len(rows)))
 
@@ -140,13 +147,6 @@ class PartialFitRunner(Runner):
         self.fitted = {row: clone(own) for row, own in self.fitted.items() if row in rows}
         for epoch in range(1, state["epochs"] + 1):
             self.epoch(epoch)
-
-
-def _metrics(results: Sequence[tuple[float, float]]) -> dict[str, Array]:
-    """Curves (rows,) from training losses, where they are known, and scores."""
-    losses, scores = np.array(results, dtype=np.float64).reshape(-1, 2).T
-    known = {} if np.isnan(losses).all() else {"train_loss": losses}
-    return {**known, "validation_loss": -scores, "validation_score": scores}
 
 
 def constant(estimator: Any, samples: Samples, scorer: Scorer) -> tuple[float, float]:
