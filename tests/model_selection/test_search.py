@@ -219,7 +219,7 @@ def test_an_estimator_that_overflows_diverges(diabetes: Any) -> None:
     assert found.best_params_ == {"eta0": 0.01}
     states = dict(zip(found.cv_results_["param_eta0"], found.cv_results_["state"], strict=True))
     assert states == {1e300: "DIVERGED", 0.01: "COMPLETE"}
-    with pytest.raises(ValueError, match="^Floating-point"):
+    with pytest.raises(ValueError, match=r"^Floating-point"):
         search(kind, space, epochs=3, error_score="raise").fit(*diabetes)
     with pytest.raises(ValueError, match="every candidate diverged"):
         search(kind, {"eta0": [1e300]}, epochs=3).fit(*diabetes)

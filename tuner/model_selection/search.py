@@ -28,6 +28,7 @@ from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.estimators.base import Estimator
 from tuner.estimators.limits import FRACTION_TO_ONE, WHOLE, one_of
+from tuner.model_selection.callbacks import Callbacks
 from tuner.model_selection.candidates import (
     WEIGHTS,
     CandidateTraining,
@@ -47,7 +48,7 @@ from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.none import NoPruning
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
-from tuner.study.events import Asked, Began, CohortEnded, Event, Listener, tell_all
+from tuner.study.events import Began, Listener, tell_all
 from tuner.study.journal import JournalRecord
 from tuner.study.judgements import Judgements
 from tuner.study.loop import Loop
@@ -232,7 +233,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         searched, seed, epochs = parameters(self.space), self._seed(), self._epochs()
         judgements = Judgements()
         candidates = Candidates(searched.of, len(folds), self.error_score, judgements)
-        callbacks = _Callbacks(self, context, candidates)
+        callbacks = Callbacks(self, context, candidates)
 
         def make(settings: Settings) -> Any:
             return self._candidate(searched.of(settings))
@@ -337,9 +338,14 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Finds the best of the candidates that trained to the end."""
         whole = results["state"] == "COMPLETE"
         if not whole.any():
-            why = results["reason"][-1]
+            states, why = results["state"], results["reason"][-1]
+            if (states == "DIVERGED").all():
+                raise ValueError(
+                    f"space: every candidate diverged, the last as {why}: give lower learning rates"
+                )
+            counts = ", ".join(f"{sum(states == s)} {s.lower()}" for s in dict.fromkeys(states))
             raise ValueError(
-                f"space: every candidate diverged, the last as {why}: give lower learning rates"
+                f"space: no candidate trained to the end ({counts}), the last as {why}"
             )
         scores = np.where(whole, results["mean_test_score"], np.nan)
         if callable(self.refit):
@@ -370,28 +376,3 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
         task.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
-
-
-class _Callbacks:
-    """Tells scikit-learn's callbacks of cohorts, and prints a line for each if it is asked to."""
-
-    def __init__(self, search: TunerSearchCV, context: Any, candidates: Candidates) -> None:
-        self.search, self.context, self.candidates = search, context, candidates
-        self.task: Any = None
-        self.stop = ""
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case Asked():
-                self.task = self.context.subcontext("cohort")
-                self.task.call_on_fit_task_begin(estimator=self.search)
-            case CohortEnded():
-                if self.search.verbose:
-                    count = f"{len(self.candidates.params)}/{self.search.n_candidates}"
-                    print(f"{count} candidates, {self.candidates.stopped_early()}")
-                if self.task.call_on_fit_task_end(estimator=self.search):
-                    self.stop = "a callback asked to stop"
-
-    def asked_to_stop(self) -> str:
-        """Why the search ends before its candidates are through, or ""."""
-        return self.stop
