@@ -53,6 +53,11 @@ class Judge:
                 raise
             return Judged(float(self.error_score), format_exc())
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is one of scikit-learn's own, which may judge what is not a candidate yet."""
+        return type(self.scorer) in (_PassthroughScorer, _Scorer)
+
     def sees_the_last_step_alone(self, samples: Samples) -> bool:
         """Whether it makes no difference to the scorer that the other steps were taken before.
 

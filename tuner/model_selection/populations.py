@@ -163,6 +163,8 @@ class JudgedPopulation(PopulationRunner):
 
     def first(self, row: Row, own: Any) -> float:
         """How a row is judged before its first step, where the scorer can."""
+        if not self.training.judge.plain:
+            return np.nan
         try:
             return self.training.judge(own, self.alike.samples[row.fold]).rank
         except Exception:

@@ -154,6 +154,8 @@ def constant(estimator: Any, samples: Samples, scorer: Scorer) -> tuple[float, f
     kind = DummyClassifier(strategy="prior") if is_classifier(estimator) else DummyRegressor()
     kind.fit(samples.X, samples.y, sample_weight=_counting(samples))
     loss = _loss(kind, samples) if _has_loss(estimator) else np.nan
+    if not getattr(scorer, "plain", False):
+        return loss, np.nan  # a function gets candidates alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a constant is judged for the curve alone
         try:
