@@ -117,7 +117,7 @@ def test_an_error_of_the_scorer_is_the_one_that_is_said(kind: Any, iris: Any) ->
         found = search(kind, scoring="f1", epochs=10).fit(*iris)
     assert np.isnan(found.cv_results_["mean_test_score"]).all()
     assert "DIVERGED" not in found.cv_results_["state"]
-    with pytest.raises(ValueError, match="^Target is multiclass"):
+    with pytest.raises(ValueError, match=r"^Target is multiclass"):
         search(kind, scoring="f1", error_score="raise").fit(*iris)
 
 
