@@ -1,43 +1,181 @@
-"""Scikit-learn's own tests of its searches, run against TunerSearchCV."""
+"""Scikit-learn's own tests of its searches, each of them run against TunerSearchCV."""
 
-from typing import Any
+import importlib.util
+import warnings
+from collections.abc import Iterator
+from inspect import isclass, isfunction
+from types import ModuleType
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+import sklearn.model_selection
+from sklearn.base import BaseEstimator
 
 from tuner.model_selection import TunerSearchCV
 from tuner.model_selection.candidates import last_step
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("default"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+SUITE = "sklearn.model_selection.tests.test_search"
 
 
-def fit_at_once(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
-    """A partial_fit for those that have none: their only epoch."""
-    return estimator.fit(X, y, **params)
-
-
-def weighted_fit_at_once(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
-    """The same of those whose fit takes weights."""
+def at_once(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    """A partial_fit for estimators that have none: their only epoch."""
     return estimator.fit(
         X, y, **({} if sample_weight is None else {"sample_weight": sample_weight})
     )
 
 
-class AsScikitLearns(TunerSearchCV):
-    """A search that trains through one epoch and halves nothing."""
+def train_at_once(kind: Any) -> None:
+    """Gives an estimator a partial_fit, if it has none."""
+    if hasattr(kind, "fit") and not hasattr(kind, "partial_fit"):
+        kind.partial_fit = at_once
 
-    def __init__(self, estimator: Any, space: Any, n_candidates: int, **more: Any) -> None:
-        if isinstance(space, list) and len(space) == 1:
-            (space,) = space
-        for name in ("pre_dispatch", "return_train_score"):
-            more.pop(name, None)
-        own = {"epochs": 1, "keep": 1, "cohort": 64, "n_candidates": n_candidates}
-        super().__init__(estimator, space, **own, **more)
+
+class Plain(TunerSearchCV):
+    """A search that trains through one epoch and halves nothing, as scikit-learn's do."""
+
+    epochs: ClassVar = 1
+    keep: ClassVar = 1
+    cohort: ClassVar = 64
+    first_rung: ClassVar = 0.1
+    tracking: ClassVar = None
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         kind = type(last_step(self.estimator))
-        if not hasattr(kind, "partial_fit"):
-            kind.partial_fit = weighted_fit_at_once
+        if isinstance(last_step(self.estimator), BaseEstimator) and not hasattr(
+            kind, "partial_fit"
+        ):
+            kind.partial_fit = at_once
         return super().fit(X, y, **params)
+
+
+class Grid(Plain):
+    """In the words of GridSearchCV."""
+
+    sampler: ClassVar = "grid"
+    n_candidates: ClassVar = 100
+    random_state: ClassVar = 0
+
+    def __init__(
+        self, estimator: Any, param_grid: Any, *, scoring: Any = None, n_jobs: Any = None,
+        refit: Any = True, cv: Any = None, verbose: int = 0, pre_dispatch: Any = None,
+        error_score: Any = np.nan, return_train_score: bool = False,
+    ) -> None:  # fmt: skip
+        self.param_grid, self.scoring, self.n_jobs, self.refit = param_grid, scoring, n_jobs, refit
+        self.estimator, self.cv, self.verbose, self.pre_dispatch = (
+            estimator, cv, verbose, pre_dispatch)  # fmt: skip
+        self.error_score, self.return_train_score = error_score, return_train_score
+
+    @property
+    def space(self) -> Any:
+        alone = isinstance(self.param_grid, list) and len(self.param_grid) == 1
+        return self.param_grid[0] if alone else self.param_grid
+
+
+class Randomized(Plain):
+    """In the words of RandomizedSearchCV."""
+
+    sampler: ClassVar = "random"
+
+    def __init__(
+        self, estimator: Any, param_distributions: Any, *, n_iter: int = 10, scoring: Any = None,
+        n_jobs: Any = None, refit: Any = True, cv: Any = None, verbose: int = 0,
+        pre_dispatch: Any = None, random_state: Any = None, error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:  # fmt: skip
+        self.param_distributions, self.n_iter, self.scoring = param_distributions, n_iter, scoring
+        self.estimator, self.n_jobs, self.refit, self.cv = estimator, n_jobs, refit, cv
+        self.verbose, self.pre_dispatch, self.random_state = verbose, pre_dispatch, random_state
+        self.error_score, self.return_train_score = error_score, return_train_score
+
+    @property
+    def space(self) -> Any:
+        return self.param_distributions
+
+    @property
+    def n_candidates(self) -> Any:
+        return self.n_iter
+
+
+SEARCHES = {"GridSearchCV": Grid, "RandomizedSearchCV": Randomized}
+
+
+def suite() -> ModuleType:
+    """A copy of scikit-learn's module, whose searches are these."""
+    found = importlib.util.find_spec(SUITE)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("sklearn.experimental.enable_halving_search_cv")
+        for name, kind in SEARCHES.items():
+            patch.setattr(sklearn.model_selection, name, kind)
+        # A mark that this project does not know.
+        patch.setitem(vars(pytest.mark), "thread_unsafe", lambda test: test)
+        found.loader.exec_module(module)
+    return module
+
+
+OWN = suite()
+TESTS = {
+    name: test for name, test in vars(OWN).items() if name.startswith("test_") and isfunction(test)
+}
+# What scikit-learn tests and this search does not promise: the reason, and the tests.
+REASONS = {
+    "it gives one score: several are refused": """
+        test_no_refit test_refit_callable_multi_metric test_grid_search_cv_results_multimetric
+        test_random_search_cv_results_multimetric test_unsupported_sample_weight_scorer
+        test_callable_multimetric_confusion_matrix test_callable_multimetric_same_as_list_of_strings
+        test_callable_single_metric_same_as_single_string
+        test_callable_multimetric_error_on_invalid_key test_callable_multimetric_error_failing_clf
+        test_callable_multimetric_clf_all_fits_fail test_multi_metric_search_forwards_metadata""",
+    "it keeps no scores on what is trained on": """
+        test_search_default_iid test_pickle test_search_cv_results_rank_tie_breaking
+        test_grid_search_cv_splits_consistency test_searchcv_raise_warning_with_non_finite_score""",
+    "it needs y, of one or two dimensions": """
+        test_grid_search_no_score test_unsupervised_grid_search test_gridsearch_no_predict
+        test_y_as_list""",
+    "fit takes weights and groups alone": """
+        test_SearchCV_with_fit_params test_scalar_fit_param test_scalar_fit_param_compat""",
+    "it shuffles the rows of an epoch, as partial_fit must see them": """
+        test_grid_search_one_grid_point test_grid_search_precomputed_kernel test_gridsearch_nd
+        test_search_cv_pairwise_property_equivalence_of_precomputed test_pandas_input
+        test_grid_search_with_multioutput_data""",
+    "a candidate whose accuracy ends below that of a constant has diverged": """
+        test_trivial_cv_results_attr""",
+    "its space is one mapping, in words of its own": """
+        test_grid_search_bad_param_grid test_grid_search_cv_results
+        test_random_search_cv_results test_custom_run_search""",
+    "a finite space ends when it is exhausted, so an index beyond it is another": """
+        test_refit_callable_out_bound""",
+    "its last step must have partial_fit before a candidate replaces it": """
+        test_search_cv_using_minimal_compatible_estimator test_search_estimator_param""",
+    "it prints a line for each cohort, not for each fold": "test_search_cv_verbose_3",
+    "its callbacks hear of cohorts, not of candidates and folds": """
+        test_search_callbacks_no_propagation test_search_callbacks_propagation
+        test_search_callbacks_receive_sample_weight test_search_callbacks_receive_search_instance
+        test_search_callbacks_with_partial_fit_failures""",
+    "it takes NumPy's arrays alone": "test_array_api_search_cv_classifier",
+}
+EXCEPTIONS = {name: reason for reason, names in REASONS.items() for name in names.split()}
+
+globals().update({name: test for name, test in TESTS.items() if name not in EXCEPTIONS})
+
+
+def test_every_exception_is_of_a_test_that_there_is() -> None:
+    assert EXCEPTIONS.keys() <= TESTS.keys()
+
+
+@pytest.fixture(autouse=True)
+def _one_epoch() -> Iterator[None]:
+    """Lets all estimators of the module train through one epoch."""
+    kinds = [k for k in vars(OWN).values() if isclass(k) and issubclass(k, BaseEstimator)]
+    for kind in kinds:
+        train_at_once(kind)
+    yield
+    for kind in kinds:
+        if vars(kind).get("partial_fit") is at_once:
+            del kind.partial_fit
