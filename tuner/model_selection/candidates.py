@@ -17,7 +17,7 @@ from tuner.model_selection.judge import Judge, whole
 from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal, Trial
 from tuner.study.judgements import Judgements
-from tuner.study.runners.partial_fit import Samples
+from tuner.study.runners.partial_fit import Metadata, Samples
 
 # From the settings of a trial to an estimator that is not fitted.
 Make = Callable[[Settings], Any]
@@ -38,8 +38,8 @@ class Split:
 
     training: tuple[Any, Any]
     test: tuple[Any, Any]
-    fit_params: Mapping[str, Any]
-    score_params: Mapping[str, Any]
+    fit_params: Metadata
+    score_params: Metadata
 
 
 class CandidateTraining:
@@ -175,7 +175,7 @@ def transformed(estimator: Any, split: Split) -> Samples:
     return Samples(X, y, weights, X_seen, y_test, split.score_params, fitted, X_test)
 
 
-def divided(estimator: Any, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any]:
+def divided(estimator: Any, params: Metadata) -> tuple[Metadata, Any]:
     """What fit gets besides X and y: that of the steps before the last, and the last one's weights.
 
     Without metadata routing weights are for the last step, under its name or without.
@@ -183,7 +183,7 @@ def divided(estimator: Any, params: Mapping[str, Any]) -> tuple[Mapping[str, Any
     Raises:
         TypeError: for anything but weights.
     """
-    before: Mapping[str, Any] = {}
+    before: Metadata = {}
     given, name = dict(params), ""
     if isinstance(estimator, Pipeline):
         name = estimator.steps[-1][0]

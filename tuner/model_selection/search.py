@@ -52,6 +52,7 @@ from tuner.study.events import Began, Listener, tell_all
 from tuner.study.journal import JournalRecord
 from tuner.study.judgements import Judgements
 from tuner.study.loop import Loop
+from tuner.study.runners.partial_fit import Metadata
 from tuner.study.stopping import Limits, Stopping
 from tuner.study.study import Study
 from tuner.tracking.records import RunBegins, now_ms
@@ -191,7 +192,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             name = type(last_step(self.estimator)).__name__
             raise ValueError(f"estimator: {name}: give one that has partial_fit")
 
-    def _routed(self, params: Mapping[str, Any]) -> Any:
+    def _routed(self, params: Metadata) -> Any:
         """What splitter, estimator and scorer get of the params of fit, checked.
 
         Raises:
@@ -356,9 +357,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             self.best_score_ = float(scores[self.best_index_])
         self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(
-        self, X: Any, y: Any, params: Mapping[str, Any], search_task: Any, metadata: Any
-    ) -> None:
+    def _refit(self, X: Any, y: Any, params: Metadata, search_task: Any, metadata: Any) -> None:
         best = self._candidate(self.best_params_)
         own, epochs, begun = last_step(best), self._epochs(), time.perf_counter()
         task = search_task.subcontext("refit-with-best-params")

@@ -21,6 +21,9 @@ from tuner.study.judgements import Judged, Judgements
 
 Array = np.ndarray
 
+# What fit or a scorer gets of samples beside X and y, by name.
+Metadata = Mapping[str, Any]
+
 SAVED = "epoch.json"
 
 
@@ -41,7 +44,7 @@ class Samples:
     weights: Any
     X_test: Any
     y_test: Any
-    score_params: Mapping[str, Any] = field(default_factory=dict)
+    score_params: Metadata = field(default_factory=dict)
     pipeline: Any = None
     X_raw: Any = None
 
