@@ -77,10 +77,10 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
         (lambda gz: b"", "0 bytes, an IDX header has 16"),
         (lambda gz: b"not gzip", "cannot be read .*ot a gzipped file"),
         (lambda gz: gz[:-20], "cannot be read .*end-of-stream"),
-        (lambda gz: gz[:30] + bytes(8) + gz[38:], "cannot be read"),
+        (lambda gz: gz[:30] + bytes(8) + gz[38:], "cannot be read|its header says"),
         (lambda gz: gzip.compress(gzip.decompress(gz)[:9]), "9 bytes, an IDX header has 16"),
         (lambda gz: gzip.compress(gzip.decompress(gz)[:-1]), "holds 359 values, its header says 3"),
-        (lambda gz: gzip.compress(gzip.decompress(gz) + b"x"), "holds 361 values, its header says"),
+        (lambda gz: gzip.compress(gzip.decompress(gz) + b"x"), "holds more than 360 values, its "),
         (lambda gz: gzip.compress(b"\0\0\x0d\3" + bytes(12)), "starts with 00000d03, .* 00000803"),
         (lambda gz: gzip.compress(b"\0\0\x08\1" + bytes(12)), "starts with 00000801, .* 00000803"),
         (lambda gz: gzip.compress(b"\0\0\x08\3" + b"\xff" * 12), "its header says 79228162458924"),
@@ -91,7 +91,7 @@ def test_a_damaged_file_is_one_line(
 ) -> None:
     path = folder / f"{IMAGES}.gz"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=rf"^data\.folder: .*{IMAGES}\.gz: .*{message}.*$"):
+    with pytest.raises(UserError, match=rf"^data\.folder: .*{IMAGES}\.gz: .*({message}).*$"):
         load_folder(folder)
 
 

@@ -1,27 +1,25 @@
 """What readers of files share: finding and opening one, and the errors of that."""
 
+import bz2
+import gzip
+import lzma
 import os
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from lzma import LZMAError
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 
 from tuner.data import memory
 from tuner.errors import UserError
 
-# What libraries raise for a file that is not what its name says, or that they cannot unpack.
-BROKEN = (
-    *(Warning, OSError, EOFError, ValueError, KeyError, ImportError),
-    *(zlib.error, LZMAError, BadZipFile),
-)
-
-# A compressed file is taken to hold this many times its size.
-PACKED = {".gz": 4, ".bz2": 5, ".xz": 6}
+# What opens a packed file, by the end of its name.
+PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+BLOCK = 1 << 22  # bytes unpacked at once
+# A file that unpacks to so many times its size, and to more than so many bytes, is made to do harm.
+MOST_PACKED, HARMLESS = 200, 1 << 26
 SMALLER = "take fewer rows, or give the rows as X.npy, which is read from disk"
 
 
@@ -34,13 +32,19 @@ def find(path: str, key: str = "path", kind: str = "a file") -> Path:
         kind: what the file must be, in words.
 
     Raises:
-        UserError: if it is not there, is a folder or is empty.
+        UserError: if it is not there, is no regular file or is empty.
     """
-    file, where = Path(path).expanduser(), f"data.{key}: {path}"
+    where = f"data.{key}: {path}"
+    try:
+        file = Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{where}: there is no such user; must be {kind}") from error
     if not os.path.exists(file):
         raise UserError(f"{where}: is not there: must be {kind}")
     if os.path.isdir(file):
         raise UserError(f"{where}: is a folder; must be {kind}")
+    if not os.path.isfile(file):
+        raise UserError(f"{where}: is a pipe or a device; must be {kind}")
     if not os.path.getsize(file):
         raise UserError(f"{where}: is empty, 0 bytes; must be {kind}")
     return file
@@ -61,7 +65,10 @@ def reading(where: str, kind: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except BROKEN as error:
+    except MemoryError as error:
+        raise UserError(f"{where}: needs more memory than there is; {SMALLER}") from error
+    # Of a file that anyone made, a library may raise anything.
+    except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise UserError(
             f"{where}: cannot be read ({type(error).__name__}: {said}); must be {kind}"
@@ -76,19 +83,61 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def check_size(where: str, file: Path, times: float = 1.0) -> None:
-    """Refuses a file that would not fit into half the memory, before it is read.
+def unpacked(where: str, file: Path) -> Iterator[bytes]:
+    """The bytes of a file that may be packed, a block at a time.
 
     Args:
         where: the file, as a config key and value.
-        file: its size counts, times what its compression is taken to save.
-        times: bytes in memory for each byte of the unpacked file.
+        file: with the end of its name that says how it is packed.
 
     Raises:
-        UserError: if it would not fit.
+        UserError: if it would not fit into half the memory, or unpacks to so much more than it is
+            that it was made to.
     """
-    packed = PACKED.get(file.suffix, 1)
-    memory.check(where, os.path.getsize(file) * packed * times, SMALLER)
+    size, packed = 0, os.path.getsize(file)
+    with PACKED.get(file.suffix, open)(file, "rb") as content:
+        while block := content.read(BLOCK):
+            size += len(block)
+            if size > max(HARMLESS, MOST_PACKED * packed):
+                raise UserError(
+                    f"{where}: unpacks to more than {MOST_PACKED} times its "
+                    f"{memory.size(packed)}; if it is meant to, unpack it and give that file"
+                )
+            memory.check(where, size, SMALLER)
+            yield block
+
+
+def check_text(where: str, file: Path, marks: bytes, each: float) -> None:
+    """Refuses a file of text whose numbers would not fit into half the memory, before it is parsed.
+
+    Args:
+        where: the file, as a config key and value.
+        file: may be packed.
+        marks: the characters that stand beside each number, as the separator and the line's end.
+        each: bytes of memory for a number while it is parsed, beside its text.
+
+    Raises:
+        UserError: if they would not fit.
+    """
+    needed = 0.0
+    for block in unpacked(where, file):
+        needed += len(block) + each * sum(block.count(mark) for mark in set(marks))
+        memory.check(where, needed, SMALLER)
+
+
+def check_apart(where: str, file: Path, other: Path, named: str) -> None:
+    """Refuses a file that is another one under a second name, or by a link.
+
+    Args:
+        where: the file, as a config key and value.
+        file, other: both are there.
+        named: the other one, in words.
+
+    Raises:
+        UserError: if they are the same.
+    """
+    if os.path.samefile(file, other):
+        raise UserError(f"{where}: is the same file as {named}; must be another one")
 
 
 def listed(names: str | Sequence[str] | None) -> list[str]:

@@ -1,6 +1,7 @@
 """How much memory there is, and the refusal of data that would take more than half of it."""
 
 import os
+import resource
 from pathlib import Path
 
 from tuner.errors import UserError
@@ -12,9 +13,19 @@ LIMITS = (
 )
 
 
+# Bytes for each column of sparse rows, beside what they hold: its scale, and what finds it.
+COLUMN = 24.0
+
+
 def memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or its container's if less."""
+    """Bytes of memory that this process may use: the machine's, or less by its limits.
+
+    These are its container's and that of `ulimit -v`.
+    """
     most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    own, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if own != resource.RLIM_INFINITY:
+        most = min(most, own)
     for path in LIMITS:
         try:
             most = min(most, int(path.read_text()))

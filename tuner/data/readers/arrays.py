@@ -3,13 +3,14 @@
 Nothing is unpickled. A sparse X is a file of `scipy.sparse.save_npz`, with its y as .npy.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zipfile import ZipFile
 
 import numpy as np
+from numpy.lib import format as npy
 
 from tuner.data import files, memory
 from tuner.data.source import Source
@@ -47,17 +48,18 @@ def read(
     file = files.find(path, kind=NPZ)
     asked = {"sample_weight": sample_weight, "group": group, "time": time}
     if file.suffix == ".npz" and not _is_sparse(where, file):
+        if target == "X":
+            raise UserError("data.target: X: are the features; must be another array")
         found = _unpacked(where, file, target or "y", asked)
     elif file.suffix in (".npz", ".npy"):
         if target is None:
             raise UserError(f"data.target: is missing: must be {NPY}, the targets of {path}")
-        found = {
-            "X": _sparse(where, file) if file.suffix == ".npz" else _array(where, file, "X"),
-            "y": _array(f"data.target: {target}", files.find(target, "target", NPY), "y"),
-        }
-        for key, other in asked.items():
+        found = {"X": _sparse(where, file) if file.suffix == ".npz" else _array(where, file, "X")}
+        for key, other in {"target": target, **asked}.items():
             if other is not None:
-                found[key] = _array(f"data.{key}: {other}", files.find(other, key, NPY), key)
+                own, path = f"data.{key}: {other}", files.find(other, key, NPY)
+                files.check_apart(own, path, file, "data.path, the features")
+                found["y" if key == "target" else key] = _array(own, path, key)
     else:
         raise UserError(f"{where}: must be {NPZ}")
     return _source(where, found)
@@ -99,50 +101,89 @@ def _microseconds(times: np.ndarray) -> np.ndarray:
 def _unpacked(
     where: str, file: Path, target: str, asked: dict[str, str | None]
 ) -> dict[str, np.ndarray]:
-    """The arrays of an .npz that are wanted."""
-    with files.reading(where, NPZ), _opened(file) as packed:
+    """The arrays of an .npz that are wanted, once their headers say that they fit."""
+    with files.reading(where, NPZ), ZipFile(file) as archive:
+        held = [name.removesuffix(".npy") for name in archive.namelist()]
         names = {"X": "X", "y": target}
         for key, name in asked.items():
-            if name is not None or key in packed.files:
+            if name is not None or key in held:
                 names[key] = name or key
         for name in names.values():
-            if name not in packed.files:
-                held = ", ".join(packed.files) or "nothing"
-                raise UserError(f"{where}: holds no array {name}, but {held}; must be {NPZ}")
-        memory.check(where, _unpacked_size(file, "X"), files.SMALLER)
-        return {key: packed[name] for key, name in names.items()}
+            if name not in held:
+                raise UserError(
+                    f"{where}: holds no array {name}, but {', '.join(held) or 'nothing'}; "
+                    f"must be {NPZ}"
+                )
+        members = {key: f"{name}.npy" for key, name in names.items()}
+        _weigh(where, archive, members.values())
+        found = {}
+        for key, member in members.items():
+            with archive.open(member) as content:
+                found[key] = npy.read_array(content, allow_pickle=False)
+        return found
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    """An .npz; NumPy would leave a file open that is none."""
-    with file.open("rb") as content, np.load(content, allow_pickle=False) as packed:
-        yield packed
+def _weigh(where: str, archive: ZipFile, members: Collection[str]) -> None:
+    """Refuses members that would not fit into half the memory, by what their headers say."""
+    needed = 0
+    for member in members:
+        with archive.open(member) as content:
+            needed += _claimed(f"{where}: {member}", content, archive.getinfo(member).file_size)
+    memory.check(where, needed, files.SMALLER)
 
 
-def _unpacked_size(file: Path, name: str) -> int:
-    """Bytes of one array of an .npz, which may be packed."""
-    with ZipFile(file) as archive:
-        return archive.getinfo(f"{name}.npy").file_size
+def _claimed(where: str, content: IO[bytes], size: int) -> int:
+    """The bytes of an array by its header, behind which the content then stands.
+
+    Args:
+        where: the array, as a config key and value.
+        content: of an .npy file, from its beginning.
+        size: of all the content, in bytes.
+
+    Raises:
+        UserError: the content is shorter, or holds Python objects.
+        ValueError: it begins with no header.
+    """
+    version = npy.read_magic(content)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(content)
+    if dtype.hasobject:
+        raise UserError(f"{where}: holds Python objects, which need pickle; must be {NPY}")
+    claimed, held = prod(shape) * dtype.itemsize, size - content.tell()
+    if min(shape, default=0) < 0 or claimed > held:
+        raise UserError(
+            f"{where}: holds {memory.size(held)}, its header says {memory.size(claimed)}, of shape "
+            f"{shape}; must be a whole .npy file"
+        )
+    return claimed
 
 
 def _is_sparse(where: str, file: Path) -> bool:
-    with files.reading(where, NPZ), _opened(file) as packed:
-        return "indptr" in packed.files
+    with files.reading(where, NPZ), ZipFile(file) as archive:
+        return "indptr.npy" in archive.namelist()
 
 
 def _sparse(where: str, file: Path) -> Any:
     from scipy.sparse import csr_array, load_npz
 
-    files.check_size(where, file)
     with files.reading(where, NPZ):
-        return csr_array(load_npz(file))
+        with ZipFile(file) as archive:
+            _weigh(where, archive, archive.namelist())
+            with archive.open("shape.npy") as content:
+                shape = npy.read_array(content, allow_pickle=False)
+        memory.check(where, 16.0 * float(shape.sum()), files.SMALLER)
+        made = load_npz(file)
+        if hasattr(made, "check_format"):  # compiled code trusts its indices
+            made.check_format(full_check=True)
+        return csr_array(made)
 
 
 def _array(where: str, file: Path, key: str) -> np.ndarray:
     """X as a map of its file, anything else read."""
     with files.reading(where, NPY):
-        loaded = np.load(file, mmap_mode="r" if key == "X" else None, allow_pickle=False)
-        if not isinstance(loaded, np.ndarray):  # an .npz, whatever its name
-            raise UserError(f"{where}: must be {NPY}")
+        with file.open("rb") as content:
+            needed = _claimed(where, content, file.stat().st_size)
+        if key != "X":
+            memory.check(where, needed, files.SMALLER)
+        loaded: np.ndarray = np.load(file, "r" if key == "X" else None, allow_pickle=False)
         return loaded

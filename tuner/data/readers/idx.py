@@ -4,20 +4,24 @@ The format is described at http://yann.lecun.com/exdb/mnist/: two zero bytes, a 
 of dimensions, each dimension as a big-endian 32-bit integer, and then the values.
 """
 
-import gzip
 import os
-import zlib
 from functools import partial
+from math import prod
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
+from tuner.data import files, memory
 from tuner.data.source import Source
 from tuner.errors import UserError
 
 UNSIGNED_BYTE = 0x08
 IMAGES = "{part}-images-idx3-ubyte"
 LABELS = "{part}-labels-idx1-ubyte"
+KIND = "a whole IDX file"
+# What a byte of gzip may hold at most (its manual).
+DEFLATED = 1032
 
 
 def read(folder: str) -> Source:
@@ -36,6 +40,8 @@ def read(folder: str) -> Source:
         [_find(Path(folder), kind.format(part=part), where) for kind in (IMAGES, LABELS)]
         for part in ("train", "t10k")
     )
+    for own, other in zip(test, train, strict=True):
+        files.check_apart(f"data.folder: {own}", own, other, other.name)
     return Source(where, *_pair(*train), read_test=partial(_pair, *test))
 
 
@@ -67,12 +73,29 @@ def read_array(path: Path, *, dimensions: int) -> np.ndarray:
         dimensions: how many the array must have.
 
     Raises:
-        UserError: the file cannot be read, is not such an array or does not hold as many values as
-            it says; in one line.
+        UserError: the file cannot be read, is not such an array, does not hold as many values as it
+            says or would not fit into the memory; in one line.
     """
     where = f"data.folder: {path}"
-    content = _content(path, where)
+    with files.reading(where, KIND), _opened(path) as file:
+        shape = _shape(where, file, path, dimensions)
+        size = prod(shape)
+        content = file.read(size + 1)
+        if len(content) != size:
+            held = f"more than {size}" if len(content) > size else len(content)
+            raise UserError(f"{where}: holds {held} values, its header says {size}; get it anew")
+        return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    opened: IO[bytes] = files.PACKED.get(path.suffix, open)(path, "rb")
+    return opened
+
+
+def _shape(where: str, file: IO[bytes], path: Path, dimensions: int) -> list[int]:
+    """The shape of the array by the header, behind which the file then stands."""
     header = 4 + 4 * dimensions
+    content = file.read(header)
     if len(content) < header:
         raise UserError(f"{where}: {len(content)} bytes, an IDX header has {header}; get it anew")
     if content[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
@@ -81,18 +104,11 @@ def read_array(path: Path, *, dimensions: int) -> np.ndarray:
             f"an IDX file of bytes in {dimensions} dimensions with 000008{dimensions:02x}"
         )
     shape = [int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4)]
-    size = int(np.prod(shape, dtype=object))
-    if len(content) - header != size:
+    size, held = prod(shape), os.path.getsize(path) - header
+    most = os.path.getsize(path) * DEFLATED if path.suffix in files.PACKED else held
+    if size > most:
         raise UserError(
-            f"{where}: holds {len(content) - header} values, its header says {size}; get it anew"
+            f"{where}: holds {most} values at most, its header says {size}; get it anew"
         )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-
-
-def _content(path: Path, where: str) -> bytes:
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            return file.read()
-    except (OSError, EOFError, zlib.error) as error:  # a cut gzip is an EOFError
-        raise UserError(f"{where}: cannot be read ({error}); must be a whole IDX file") from error
+    memory.check(where, size, "take fewer images")
+    return shape

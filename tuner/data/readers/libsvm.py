@@ -6,10 +6,11 @@ A line is `target column:value column:value ...`, as written by scikit-learn's
 
 import numpy as np
 
-from tuner.data import files
+from tuner.data import files, memory
 from tuner.data.source import Source
+from tuner.errors import UserError
 
-KIND = "lines of `target column:value ...`"
+KIND = "lines of `target column:value ...`, with columns below 2**31"
 
 
 def read(path: str, columns: int | None = None) -> Source:
@@ -24,7 +25,12 @@ def read(path: str, columns: int | None = None) -> Source:
     """
     where = f"data.path: {path}"
     file = files.find(path, kind=KIND)
-    files.check_size(where, file, times=1.5)  # 12 bytes a value that is written in some 8
+    if columns is not None:
+        if columns < 1:
+            raise UserError(f"data.columns: {columns}: must be 1 at least")
+        memory.check(f"data.columns: {columns}", memory.COLUMN * columns, "give fewer")
+    with files.reading(where, KIND):
+        files.check_text(where, file, b":\n", each=24)
     from scipy.sparse import csr_array
     from sklearn.datasets import load_svmlight_file
 
