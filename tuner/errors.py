@@ -10,11 +10,14 @@ LONGEST, ENDING = 1000, 300
 # What may stand before the host of a URI, and behind it.
 CREDENTIALS = re.compile(r"\b(?!sqlite)(\w[\w+.-]*://)[^\s'\"]*@")
 SECRETS = re.compile(r"([?&][\w-]*(?:pass|passwd|password|pwd|token|secret|key)=)[^&\s'\"#]+")
+# Of so many names, and of so many letters of each, the one that was meant is found at once.
+MANY, LETTERS = 1000, 100
 
 
 def did_you_mean(word: object, names: Sequence[str], most: int, alike: float = 0.6) -> str:
     """A question that names up to `most` names like the word, or nothing; ends in a space."""
-    near = difflib.get_close_matches(str(word), names, most, alike)
+    short = [name for name in names[:MANY] if len(name) <= LETTERS]
+    near = difflib.get_close_matches(str(word)[:LETTERS], short, most, alike)
     return f"did you mean {', '.join(near)}? " if near else ""
 
 

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data import columns, scaling
+from tuner.data import columns, memory, scaling
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split
 from tuner.data.targets import Target
 from tuner.errors import UserError
 
 BLOCK = 4096  # rows looked at together, of what may be on disk
+# Weights count by their ratios; of larger and of smaller ones float32 loses sums.
+HEAVIEST, LIGHTEST = 1e15, 1e-15
 CLASS_WEIGHTS = ("balanced",)
 FEW = 20  # classes; whole numbers of more are likely to be no classes
 
@@ -55,6 +57,8 @@ def check_source(source: Source) -> None:
     if is_table(rows):
         columns.check(where, rows)
     elif is_sparse(rows):
+        mend = "give data with fewer columns"
+        memory.check(f"{where}: {rows.shape[1]} columns", memory.COLUMN * rows.shape[1], mend)
         _check_numbers(where, rows.data.reshape(-1, 1), rows.shape)
     else:
         _check_numbers(where, rows, rows.shape)
@@ -65,9 +69,14 @@ def check_source(source: Source) -> None:
     if source.groups is not None:
         _check_groups(where, source.groups)
     if source.times is not None:
-        _check_vector(f"{where}: the times", source.times, least=-np.inf)
+        _check_vector(f"{where}: the times", source.times, -np.inf, np.inf)
     if source.weights is not None:
-        _check_vector(f"{where}: the sample weights", source.weights, least=0)
+        _check_vector(f"{where}: the sample weights", source.weights, 0, HEAVIEST)
+        if 0 < source.weights.max() < LIGHTEST:
+            raise UserError(
+                f"{where}: no sample weight is above {source.weights.max():g}; weights count by "
+                f"their ratios: give larger ones, {LIGHTEST:g} at least"
+            )
 
 
 def _check_numbers(where: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -79,14 +88,17 @@ def _check_numbers(where: str, values: np.ndarray, shape: tuple[int, ...]) -> No
         return
     for start in range(0, len(values), BLOCK):
         block = values[start : start + BLOCK]
-        if not np.isfinite(block).all():
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(block))[0])
+        most = scaling.LARGEST
+        if not -most <= block.min() <= block.max() <= most:
+            good = np.abs(block) <= most
+            row, column = (int(i) for i in np.argwhere(~good)[0])
             place = f"row {start + row}, column {column} (counted from 0)"
             if values.shape != tuple(shape):
                 place = f"number {start + row} (counted from 0) of those that are not zero"
             raise UserError(
-                f"{where}: the rows hold {block[row, column]} in {place}; must be finite: fill "
-                "such values or leave the rows out (a table's gaps are filled)"
+                f"{where}: the rows hold {block[row, column]} in {place}; must be finite, and "
+                f"{most:g} at most: fill such values or leave the rows out (a table's gaps are "
+                "filled)"
             )
 
 
@@ -98,13 +110,13 @@ def _check_groups(where: str, groups: np.ndarray) -> None:
         raise UserError(f"{where}: the groups mix numbers and text; must be of one kind")
 
 
-def _check_vector(what: str, values: np.ndarray, least: float) -> None:
+def _check_vector(what: str, values: np.ndarray, least: float, most: float) -> None:
     if values.dtype.kind not in "buif":
         raise UserError(f"{what} hold {values.dtype} values; must be numbers")
-    bad = ~np.isfinite(values) | (values < least)
+    bad = ~np.isfinite(values) | (values < least) | (values > most)
     if bad.any():
         row = int(np.argmax(bad))
-        said = "finite" if least < 0 else f"finite and at least {least}"
+        said = "finite" if least < 0 else f"from {least} to {most:g}"
         raise UserError(f"{what} hold {values[row]} in row {row} (counted from 0); must be {said}")
 
 

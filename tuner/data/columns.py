@@ -9,12 +9,13 @@ from numpy.typing import DTypeLike
 
 from tuner.data import memory
 from tuner.data.dates import is_date
-from tuner.data.scaling import transformer
+from tuner.data.scaling import LARGEST, too_large, trainable, transformer
 from tuner.errors import UserError
 
 BLOCK = 16384  # rows turned to numbers at once
 # So many different words tell rows apart rather than alike, if half of the rows has its own.
 MANY = 100
+WIDE = 1000  # columns looked at together
 # What pandas calls values that are one column each; "empty" is a column without any value.
 WORDS = {"string", "boolean", "integer", "floating", "empty"}
 
@@ -29,12 +30,14 @@ class Columns:
 
     Attributes:
         fitted: the ColumnTransformer.
+        method: how columns of numbers are scaled.
         places: (columns,) where its columns stand among those of a wider layout, or None where they
             are the layout themselves.
         width: columns of that layout.
     """
 
     fitted: Any
+    method: str
     places: np.ndarray | None = None
     width: int = 0
 
@@ -73,22 +76,26 @@ class Columns:
             dtype: of the result.
 
         Raises:
-            UserError: a number that the dtype cannot hold.
+            UserError: a number that is too large for training in this dtype.
         """
         made = np.zeros((len(chosen), self.inputs), dtype)
         places = slice(None) if self.places is None else self.places
         for start in range(0, len(chosen), BLOCK):
             block = self.fitted.transform(rows.iloc[chosen[start : start + BLOCK]])
-            if np.abs(block).max(initial=0.0) > np.finfo(made.dtype).max:
-                raise UserError(
-                    f"data.scale: leaves numbers in {self._largest(block)} that {made.dtype} "
-                    "cannot hold; give another, or another unit"
-                )
+            if not np.abs(block).max(initial=0.0) <= trainable(dtype):
+                raise self._too_large(rows, chosen[start:], block, dtype)
             made[start : start + BLOCK, places] = block
         return made
 
-    def _largest(self, block: np.ndarray) -> str:
-        return self.names[int(np.abs(block).max(axis=0).argmax())][0]
+    def _too_large(
+        self, rows: Any, chosen: np.ndarray, block: np.ndarray, dtype: DTypeLike
+    ) -> UserError:
+        """What to tell of the first number that is too large in what was made of chosen rows."""
+        row, place = np.argwhere(~(np.abs(block) <= trainable(dtype)))[0]
+        name, scaled = self.names[place][0], block[row, place]
+        value = rows[name].iloc[chosen[row]]
+        where = f"data.scale: {self.method}"
+        return too_large(where, value, scaled, f"column {name}", dtype)
 
     def transformer(self) -> Any:
         """The ColumnTransformer."""
@@ -114,16 +121,15 @@ def fit(rows: Any, chosen: np.ndarray, method: str) -> Columns:
     words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     parts = [("numbers", numbers, by_kind["numbers"]), ("words", words, by_kind["words"])]
     made = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
-    return Columns(made.fit(rows.iloc[chosen]))
+    return Columns(made.fit(rows.iloc[chosen]), method)
 
 
 def kinds(rows: Any) -> dict[str, list[str]]:
     """The columns of a DataFrame by what becomes of them: numbers or words."""
-    numeric = {name for name in rows.columns if rows[name].dtype.kind in "iuf"}
-    return {
-        "numbers": [name for name in rows.columns if name in numeric],
-        "words": [name for name in rows.columns if name not in numeric],
-    }
+    made: dict[str, list[str]] = {"numbers": [], "words": []}
+    for name, dtype in zip(rows.columns, rows.dtypes, strict=True):
+        made["numbers" if dtype.kind in "iuf" else "words"].append(name)
+    return made
 
 
 def check(where: str, rows: Any) -> None:
@@ -137,25 +143,17 @@ def check(where: str, rows: Any) -> None:
         UserError: a column is neither numbers nor words, or its words tell rows apart, or words are
             so many that their columns would take more than half of the memory.
     """
-    width = 0
-    for name in rows.columns:
+    by_kind = kinds(rows)
+    width, mend = len(by_kind["numbers"]), "leave it out with data.features"
+    _check_numbers(where, rows, by_kind["numbers"])
+    for name in by_kind["words"]:
         column = rows[name]
-        mend = "leave it out with data.features"
         if is_date(column):
             raise UserError(
                 f"{where}: column {name} holds dates; give it as data.time to split by it, turn "
                 f"it into numbers (as days since the first), or {mend}"
             )
         width += 1
-        if column.dtype.kind in "iuf":
-            values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-            if np.isinf(values).any():
-                row = int(np.argmax(np.isinf(values)))
-                raise UserError(
-                    f"{where}: column {name} holds {values[row]} in row {row} (counted from 0); "
-                    "must be finite, or empty to be filled with the median"
-                )
-            continue
         present = column.dropna()
         kind = _kind(present)
         if kind not in WORDS:
@@ -171,6 +169,19 @@ def check(where: str, rows: Any) -> None:
             )
     mend = "leave out columns of many words with data.features, or take fewer rows"
     memory.check(where, 8.0 * width * len(rows), mend)
+
+
+def _check_numbers(where: str, rows: Any, names: list[str]) -> None:
+    for start in range(0, len(names), WIDE):
+        block = rows[names[start : start + WIDE]]
+        sizes = np.abs(block.to_numpy(dtype=np.float64, na_value=np.nan))
+        if np.nanmax(sizes, initial=0.0) > LARGEST:
+            row, column = (int(i) for i in np.argwhere(sizes > LARGEST)[0])
+            said = "finite, or empty" if np.isinf(sizes[row, column]) else f"{LARGEST:g} at most"
+            raise UserError(
+                f"{where}: column {names[start + column]} holds {block.iloc[row, column]} in row "
+                f"{row} (counted from 0); must be {said}; a gap is filled with the median"
+            )
 
 
 def _kind(present: Any) -> str:

@@ -140,6 +140,25 @@ def check_apart(where: str, file: Path, other: Path, named: str) -> None:
         raise UserError(f"{where}: is the same file as {named}; must be another one")
 
 
+def check_names(where: str, names: Sequence[str]) -> None:
+    """Refuses columns of a table that are named alike, or are too many for half the memory.
+
+    Args:
+        where: the file, as a config key and value.
+        names: of all columns.
+
+    Raises:
+        UserError: if they are.
+    """
+    memory.check(f"{where}: {len(names)} columns", memory.TABLE_COLUMN * len(names), SMALLER)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            called = f"named {name}" if name else "without a name"
+            raise UserError(f"{where}: two columns are {called}; give each a name of its own")
+        seen.add(name)
+
+
 def listed(names: str | Sequence[str] | None) -> list[str]:
     """One name or several, as a list."""
     if names is None:

@@ -15,6 +15,8 @@ LIMITS = (
 
 # Bytes for each column of sparse rows, beside what they hold: its scale, and what finds it.
 COLUMN = 24.0
+# Bytes for each column of a table and for each of its numbers, while it is read.
+TABLE_COLUMN, NUMBER = 4000.0, 24.0
 
 
 def memory() -> int:

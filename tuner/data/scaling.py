@@ -14,6 +14,8 @@ from numpy.typing import DTypeLike
 from tuner.errors import UserError
 
 BLOCK = 1024  # rows: 6 MB of float64 for images of 28 x 28
+# The largest size of a number that is read; float64 holds sums of the squares of any.
+LARGEST = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +25,13 @@ class Scaling:
     Attributes:
         method: one of METHODS.
         shift, scale: (columns,) float64.
+        key: that said so, for errors.
     """
 
     method: str
     shift: np.ndarray
     scale: np.ndarray
+    key: str = "data.scale"
 
     @property
     def inputs(self) -> int:
@@ -50,17 +54,21 @@ class Scaling:
             empty: makes the array that is filled, from its shape and dtype.
 
         Raises:
-            UserError: a number that the dtype cannot hold.
+            UserError: a number that is too large for training in this dtype.
         """
-        scaled = empty((len(chosen), rows.shape[1]), dtype)
+        scaled, most = empty((len(chosen), rows.shape[1]), dtype), trainable(dtype)
         for start, block in blocks(rows, chosen):
             block -= self.shift
             block /= self.scale
             made = scaled[start : start + len(block)]
             with np.errstate(over="ignore"):
                 made[:] = block
-            if not np.isfinite(made).all():
-                raise not_held(self.method, int(np.argmin(np.isfinite(made).all(axis=0))), dtype)
+            if not -most <= made.min(initial=0) <= made.max(initial=0) <= most:
+                row, column = np.argwhere(~(np.abs(made) <= most))[0]
+                value = rows[chosen[start + row], column]
+                where = f"{self.key}: {self.method}"
+                place = f"column {column} (counted from 0)"
+                raise too_large(where, value, made[row, column], place, dtype)
         return scaled
 
     def transformer(self) -> Any:
@@ -81,11 +89,24 @@ class Scaling:
         return made
 
 
-def not_held(method: str, column: int, dtype: DTypeLike) -> UserError:
-    """What to tell of a column whose scaled numbers the dtype cannot hold."""
+def trainable(dtype: DTypeLike) -> float:
+    """The largest size of a number to train on: optimizers square gradients, which have squares."""
+    return float(np.finfo(np.dtype(dtype)).max ** 0.25)
+
+
+def too_large(where: str, value: Any, scaled: Any, place: str, dtype: DTypeLike) -> UserError:
+    """What to tell of a number that is too large after it was scaled.
+
+    Args:
+        where: the config key that says how it is scaled, and the method.
+        value: the number as it was read.
+        scaled: what it became.
+        place: where it is, in words.
+        dtype: that of the training.
+    """
     return UserError(
-        f"data.scale: {method}: leaves numbers in column {column} (counted from 0) that "
-        f"{np.dtype(dtype)} cannot hold; give another, or another unit"
+        f"{where}: {value:.6g} in {place} becomes {scaled:.3g}, and training in {np.dtype(dtype)} "
+        f"takes {trainable(dtype):.1g} at most; give another scale or unit, or leave the row out"
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data.scaling import not_held, transformer
+from tuner.data.scaling import too_large, trainable, transformer
 from tuner.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SparseScaling:
             dtype: of the values.
 
         Raises:
-            UserError: a number that the dtype cannot hold.
+            UserError: a number that is too large for training in this dtype.
         """
         from tuner.training.kernels.sparse import CSR
 
@@ -49,9 +49,12 @@ class SparseScaling:
         taken.sum_duplicates()  # which sorts the columns, too
         with np.errstate(over="ignore"):
             values = (taken.data / self.scale[taken.indices]).astype(dtype)
-        if not np.isfinite(values).all():
-            column = int(taken.indices[np.argmin(np.isfinite(values))])
-            raise not_held(self.method, column, dtype)
+        bad = ~(np.abs(values) <= trainable(dtype))
+        if bad.any():
+            first = int(np.argmax(bad))
+            place = f"column {taken.indices[first]} (counted from 0)"
+            where = f"data.scale: {self.method}"
+            raise too_large(where, taken.data[first], values[first], place, dtype)
         return CSR(
             values, taken.indices.astype(np.int64), taken.indptr.astype(np.int64), rows.shape[1]
         )

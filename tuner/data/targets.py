@@ -1,13 +1,13 @@
 """Targets: which task they are, and how they become what a loss takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from tuner.data.labels import Labels
-from tuner.data.scaling import Scaling, fit
+from tuner.data.scaling import LARGEST, Scaling, fit
 from tuner.errors import UserError
 
 # The second of each of these pairs is the positive one, whatever the case of its letters.
@@ -75,7 +75,8 @@ class Target:
             return Labels(self.classes)
         if self.task == "multilabel":
             return Indicators(self.values.shape[1])
-        return fit(self.values, chosen, "standard" if standardise else "none")
+        made = fit(self.values, chosen, "standard" if standardise else "none")
+        return replace(made, key="data.target")
 
 
 def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
@@ -143,8 +144,10 @@ def _plain(raw: np.ndarray) -> np.ndarray:
     present = [value for value in raw.flat if value is not None and value == value]
     if len(present) == raw.size and all(isinstance(v, bool | np.bool_) for v in present):
         return raw.astype(bool)
-    if all(isinstance(v, int | float | np.number) for v in present):
-        whole = len(present) == raw.size and all(isinstance(v, int | np.integer) for v in present)
+    if all(isinstance(v, int | float | np.number) and not _is_large(v) for v in present):
+        whole = len(present) == raw.size and all(
+            isinstance(v, int | np.integer) and -(2**63) <= v < 2**63 for v in present
+        )
         return raw.astype(np.int64 if whole else np.float64)
     return raw
 
@@ -161,9 +164,9 @@ def _check_present(where: str, raw: np.ndarray) -> None:
     if not raw.size:
         raise UserError(f"{where}: the targets are empty, of shape {raw.shape}")
     if raw.dtype.kind == "O":
-        bad = np.array([v is None or v != v for v in raw.flat]).reshape(raw.shape)
+        bad = np.array([v is None or v != v or _is_large(v) for v in raw.flat]).reshape(raw.shape)
     elif raw.dtype.kind == "f":
-        bad = ~np.isfinite(raw)
+        bad = ~(np.abs(raw) <= LARGEST)
     else:
         return
     if bad.any():
@@ -171,10 +174,17 @@ def _check_present(where: str, raw: np.ndarray) -> None:
         value: Any = raw[tuple(np.argwhere(bad)[0])]
         missing = value is None or value != value
         said = "is missing" if missing else f"is {value}"
-        mend = "; if a text as NA is a class, give data.missing=[]" if missing else ""
+        mend = f"; must be {LARGEST:g} at most"
+        if missing:
+            mend = "; if a text as NA is a class, give data.missing=[]"
         raise UserError(
             f"{where}: the target {said} in row {row} (counted from 0): leave such rows out{mend}"
         )
+
+
+def _is_large(value: Any) -> bool:
+    """Whether it is a number that nothing is computed with."""
+    return isinstance(value, int | float | np.floating) and bool(abs(value) > LARGEST)
 
 
 def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:

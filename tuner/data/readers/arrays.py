@@ -57,9 +57,9 @@ def read(
         found = {"X": _sparse(where, file) if file.suffix == ".npz" else _array(where, file, "X")}
         for key, other in {"target": target, **asked}.items():
             if other is not None:
-                own, path = f"data.{key}: {other}", files.find(other, key, NPY)
-                files.check_apart(own, path, file, "data.path, the features")
-                found["y" if key == "target" else key] = _array(own, path, key)
+                own, beside = f"data.{key}: {other}", files.find(other, key, NPY)
+                files.check_apart(own, beside, file, "data.path, the features")
+                found["y" if key == "target" else key] = _array(own, beside, key)
     else:
         raise UserError(f"{where}: must be {NPZ}")
     return _source(where, found)

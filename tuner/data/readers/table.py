@@ -1,18 +1,21 @@
 """Tables with named columns: CSV, TSV and Parquet, the first two also packed."""
 
+import csv
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tuner.data import files, memory, numerals
+from tuner.data import files, memory, numerals, parquet
 from tuner.data.dates import seconds
 from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
 
+# More columns of words than this would take minutes to turn to numbers.
+WORDY = 10_000
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 PARQUET = (".parquet", ".pq")
 KIND = "a table: .csv or .tsv in UTF-8 with names in its first line, or .parquet"
@@ -48,9 +51,12 @@ def read(
     where = f"data.path: {path}"
     numerals.check_marks(decimal, thousands)
     reading = _Text(where, separator, decimal, thousands, missing)
-    table, notes = _table(where, files.find(path, kind=KIND), reading)
     beside = {"sample_weight": sample_weight, "group": group, "time": time}
     named = {key: name for key, name in beside.items() if name is not None}
+    wanted = None
+    if features is not None:
+        wanted = {*files.listed(target), *files.listed(features), *named.values()}
+    table, notes = _table(where, files.find(path, kind=KIND), reading, wanted)
     targets = _columns(table, "target", files.listed(target))
     for key, name in named.items():
         _columns(table, key, [name])
@@ -113,10 +119,13 @@ class _Text:
         return mark
 
 
-def _table(where: str, file: Path, reading: _Text) -> tuple[Any, tuple[str, ...]]:
+def _table(
+    where: str, file: Path, reading: _Text, wanted: Collection[str] | None
+) -> tuple[Any, tuple[str, ...]]:
     """The file as a DataFrame with at least a row, its columns named and each once.
 
-    Blanks around words are stripped; what was done to the text is said in words.
+    Blanks around words are stripped; what was done to the text is said in words. All columns are
+    wanted, or some.
     """
     notes: tuple[str, ...] = ()
     separator = reading.checked
@@ -124,16 +133,21 @@ def _table(where: str, file: Path, reading: _Text) -> tuple[Any, tuple[str, ...]
     if suffix in files.PACKED:
         suffix = Path(file.stem).suffix
     if suffix in PARQUET:
-        table = _parquet(where, file)
+        # pandas' metadata would bring kinds of columns that scikit-learn's encoder does not take.
+        table = parquet.read(where, file, KIND, wanted).to_pandas(ignore_metadata=True)
     elif separator is not None or suffix in SEPARATORS:
         table, notes = _csv(where, file, separator or SEPARATORS[suffix], reading)
     else:
         raise UserError(f"{where}: must be {KIND}")
-    _check_names(where, [str(name) for name in table.columns])
     table.columns = [str(name) for name in table.columns]
+    if len(wordy := _wordy(table)) > WORDY:
+        raise UserError(
+            f"{where}: {len(wordy)} columns hold no numbers, as {wordy[0]}; must be {WORDY} at "
+            "most, for each becomes several"
+        )
     if not len(table):
         raise UserError(f"{where}: holds no row, only the names of {len(table.columns)} columns")
-    bare = [name for name in table.columns if _strip(table, name, reading.absent)]
+    bare = [name for name in _wordy(table) if _strip(table, name, reading.absent)]
     if bare:
         notes = (*notes, f"blanks around the words of {_few(bare)} are left out")
     return table, notes
@@ -151,10 +165,14 @@ def _strip(table: Any, name: str, absent: Sequence[str]) -> bool:
     return True
 
 
+def _wordy(table: Any) -> list[str]:
+    """The columns that hold neither numbers nor dates nor true and false."""
+    kinds = zip(table.columns, table.dtypes, strict=True)
+    return [name for name, kind in kinds if kind.kind not in "biufcmM"]
+
+
 def _is_text(column: Any) -> bool:
     """Whether every value of a column that is not missing is text, and there is one."""
-    if column.dtype.kind in "biufcmM":
-        return False
     values = column.dropna().unique()
     return len(values) > 0 and all(isinstance(value, str) for value in values)
 
@@ -178,12 +196,13 @@ def _numbers(
     plain = reading.decimal != "," and reading.thousands != "."
     words = {
         name: texts
-        for name in table.columns
+        for name in _wordy(table)
         if _is_text(table[name]) and _like_numbers(texts := table[name].str.strip())
     }
     if not words and plain:
         return table, ()
-    floats = [n for n in table.columns if table[n].dtype.kind == "f" and table[n].notna().any()]
+    kinds = zip(table.columns, table.dtypes, strict=True)
+    floats = [n for n, kind in kinds if kind.kind == "f" and table[n].notna().any()]
     texts = again(floats) if floats else {}
     fractions = {
         name: bare
@@ -212,13 +231,12 @@ def _like_numbers(texts: Any) -> bool:
 def _csv(where: str, file: Path, separator: str, reading: _Text) -> tuple[Any, tuple[str, ...]]:
     import pandas as pd
 
-    files.check_size(where, file)
     text: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "keep_default_na": False}
     with files.reading(where, KIND):
+        files.check_text(where, file, f"{separator}\n".encode(), memory.NUMBER)
         # By itself, pandas would rename what is named twice.
-        first = pd.read_csv(file, header=None, nrows=1, dtype=str, **text)
-        names = [name.strip() for name in first.iloc[0]]
-        _check_names(where, names)
+        names = [name.strip() for name in _first(file, separator)]
+        files.check_names(where, names)
         with warnings.catch_warnings():
             # A row that is longer than the first line.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -229,24 +247,11 @@ def _csv(where: str, file: Path, separator: str, reading: _Text) -> tuple[Any, t
             )
 
 
-def _parquet(where: str, file: Path) -> Any:
-    from pyarrow import parquet
-
-    with files.reading(where, KIND):
-        content = parquet.read_metadata(file)
-        groups = [content.row_group(i).total_byte_size for i in range(content.num_row_groups)]
-        memory.check(where, sum(groups), files.SMALLER)
-        table = parquet.read_table(file)
-        _check_names(where, table.column_names)
-        # pandas' metadata would bring kinds of columns that scikit-learn's encoder does not take.
-        return table.to_pandas(ignore_metadata=True)
-
-
-def _check_names(where: str, names: Sequence[str]) -> None:
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            called = f"named {name}" if name else "without a name"
-            raise UserError(f"{where}: two columns are {called}; give each a name of its own")
+def _first(file: Path, separator: str) -> list[str]:
+    """The fields of the first line that is not empty."""
+    opener = files.PACKED.get(file.suffix, open)
+    with opener(file, "rt", encoding="utf-8-sig", newline="") as content:
+        return next((line for line in csv.reader(content, delimiter=separator) if line), [])
 
 
 def _check_index(where: str, names: Sequence[str]) -> None:

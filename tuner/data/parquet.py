@@ -1,0 +1,84 @@
+"""Parquet files, weighed before they are unpacked: what is written once may stand for many rows."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from tuner.data import files, memory
+from tuner.errors import UserError
+
+# Bytes of a value while it is read: in Arrow, in pandas, and where pandas makes an object of it.
+VALUE, OBJECT = 16.0, 64.0
+
+
+def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> Any:
+    """The table of a file, as Arrow has it.
+
+    Texts are read as the few that they may be, and written out once it is known how long they are.
+
+    Args:
+        where: the file, as a config key and value.
+        file: ends in .parquet.
+        kind: what it must be, in words.
+        wanted: columns that must hold one number, text or date a row; others that do not are left
+            out. None for all.
+
+    Raises:
+        UserError: it cannot be read, would not fit into half the memory, or a wanted column holds
+            something else.
+    """
+    from pyarrow import compute, large_string, parquet
+
+    with files.reading(where, kind):
+        held = parquet.ParquetFile(file)
+        fields = list(held.schema_arrow)
+        files.check_names(where, [field.name for field in fields])
+        taken = [field for field in fields if _is_plain(field.type)]
+        for field in fields:
+            if field not in taken and (wanted is None or field.name in wanted):
+                raise UserError(
+                    f"{where}: column {field.name} holds {field.type} values; must be numbers, or "
+                    "text; leave it out with data.features"
+                )
+        content = held.metadata
+        groups = [content.row_group(i) for i in range(content.num_row_groups)]
+        needed = sum(group.total_byte_size for group in groups)
+        needed += content.num_rows * sum(_width(field.type) for field in taken)
+        memory.check(where, needed, files.SMALLER)
+        texts = [field.name for field in taken if _is_text(field.type)]
+        table = parquet.ParquetFile(file, read_dictionary=texts).read([f.name for f in taken])
+        table = table.select([field.name for field in taken])
+        for place, field in enumerate(taken):
+            if not _is_text(field.type):
+                continue
+            for chunk in table.column(place).chunks:
+                lengths = compute.binary_length(chunk.dictionary).take(chunk.indices)
+                needed += compute.sum(lengths).as_py() or 0
+            memory.check(f"{where}: column {field.name}", needed, files.SMALLER)
+            table = table.set_column(place, field.name, table.column(place).cast(large_string()))
+        return table
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether values of an Arrow type are one number, text or date each."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    others = types.is_boolean(kind) or types.is_temporal(kind) or types.is_null(kind)
+    return bool(numbers or others or _is_text(kind))
+
+
+def _width(kind: Any) -> float:
+    """Bytes of a value, beside the letters of a text."""
+    from pyarrow import types
+
+    made = types.is_decimal(kind) or types.is_date(kind) or types.is_time(kind)
+    return OBJECT if made else VALUE
