@@ -184,7 +184,7 @@ def _check_present(where: str, raw: np.ndarray) -> None:
 
 def _is_large(value: Any) -> bool:
     """Whether it is a number that nothing is computed with."""
-    return isinstance(value, int | float | np.floating) and bool(abs(value) > LARGEST)
+    return isinstance(value, int | float) and bool(abs(value) > LARGEST)
 
 
 def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:

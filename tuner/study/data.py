@@ -7,6 +7,7 @@ import numpy as np
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.search.trials import Goal
+from tuner.study.model_memory import check_models
 from tuner.training import losses
 from tuner.training.families import AUTO, FAMILIES
 
@@ -28,6 +29,7 @@ def load_data(config: Config) -> "DataSet | None":
     asked = config.data.model_dump(exclude_none=True)
     data = load(**asked, seed=config.study.seed, dtype=config.dtype)
     check_fit(config, data)
+    check_models(config, data)
     goal(config, data)
     return data
 

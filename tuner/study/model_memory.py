@@ -1,0 +1,78 @@
+"""What the models of a study take of memory, weighed before any is made."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuner.config import Config
+from tuner.data import memory
+from tuner.search.space import Choices, Setting
+from tuner.training import optimizers
+from tuner.training.families import FAMILIES, create
+
+if TYPE_CHECKING:
+    from tuner.data import DataSet
+
+
+def check_models(config: Config, data: "DataSet") -> None:
+    """Refuses models that would not fit into half the memory.
+
+    Of a fixed structure all rows that train together count: those of a cohort, or of the
+    confirmation if it has more. Of a structure that is searched, the rows of its largest trial do.
+
+    Raises:
+        UserError: for the first that would not fit; it names what makes it large.
+    """
+    folds, confirm = len(data.split.folds), config.confirm
+    together = max(config.study.cohort, confirm.top * confirm.seeds)
+    slots = max(len(optimizers.load(name).slots) for name in config.space.branches["optimizer"])
+    for model in config.space.branches["model"]:
+        rows = folds if _searched(config, model) else together * folds
+        # Parameters, their slots, the gradient and what was before a step.
+        arrays = rows * (1 + slots) + 2
+        for where, shape in _largest(config, model):
+            size = create(model, data.inputs, data.outputs, shape).size
+            memory.check(
+                f"{where}: {size:.3g} parameters in {rows} rows",
+                float(size) * arrays * np.dtype(config.dtype).itemsize,
+                "give a smaller model, or a smaller study.cohort",
+            )
+
+
+def _searched(config: Config, model: str) -> bool:
+    """Whether trials differ in structure."""
+    _, searched = config.space.below(f"model.{model}.")
+    return any(path.partition(".")[0] in FAMILIES[model].shape for path in searched)
+
+
+def _largest(config: Config, model: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The largest structures that a trial may have, with the setting that says so."""
+    fixed, searched = config.space.below(f"model.{model}.")
+    shape = {key: fixed[key] for key in FAMILIES[model].shape if key in fixed}
+    numbers = {path: _top(setting) for path, setting in searched.items()}
+    numbers |= {path: value for path, value in fixed.items() if path.startswith("hidden.")}
+    where = f"model: {model}"
+    for key in ("hidden", "factors"):
+        if key in fixed:
+            where = f"model.{model}.{key}: {fixed[key]}"
+        elif key in searched:
+            where = f"model.{model}.{key}: {numbers[key]}"
+            shape[key] = numbers[key]
+    widths = {path: int(n) for path, n in numbers.items() if path.startswith("hidden.")}
+    if widths:
+        shape["hidden"] = [widths[f"hidden.{layer}"] for layer in range(len(widths))]
+        where = f"model.{model}.hidden: {shape['hidden']}"
+    options = searched.get("hidden")
+    for hidden in options.options if isinstance(options, Choices) else [shape.get("hidden")]:
+        if hidden is not None:
+            shape["hidden"] = tuple(hidden) if isinstance(hidden, list | tuple) else (hidden,)
+        yield where, shape
+
+
+def _top(setting: Setting) -> Any:
+    """The largest number of a setting; of choices that are no numbers, the last."""
+    if not isinstance(setting, Choices):
+        return setting.high
+    numbers = [option for option in setting.options if isinstance(option, int | float)]
+    return max(numbers) if numbers else setting.options[-1]
