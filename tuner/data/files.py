@@ -5,7 +5,7 @@ import gzip
 import lzma
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tuner.data import memory
 from tuner.errors import UserError
 
 # What opens a packed file, by the end of its name.
-PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 BLOCK = 1 << 22  # bytes unpacked at once
 # A file that unpacks to so many times its size, and to more than so many bytes, is made to do harm.
 MOST_PACKED, HARMLESS = 200, 1 << 26

@@ -15,6 +15,7 @@ CLEAR = (
     *(("0", "1"), ("-1", "1"), ("-1", "+1"), ("-", "+"), ("false", "true"), ("f", "t")),
     *(("no", "yes"), ("n", "y"), ("negative", "positive"), ("neg", "pos")),
 )
+LETTERS = 1000  # of a label
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
@@ -193,6 +194,11 @@ def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:
         if kinds != {str}:
             named = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise UserError(f"{where}: the targets mix {named}; must be of one kind")
+        longest = max(map(len, raw))
+        if longest > LETTERS:  # each would take as much as the longest
+            raise UserError(
+                f"{where}: a target is a text of {longest} characters; must be {LETTERS} at most"
+            )
         raw = raw.astype(str)
     bare = False
     if raw.dtype.kind == "U":

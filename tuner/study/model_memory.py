@@ -7,7 +7,7 @@ import numpy as np
 
 from tuner.config import Config
 from tuner.data import memory
-from tuner.search.space import Choices, Setting
+from tuner.search.space import Choices, Chosen, Setting
 from tuner.training import optimizers
 from tuner.training.families import FAMILIES, create
 
@@ -46,7 +46,7 @@ def _searched(config: Config, model: str) -> bool:
     return any(path.partition(".")[0] in FAMILIES[model].shape for path in searched)
 
 
-def _largest(config: Config, model: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _largest(config: Config, model: str) -> Iterator[tuple[str, Chosen]]:
     """The largest structures that a trial may have, with the setting that says so."""
     fixed, searched = config.space.below(f"model.{model}.")
     shape = {key: fixed[key] for key in FAMILIES[model].shape if key in fixed}

@@ -17,6 +17,8 @@ def read(id: int, target: str | list[str] | None = None) -> Source:
         UserError: there is no network, no such set, or no such target.
     """
     where = f"data.id: {id}"
+    if id < 1:
+        raise UserError(f"{where}: must be 1 at least, a number of openml.org")
     from sklearn.datasets import fetch_openml
 
     chosen = "default-target" if target is None else files.listed(target)
@@ -29,7 +31,7 @@ def read(id: int, target: str | list[str] | None = None) -> Source:
             f"{where}: cannot be fetched ({said}); it needs the network, and a number of "
             "openml.org; or download the table and give it as data=csv"
         ) from error
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # of what anyone may have sent
         said = " ".join(str(error).split())[:200]
         raise UserError(f"{where}: {said}; must be a set of openml.org with its target") from error
     if fetched.target is None:
