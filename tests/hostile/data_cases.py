@@ -144,7 +144,7 @@ TABLES: dict[str, tuple[Any, list[str]]] = {
     "long name": (f"{'x' * 200_000},b,y\n1,2,p\n", []),
     "long names": (f"{'x' * 90_000},{'x' * 90_000},y\n1,2,p\n", []),
     "wide alike": (wide(lambda i: f"c{i % 99_999}", "1"), []),
-    "wide words": (wide(lambda i: f"c{i}", "w", 12_000), ["data.target=c1"]),
+    "wide words": (wide(lambda i: f"c{i}", "w", 6_000), ["data.target=c1"]),
     "wide without a target": (wide(lambda i: f"c{i}", "1", 20_000), []),
     "separator of none": (table(), ["data.separator='|'"]),
     "separator as expression": (table(), ["data.separator='(['"]),

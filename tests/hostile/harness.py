@@ -33,6 +33,8 @@ def watch(event: str, arguments: tuple[object, ...]) -> None:
 
 def main() -> None:
     sys.dont_write_bytecode = True
+    # What is not refused must not take the machine.
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     from tuner.cli import main as tuner
 
     sys.addaudithook(watch)

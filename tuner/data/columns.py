@@ -15,6 +15,7 @@ from tuner.errors import UserError
 BLOCK = 16384  # rows turned to numbers at once
 # So many different words tell rows apart rather than alike, if half of the rows has its own.
 MANY = 100
+LETTERS = 1000  # of a word
 WIDE = 1000  # columns looked at together
 # What pandas calls values that are one column each; "empty" is a column without any value.
 WORDS = {"string", "boolean", "integer", "floating", "empty"}
@@ -161,6 +162,12 @@ def check(where: str, rows: Any) -> None:
                 f"{where}: column {name} holds {kind} values; must be numbers, or text; {mend}"
             )
         words = present.nunique()
+        longest = max((len(word) for word in present.unique() if isinstance(word, str)), default=0)
+        if longest > LETTERS:  # each would take as much as the longest
+            raise UserError(
+                f"{where}: column {name} holds a text of {longest} characters; must be {LETTERS} "
+                f"at most; {mend}"
+            )
         width += words
         if words > MANY and words > len(present) / 2:
             raise UserError(

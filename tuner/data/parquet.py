@@ -27,7 +27,7 @@ def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> A
         UserError: it cannot be read, would not fit into half the memory, or a wanted column holds
             something else.
     """
-    from pyarrow import compute, large_string, parquet
+    from pyarrow import compute, large_string, parquet, types
 
     with files.reading(where, kind):
         held = parquet.ParquetFile(file)
@@ -49,12 +49,14 @@ def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> A
         table = parquet.ParquetFile(file, read_dictionary=texts).read([f.name for f in taken])
         table = table.select([field.name for field in taken])
         for place, field in enumerate(taken):
-            if not _is_text(field.type):
+            if not (types.is_dictionary(field.type) or _is_text(field.type)):
                 continue
             for chunk in table.column(place).chunks:
                 lengths = compute.binary_length(chunk.dictionary).take(chunk.indices)
                 needed += compute.sum(lengths).as_py() or 0
             memory.check(f"{where}: column {field.name}", needed, files.SMALLER)
+            if field.name not in texts:
+                continue
             table = table.set_column(place, field.name, table.column(place).cast(large_string()))
         return table
 

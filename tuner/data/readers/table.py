@@ -15,7 +15,7 @@ from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
 
 # More columns of words than this would take minutes to turn to numbers.
-WORDY = 10_000
+WORDY = 5000
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 PARQUET = (".parquet", ".pq")
 KIND = "a table: .csv or .tsv in UTF-8 with names in its first line, or .parquet"
