@@ -75,7 +75,7 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     own = Harness(tmp_path_factory.mktemp("harness"))
     # What all commands import and read is not what one of them takes.
     own.run(["nothing=1"])
-    own.run(["data=iris", "data.validation_fraction=0.001"])
+    own.run(["data=iris", "model.mlp.hidden=[100000,100000,100000]"])
     yield own
     own.process.kill()
     own.process.communicate()
