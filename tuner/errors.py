@@ -8,8 +8,11 @@ from collections.abc import Sequence
 LONGEST, ENDING = 1000, 300
 
 # What may stand before the host of a URI, and behind it.
-CREDENTIALS = re.compile(r"\b(?!sqlite)(\w[\w+.-]*://)[^\s'\"]*@")
-SECRETS = re.compile(r"([?&][\w-]*(?:pass|passwd|password|pwd|token|secret|key)=)[^&\s'\"#]+")
+CREDENTIALS = re.compile(r"\b(?!sqlite)(\w[\w+.-]*://)[^\s]*@")
+SECRETS = re.compile(
+    r"([?&][\w-]*(?i:pass|passwd|password|pwd|auth|token|secret|_key|apikey)=)[^&\s#]+"
+)
+
 # Of so many names, and of so many letters of each, the one that was meant is found at once.
 MANY, LETTERS = 1000, 100
 

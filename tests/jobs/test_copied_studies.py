@@ -324,6 +324,7 @@ def test_a_line_of_the_spool_that_is_no_record_is_one(line: str) -> None:
         ("postgresql://me:p@ss/w@h/db", "postgresql://***@h/db"),
         ("http://h/?api_key=abc&x=1", "http://h/?api_key=***&x=1"),
         ("postgresql://h/db?password=abc", "postgresql://h/db?password=***"),
+        ("postgresql://me:it's@h/db?PASSWORD=abc", "postgresql://***@h/db?PASSWORD=***"),
         ("sqlite:////data/a@b.db", "sqlite:////data/a@b.db"),
         ("http://h:1/#/runs?orderByKey=loss", "http://h:1/#/runs?orderByKey=loss"),
         ("see http://a/b and me@home", "see http://a/b and me@home"),

@@ -1,5 +1,7 @@
 """Promises of checkpoints: a kill costs seconds, and the numbers are those of a whole training."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,7 @@ def racing(race: Racer, tmp_path: Path) -> Callable[..., list[Outcome]]:  # noqa
             if epoch == killed_after:
                 raise Killed
 
-        own = race(RATES, Halving(), keys=KEYS, on_epoch=on_epoch)
-        checkpoints.begin(own, key)
+        own = checkpoints.begin(lambda: race(RATES, Halving(), keys=KEYS, on_epoch=on_epoch), key)
         run.began_at = own.epoch  # type: ignore[attr-defined]
         return own.run()
 
@@ -114,3 +115,22 @@ def test_a_checkpoint_holds_plain_arrays_and_json_alone(racing: Any, tmp_path: P
     files = [p for p in (tmp_path / "checkpoints").rglob("*") if p.is_file()]
     assert {p.suffix for p in files} == {".json", ".npz"}
     assert not any(b"pickle" in p.read_bytes() for p in files)
+
+
+@pytest.mark.parametrize("part", ["population.npz", "members.json", "guard.npz"])
+def test_what_only_restoring_finds_wrong_leaves_no_trace_in_the_race(
+    part: str, racing: Any, tmp_path: Path, race: Racer  # noqa: F811
+) -> None:  # fmt: skip
+    with pytest.raises(Killed):
+        racing(5)
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    (own,) = checkpoint.rglob(part)
+    own.write_bytes(b"[]")
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    name = own.relative_to(checkpoint).as_posix()
+    manifest["files"][name] = hashlib.sha256(own.read_bytes()).hexdigest()
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+    assert is_whole(checkpoint)
+    outcomes = racing()
+    assert racing.began_at == 0
+    assert plain(outcomes) == plain(race(RATES, Halving(), keys=KEYS).run())

@@ -1,21 +1,18 @@
 """The config: what a composed one must be, checked before anything starts, in a line a mistake."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import ValidationError
 
 from tuner.config.checks import check_together
 from tuner.config.found import FOUND
 from tuner.config.messages import KNOWN, MADE, line, no_such_key, shown
-from tuner.config.schema import KEYS, Config
+from tuner.config.schema import KEYS, Config, Plain
 from tuner.config.space import space_of
 from tuner.errors import UserError
 
 __all__ = ["Config", "check"]
 
 
-def check(plain: Mapping[str, Any]) -> Config:
+def check(plain: Plain) -> Config:
     """The config in a composed mapping of plain data.
 
     Args:

@@ -30,7 +30,7 @@ MADE = ("space", "plain")
 KNOWN = (*KEYS, *(name for name in Config.model_fields if name not in MADE))
 
 
-def shown(plain: Mapping[str, Any]) -> Plain:
+def shown(plain: Plain) -> Plain:
     """A composed config as anybody may see it: without the user and password of tracking.uri."""
     tracking = plain.get("tracking")
     if not isinstance(tracking, Mapping) or not isinstance(tracking.get("uri"), str):

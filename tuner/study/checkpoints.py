@@ -24,6 +24,10 @@ MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
 
 
+# What a checkpoint raises that is damaged, or is not as this version writes it.
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
+
+
 class Checkpoints:
     """Keeps the newest state of the race that is under way.
 
@@ -39,13 +43,15 @@ class Checkpoints:
         self.folder, self.seconds, self.clock = folder, seconds, clock
         self.began = self.saved = clock()
 
-    def begin(self, race: Race, key: str) -> None:
-        """Takes a race up where its last checkpoint left it, if there is one.
+    def begin(self, make: Callable[[], Race], key: str) -> Race:
+        """A race where its last checkpoint left it, if there is one; else before its first epoch.
 
         Args:
-            race: before its first epoch.
+            make: makes one, before its first epoch: one that a checkpoint was put into in part is
+                of no use.
             key: tells what is trained; a checkpoint with another key is of no use any more.
         """
+        race = make()
         self.began = self.saved = self.clock()
         for path in sorted(self.folder.glob("[0-9]*"), reverse=True):
             try:
@@ -53,14 +59,16 @@ class Checkpoints:
                     shutil.rmtree(path)
                     continue
                 race.restore(path)
-            except (OSError, ValueError, LookupError, TypeError) as error:
+            except DAMAGE as error:
+                race = make()
                 aside = self.folder / f"damaged-{path.name}"
                 shutil.rmtree(aside, ignore_errors=True)
                 path.rename(aside)
                 said = " ".join(str(error).split())
                 print(f"tuner: {path}: is damaged ({said}); it is set aside", file=sys.stderr)
             else:
-                return
+                break
+        return race
 
     def after(self, race: Race, key: str) -> None:
         """Hears of each epoch; writes a checkpoint at rungs and where seconds have gone by.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner.config import Config
+from tuner.config.schema import Plain
 from tuner.errors import UserError
 from tuner.study.record import Record
 
@@ -20,7 +21,7 @@ FREE = (
 KEY = "config"
 
 
-def kept(config: Config) -> dict[str, Any]:
+def kept(config: Config) -> Plain:
     """The config as the record keeps it."""
     return _flat(config.plain) | {group: list(b) for group, b in config.space.branches.items()}
 
@@ -56,9 +57,9 @@ def _is_searched(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value.keys() & {"low", "choices"})
 
 
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> Plain:
     """A nested mapping as one of paths; a range or choices are one value."""
-    out: dict[str, Any] = {}
+    out: Plain = {}
     for key, value in plain.items():
         path = f"{prefix}{key}"
         nested = isinstance(value, Mapping) and not _is_searched(value)

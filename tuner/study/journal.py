@@ -144,16 +144,22 @@ def check_cohorts(path: Path, bounds: Any) -> None:
     Raises:
         UserError: if they are no pairs of numbers, each from where the one before ended.
     """
-    reached = 0
-    try:
-        for start, stop in bounds or []:
-            if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
-                raise ValueError
-            reached = int(stop)
-    except (TypeError, ValueError):
+    if not _are_bounds(bounds or []):
         raise UserError(
             f"{path}: holds cohorts that no study writes: move it away, or give another study.name"
-        ) from None
+        )
+
+
+def _are_bounds(bounds: Any) -> bool:
+    reached = 0
+    try:
+        for start, stop in bounds:
+            if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
+                return False
+            reached = int(stop)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def read_results(folder: Path, name: str) -> list[TrialResult]:

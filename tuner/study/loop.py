@@ -78,18 +78,19 @@ class Loop:
             if self.checkpoints is not None:
                 self.checkpoints.after(race, key)
 
-        race = Race(
-            trials,
-            self.training.runners(trials),
-            self.pruner.rule(self.study.index),
-            self.training.epochs,
-            self.training.goal,
-            on_epoch,
-            out_of_budget,
-        )
-        key = f"cohort {self.study.index} of {sorted(numbers)}, {race.epochs} epochs"
-        if self.checkpoints is not None:
-            self.checkpoints.begin(race, key)
+        def make() -> Race:
+            return Race(
+                trials,
+                self.training.runners(trials),
+                self.pruner.rule(self.study.index),
+                self.training.epochs,
+                self.training.goal,
+                on_epoch,
+                out_of_budget,
+            )
+
+        key = f"cohort {self.study.index} of {sorted(numbers)}, {self.training.epochs} epochs"
+        race = make() if self.checkpoints is None else self.checkpoints.begin(make, key)
         try:
             race.run()
         except BaseException as error:

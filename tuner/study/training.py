@@ -60,8 +60,9 @@ def trained(
         if checkpoints is not None:
             checkpoints.after(race, key)
 
-    runners = training.runners(trials, seeds)
-    race = Race(trials, runners, NoPruning(), training.epochs, training.goal, on_epoch)
-    if checkpoints is not None:
-        checkpoints.begin(race, key)
+    def make() -> Race:
+        runners = training.runners(trials, seeds)
+        return Race(trials, runners, NoPruning(), training.epochs, training.goal, on_epoch)
+
+    race = make() if checkpoints is None else checkpoints.begin(make, key)
     return race.run()

@@ -3,4 +3,7 @@
 from tuner.files import elsewhere
 
 with elsewhere():  # it reads .numba_config.yaml, which may be a stranger's
-    import numba  # noqa: F401
+    from numba.core import config
+
+# It would read that file again whenever it compiles.
+config._config_fname = ""
