@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,14 @@ class Tracking:
     ) -> None:
         self.config, self.record, self.goal, self.folder = config, record, goal, folder
         self.deadline = deadline
-        self.store = Store(config.root, config.tracking.uri)
         self.key: str = _remembered(record, KEY, uuid.uuid4().hex)
         _remembered(record, STARTED, now_ms())
         _remembered(record, GOAL, to_json(goal))
+
+    @cached_property
+    def store(self) -> Store:
+        """Where MLflow's data are."""
+        return Store(self.config.root, self.config.tracking.uri)
 
     @property
     def recorded_study(self) -> RecordedStudy:
