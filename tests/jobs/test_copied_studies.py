@@ -278,6 +278,17 @@ def test_cohorts_that_no_study_writes_name_the_journal(bounds: str, copied: Comm
     refused(copied.call("budget.trials=9"), str(journal), "cohorts")
 
 
+@pytest.mark.parametrize("key", ["config", "data", "queue", "numerics"])
+def test_what_a_record_keeps_of_another_kind_names_the_journal(key: str, copied: Command) -> None:
+    journal = copied.folder() / "optuna.journal"
+    kept = [json.loads(line).get("user_attr", {}) for line in journal.read_text().splitlines()]
+    assert any(key in attributes for attributes in kept)
+    line = {"op_code": 2, "worker_id": "w", "study_id": 0, "user_attr": {key: [[3]]}}
+    with journal.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    refused(copied.call("budget.trials=9"), str(journal), key)
+
+
 def test_a_root_that_was_copied_keeps_its_artifacts_in_itself(tmp_path: Path) -> None:
     theirs, mine = Store(tmp_path / "theirs"), Store(tmp_path / "mine")
     client = theirs.open()

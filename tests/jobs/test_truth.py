@@ -107,7 +107,7 @@ def test_other_data_under_the_same_name_are_refused_with_both_digests(
 def test_other_numerics_are_noted_and_never_a_traceback(command: Command) -> None:
     command.call("budget.trials=6")
     with JournalRecord(command.folder(), "study") as record:
-        (mine,) = record.get(builder.NUMERICS)
+        (mine,) = record.get(builder.NUMERICS, list)
         record.put(builder.NUMERICS, [{**mine, "cpu": "i486", "blas": "none"}, mine])
     more = command.call("budget.trials=8")
     assert more.code == 0

@@ -19,7 +19,7 @@ def test_a_study_whose_first_lines_are_damaged_is_still_the_same_study(
     (tmp_path / FILE).write_bytes(b"".join(whole))
     for _ in range(2):
         with JournalRecord(tmp_path, "own") as record:
-            assert (record.get("key"), record.get("started_ms")) == ("abc", 17)
+            assert (record.get("key", str), record.get("started_ms", int)) == ("abc", 17)
             assert "data" not in record
     assert (tmp_path / DAMAGED).read_bytes() == b"".join(whole)
     assert capsys.readouterr().err.count("set aside") == 1

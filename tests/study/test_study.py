@@ -355,7 +355,7 @@ def test_attributes_stay(tmp_path: Path):
     record = opened(tmp_path).record
     assert "config" not in record
     record.put("config", {"a": 1})
-    assert opened(tmp_path).record.get("config") == {"a": 1}
+    assert opened(tmp_path).record.get("config", dict) == {"a": 1}
     assert "config" in opened(tmp_path).record
 
 

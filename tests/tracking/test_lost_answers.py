@@ -95,7 +95,7 @@ def test_lost_and_late_answers_leave_one_parent_and_a_run_a_trial(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     proxy = Proxy(port, seed)
     records = study(*(trial(number) for number in range(8)))
-    for _ in range(6):  # commands
+    for _ in range(20):  # commands
         writer = Writer(Store(tmp_path, proxy.uri), tmp_path / "study", **NAMES)
         for record in records:
             writer.put(record)

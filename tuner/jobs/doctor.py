@@ -9,7 +9,7 @@ from tuner.errors import UserError
 from tuner.study.builder import DATA, check_data
 from tuner.study.checkpoints import CHECKPOINTS, is_whole
 from tuner.study.data import load_data
-from tuner.study.record import Record
+from tuner.study.record import Bounds, Record
 from tuner.study.study import COUNTED, STATES
 from tuner.tracking.consistency import count, numbering
 from tuner.tracking.republishing import republishing
@@ -57,7 +57,7 @@ def run(config: Config, stop: Event) -> int:
 def on_record(record: Record) -> Iterator[str]:
     """What is wrong with the record itself, in words."""
     trials, results = record.trials(), record.results()
-    yield from numbering(record.get("cohorts") or [], len(trials))
+    yield from numbering(record.get("cohorts", Bounds) or [], len(trials))
     for trial in trials:
         result = results.get(trial.number)
         if result is not None and trial.state.is_finished() and STATES[result.state] != trial.state:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from tuner.codec import from_json, to_json
+from tuner.codec import to_json
 from tuner.config import Config
 from tuner.errors import UserError, did_you_mean
 from tuner.search import initial_trials
@@ -67,7 +67,7 @@ def results_of(config: Config, name: str) -> list[TrialResult]:
 
 def open_study(config: Config, record: Record) -> Study:
     """The study of a config, as its record has it."""
-    first = [from_json(InitialTrial, plain) for plain in record.get(INITIAL) or ()]
+    first = record.get(INITIAL, list[InitialTrial]) or []
     return Study(record, config.space, config.sampler, config.study.seed, first)
 
 
@@ -81,7 +81,7 @@ def check_data(config: Config, record: Record, data: "DataSet | None") -> None:
         return
     if DATA not in record:
         record.put(DATA, data.digest)
-    begun, now = record.get(DATA), data.digest
+    begun, now = record.get(DATA, str) or "", data.digest
     if begun != now:
         raise UserError(
             f"data: {data.name}: is not what study {config.study.name} was begun with (digest "
@@ -95,7 +95,7 @@ def other_numerics(record: Record) -> str:
     Returns:
         In words, in what it differs from earlier commands on the study; "" if it does not.
     """
-    seen, now = [from_json(Numerics, plain) for plain in record.get(NUMERICS) or ()], numerics()
+    seen, now = record.get(NUMERICS, list[Numerics]) or [], numerics()
     if now not in seen:
         seen = [*seen, now]
         record.put(NUMERICS, [to_json(own) for own in seen])
@@ -105,7 +105,7 @@ def other_numerics(record: Record) -> str:
 def state(config: Config, study: Study) -> str:
     """A digest of all that a study's result is made from: its trials, and how they are judged."""
     trials = [(t.number, t.state, t.value) for t in study.results()]
-    asked = [config.confirm.top, config.confirm.seeds, study.record.get(DATA)]
+    asked = [config.confirm.top, config.confirm.seeds, study.record.get(DATA, str)]
     plain = json.dumps([trials, asked, list(config.space.searched)])
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 

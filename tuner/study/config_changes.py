@@ -37,7 +37,7 @@ def edited(record: Record, config: Config) -> bool:
     now = kept(config)
     if KEY not in record:
         record.put(KEY, now)
-    begun, found = record.get(KEY), False
+    begun, found = record.get(KEY, Plain) or {}, False
     # What was chosen of a group says more than the settings that came with it.
     for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
         if path.startswith(FREE) or begun.get(path) == now.get(path):

@@ -23,6 +23,9 @@ CHOOSING, JUDGING = 2, 3
 # Epochs are compared in so many parts of the training: an epoch more or less is noise.
 PARTS = 10
 
+# What a record keeps of a trial on fresh seeds: the last `values`, and the mean `curve`.
+Kept = dict[str, list[float | None]]
+
 
 @dataclass(frozen=True)
 class Repeats:
@@ -202,13 +205,11 @@ class Repeating:
             if self.checkpoints is not None:
                 self.checkpoints.clear()
         return [
-            Repeats(t.number, t.settings, t.value, own["values"], own["curve"])
-            for t, own in zip(trials, self.study.record.get(key), strict=True)
+            Repeats(t.number, t.settings, t.value, own["values"], _with_infinity(own["curve"]))
+            for t, own in zip(trials, self.study.record.get(key, list[Kept]) or (), strict=True)
         ]
 
-    def _trained(
-        self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str
-    ) -> list[dict[str, list[float | None]]]:
+    def _trained(self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str) -> list[Kept]:
         """What the record keeps of each trial, in their order."""
         runs = [(trial.settings, seed) for trial in trials for seed in seeds]
         numbered = [Trial(i, settings, 0) for i, (settings, _) in enumerate(runs)]
@@ -249,7 +250,12 @@ class Repeating:
         return Confirmed(confirmation, {r.trial: r.curve for r in order if r.curve})
 
 
-def _kept(outcomes: Sequence[Outcome]) -> dict[str, list[float | None]]:
+def _with_infinity(curve: Sequence[float | None]) -> list[float]:
+    """The curve with infinity where it was not finite, which JSON does not have."""
+    return [math.inf if value is None else value for value in curve]
+
+
+def _kept(outcomes: Sequence[Outcome]) -> Kept:
     """What the record keeps of one trial's runs, in the order of the seeds."""
     complete = [o.state == "COMPLETE" and math.isfinite(o.value) for o in outcomes]
     values = [rounded(o.value) if c else None for o, c in zip(outcomes, complete, strict=True)]

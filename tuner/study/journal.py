@@ -6,7 +6,7 @@ import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalStorage
@@ -19,7 +19,9 @@ from tuner.errors import UserError
 from tuner.files import check_own, write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
-from tuner.study.record import Record, TrialEnd
+from tuner.study.record import Bounds, Record, TrialEnd
+
+T = TypeVar("T")
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
@@ -61,7 +63,7 @@ class JournalRecord(Record):
                 self._check_size()
                 cut_torn_tail(self.path)
                 self._study = self._opened()
-                check_cohorts(self.path, self.get("cohorts"))
+                check_cohorts(self.path, self.get("cohorts", Bounds))
             except OSError as error:
                 raise UserError(f"{self.path}: cannot be read ({error.strerror})") from None
             self._lease = stack.pop_all()
@@ -124,8 +126,15 @@ class JournalRecord(Record):
             if summary is not None:
                 yield summary["number"], summary["curves"]
 
-    def get(self, key: str) -> Any:
-        return self._study.user_attrs.get(key)
+    def get(self, key: str, kind: type[T]) -> T | None:
+        plain = self._study.user_attrs.get(key)
+        try:
+            return None if plain is None else from_json(kind, plain)
+        except (ValueError, RecursionError) as error:
+            raise UserError(
+                f"{self.path}: its {key} is none that a study writes ({error}): move it away, or "
+                "give another study.name"
+            ) from None
 
     def put(self, key: str, value: Any) -> None:
         self._study.set_user_attr(key, value)
@@ -134,7 +143,7 @@ class JournalRecord(Record):
         return key in self._study.user_attrs
 
 
-def check_cohorts(path: Path, bounds: Any) -> None:
+def check_cohorts(path: Path, bounds: Bounds | None) -> None:
     """Refuses bounds of cohorts that no study writes.
 
     Args:
@@ -144,22 +153,14 @@ def check_cohorts(path: Path, bounds: Any) -> None:
     Raises:
         UserError: if they are no pairs of numbers, each from where the one before ended.
     """
-    if not _are_bounds(bounds or []):
-        raise UserError(
-            f"{path}: holds cohorts that no study writes: move it away, or give another study.name"
-        )
-
-
-def _are_bounds(bounds: Any) -> bool:
     reached = 0
-    try:
-        for start, stop in bounds:
-            if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
-                return False
-            reached = int(stop)
-    except (TypeError, ValueError):
-        return False
-    return True
+    for start, stop in bounds or []:
+        if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
+            raise UserError(
+                f"{path}: its cohorts are none that a study writes ({start} to {stop}): move it "
+                "away, or give another study.name"
+            )
+        reached = stop
 
 
 def read_results(folder: Path, name: str) -> list[TrialResult]:

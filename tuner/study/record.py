@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.search.trials import Curves, TrialResult
+
+T = TypeVar("T")
+
+# Of each cohort: the number of its first trial, and one past that of its last.
+Bounds = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,12 @@ class Record(Protocol):
     def curves(self) -> Iterator[tuple[int, Curves]]:
         """The curves of the trials that were told of, one after another, with their numbers."""
 
-    def get(self, key: str) -> Any:
-        """The attribute of that name; None where that is nothing."""
+    def get(self, key: str, kind: type[T]) -> T | None:
+        """The attribute of that name, as a value of that kind; None where there is none.
+
+        Raises:
+            UserError: if it is of another kind, which no study writes.
+        """
 
     def put(self, key: str, value: Any) -> None:
         """Keeps plain data as an attribute, in place of what it was."""

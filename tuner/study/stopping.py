@@ -117,7 +117,7 @@ class Stopping:
             record.put(key, self._measured(best, key))
             if self.checkpoints is not None:
                 self.checkpoints.clear()
-        noise = record.get(key)
+        noise = record.get(key, float)
         # A trial that did not get to its end is worth no more than it had reached by then.
         worst = float(np.finfo(float).max)
         gain = expected_gain([worst if r.value is None else r.value for r in ended])

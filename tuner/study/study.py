@@ -13,7 +13,7 @@ from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 from tuner.search.trials import Curves, Outcome, Trial, TrialResult
 from tuner.search.untried import Untried
-from tuner.study.record import Record, TrialEnd
+from tuner.study.record import Bounds, Record, TrialEnd
 
 STATES = {
     "COMPLETE": TrialState.COMPLETE,
@@ -86,8 +86,7 @@ class Study:
     @property
     def cohorts(self) -> list[list[int]]:
         """The bounds of all cohorts: first number, one past the last."""
-        bounds: list[list[int]] = self.record.get("cohorts") or []
-        return [list(pair) for pair in bounds]
+        return [list(pair) for pair in self.record.get("cohorts", Bounds) or []]
 
     @property
     def finished(self) -> int:

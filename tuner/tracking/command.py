@@ -139,7 +139,7 @@ class Tracking:
         if not spool.exists() or self.config.tracking.name == "none":
             return saved
         lost = self.store.lacks(self.key, self.record.results())
-        told = self.record.get(OVER) == modified_ms(file)
+        told = self.record.get(OVER, int) == modified_ms(file)
         if told and not lost and not any(spool.glob("*.jsonl")):
             return saved
         with self.opened() as tracker:
@@ -159,4 +159,4 @@ def _remembered(record: Record, key: str, value: Any) -> Any:
     """What the record keeps under a key; `value` becomes it where there is nothing yet."""
     if key not in record:
         record.put(key, value)
-    return record.get(key)
+    return record.get(key, type(value)) or value

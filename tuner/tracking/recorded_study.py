@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner.codec import from_json
 from tuner.config import Config
 from tuner.search.trials import Goal
 from tuner.study.builder import DATA, open_study, state
@@ -43,9 +42,7 @@ class RecordedStudy:
 
     def goal(self) -> Goal:
         """What the study minimises."""
-        if GOAL in self.record:
-            return from_json(Goal, self.record.get(GOAL))
-        return goal(self.config, load_data(self.config))
+        return self.record.get(GOAL, Goal) or goal(self.config, load_data(self.config))
 
     def saved(self) -> SavedResult | None:
         """The result, if it was made from what is on record now."""
@@ -55,8 +52,8 @@ class RecordedStudy:
     def begins(self) -> RunBegins:
         """The study's run is there."""
         params, note = about(self.config)
-        name, started = self.config.study.name, self.record.get(STARTED)
-        digest = self.record.get(DATA)
+        name, started = self.config.study.name, self.record.get(STARTED, int) or 0
+        digest = self.record.get(DATA, str)
         data = {"name": self.config.data.name, "digest": digest} if digest else {}
         return RunBegins(None, name, started, params, {NOTE: note}, data)
 
@@ -82,8 +79,8 @@ class RecordedStudy:
         """The curve of the study's run, and what the confirmation added to those of trials."""
         results, minimised = self.record.results(), self.goal()
         yield from BestSoFar(minimised).after([results[n] for n in sorted(results)])
-        if CONFIRMED in self.record:
-            yield from confirmed(from_json(Confirmed, self.record.get(CONFIRMED)), minimised)
+        if found := self.record.get(CONFIRMED, Confirmed):
+            yield from confirmed(found, minimised)
 
     def rest(self) -> Iterator[Record]:
         """The winner's model and scores, the files, and the end of the study's run."""

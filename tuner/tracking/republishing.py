@@ -56,7 +56,7 @@ class Republishing:
         self.names = {
             "project": study.project,
             "study": study.name,
-            "key": str(self.record.get(KEY)),
+            "key": str(self.record.get(KEY, str)),
         }
         self.spool = recorded_study.folder / "spool"
 
