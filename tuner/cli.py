@@ -19,6 +19,9 @@ from tuner.composing import compose, config_folder, options
 from tuner.errors import CrashError, UserError, masked
 from tuner.files import write
 
+# Settings of libraries that they read in the current folder, and tuner forgets.
+LIBRARIES = ("matplotlibrc", ".numba_config.yaml")
+
 HELP = """\
 tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
 
@@ -192,6 +195,7 @@ def command(arguments: list[str]) -> int:
     flags = [a for a in arguments if a.startswith("-") and a != "--cfg"]
     if flags:
         raise UserError(f"{flags[0]}: there is no such flag: see --help")
+    check_libraries()
     with uncollected():
         plain = compose([a for a in arguments if a != "--cfg"], extra_folder)
         if show:
@@ -220,6 +224,14 @@ def command(arguments: list[str]) -> int:
     except Exception as error:
         raise crash(error, config.root / "studies" / config.study.name) from error
     return code
+
+
+def check_libraries() -> None:
+    """Refuses a pipe, in the current folder, of a name that a library opens when it is imported."""
+    for name in LIBRARIES:
+        path = Path(name)
+        if path.exists() and not path.is_file():
+            raise UserError(f"{name}: is no file, in the current folder: remove it")
 
 
 def crash(error: Exception, folder: Path) -> CrashError:

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +65,6 @@ def check_place(root: Path) -> None:
             f"root: {root}: has {' and '.join(found)} in its path, where MLflow can keep no "
             "database: give another root, or tracking=none"
         )
-
-
-@contextmanager
-def elsewhere() -> Iterator[None]:
-    """The current folder is another one: for an import that reads settings of its own there."""
-    try:
-        here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:  # it was deleted, or may not be read
-        yield
-        return
-    os.chdir("/")
-    try:
-        yield
-    finally:
-        os.fchdir(here)
-        os.close(here)
 
 
 def read_json(path: Path) -> Any:

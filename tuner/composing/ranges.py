@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import UserError, did_you_mean
-from tuner.yaml_files import load_file
+from tuner.yaml_files import check_file, reading
 
 # +range=<study> takes the rates that job=range_test found for it.
 RANGE = "range"
@@ -67,7 +67,9 @@ def apply_range(config: Any, name: str, root: str) -> None:
             f"{RANGE}: {name}: {hint}{known} in {root}: job=range_test study.name={name} makes one"
         )
     try:
-        ranges = load_file(found[name])
+        check_file(found[name], found[name].parent)
+        with reading(found[name]):
+            ranges: Any = OmegaConf.to_container(OmegaConf.load(found[name]), resolve=False)
         rates = {optimizer: own["lr"] for optimizer, own in ranges["optimizer"].items()}
     except (TypeError, LookupError, AttributeError):
         raise UserError(f"{RANGE}: {found[name]}: is not as job=range_test writes it") from None

@@ -1,6 +1,6 @@
 """Plots: the pictures of a study, one kind a file."""
 
-from tuner.files import elsewhere
+import matplotlib
 
-with elsewhere():  # it reads matplotlibrc, which may be a stranger's
-    import matplotlib  # noqa: F401
+# The settings of matplotlib that lie in the current folder may be a stranger's.
+matplotlib.rcdefaults()

@@ -1,9 +1,8 @@
 """Kernels: what is compiled. Model passes, the step, and the compiler of rules."""
 
-from tuner.files import elsewhere
+from numba.core import config
 
-with elsewhere():  # it reads .numba_config.yaml, which may be a stranger's
-    from numba.core import config
-
-# It would read that file again whenever it compiles.
+# The settings of numba that lie in the current folder may be a stranger's: forget those that it has
+# read, and read none when it compiles.
 config._config_fname = ""
+config.reload_config()
