@@ -38,9 +38,14 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class TrialsEnded:
-    """Trials of a cohort have ended; they go on record when all listeners have heard of it."""
+    """Trials of a cohort have ended; they go on record when all listeners have heard of it.
+
+    Attributes:
+        again: whether they are trained again instead, for all training was stopped.
+    """
 
     outcomes: Sequence[Outcome]
+    again: bool = False
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Loop:
         except BaseException as error:
             if not isinstance(error, Interrupted):
                 race.fail(error)
-            self.tell_ended(race)
+            self.tell_ended(race, again=True)
             raise
         for outcome in self.tell_ended(race):
             self.study.tell(outcome)
@@ -105,9 +105,14 @@ class Loop:
         self.pruner.learn([r for r in self.study.results() if r.number in numbers])
         self.tell(CohortEnded(self.study.results()))
 
-    def tell_ended(self, race: Race) -> list[Outcome]:
-        """Tells the listeners first: what is on record is never missing from them."""
+    def tell_ended(self, race: Race, again: bool = False) -> list[Outcome]:
+        """Tells the listeners first: what is on record is never missing from them.
+
+        Args:
+            race: that is over.
+            again: whether its trials are to be trained again.
+        """
         outcomes = sorted(race.outcomes.values(), key=lambda outcome: outcome.trial.number)
         if outcomes:
-            self.tell(TrialsEnded(outcomes))
+            self.tell(TrialsEnded(outcomes, again))
         return outcomes

@@ -58,8 +58,8 @@ class Tracker:
                 self.abandon(numbers)
             case Asked(trials):
                 self.ask(trials)
-            case TrialsEnded(outcomes):
-                self.end_trials(outcomes)
+            case TrialsEnded(outcomes, again):
+                self.end_trials(outcomes, again)
             case Confirmed():
                 self.confirm(event)
             case Ended(result):
@@ -88,11 +88,17 @@ class Tracker:
         for trial in trials:
             self.put([begun(trial.number, trial.started_ms, self.shown(trial.settings))])
 
-    def end_trials(self, outcomes: Sequence[Outcome]) -> None:
-        """Writes all curves and the end of these trials, safe on disk before it returns."""
+    def end_trials(self, outcomes: Sequence[Outcome], again: bool = False) -> None:
+        """Writes all curves and the end of these trials, safe on disk before it returns.
+
+        Args:
+            outcomes: of the trials.
+            again: whether they are to be trained again: then they are not among the best so far.
+        """
         for outcome in outcomes:
             self.put(ended(outcome.result(), outcome.kept_curves(), now_ms()))
-        self.put(self.best.after([outcome.result() for outcome in outcomes]))
+        if not again:
+            self.put(self.best.after([outcome.result() for outcome in outcomes]))
         self.writer.sync()
 
     def put(self, records: Iterable[Record]) -> None:
