@@ -227,7 +227,11 @@ def command(arguments: list[str]) -> int:
 
 
 def check_libraries() -> None:
-    """Refuses a pipe, in the current folder, of a name that a library opens when it is imported."""
+    """Refuses a pipe, in the current folder, of a name that a library opens when it is imported.
+
+    Raises:
+        UserError: if there is one.
+    """
     for name in LIBRARIES:
         path = Path(name)
         if path.exists() and not path.is_file():
