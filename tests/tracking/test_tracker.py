@@ -11,7 +11,7 @@ from tuner.tracking.tracker import Tracker
 
 
 class Kept:
-    """Records in place of MLflow."""
+    """Keeps records, with the two methods of a writer that a tracker calls here."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []

@@ -118,7 +118,8 @@ def from_line(line: str) -> Record:
     kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
     try:
         fields = json.loads(line)
-        json.dumps(fields, ensure_ascii=False).encode()  # half a pair of surrogates is no text
+        if "\\u" in line:  # half a pair of surrogates, which only an escape can hold, is no text
+            json.dumps(fields, ensure_ascii=False).encode()
         record: Record = from_json(kinds[fields.pop("type")], fields)
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a record: {error}") from error
