@@ -14,7 +14,7 @@ from tuner.config import Config
 from tuner.files import write, write_json
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
-from tuner.report import pictures, verdict
+from tuner.report import files, verdict
 from tuner.report.progress import Progress
 from tuner.search.trials import ranked
 from tuner.study import builder, config_changes
@@ -198,7 +198,7 @@ class Session:
             except Interrupted:
                 self.deadline.left()  # it begins now: the pictures count as well
                 result = result_of(*self.parts, INTERRUPTED)
-            pictures.draw(result, self.study.drawn_curves(), self.folder)
+            files.write(result, self.study.drawn_curves(), self.folder)
             if result.test:
                 assert saving is not None
                 saving.result(self.deadline)

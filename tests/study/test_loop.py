@@ -48,8 +48,8 @@ def test_a_cohort_is_asked_trained_told_and_put_on_record(record: JournalRecord)
     order = [kind for kind, _ in groupby(type(event) for event in heard)]
     assert order == 2 * [Asked, EpochEnded, TrialsEnded, CohortEnded]
     assert [t.number for e in heard.of(Asked) for t in e.trials] == list(range(2 * COHORT))
-    assert [e.epoch for e in heard.of(EpochEnded)] == 2 * list(range(1, EPOCHS + 1))
-    running = [e.running for e in heard.of(EpochEnded)][:EPOCHS]
+    assert [e.epoch for e in heard.of(EpochEnded)] == 2 * list(range(EPOCHS + 1))
+    running = [e.running for e in heard.of(EpochEnded)][: EPOCHS + 1]
     assert running == sorted(running, reverse=True)
     told = [[o.trial.number for o in e.outcomes] for e in heard.of(TrialsEnded)]
     assert told == [list(range(COHORT)), list(range(COHORT, 2 * COHORT))]
@@ -143,3 +143,24 @@ def test_a_study_that_has_its_trials_asks_nothing(record: JournalRecord) -> None
     heard = Heard()
     assert loop_of(study_of(record), FunctionTraining(), heard).run().startswith("it has its")
     assert heard == []
+
+
+def test_what_is_told_after_an_epoch_is_the_cohort_as_it_stands(record: JournalRecord) -> None:
+    live = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            curves = event.curves()
+            live.append((event, curves))
+            assert len(curves) == event.running
+            assert event.running + event.pruned + event.diverged <= COHORT
+            assert {len(c) for own in curves.values() for c in own.values()} <= {event.epoch + 1}
+
+    heard = Heard()
+    loop_of(study_of(record), FunctionTraining(), tell_all([listen, heard])).run()
+    kept = dict(record.curves())
+    for _, curves in live:
+        for number, own in curves.items():
+            assert own == {name: kept[number][name][: len(c)] for name, c in own.items()}
+    lasts = [event.best for event, _ in live if event.epoch == EPOCHS]
+    assert all(last is not None for last in lasts)

@@ -148,6 +148,13 @@ class DataConfig(Strict):
     positive: bool | int | float | str | None = None
 
 
+class UiConfig(Strict):
+    """ui: where job=ui serves MLflow's pages."""
+
+    host: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printed)]
+    port: Annotated[int, Field(ge=1, le=65535)] | None
+
+
 class TrackingConfig(Strict):
     """tracking: where curves are kept, and how long the end of a command waits for them."""
 
@@ -171,6 +178,10 @@ class Config(Strict):
     root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
     threads: Annotated[int, Field(ge=1, le=THREADS)] | None
     fix: bool = False
+    yes: bool = False
+    quiet: bool = False
+    output: Literal["text", "json"] = "text"
+    format: Literal["python", "yaml", "torch"] = "python"
     dtype: Literal["float32", "float64"]
     study: StudyConfig
     budget: BudgetConfig
@@ -181,6 +192,7 @@ class Config(Strict):
     confirm: ConfirmConfig
     compare: CompareConfig
     range: RangeConfig
+    ui: UiConfig = UiConfig(host="127.0.0.1", port=None)
     data: DataConfig
     sampler: Sampler
     pruner: Pruner

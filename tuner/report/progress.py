@@ -55,7 +55,7 @@ class Progress:
             case Began(results):
                 self.count(results)
                 self.before = self.done
-            case EpochEnded(epoch, running):
+            case EpochEnded(epoch=epoch, running=running):
                 self.show(running, epoch)
             case CohortEnded(results):
                 self.count(results)

@@ -13,7 +13,7 @@ import numpy as np
 from tuner.files import read_json
 from tuner.search.pruners import Rule
 from tuner.search.runner import Progress, Row, Runner
-from tuner.search.trials import Goal, Outcome, State, Trial
+from tuner.search.trials import Curves, Goal, Outcome, State, Trial, kept_curves
 from tuner.training.curves import Curve, Guard, diagnose
 from tuner.training.loop import Interrupted
 
@@ -41,7 +41,8 @@ class _Lane:
     @property
     def value(self) -> float:
         """What is minimised, as of the last epoch."""
-        return self.goal.turn(self.curves[self.goal.curve][-1])
+        numbers = self.curves.get(self.goal.curve)
+        return self.goal.turn(numbers[-1] if numbers else self.initial[self.goal.curve])
 
     @property
     def has_rate(self) -> bool:
@@ -147,7 +148,8 @@ class Race:
         rule: who goes on at a rung.
         epochs: the full length.
         goal: what is minimised.
-        on_epoch: called after each epoch with its number and the race.
+        on_epoch: called before the first epoch, with 0, and after each, with its number and the
+            race.
         out_of_budget: asked after each epoch but the last; names the budget that is spent, or "".
     """
 
@@ -178,6 +180,16 @@ class Race:
         """Epochs that rows were trained so far, all together."""
         return sum(lane.epochs * max(1, len(lane.members)) for lane in self.lanes.values())
 
+    @property
+    def best(self) -> float | None:
+        """The lowest value that a running trial has reached; None where none is finite."""
+        values = [lane.value for n, lane in self.lanes.items() if n not in self.outcomes]
+        return min((value for value in values if math.isfinite(value)), default=None)
+
+    def live_curves(self) -> dict[int, Curves]:
+        """The curves so far of the running trials, as `Outcome.kept_curves` has them."""
+        return {n: kept_curves(self.lanes[n].initial, self.lanes[n].curves) for n in self.running}
+
     def run(self) -> list[Outcome]:
         """Trains the cohort; outcomes in the order of the trials' numbers.
 
@@ -187,6 +199,7 @@ class Race:
         """
         if not self.epoch:
             self.heats = [self.begin(place) for place in range(len(self.runners))]
+            self.on_epoch(0, self)
         try:
             while self.heats and self.epoch < self.epochs:
                 self.epoch += 1

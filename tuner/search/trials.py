@@ -167,14 +167,7 @@ class Outcome:
 
         What is not measured before the first step begins with None.
         """
-        names = dict.fromkeys((*self.initial, *self.curves))
-        return {
-            name: [
-                rounded(self.initial.get(name, math.nan)),
-                *map(rounded, self.curves.get(name, [])),
-            ]
-            for name in names
-        }
+        return kept_curves(self.initial, self.curves)
 
     def result(self) -> TrialResult:
         """What the study's record keeps of it, beside its curves."""
@@ -201,6 +194,16 @@ class Outcome:
             scores=scores,
             members=tuple((*key, rounded(n)) for key, n in sorted(self.members.items())),
         )
+
+
+def kept_curves(
+    initial: Mapping[str, float], curves: Mapping[str, Sequence[float]]
+) -> dict[str, list[float | None]]:
+    """Curves as the record and MLflow keep them; see `Outcome.kept_curves`."""
+    return {
+        name: [rounded(initial.get(name, math.nan)), *map(rounded, curves.get(name, []))]
+        for name in dict.fromkeys((*initial, *curves))
+    }
 
 
 def rounded(value: float) -> float | None:

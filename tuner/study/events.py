@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.search.trials import Outcome, Trial, TrialResult
+from tuner.search.trials import Curves, Outcome, Trial, TrialResult
 from tuner.study.results import Confirmation, StudyResult
 
 
@@ -30,10 +30,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """A cohort has trained an epoch; running: trials that go on."""
+    """A cohort has trained an epoch, or, at epoch 0, is about to train the first.
+
+    Attributes:
+        epochs: the full length.
+        running: trials that go on.
+        pruned, diverged: trials of the cohort that have left.
+        best: the lowest value of those that go on, as it is minimised; None where none is finite.
+        curves: gives the curves so far of those that go on, by number, as the record keeps them;
+            slow for many trials.
+    """
 
     epoch: int
+    epochs: int
     running: int
+    pruned: int
+    diverged: int
+    best: float | None
+    curves: Callable[[], Mapping[int, Curves]]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The study loop: cohort after cohort is asked, raced and told, until something ends the study."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tuner.search.pruners import Pruner
@@ -74,8 +75,19 @@ class Loop:
             return spent or self.stopping.seconds_over()
 
         def on_epoch(epoch: int, race: Race) -> None:
-            self.tell(EpochEnded(epoch, len(race.running)))
-            if self.checkpoints is not None:
+            left = Counter(outcome.state for outcome in race.outcomes.values())
+            self.tell(
+                EpochEnded(
+                    epoch,
+                    race.epochs,
+                    len(race.running),
+                    left["PRUNED"],
+                    left["DIVERGED"],
+                    race.best,
+                    race.live_curves,
+                )
+            )
+            if epoch and self.checkpoints is not None:
                 self.checkpoints.after(race, key)
 
         def make() -> Race:

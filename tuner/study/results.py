@@ -94,6 +94,41 @@ class Winner:
 
 
 @dataclass(frozen=True)
+class Importance:
+    """How much of the differences between a study's trials one setting explains.
+
+    Attributes:
+        path: of the setting.
+        fanova, ped_anova: shares by functional ANOVA over random forests (Hutter et al. 2014) and
+            by Pearson divergences between good trials and all (Watanabe et al. 2023).
+    """
+
+    path: str
+    fanova: float | None
+    ped_anova: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check of the audit found.
+
+    Attributes:
+        check: its name.
+        passed: whether all is well.
+        number, threshold: what was measured, and at which number it would not be well.
+        said: what was found, a sentence.
+        advice: what to do, a sentence; "" if it passed.
+    """
+
+    check: str
+    passed: bool
+    number: float
+    threshold: float
+    said: str
+    advice: str
+
+
+@dataclass(frozen=True)
 class Divergence:
     """Which trials of an optimizer diverged; of trials without optimizers, of all of them.
 
@@ -125,6 +160,9 @@ class StudyResult:
         searched: paths of the settings that were searched.
         unit: what the loss is measured in, for axes.
         notes: what else there is to know, a sentence each.
+        importances: of the searched settings, the greatest first.
+        findings: of the audit.
+        reproduce: the command that trains the winner's settings again, in one line.
 
     Raises:
         ValueError: if a trial is named that is not among all.
@@ -143,6 +181,9 @@ class StudyResult:
     searched: tuple[str, ...]
     unit: str
     notes: tuple[str, ...] = ()
+    importances: tuple[Importance, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reproduce: str = ""
 
     def __post_init__(self) -> None:
         named = [self.best, self.winner, *(self.confirmation.trials if self.confirmation else ())]

@@ -57,7 +57,7 @@ def trained(
     """
 
     def on_epoch(epoch: int, race: Race) -> None:
-        if checkpoints is not None:
+        if epoch and checkpoints is not None:
             checkpoints.after(race, key)
 
     def make() -> Race:
