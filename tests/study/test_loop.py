@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.study.conftest import COHORT, EPOCHS, SPACE, FunctionTraining, Heard, loop_of, study_of
@@ -164,3 +165,19 @@ def test_what_is_told_after_an_epoch_is_the_cohort_as_it_stands(record: JournalR
             assert own == {name: kept[number][name][: len(c)] for name, c in own.items()}
     lasts = [event.best for event, _ in live if event.epoch == EPOCHS]
     assert all(last is not None for last in lasts)
+
+
+def test_a_cohort_that_is_stopped_before_it_has_begun_tells_no_numbers_and_begins_again(
+    record: JournalRecord,
+) -> None:
+    def stopped(errors: np.ndarray) -> np.ndarray:
+        raise Interrupted
+
+    heard = Heard()
+    training = FunctionTraining(curves={"train_loss": np.copy, "validation_loss": stopped})
+    with pytest.raises(Interrupted):
+        loop_of(study_of(record), training, heard).run()
+    assert not heard.of(TrialsEnded)
+    assert not record.results()
+    loop_of(study_of(record), FunctionTraining(), heard, trials=COHORT).run()
+    assert list(record.results()) == list(range(COHORT))

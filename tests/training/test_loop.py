@@ -204,6 +204,17 @@ def test_nothing_trains_once_a_stop_was_asked_for():
     assert not population.theta.any()
 
 
+def test_a_first_loss_that_a_stop_cuts_short_is_never_told():
+    problem, stop = supervised(), Event()
+    population = create(problem, [member()])
+    with Trainer(problem, 1, 1, stop) as trainer:
+        whole = trainer.start(population).metrics["train_loss"]
+        assert np.isfinite(whole).all()
+        stop.set()
+        with pytest.raises(Interrupted):
+            trainer.start(create(problem, [member()]))
+
+
 def test_clipping_shortens_the_step_and_leaves_the_reported_norm():
     bowl = Bowl((3.0, 4.0))  # its gradient at (1, 1) has the length 5
     limits = (np.inf, 10.0, 5.0, 2.5, 0.1)

@@ -195,7 +195,8 @@ class Race:
 
         Raises:
             Interrupted: if training was asked to stop. Every running trial has then ended as
-                INTERRUPTED, by the epochs it had finished; `outcomes` holds them.
+                INTERRUPTED, by the epochs it had finished, and `outcomes` holds them; but none
+                where not all had begun.
         """
         if not self.epoch:
             self.heats = [self.begin(place) for place in range(len(self.runners))]

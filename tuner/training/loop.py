@@ -94,15 +94,17 @@ class Trainer:
         """Losses and scores before the first step; rows that start alike are evaluated once.
 
         The training loss is that of an epoch without steps: over its batches, under its dropout.
-        After a stop it is that of the batches seen by then.
 
         Raises:
+            Interrupted: `stop` was set: what is known by then is of some batches only.
             ValueError: the population is none of this problem.
         """
         self.accept(population)
         kinds = [self.problem.alike_at_first(m) for m in population.members]
         firsts = [take(population, [kinds.index(kind)]) for kind in dict.fromkeys(kinds)]
         parts = list(self.pool.map(self.at_first, firsts))
+        if self.stop.is_set():
+            raise Interrupted
         part_of = [list(dict.fromkeys(kinds)).index(kind) for kind in kinds]
         metrics = {name: np.concatenate([p[name] for p in parts])[part_of] for name in parts[0]}
         return Epoch(0, metrics, np.zeros(len(kinds), bool))
