@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuner.study.journal import DAMAGED, FILE, JournalRecord
+from tuner.study.record import Bounds
 
 
 @pytest.mark.parametrize("line", [0, 1])
@@ -23,3 +24,23 @@ def test_a_study_whose_first_lines_are_damaged_is_still_the_same_study(
             assert "data" not in record
     assert (tmp_path / DAMAGED).read_bytes() == b"".join(whole)
     assert capsys.readouterr().err.count("set aside") == 1
+
+
+def test_whichever_line_is_damaged_the_study_is_the_same_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {"key": "abc", "started_ms": 17, "cohorts": [[0, 2]]}
+    with JournalRecord(tmp_path / "0", "own") as record:
+        for key, value in kept.items():
+            record.put(key, value)
+    whole = (tmp_path / "0" / FILE).read_bytes().splitlines(keepends=True)
+    for line in range(len(whole)):
+        folder = tmp_path / f"damaged{line}"
+        folder.mkdir()
+        (folder / FILE).write_bytes(b"".join([*whole[:line], b"\xff\n", *whole[line + 1 :]]))
+        for _ in range(2):
+            with JournalRecord(folder, "own") as record:
+                assert record.get("key", str) == "abc"
+                assert record.get("started_ms", int) == 17
+                assert record.get("cohorts", Bounds) == [(0, 2)]
+    assert capsys.readouterr().err.count("set aside") == len(whole)

@@ -26,8 +26,10 @@ T = TypeVar("T")
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
 # What outlives damage: what tells a study from others of its name, in MLflow too, and the bounds of
-# its cohorts, for which trials are asked and race together decides what becomes of them.
+# its cohorts, for which trials are asked and race together decides what becomes of them. Each is
+# written twice, for the damaged line may be its own.
 OUTLIVING = ("key", "started_ms", "cohorts")
+AGAIN = " again"
 
 # What Optuna raises for a journal that is none.
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
@@ -93,8 +95,9 @@ class JournalRecord(Record):
         self._results.clear()
         study = _open(self.path, self.name, self._results)
         for key, value in outliving(self.folder / DAMAGED).items():
-            if study.user_attrs.get(key) != value:
-                study.set_user_attr(key, value)
+            for name in (key, key + AGAIN):
+                if study.user_attrs.get(name) != value:
+                    study.set_user_attr(name, value)
         return study
 
     def __exit__(self, *error: object) -> None:
@@ -137,7 +140,8 @@ class JournalRecord(Record):
             ) from None
 
     def put(self, key: str, value: Any) -> None:
-        self._study.set_user_attr(key, value)
+        for name in (key, key + AGAIN) if key in OUTLIVING else (key,):
+            self._study.set_user_attr(name, value)
 
     def __contains__(self, key: str) -> bool:
         return key in self._study.user_attrs
@@ -211,7 +215,13 @@ def outliving(path: Path) -> dict[str, Any]:
     """What the whole lines of a damaged journal say last of what outlives the damage."""
     lines = filter(_is_line, path.read_bytes().splitlines())
     attributes = [json.loads(line).get("user_attr", {}) for line in lines]
-    return {key: own[key] for key in OUTLIVING for own in attributes if key in own}
+    return {
+        key: own[name]
+        for key in OUTLIVING
+        for own in attributes
+        for name in (key, key + AGAIN)
+        if name in own
+    }
 
 
 def _is_line(line: bytes) -> bool:
