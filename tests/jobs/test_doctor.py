@@ -180,6 +180,25 @@ def test_a_study_that_goes_on_without_its_database_loses_nothing(
     assert command.call("job=doctor", *STUDY).out == "Study adam, 6 trials: whole.\n"
 
 
+def test_a_finished_study_whose_database_is_damaged_anywhere_is_told_again(
+    command: Command,
+) -> None:
+    small = ("study.name=adam", "tracking=mlflow", "confirm.top=0", "budget.trials=4")
+    assert command.call(*small).code == 0
+    database = command.root / "mlflow.db"
+    whole = bytearray(database.read_bytes())
+    with closing(sqlite3.connect(database)) as connection:
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'metrics'")
+        ((size,),) = connection.execute("PRAGMA page_size")
+    whole[(page - 1) * size : page * size] = b"\xff" * size
+    database.write_bytes(whole)
+    told = command.call(*small)
+    assert told.code == 0, told.err
+    assert told.err.count("is damaged") == 1
+    assert Kept(command.root).runs.keys() == {-1, *range(4)}
+    assert command.call("job=doctor", *STUDY).out == "Study adam, 4 trials: whole.\n"
+
+
 def test_garbage_in_the_spool_is_one_line_and_costs_nothing(command: Command) -> None:
     small = ("study.name=adam", "tracking=mlflow", "confirm.top=0")
     assert command.call(*small, "budget.trials=4").code == 0

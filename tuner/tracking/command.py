@@ -138,7 +138,8 @@ class Tracking:
         spool, file = self.folder / "spool", self.recorded_study.result_file
         if not spool.exists() or self.config.tracking.name == "none":
             return saved
-        lost = self.store.lacks(self.key, self.record.results())
+        results = self.record.results()
+        lost = set(results) if self.store.damage() else self.store.lacks(self.key, results)
         told = self.record.get(OVER, int) == modified_ms(file)
         if told and not lost and not any(spool.glob("*.jsonl")):
             return saved
