@@ -7,12 +7,17 @@ which would be more. The winner is then trained on all but the test part, and ju
 seeds, which set the split, the initialisation and what is tried. Fashion-MNIST is tuned by tuner
 alone, for a known accuracy, on the clock.
 
+What pruning costs: studies are trained without it, and their curves raced again in the same cohorts
+with the first rung at several shares of the training. Told are the epochs that are trained, and how
+far the lowest loss that is left lies above the lowest of all, both as means over the studies.
+
     python benchmarks/quality.py [--quick] [--json] [--only digits]
 """
 
 import contextlib
 import io
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -23,11 +28,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from _measure import Target, arguments, finish
 
 from tuner.cli import main as command
 from tuner.composing import compose
 from tuner.config import check
+from tuner.search.pruners.halving import Halving
+from tuner.search.pruners.none import NoPruning
+from tuner.study.journal import JournalRecord
+from tuner.study.runners.recorded import Run, replay
 
 SEEDS, QUICK_SEEDS = 5, 1
 FITS, FOLDS, EPOCHS = 100, 5, 60
@@ -36,9 +46,14 @@ ALPHA = {"low": 1e-6, "high": 1e-1}
 # Of linear models: from 1e-3 to 1e3 as the rival's C, which is one over l2 and the training rows.
 PENALTY = {"low": 1e-6, "high": 1.0}
 RATES = {"low": 1e-4, "high": 1e-1}
+NAME = "quality"
 # A convex loss must be near its lowest after these epochs, as the rival's solver is.
 LINEAR_RATES = {"low": 1e-3, "high": 1e-1}
 BATCHES = [32, 128]
+# Of pruning: the data sets, each with every seed, and where the first rung is.
+PRUNED = ("digits", "breast_cancer", "wine", "iris")
+FIRST_RUNGS = (0.1, 0.15, 0.2, 0.3)
+COHORT, COHORTS, PRUNED_EPOCHS, QUICK_PRUNED_EPOCHS = 16, 4, 30, 10
 
 
 @dataclass(frozen=True)
@@ -105,15 +120,20 @@ CASES = {
 FASHION = {"fashion_mlp": (0.885, 300.0), "fashion_softmax": (0.843, 300.0)}
 
 
+def run_study(folder: str, *settings: str) -> None:
+    """Runs a study in a folder, without a word."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = command([*settings, f"root={folder}", f"study.name={NAME}", "tracking=none"])
+    if code:
+        raise RuntimeError(f"tuner {' '.join(settings)} ended with {code}: {said.getvalue()}")
+
+
 def study(*settings: str) -> dict[str, Any]:
     """Runs a study in a folder that is then forgotten; returns its result.json."""
     with tempfile.TemporaryDirectory() as folder:
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = command([*settings, f"root={folder}", "study.name=quality", "tracking=none"])
-        if code:
-            raise RuntimeError(f"tuner {' '.join(settings)} ended with {code}: {said.getvalue()}")
-        path = Path(folder, "studies", "quality", "result.json")
+        run_study(folder, *settings)
+        path = Path(folder, "studies", NAME, "result.json")
         told: dict[str, Any] = json.loads(path.read_text())
         return told
 
@@ -167,6 +187,69 @@ def compared(case: Case, quick: bool) -> dict[str, Any]:
     return told
 
 
+def whole_runs(data: str, seed: int, epochs: int) -> list[Run]:
+    """Every trial of a study without pruning; after a trial diverged, its losses are not finite."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_study(
+            folder, f"data={data}", f"study.seed={seed}", "sampler=quasi_random", "pruner=none",
+            f"budget.trials={COHORT * COHORTS}", f"budget.epochs={epochs}", "confirm.top=0",
+        )  # fmt: skip
+        with JournalRecord(Path(folder, "studies", NAME), NAME) as record:
+            results, curves = record.results(), dict(record.curves())
+
+    def known(number: int, name: str) -> np.ndarray:
+        losses = np.array([np.nan if v is None else v for v in curves[number][name]])
+        return np.pad(losses, (0, epochs + 1 - len(losses)), constant_values=np.nan)
+
+    return [
+        Run(known(n, "train_loss"), known(n, "validation_loss"),
+            results[n].settings.get("optimizer.adam.beta1", 0.0))
+        for n in sorted(results)
+    ]  # fmt: skip
+
+
+def pruned(runs: list[Run], first_rung: float) -> tuple[float, float]:
+    """The share of epochs that halving trains, and how far the best it leaves is above the best.
+
+    Both are shares: of all epochs of trials that do not diverge, and of the lowest loss.
+    """
+    epochs, left, whole = 0, math.inf, 0
+    for first in range(0, len(runs), COHORT):
+        cohort = runs[first : first + COHORT]
+        for rule, own in ((Halving(first_rung=first_rung), True), (NoPruning(), False)):
+            outcomes = replay(cohort, rule.rule(0), first)
+            trained = sum(outcome.epochs for outcome in outcomes)
+            if own:
+                epochs += trained
+                ends = [o.value for o in outcomes if o.state == "COMPLETE"]
+                left = min([left, *ends])
+            else:
+                whole += trained
+    best = min(run.validation[-1] for run in runs if np.isfinite(run.validation[-1]))
+    return epochs / whole, left / best - 1
+
+
+def pruning(quick: bool) -> dict[str, dict[str, float]]:
+    """What halving saves and costs, by the share of the training before the first rung."""
+    epochs = QUICK_PRUNED_EPOCHS if quick else PRUNED_EPOCHS
+    studies = [
+        whole_runs(data, seed, epochs)
+        for data in PRUNED[: 1 if quick else None]
+        for seed in range(QUICK_SEEDS if quick else SEEDS)
+    ]
+    told = {}
+    for rung in FIRST_RUNGS:
+        shares, above = np.transpose([pruned(runs, rung) for runs in studies])
+        told[f"{rung:g}"] = {
+            "epochs": float(shares.mean()),
+            "above": float(above.mean()),
+            "error": float(above.std(ddof=1) / len(above) ** 0.5) if len(above) > 1 else 0.0,
+            "worse": int((above > 0).sum()),
+            "studies": len(studies),
+        }
+    return told
+
+
 def fashion(experiment: str) -> dict[str, float]:
     began = time.perf_counter()
     told = study(f"+experiment={experiment}")
@@ -199,6 +282,14 @@ def show(report: dict[str, Any]) -> None:
             each = "  ".join(f"{a:.4f}" for a in accuracies)
             mean = statistics.fmean(accuracies)
             print(f"    {side:<24}{mean:9.4f}{spread:9.4f}{own['seconds']:9.0f}    {each}")
+    if report["pruning"]:
+        print(f"{'first rung at':<28}{'epochs':>9}{'above':>9}{'error':>9}    studies worse")
+    for rung, told in report["pruning"].items():
+        worse = f"{told['worse']} of {told['studies']}"
+        print(
+            f"    {rung:<24}{told['epochs']:9.3f}{told['above']:9.2%}{told['error']:9.2%}"
+            f"    {worse}"
+        )
     for name, told in report["fashion"].items():
         print(f"{name:<28}{told['accuracy']:9.4f}{'':9}{told['seconds']:9.0f}")
 
@@ -209,10 +300,12 @@ def main() -> int:
     given = parser.parse_args()
     cases = {name: case for name, case in CASES.items() if given.only in name}
     images = [name for name in FASHION if given.only in name and not given.quick]
-    if not cases and not images:
-        parser.error(f"--only: {given.only}: must be a part of {'; '.join([*CASES, *FASHION])}")
+    known = [*CASES, "pruning", *FASHION]
+    if not any(given.only in name for name in known):
+        parser.error(f"--only: {given.only}: must be a part of {'; '.join(known)}")
     report = {
         "compared": {name: compared(case, given.quick) for name, case in cases.items()},
+        "pruning": pruning(given.quick) if given.only in "pruning" else {},
         "fashion": {name: fashion(name) for name in images},
     }
     return finish(given, report, targets(report), lambda: show(report))
