@@ -7,9 +7,9 @@ which would be more. The winner is then trained on all but the test part, and ju
 seeds, which set the split, the initialisation and what is tried. Fashion-MNIST is tuned by tuner
 alone, for a known accuracy, on the clock.
 
-What pruning costs: studies are trained without it, and their curves raced again in the same cohorts
-with the first rung at several shares of the training. Told are the epochs that are trained, and how
-far the lowest loss that is left lies above the lowest of all, both as means over the studies.
+What pruning costs: studies are run without it, and again with the first rung at several shares of
+the training. Told are the epochs that are trained and how far the lowest validation loss lies above
+that of the study without pruning, both as shares, means over the studies.
 
     python benchmarks/quality.py [--quick] [--json] [--only digits]
 """
@@ -34,10 +34,6 @@ from _measure import Target, arguments, finish
 from tuner.cli import main as command
 from tuner.composing import compose
 from tuner.config import check
-from tuner.search.pruners.halving import Halving
-from tuner.search.pruners.none import NoPruning
-from tuner.study.journal import JournalRecord
-from tuner.study.runners.recorded import Run, replay
 
 SEEDS, QUICK_SEEDS = 5, 1
 FITS, FOLDS, EPOCHS = 100, 5, 60
@@ -50,10 +46,15 @@ NAME = "quality"
 # A convex loss must be near its lowest after these epochs, as the rival's solver is.
 LINEAR_RATES = {"low": 1e-3, "high": 1e-1}
 BATCHES = [32, 128]
-# Of pruning: the data sets, each with every seed, and where the first rung is.
-PRUNED = ("digits", "breast_cancer", "wine", "iris")
+# Of pruning: the studies, each with every seed, and where the first rung is.
+PRUNED = (
+    ("data=digits",),
+    ("data=digits", "model=softmax"),
+    ("data=breast_cancer",),
+    ("data=diabetes",),
+)
 FIRST_RUNGS = (0.1, 0.15, 0.2, 0.3)
-COHORT, COHORTS, PRUNED_EPOCHS, QUICK_PRUNED_EPOCHS = 16, 4, 30, 10
+TRIALS, PRUNED_EPOCHS = 50, 30
 
 
 @dataclass(frozen=True)
@@ -187,62 +188,30 @@ def compared(case: Case, quick: bool) -> dict[str, Any]:
     return told
 
 
-def whole_runs(data: str, seed: int, epochs: int) -> list[Run]:
-    """Every trial of a study without pruning; after a trial diverged, its losses are not finite."""
-    with tempfile.TemporaryDirectory() as folder:
-        run_study(
-            folder, f"data={data}", f"study.seed={seed}", "sampler=quasi_random", "pruner=none",
-            f"budget.trials={COHORT * COHORTS}", f"budget.epochs={epochs}", "confirm.top=0",
-        )  # fmt: skip
-        with JournalRecord(Path(folder, "studies", NAME), NAME) as record:
-            results, curves = record.results(), dict(record.curves())
-
-    def known(number: int, name: str) -> np.ndarray:
-        losses = np.array([np.nan if v is None else v for v in curves[number][name]])
-        return np.pad(losses, (0, epochs + 1 - len(losses)), constant_values=np.nan)
-
-    return [
-        Run(known(n, "train_loss"), known(n, "validation_loss"),
-            results[n].settings.get("optimizer.adam.beta1", 0.0))
-        for n in sorted(results)
-    ]  # fmt: skip
-
-
-def pruned(runs: list[Run], first_rung: float) -> tuple[float, float]:
-    """The share of epochs that halving trains, and how far the best it leaves is above the best.
-
-    Both are shares: of all epochs of trials that do not diverge, and of the lowest loss.
-    """
-    epochs, left, whole = 0, math.inf, 0
-    for first in range(0, len(runs), COHORT):
-        cohort = runs[first : first + COHORT]
-        for rule, own in ((Halving(first_rung=first_rung), True), (NoPruning(), False)):
-            outcomes = replay(cohort, rule.rule(0), first)
-            trained = sum(outcome.epochs for outcome in outcomes)
-            if own:
-                epochs += trained
-                ends = [o.value for o in outcomes if o.state == "COMPLETE"]
-                left = min([left, *ends])
-            else:
-                whole += trained
-    best = min(run.validation[-1] for run in runs if np.isfinite(run.validation[-1]))
-    return epochs / whole, left / best - 1
+def searched(settings: tuple[str, ...], seed: int, epochs: int, *pruner: str) -> tuple[int, float]:
+    """The epochs that a study trains, and the lowest validation loss that it finds."""
+    told = study(
+        *settings, f"study.seed={seed}", f"budget.trials={TRIALS}", f"budget.epochs={epochs}",
+        "confirm.top=0", *pruner,
+    )  # fmt: skip
+    result = told["result"]
+    return sum(trial["epochs"] for trial in result["all"]), result["best"]["validation_loss"]
 
 
 def pruning(quick: bool) -> dict[str, dict[str, float]]:
     """What halving saves and costs, by the share of the training before the first rung."""
-    epochs = QUICK_PRUNED_EPOCHS if quick else PRUNED_EPOCHS
-    studies = [
-        whole_runs(data, seed, epochs)
-        for data in PRUNED[: 1 if quick else None]
-        for seed in range(QUICK_SEEDS if quick else SEEDS)
-    ]
+    epochs = QUICK_EPOCHS if quick else PRUNED_EPOCHS
+    seeds = range(QUICK_SEEDS if quick else SEEDS)
+    studies = [(own, seed) for own in PRUNED[: 1 if quick else None] for seed in seeds]
+    whole = [searched(*own, epochs, "pruner=none") for own in studies]
     told = {}
     for rung in FIRST_RUNGS:
-        shares, above = np.transpose([pruned(runs, rung) for runs in studies])
+        pruned = [searched(*own, epochs, f"pruner.first_rung={rung}") for own in studies]
+        pairs = list(zip(pruned, whole, strict=True))
+        above = np.array([math.log(own[1] / other[1]) for own, other in pairs])
         told[f"{rung:g}"] = {
-            "epochs": float(shares.mean()),
-            "above": float(above.mean()),
+            "epochs": statistics.fmean(own[0] / other[0] for own, other in pairs),
+            "above": math.expm1(above.mean()),
             "error": float(above.std(ddof=1) / len(above) ** 0.5) if len(above) > 1 else 0.0,
             "worse": int((above > 0).sum()),
             "studies": len(studies),
