@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import loguniform, randint
+from scipy.stats import binom, loguniform, poisson, randint
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
@@ -298,6 +298,15 @@ def test_what_is_searched_may_be_said_in_many_words() -> None:
     assert drawn[1]["d"] == pytest.approx(1.0)
     assert drawn[1]["f"] == pytest.approx(0.99)
     assert all(isinstance(d["e"], int) and isinstance(d["d"], float) for d in drawn)
+
+
+@pytest.mark.parametrize("words", [randint(1, 4), binom(2, 0.5), poisson(0.5), randint(7, 8)])
+def test_a_discrete_distribution_of_few_values_is_searched_without_twins(words: Any) -> None:
+    searched = parameters({"epochs": words})
+    (part,) = searched.space.parts()
+    drawn = [searched.of(settings)["epochs"] for _, settings in searched.space.allowed(part)]
+    assert len(drawn) == len(set(drawn)) == searched.space.size < 10
+    assert all(words.pmf(value) > 0.001 for value in drawn)
 
 
 @pytest.mark.parametrize(

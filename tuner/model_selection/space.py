@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WORDS = {"low", "high", "scale", "step"}
 SCALES = ("linear", "log", "reverse_log")
+# Of a discrete distribution the numbers between these quantiles are searched: all but the tails.
+LIKELY = (0.001, 0.999)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ def parameters(given: Mapping[str, Any]) -> Parameters:
     Args:
         given: for each parameter {"low": 1e-4, "high": 1, "scale": "log"}, where scale is linear,
             log or reverse_log and a linear range may have a step, of whole numbers where low and
-            high are; {"choices": [...]} or a list; a distribution of scipy.stats; anything else is
-            fixed.
+            high are; {"choices": [...]} or a list; a distribution of scipy.stats, of which a
+            discrete one gives the whole numbers between its quantiles 0.001 and 0.999, each as
+            likely as the next; anything else is fixed.
 
     Raises:
         ValueError: for a range that is none.
@@ -56,10 +59,12 @@ def parameters(given: Mapping[str, Any]) -> Parameters:
 def _searched(name: str, words: Any) -> tuple["Setting", Callable[[Any], Any]]:
     from tuner.search.space import Choices, Range
 
-    if hasattr(words, "ppf"):
+    if hasattr(words, "pmf"):
+        low, high = (int(words.ppf(share)) for share in LIKELY)
+        words = {"low": low, "high": high} if low < high else [low]
+    elif hasattr(words, "ppf"):
         # A quantile is what is searched, so that the distribution says where to look.
-        number = int if hasattr(words, "pmf") else float
-        return Range(0.0, 1.0), lambda share: number(words.ppf(min(max(share, 1e-9), 1 - 1e-9)))
+        return Range(0.0, 1.0), lambda share: float(words.ppf(min(max(share, 1e-9), 1 - 1e-9)))
     if isinstance(words, Mapping) and "low" in words:
         return _range(name, words), lambda value: value
     options = words["choices"] if isinstance(words, Mapping) and "choices" in words else words
