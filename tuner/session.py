@@ -11,7 +11,7 @@ import yaml
 
 from tuner.codec import to_json
 from tuner.config import Config
-from tuner.files import write, write_json
+from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.report import files, verdict
@@ -21,7 +21,7 @@ from tuner.study import builder, config_changes
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data
-from tuner.study.ending import facts_of, read_result, result_of
+from tuner.study.ending import facts_of, read_result, result_of, write_result
 from tuner.study.events import (
     Abandoned,
     Began,
@@ -207,7 +207,7 @@ class Session:
         link = tracker.link() if tracker else None
         facts = facts_of(self.started, self.training.threads, self.tracking.key, link)
         saved = SavedResult(result, facts, builder.state(self.config, self.study))
-        write_json(self.result_file, to_json(saved))
+        write_result(self.result_file, saved)
         if tracker is not None:
             self.tracking.over(tracker, result.interrupted)
         return saved

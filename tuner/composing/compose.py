@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tuner import discovery
+from tuner.composing.best import BEST, apply_best
 from tuner.composing.groups import PACKAGES, check_options, config_folder, files, options
-from tuner.composing.ranges import RANGE, apply_range, check_ranges, range_name
+from tuner.composing.ranges import RANGE, apply_range, check_ranges
 from tuner.composing.references import References
+from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
 from tuner.errors import UserError
 
@@ -84,15 +86,18 @@ def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
 
         folders.append(Path(extra_folder))
         search.append(search_path(extra_folder))
-    values, choices, ranges = sorted_out(parsed, folders)
+    values, choices, studies = sorted_out(parsed, folders)
     for group, package in PACKAGES.items():
         for name in set(discovery.names(package)) - files(group, folders):
             ConfigStore.instance().store(name, {"name": name}, group)
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("config", overrides=[*choices, *search])
     check_references(config)
-    for name in ranges:
-        apply_range(config, name, str(values.get("root", config.root)))
+    root = str(values.get("root", config.root))
+    for name in studies[BEST]:
+        apply_best(config, name, root, {choice.lstrip("+").partition("=")[0] for choice in choices})
+    for name in studies[RANGE]:
+        apply_range(config, name, root)
     for key, value in values.items():
         put(config, key, value)
     check_references(config)
@@ -133,8 +138,8 @@ def parse(overrides: Sequence[str]) -> list[Any]:
 
 def sorted_out(
     parsed: Sequence[Any], folders: Sequence[Path]
-) -> tuple[Plain, list[str], list[str]]:
-    """What is set, what Hydra chooses, and the studies whose ranges are taken.
+) -> tuple[Plain, list[str], dict[str, list[str]]]:
+    """What is set, what Hydra chooses, and the studies of which something is taken, by its key.
 
     Args:
         parsed: the settings, as `parse` returns them.
@@ -146,11 +151,11 @@ def sorted_out(
     from hydra.core.override_parser.types import OverrideType
 
     values = Plain()
-    choices, ranges = list[str](), list[str]()
+    choices, studies = list[str](), {key: list[str]() for key in TAKEN}
     for override in parsed:
         key = str(override.key_or_group)
-        if key == RANGE and not isinstance(override.value(), dict | None):
-            ranges.append(range_name(str(override.input_line), override.value()))
+        if key in TAKEN and not isinstance(override.value(), dict | None):
+            studies[key].append(study_name(key, str(override.input_line), override.value()))
             continue
         if not key:
             raise UserError(f"{override.input_line}: must begin with a key")
@@ -168,7 +173,7 @@ def sorted_out(
             )
         else:
             values[key] = override.value()
-    return values, choices, ranges
+    return values, choices, studies
 
 
 def put(config: Any, key: str, value: Any) -> None:

@@ -31,21 +31,6 @@ def check_ranges(where: str, value: Any) -> None:
             check_ranges(where, own)
 
 
-def range_name(line: str, value: Any) -> str:
-    """The study whose range `+range=<study>` asks for.
-
-    Args:
-        line: the override as it was given.
-        value: what stands behind its `=`.
-
-    Raises:
-        UserError: if the `+` is missing.
-    """
-    if not line.startswith("+"):
-        raise UserError(f"{RANGE}: {value}: give +{RANGE}={value} for what job=range_test found")
-    return str(value)
-
-
 def apply_range(config: Any, name: str, root: str) -> None:
     """Puts the learning rates that job=range_test found for a study in the config's place.
 

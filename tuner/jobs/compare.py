@@ -1,6 +1,7 @@
 """Tune several optimizers, schedules or models at equal budgets, and compare them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event
 
 from tuner import session
@@ -15,6 +16,7 @@ from tuner.study.comparison import compare, epoch_seconds, group_of, profiles
 from tuner.study.comparison_result import Comparison, Comparisons
 from tuner.study.confirmation import CHOOSING, JUDGING, Repeats
 from tuner.study.data import load_data
+from tuner.study.natural import natural_comparison
 
 WORDS = {CHOOSING: "fresh", JUDGING: "other"}
 
@@ -51,7 +53,9 @@ def run(config: Config, stop: Event) -> int:
 
         with owned(folder):
             draw_profiles(comparisons.profiles, by, folder / "performance_profiles.png")
-            write_json(folder / "comparison.json", to_json(comparisons))
+            natural = {name: natural_comparison(own) for name, own in found.items()}
+            plain = to_json(replace(comparisons, data=natural))
+            write_json(folder / "comparison.json", plain)
     print(describe(comparisons, folder))
     return 0
 
@@ -105,7 +109,7 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
         comparison = compare(config, by, training.goal, trials, again, seconds, stopped)
         picture, numbers = folder / "best_of_k.png", folder / "comparison.json"
         draw_best_of_k(comparison, by, training.unit, picture)
-        plain = to_json(comparison)
+        plain = to_json(natural_comparison(comparison))
         measured = plain.pop("seconds")
         write_json(numbers, {"result": plain, "seconds": measured})
         with opened.tracking.opened() as tracker:

@@ -12,6 +12,7 @@ from tuner.files import write_json
 from tuner.report import confirmation
 from tuner.report.progress import note
 from tuner.search.trials import TrialResult, ranked
+from tuner.study.natural import natural_confirmation
 from tuner.training.kernels.compiling import announced
 
 # What this command says; all else is the study's own.
@@ -37,7 +38,7 @@ def run(config: Config, stop: Event) -> int:
             confirmed = opened.repeating.confirmation(trials, config.confirm.seeds)
         found, goal = confirmed.confirmation, opened.training.goal
         path = opened.folder / "confirmation.json"
-        write_json(path, to_json(found))
+        write_json(path, to_json(natural_confirmation(goal, found)))
         with opened.tracking.opened() as tracker:
             if tracker is not None:
                 tracker(confirmed)

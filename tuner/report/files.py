@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tuner.report import pictures
+from tuner import files
+from tuner.report import best, pictures, trials_csv
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
 
 def write(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> None:
-    """Writes them.
+    """Writes them; of a study without a winner there is no `best.yaml`.
 
     Args:
         result: how the study ended.
@@ -20,3 +21,8 @@ def write(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> No
         OSError: if the disk is full.
     """
     pictures.draw(result, curves, folder)
+    files.write(folder / trials_csv.TRIALS, [trials_csv.text(result)])
+    if result.winner is None:
+        (folder / best.BEST).unlink(missing_ok=True)
+    else:
+        files.write(folder / best.BEST, [best.text(result)])

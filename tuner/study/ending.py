@@ -4,15 +4,18 @@ import platform
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tuner
-from tuner.codec import from_json
+from tuner.codec import from_json, to_json
 from tuner.config import Config
-from tuner.files import read_json
+from tuner.files import read_json, write_json
 from tuner.search.advice import advised
 from tuner.search.trials import best_of
+from tuner.study.natural import natural
 from tuner.study.populations import Populations
+from tuner.study.reproduce import reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
     Confirmation,
@@ -24,6 +27,9 @@ from tuner.study.results import (
     winner_of,
 )  # fmt: skip
 from tuner.study.study import Study
+
+# Of a result's file. In the first, which did not say it, scores were kept as their negatives.
+FORMAT = 2
 
 
 def result_of(
@@ -54,15 +60,17 @@ def result_of(
         stopped=stopped,
         goal=goal,
         trials=counts(results),
+        winner=decided,
         best=best,
         confirmation=confirmed,
-        winner=decided,
         test=test,
         divergence=divergences(results),
         all=results,
         searched=tuple(config.space.searched),
         unit=training.unit,
         notes=tuple(notes),
+        reproduce="" if decided is None else reproducing(config),
+        setup=setup(config),
     )
 
 
@@ -87,10 +95,33 @@ def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFac
     )
 
 
-def read_result(file: Path, made_from: str) -> SavedResult | None:
-    """The result in a file, if there is one and it was made from that; see `builder.state`."""
+def write_result(file: Path, saved: SavedResult) -> None:
+    """Writes a result in natural numbers (`tuner.study.natural`).
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    plain = to_json(replace(saved, result=natural(saved.result)))
+    write_json(file, {"format": FORMAT, **plain})
+
+
+def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
+    """The result in a file, as `write_result` writes it.
+
+    Args:
+        file: of the result.
+        made_from: what it must have been made from (`builder.state`); None: whatever it was.
+
+    Returns:
+        None if there is none, or it is damaged, of an earlier version or made from something else.
+    """
     try:
-        saved = from_json(SavedResult, read_json(file))
+        plain = read_json(file)
+        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+            return None
+        saved = from_json(SavedResult, plain)
     except (OSError, ValueError):
         return None
-    return saved if saved.made_from == made_from else None
+    if made_from not in (None, saved.made_from):
+        return None
+    return replace(saved, result=natural(saved.result))

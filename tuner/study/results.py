@@ -1,9 +1,10 @@
 """Results: what a study ends in, as types; everything that people read is made from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tuner.codec import Settings
+from tuner.config.schema import Plain
 from tuner.search.statistics import Interval
 from tuner.search.trials import ENDED, Goal, Origin, TrialResult
 
@@ -22,6 +23,7 @@ class Repeated:
         diverged: on how many seeds.
         mean: over the seeds, None if it diverged on any.
         worse: by how much than another, seed by seed; None for that one, and if either diverged.
+            Above 0 it is worse, be it a loss or a score.
     """
 
     trial: int
@@ -149,12 +151,16 @@ class Divergence:
 class StudyResult:
     """How a study ended: all that the seed determines of it.
 
+    In the file of a result scores are as people read them (`tuner.study.natural`); here, lower is
+    better.
+
     Attributes:
         study: its name.
         stopped: why it ended, in words.
         trials: how many there are in each state, in small letters.
-        best: the lowest value of the search.
-        winner: the one trial that counts.
+        winner: the one trial that counts, with its settings.
+        best: the lowest value of the search, which luck may have made so: no winner, unless the
+            winner has its number.
         test: what the winner reaches on the test part, by name.
         all: every trial, in the order of the numbers.
         searched: paths of the settings that were searched.
@@ -162,7 +168,10 @@ class StudyResult:
         notes: what else there is to know, a sentence each.
         importances: of the searched settings, the greatest first.
         findings: of the audit.
-        reproduce: the command that trains the winner's settings again, in one line.
+        reproduce: the command that trains the winner's settings again, in one line; "" where there
+            is no winner.
+        setup: what beside its settings a trial's curve depends on, and how the winner was judged,
+            as the config has it.
 
     Raises:
         ValueError: if a trial is named that is not among all.
@@ -172,9 +181,9 @@ class StudyResult:
     stopped: str
     goal: Goal
     trials: Mapping[str, int]
+    winner: Winner | None
     best: TrialResult | None
     confirmation: Confirmation | None
-    winner: Winner | None
     test: Mapping[str, float] | None
     divergence: tuple[Divergence, ...]
     all: tuple[TrialResult, ...]
@@ -184,6 +193,7 @@ class StudyResult:
     importances: tuple[Importance, ...] = ()
     findings: tuple[Finding, ...] = ()
     reproduce: str = ""
+    setup: Plain = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = [self.best, self.winner, *(self.confirmation.trials if self.confirmation else ())]

@@ -12,9 +12,9 @@ from typing import Any
 from tuner.codec import to_json
 from tuner.config import Config
 from tuner.errors import printable
-from tuner.files import write_json
 from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal
+from tuner.study.ending import write_result
 from tuner.study.record import Record
 from tuner.study.results import SavedResult
 from tuner.tracking.recorded_study import GOAL, KEY, STARTED, RecordedStudy, modified_ms
@@ -148,7 +148,7 @@ class Tracking:
             if lost:
                 if tracker.writer.flush(self.deadline) == 0:
                     saved = replace(saved, run=replace(saved.run, curves=tracker.link()))
-                    write_json(file, to_json(saved))
+                    write_result(file, saved)
                 tracker.put(self.recorded_study.rest())
                 self.record.put(OVER, modified_ms(file))
             elif not told:

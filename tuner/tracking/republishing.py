@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from tuner.codec import to_json
 from tuner.config import Config
 from tuner.errors import UserError
-from tuner.files import write_json
+from tuner.study.ending import write_result
 from tuner.study.journal import FILE, JournalRecord
 from tuner.tracking.calls import reachable
 from tuner.tracking.consistency import count, differences
@@ -179,7 +178,7 @@ class Republishing:
         link = self.store.curves_link(*page, goal.curve, goal.greater_is_better)
         if saved.run.curves != link:
             expected = replace(saved, run=replace(saved.run, curves=link))
-            write_json(self.recorded_study.result_file, to_json(expected))
+            write_result(self.recorded_study.result_file, expected)
 
 
 def _name(number: int | None) -> str:

@@ -1,0 +1,28 @@
+"""What a command takes of studies by name: `+range=<study>`, `+best=<study>`."""
+
+from typing import Any
+
+from tuner.composing.best import BEST
+from tuner.composing.ranges import RANGE
+from tuner.errors import UserError
+
+# What is taken, in words, by the key that asks for it.
+TAKEN = {RANGE: "what job=range_test found", BEST: "the winner's settings"}
+
+
+def study_name(key: str, line: str, value: Any) -> str:
+    """The study that `+<key>=<study>` names.
+
+    Args:
+        key: one of TAKEN.
+        line: the override as it was given.
+        value: what stands behind its `=`, as Hydra reads it.
+
+    Raises:
+        UserError: if the `+` is missing.
+    """
+    # A name may look like a number, 007.
+    name = value if isinstance(value, str) else line.partition("=")[2].strip()
+    if not line.startswith("+"):
+        raise UserError(f"{key}: {name}: give +{key}={name} for {TAKEN[key]}")
+    return name

@@ -1,0 +1,62 @@
+"""trials.csv: every trial of a study in a row, for a spreadsheet or pandas."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from tuner.search.trials import TrialResult
+from tuner.study.natural import natural
+from tuner.study.results import StudyResult
+
+TRIALS = "trials.csv"
+
+# A text that begins with one of these a spreadsheet would run as a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def text(result: StudyResult) -> str:
+    """The trials in the order of their numbers, scores as people read them, numbers exact.
+
+    A column for each setting that was searched; it is empty where a trial has it not. What was not
+    finite is empty as well.
+
+    Args:
+        result: how the study ended.
+    """
+    found, curve = natural(result), result.goal.curve
+    winner = None if result.winner is None else result.winner.number
+    metrics = dict.fromkeys(["validation_loss", *(name for t in found.all for name in t.scores)])
+    rows: list[dict[str, Any]] = [
+        {
+            "number": trial.number,
+            "state": trial.state,
+            "winner": trial.number == winner,
+            "label": trial.label,
+            "epochs": trial.epochs,
+            curve: trial.value,
+            **{name: _measured(trial, name) for name in metrics if name != curve},
+            **{path: trial.settings.get(path) for path in result.searched},
+        }
+        for trial in found.all
+    ]
+    head = ["number", "state", "winner", "label", "epochs", curve]
+    head += [name for name in metrics if name != curve]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_cell, [*head, *result.searched]))
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return file.getvalue()
+
+
+def _measured(trial: TrialResult, name: str) -> float | None:
+    return trial.validation_loss if name == "validation_loss" else trial.scores.get(name)
+
+
+def _cell(value: Any) -> Any:
+    """A value as it is written: numbers exact, lists as JSON, no text a formula."""
+    if isinstance(value, list | tuple):
+        value = json.dumps(value)
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value

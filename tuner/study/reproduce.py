@@ -1,0 +1,56 @@
+"""What a study's winner needs to be trained again: its setup, and the command that does it."""
+
+import re
+import shlex
+
+from tuner.config import Config
+from tuner.config.schema import Plain
+
+# Where studies are kept if nothing is said.
+ROOT = "mlruns"
+
+# What Hydra reads as a text, though it is in no quotes.
+BARE = re.compile(r"[A-Za-z_./][\w./-]*")
+NO_TEXT = ("null", "true", "false", "inf", "nan")
+
+
+def setup(config: Config) -> Plain:
+    """What beside a trial's settings its curve depends on, and how the winner was judged.
+
+    Together with the settings of the winner it is what `best.yaml` holds and `+best=` takes.
+
+    Args:
+        config: of the study.
+    """
+    plain, confirm = config.plain, config.confirm
+    return {
+        "data": plain["data"],
+        "metric": plain["metric"],
+        "dtype": plain["dtype"],
+        "budget": {"epochs": config.budget.epochs},
+        "study": {"seed": config.study.seed},
+        "confirm": {"top": confirm.top, "seeds": confirm.seeds},
+    }
+
+
+def reproducing(config: Config) -> str:
+    """The shell's line that trains the winner of a study again, to the same digits.
+
+    Args:
+        config: of the study.
+    """
+    given = [f"+best={_text(config.study.name)}"]
+    if str(config.root) != ROOT:
+        given.append(f"root={_text(str(config.root))}")
+    if config.tracking.name == "none":
+        given.append("tracking=none")
+    return shlex.join(["python", "-m", "tuner", *given])
+
+
+def _text(text: str) -> str:
+    """A text as Hydra must be given it."""
+    if BARE.fullmatch(text) and text.lower() not in NO_TEXT:
+        return text
+    # A backslash counts for itself but before a quote.
+    escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
+    return f'"{escaped}"'
