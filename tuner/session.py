@@ -15,6 +15,7 @@ from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.report import files, verdict
+from tuner.report.best import BEST
 from tuner.report.progress import Progress
 from tuner.search.trials import ranked
 from tuner.study import builder, config_changes
@@ -164,6 +165,7 @@ class Session:
         if changed:
             # Its best trial may be one that counts no more.
             self.result_file.unlink(missing_ok=True)
+            (self.folder / BEST).unlink(missing_ok=True)
             self.record.put(config_changes.KEY, config_changes.kept(self.config))
             print(self.study.refitted())
         if builder.INITIAL not in self.record:

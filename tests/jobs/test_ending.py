@@ -21,7 +21,7 @@ def test_a_study_stops_when_a_trial_reaches_the_target(command: Command) -> None
     assert told.code == 0, told.err
     best = command.result()["best"]
     assert best["scores"]["validation_accuracy"] >= 0.6
-    assert best["value"] == -best["scores"]["validation_accuracy"]
+    assert best["value"] == best["scores"]["validation_accuracy"]
     assert stopped(command).startswith(f"target: trial {best['number']} reached accuracy")
     assert f"Why it stopped: {stopped(command)}." in told.out
     assert "finished: target" in command.call(*MANY, "metric=accuracy", "target=0.6").out

@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+from tuner.errors import printable
 from tuner.search.trials import TrialResult
 from tuner.study.natural import natural
 from tuner.study.results import StudyResult
@@ -12,7 +13,7 @@ from tuner.study.results import StudyResult
 TRIALS = "trials.csv"
 
 # A text that begins with one of these a spreadsheet would run as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@")
 
 
 def text(result: StudyResult) -> str:
@@ -54,9 +55,10 @@ def _measured(trial: TrialResult, name: str) -> float | None:
 
 
 def _cell(value: Any) -> Any:
-    """A value as it is written: numbers exact, lists as JSON, no text a formula."""
+    """A value as it is written: numbers exact, lists as JSON, no text a formula or a line break."""
     if isinstance(value, list | tuple):
         value = json.dumps(value)
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    said = printable(value)
+    return f"'{said}" if said.startswith(FORMULA) else said

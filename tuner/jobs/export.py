@@ -1,0 +1,106 @@
+"""Print the winner of a study as code: tuner's estimator, PyTorch's optimizer, or a config."""
+
+from threading import Event
+
+from tuner.config import Config
+from tuner.config.saved import of_study
+from tuner.errors import UserError
+from tuner.report import best
+from tuner.report.export import python_code, torch_code
+from tuner.search.trials import Trial
+from tuner.study.data import load_data
+from tuner.study.ending import read_result
+from tuner.study.populations import Populations, model_settings
+from tuner.study.results import StudyResult
+
+# What this command says; all else is the study's own.
+OWN = ("job", "root", "threads", "format", "quiet", "output")
+
+# What a model adds to the loss or leaves out, which is no part of the optimizer.
+BESIDE = ("l1", "l2", "dropout")
+
+
+def run(config: Config, stop: Event) -> int:
+    """Prints the code of the winner of the study that is named, and nothing else.
+
+    The study's own config counts, whatever else the command says.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for an unknown study, one without a winner, and for what cannot be said in the
+            format.
+    """
+    config = of_study(config, OWN)
+    name = config.study.name
+    saved = read_result(config.root / "studies" / name / "result.json")
+    if saved is None or saved.result.winner is None:
+        raise UserError(f"study.name: {name}: has no winner yet: finish the study first")
+    texts = {"yaml": lambda c, r, s: best.text(r), "torch": torch_text, "python": python_text}
+    print(texts[config.format](config, saved.result, stop), end="")
+    return 0
+
+
+def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
+    """PyTorch's optimizer and its rates.
+
+    Raises:
+        UserError: if PyTorch has not the same.
+    """
+    assert result.winning is not None
+    settings = result.winning.settings
+    with Populations(config, load_data(config), config.threads or 1, stop) as training:
+        member = training.member(Trial(result.winning.number, settings, 0))
+        trainer = training.final_trainer(settings)
+        steps = torch_code.Steps(
+            optimizer=member.optimizer,
+            settings=member.settings,
+            schedule=member.schedule,
+            schedule_settings=member.schedule_settings,
+            total=trainer.total_steps,
+            epoch=trainer.problem.steps,
+            batch_size=settings["batch_size"] if training.has_seeds else None,
+        )
+    own = model_settings(settings)
+    others = {f"model.{settings['model']}.{key}": own[key] for key in BESIDE if own.get(key)}
+    return torch_code.text(title(result), steps, others)
+
+
+def python_text(config: Config, result: StudyResult, stop: Event) -> str:
+    """tuner's estimator, fitted to the data of the study.
+
+    Raises:
+        UserError: for a function, which no estimator learns.
+    """
+    from tuner.estimators.trained import estimator_of
+    from tuner.training.problems import Supervised
+
+    assert result.winning is not None
+    settings = result.winning.settings
+    with Populations(config, load_data(config), config.threads or 1, stop) as training:
+        problem = training.problem(settings)
+        if not isinstance(problem, Supervised):
+            raise UserError(
+                f"study.name: {config.study.name}: is of a function, which no estimator learns: "
+                "give format=yaml or torch"
+            )
+        member = training.member(Trial(result.winning.number, settings, 0))
+        estimator = estimator_of(problem, member, training.epochs, training.task)
+        asked = config.data.model_dump(exclude_none=True)
+        data = {**asked, "seed": config.study.seed, "dtype": config.dtype}
+        values = "data.target.values"
+        single = training.task == "regression" and training.data_for(problem.loss).outputs == 1
+        targets = f"{values}[:, 0]" if single else values
+        return python_code.text(title(result), estimator, data, training.folds, targets)
+
+
+def title(result: StudyResult) -> str:
+    """A sentence about the winner, which names the study."""
+    assert result.winner is not None
+    winner, where = result.winner, " on fresh seeds" if result.confirmation else ""
+    value = "not finite" if winner.value is None else f"{winner.value:.6g}"
+    return (
+        f"The winner of tuner's study {result.study}, trial {winner.number}: {result.goal.name} "
+        f"{value}{where}."
+    )

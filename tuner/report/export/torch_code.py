@@ -1,0 +1,111 @@
+"""The winner as PyTorch's code: its optimizer, and a LambdaLR of the same rates step by step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuner.errors import UserError
+from tuner.report.export.schedule_code import ScheduleCode
+from tuner.report.export.torch_optimizers import MEND, clips, constructor, momentum_place
+from tuner.training import optimizers, schedules
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a trial's steps are taken.
+
+    Attributes:
+        optimizer, settings: its name and all of its hyperparameters.
+        schedule, schedule_settings: likewise.
+        total: how many there are.
+        epoch: how many make an epoch.
+        batch_size: samples in one; None for a function.
+    """
+
+    optimizer: str
+    settings: Mapping[str, float]
+    schedule: str
+    schedule_settings: Mapping[str, Any]
+    total: int
+    epoch: int
+    batch_size: int | None
+
+
+def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
+    """The code.
+
+    Args:
+        title: of the winner, a sentence.
+        steps: how it is trained.
+        others: what its model adds to the loss or leaves out, as l2, by path; it is named only.
+
+    Raises:
+        UserError: if PyTorch has no such optimizer, or the schedule looks at losses.
+    """
+    names, own = [steps.schedule], steps.schedule_settings
+    if steps.schedule == schedules.PARTS:
+        names = [str(value) for key, value in own.items() if key.endswith(".name")]
+    for name in names:
+        if schedules.load(name).state is not None:
+            raise UserError(
+                f"schedule: {name}: goes by the validation losses, not by the step, so there is no "
+                f"LambdaLR of it: {MEND}"
+            )
+    rate = steps.settings["lr"]
+    rates = schedules.table(
+        [steps.schedule], [own], np.array([rate]), np.arange(steps.total)[None], steps.total,
+        steps.epoch,
+    )[0]  # fmt: skip
+    made = constructor(steps.optimizer, steps.settings, rates.tolist())
+    code = ScheduleCode(steps.schedule, own, steps.total, steps.epoch)
+    functions = [code.function("rate", "rate", "LR")]
+    around = list(clips(steps.settings))
+    if _cycles(steps):
+        key, group, place = momentum_place(steps.optimizer, steps.settings)
+        functions.append(code.function("momentum", "momentum", repr(steps.settings[key])))
+        value = place.format("momentum(t)")
+        around += [
+            f'optimizer.param_groups[0]["{group}"] = {value}'
+            f"  # {steps.schedule} moves {key} as well; t counts the steps from 0"
+        ]
+    batch = "" if steps.batch_size is None else f" of batches of {steps.batch_size}"
+    blocks = [
+        f'"""{title}\n\nPut your model in place of this one."""',
+        "import numpy as np\nimport torch",
+        f"LR = {rate!r}\nSTEPS = {steps.total}  # {steps.epoch} an epoch{batch}",
+        *code.helpers.values(),
+        *functions,
+        'def factor(t):\n    """The rate of step t, counted from 0, over LR."""\n'
+        "    return float(rate(t)) / LR",
+        "model = torch.nn.Linear(1, 1)",
+        f"optimizer = {made}\n"
+        "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)",
+        _loop(around),
+    ]  # fmt: skip
+    blocks += _remarks(steps, others)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _cycles(steps: Steps) -> bool:
+    """Whether the schedule moves a momentum that the optimizer has."""
+    has = {*schedules.MOMENTA} & {*optimizers.load(steps.optimizer).own}
+    return bool(has) and schedules.cycles_momentum(steps.schedule, steps.schedule_settings)
+
+
+def _loop(around: list[str]) -> str:
+    """What a step of the training does, as a comment."""
+    lines = ["In each step:", "    loss.backward()", *(f"    {line}" for line in around)]
+    lines += ["    optimizer.step()", "    scheduler.step()", "    optimizer.zero_grad()"]
+    return "\n".join(f"# {line}" for line in lines)
+
+
+def _remarks(steps: Steps, others: Mapping[str, float]) -> list[str]:
+    """What the code does not do, a comment each."""
+    said = [f"# The model of the study has {path} = {value!r}." for path, value in others.items()]
+    if steps.optimizer == "asgd":
+        said.append('# What tuner validates is the average, optimizer.state[parameter]["ax"].')
+    if steps.settings["clip_norm"] != optimizers.SHARED["clip_norm"].default:
+        said.append("# PyTorch divides by the norm + 1e-6, tuner by the norm.")
+    return ["\n".join(said)] if said else []

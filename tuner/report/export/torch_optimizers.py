@@ -1,0 +1,119 @@
+"""The optimizers of PyTorch that take the same steps as those of tuner, and how to make them.
+
+The references of tests/references were made with them: what stands here is the same rule, with the
+same place of epsilon and the same meaning of the weight decay. Of one that has the name alone, as
+PyTorch's Muon, which iterates in bfloat16, or that PyTorch has not, there is none here.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tuner.errors import UserError
+from tuner.training import optimizers
+
+NEW_LINE = "\n    "
+
+# What does train with it, for errors.
+MEND = "format=python trains with tuner's"
+
+BETAS = "betas=({beta1!r}, {beta2!r}), eps={eps!r}"
+RMSPROP = "alpha={alpha!r}, momentum={momentum!r}, eps={eps!r}"
+
+# What `torch.optim.` makes of the hyperparameters, by the name of tuner's optimizer; lr and
+# weight_decay, which all take, are added.
+SAME = {
+    "sgd": "SGD()",
+    "momentum": "SGD(momentum={momentum!r})",
+    # PyTorch refuses to look ahead without momentum, where nothing is ahead.
+    "nesterov": "SGD(momentum={momentum!r}, nesterov={moves})",
+    "adam": f"Adam({BETAS})",
+    "amsgrad": f"Adam({BETAS}, amsgrad=True)",
+    "adamw": f"AdamW({BETAS})",
+    "adamax": f"Adamax({BETAS})",
+    "nadam": f"NAdam({BETAS}, momentum_decay={{momentum_decay!r}})",
+    "radam": f"RAdam({BETAS})",
+    "rmsprop": f"RMSprop({RMSPROP})",
+    "rmsprop_centered": f"RMSprop({RMSPROP}, centered=True)",
+    "adagrad": "Adagrad(lr_decay={lr_decay!r}, "
+    "initial_accumulator_value={initial_accumulator!r}, eps={eps!r})",
+    "adadelta": "Adadelta(rho={rho!r}, eps={eps!r})",
+    "adafactor": "Adafactor(beta2_decay=-{decay_rate!r}, eps=({eps1!r}, {eps2!r}), "
+    "d={clip_threshold!r})",
+    "asgd": "ASGD(lambd={lambd!r}, alpha={alpha!r}, t0={t0!r})",
+    "rprop": "Rprop(etas=({etaminus!r}, {etaplus!r}), "
+    "step_sizes=({step_size_min!r}, {step_size_max!r}))",
+}
+
+# PyTorch's Rprop takes no weight decay.
+WITHOUT_DECAY = ("rprop",)
+
+# The steps at which the schedule must leave the rate as it is, for PyTorch's takes it otherwise:
+# Rprop at the first step alone, where tuner's takes the rate itself, and ASGD a step late.
+AT_ITS_RATE = {"rprop": slice(1), "asgd": slice(None)}
+
+# Of what may surround any optimizer, what PyTorch has beside its optimizers.
+CLIPS = {
+    "clip_value": "torch.nn.utils.clip_grad_value_(model.parameters(), {})",
+    "clip_norm": "torch.nn.utils.clip_grad_norm_(model.parameters(), {})",
+}
+
+
+def constructor(name: str, settings: Mapping[str, float], rates: Sequence[float]) -> str:
+    """The expression that makes PyTorch's optimizer, over `model.parameters()`, in several lines.
+
+    Args:
+        name: of tuner's optimizer.
+        settings: its hyperparameters, all of them.
+        rates: its learning rates, step by step.
+
+    Raises:
+        UserError: if PyTorch has none that takes the same steps.
+    """
+    path = f"optimizer.{name}"
+    if name not in SAME:
+        raise UserError(f"{path}: torch.optim has none that takes the same steps: {MEND}")
+    known = optimizers.load(name).hyperparameters
+    for key in optimizers.SHARED.keys() & known.keys() - {*CLIPS, "weight_decay"}:
+        if settings[key] != known[key].default and not _plays_no_role(key, settings):
+            raise UserError(f"{path}.{key}: {settings[key]:g}: torch.optim has no such: {MEND}")
+    if name in WITHOUT_DECAY and settings["weight_decay"]:
+        raise UserError(f"{path}.weight_decay: torch.optim's has none: {MEND}")
+    first = rates[AT_ITS_RATE.get(name, slice(0))]
+    if any(rate != settings["lr"] for rate in first):
+        raise UserError(f"{path}: torch.optim's takes a schedule's rates otherwise: {MEND}")
+    moves = settings.get("momentum", 0.0) > 0
+    head, _, own = SAME[name].format(**settings, moves=moves).partition("(")
+    common = [f"lr={settings['lr']!r}", own.removesuffix(")")]
+    if name not in WITHOUT_DECAY:
+        common.append(f"weight_decay={settings['weight_decay']!r}")
+    arguments = ["model.parameters()", *filter(None, common)]
+    return f"torch.optim.{head}({''.join(f'{NEW_LINE}{own},' for own in arguments)}\n)"
+
+
+def momentum_place(name: str, settings: Mapping[str, float]) -> tuple[str, str, str]:
+    """What moves an optimizer's momentum.
+
+    Args:
+        name: of an optimizer that has a momentum or a beta1.
+        settings: its hyperparameters.
+
+    Returns:
+        Which of its hyperparameters it is, under which key a group of PyTorch's optimizer has it,
+        and what stands there, with {} for the momentum.
+    """
+    if "momentum" in optimizers.load(name).own:
+        return "momentum", "momentum", "{}"
+    return "beta1", "betas", f"({{}}, {settings['beta2']!r})"
+
+
+def clips(settings: Mapping[str, float]) -> list[str]:
+    """The statements that clip gradients as the settings say, in the order they act."""
+    return [
+        text.format(repr(settings[key]))
+        for key, text in CLIPS.items()
+        if settings[key] != optimizers.SHARED[key].default
+    ]
+
+
+def _plays_no_role(key: str, settings: Mapping[str, float]) -> bool:
+    """Whether a hyperparameter belongs to a lookahead that there is not."""
+    return key == "lookahead_steps" and settings["lookahead_rate"] == 1
