@@ -14,6 +14,7 @@ from tuner.search.trials import Goal, TrialResult
 from tuner.study.comparison_result import BranchResult, Comparison
 from tuner.study.ending import read_result, write_result
 from tuner.study.natural import natural, natural_comparison
+from tuner.study.reproduce import moved
 from tuner.study.results import (
     Confirmation,
     ConfirmedDefault,
@@ -159,6 +160,33 @@ def test_a_file_of_an_earlier_version_is_not_read(tmp_path: Path) -> None:
     for damaged in ("[]", "{}", '{"format": 2}', ""):
         file.write_text(damaged)
         assert read_result(file) is None
+
+
+def test_the_reproducing_line_is_a_fact_of_the_run_and_moves_with_the_study(tmp_path: Path) -> None:
+    line = "python -m tuner +best=s root=old tracking=none"
+    own, folder = replace(result(0, LOSS), reproduce=line), tmp_path / "studies" / "s"
+    folder.mkdir(parents=True)
+    write_result(folder / "result.json", SavedResult(own, RUN, "digest"))
+    told = json.loads((folder / "result.json").read_text())
+    assert "reproduce" not in told["result"]
+    assert told["run"]["reproduce"] == line
+    saved = read_result(folder / "result.json")
+    assert saved is not None
+    assert saved.result.reproduce == line.replace("old", str(tmp_path))
+    assert replace(saved.result, reproduce=line) == own
+
+
+@pytest.mark.parametrize(
+    ("line", "root", "there"),
+    [
+        ("python -m tuner +best=a", "mlruns", "python -m tuner +best=a"),
+        ("python -m tuner +best=a", "my runs", """python -m tuner +best=a 'root="my runs"'"""),
+        ("python -m tuner +best=a 'root=\"x y\"' tracking=none", "mlruns",
+         "python -m tuner +best=a tracking=none"),
+    ],
+)  # fmt: skip
+def test_a_line_is_moved(line: str, root: str, there: str) -> None:
+    assert moved(line, Path(root)) == there
 
 
 def test_a_comparison_is_turned_whole() -> None:

@@ -1,6 +1,6 @@
 """The winner of a study as a config: what `+best=<study>` takes from its best.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,13 @@ def apply_best(config: Any, name: str, root: str, given: set[str]) -> None:
     """
     from omegaconf import OmegaConf
 
-    for key, value in _winner(name, root).items():
+    for key, value in _winner(name, root):
         if key not in given:
             OmegaConf.update(config, key, value, merge=False, force_add=True)
     OmegaConf.update(config, "study.name", f"{name[: LONGEST - len(SUFFIX)]}{SUFFIX}")
 
 
-def _winner(name: str, root: str) -> dict[str, Any]:
+def _winner(name: str, root: str) -> Iterator[tuple[str, Any]]:
     """What the best.yaml of a study says, by path."""
     found = {path.parent.name: path for path in Path(root).glob("studies/*/best.yaml")}
     if name not in found:
@@ -49,13 +49,10 @@ def _winner(name: str, root: str) -> dict[str, Any]:
         known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
         raise UserError(f"{BEST}: {name}: {hint}{known} in {root}")
     plain = load_file(found[name])
-    said: dict[str, Any] = {}
     for key, value in plain.items() if isinstance(plain, Mapping) else [("", None)]:
-        parts = PARTS.get(key, ())
         if key in WHOLE:
-            said[key] = value
-        elif isinstance(value, Mapping) and {*value} <= {*parts}:
-            said |= {f"{key}.{part}": own for part, own in value.items()}
+            yield key, value
+        elif isinstance(value, Mapping) and {*value} <= {*PARTS.get(key, ())}:
+            yield from ((f"{key}.{part}", own) for part, own in value.items())
         else:
             raise UserError(f"{BEST}: {found[name]}: is not as a study writes it: {key or plain!r}")
-    return said

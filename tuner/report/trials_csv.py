@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+from tuner.config.schema import Plain
 from tuner.errors import printable
 from tuner.search.trials import TrialResult
 from tuner.study.natural import natural
@@ -28,7 +29,7 @@ def text(result: StudyResult) -> str:
     found, curve = natural(result), result.goal.curve
     winner = None if result.winner is None else result.winner.number
     metrics = dict.fromkeys(["validation_loss", *(name for t in found.all for name in t.scores)])
-    rows: list[dict[str, Any]] = [
+    rows: list[Plain] = [
         {
             "number": trial.number,
             "state": trial.state,

@@ -15,7 +15,7 @@ from tuner.search.advice import advised
 from tuner.search.trials import best_of
 from tuner.study.natural import natural
 from tuner.study.populations import Populations
-from tuner.study.reproduce import reproducing, setup
+from tuner.study.reproduce import moved, reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
     Confirmation,
@@ -30,6 +30,8 @@ from tuner.study.study import Study
 
 # Of a result's file. In the first, which did not say it, scores were kept as their negatives.
 FORMAT = 2
+
+REPRODUCE = "reproduce"
 
 
 def result_of(
@@ -98,10 +100,14 @@ def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFac
 def write_result(file: Path, saved: SavedResult) -> None:
     """Writes a result in natural numbers (`tuner.study.natural`).
 
+    The line that trains the winner again says where the study is, which no seed determines: it
+    stands among the facts of the run.
+
     Raises:
         OSError: if the disk is full.
     """
     plain = to_json(replace(saved, result=natural(saved.result)))
+    plain["run"][REPRODUCE] = plain["result"].pop(REPRODUCE)
     write_json(file, {"format": FORMAT, **plain})
 
 
@@ -109,7 +115,7 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
     """The result in a file, as `write_result` writes it.
 
     Args:
-        file: of the result.
+        file: of the result, in the folder of its study.
         made_from: what it must have been made from (`builder.state`); None: whatever it was.
 
     Returns:
@@ -120,8 +126,10 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             return None
         saved = from_json(SavedResult, plain)
-    except (OSError, ValueError):
+        line = str(plain["run"][REPRODUCE])
+        line = moved(line, file.parents[2]) if line else ""
+    except (OSError, ValueError, LookupError):
         return None
     if made_from not in (None, saved.made_from):
         return None
-    return replace(saved, result=natural(saved.result))
+    return replace(saved, result=replace(natural(saved.result), reproduce=line))

@@ -2,12 +2,14 @@
 
 import re
 import shlex
+from pathlib import Path
 
 from tuner.config import Config
 from tuner.config.schema import Plain
 
 # Where studies are kept if nothing is said.
-ROOT = "mlruns"
+USUAL = "mlruns"
+_ROOT = "root="
 
 # What Hydra reads as a text, though it is in no quotes.
 BARE = re.compile(r"[A-Za-z_./][\w./-]*")
@@ -40,11 +42,20 @@ def reproducing(config: Config) -> str:
         config: of the study.
     """
     given = [f"+best={_text(config.study.name)}"]
-    if str(config.root) != ROOT:
-        given.append(f"root={_text(str(config.root))}")
-    if config.tracking.name == "none":
-        given.append("tracking=none")
-    return shlex.join(["python", "-m", "tuner", *given])
+    given += ["tracking=none"] if config.tracking.name == "none" else []
+    return moved(shlex.join(["python", "-m", "tuner", *given]), config.root)
+
+
+def moved(line: str, root: Path) -> str:
+    """The same line for a study that is now in another folder of studies.
+
+    Args:
+        line: as `reproducing` makes it.
+        root: the folder, which is named unless it is the usual one.
+    """
+    own = [part for part in shlex.split(line) if not part.startswith(_ROOT)]
+    named = [] if str(root) == USUAL else [_ROOT + _text(str(root))]
+    return shlex.join([*own[:4], *named, *own[4:]])
 
 
 def _text(text: str) -> str:

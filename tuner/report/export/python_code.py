@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tuner.codec import Settings
+
 # A line of code is at most so long, or it is broken.
 WIDTH = 92
 
 
-def text(title: str, estimator: Any, data: Mapping[str, Any], folds: int, targets: str) -> str:
+def text(title: str, estimator: Any, data: Settings, folds: int, targets: str) -> str:
     """Code that loads and prepares the data as the study did, and fits the estimator to them.
 
     Args:
@@ -72,6 +74,6 @@ def _is_named(value: Any) -> bool:
     return hasattr(value, "settings")
 
 
-def _flat(given: Mapping[str, Any]) -> list[Any]:
+def _flat(given: Settings) -> list[Any]:
     """The values, and those of lists among them."""
     return [own for v in given.values() for own in (v if isinstance(v, list) else [v])]

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
-from typing import Any
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.training import schedules
 from tuner.training.domains import hyperparameters
 
@@ -29,7 +29,7 @@ class ScheduleCode:
     """
 
     schedule: str
-    settings: Mapping[str, Any]
+    settings: Settings
     total: int
     epoch: int
     helpers: dict[str, str] = field(default_factory=dict)
@@ -56,9 +56,10 @@ class ScheduleCode:
             lines += inside
         return "\n    ".join(lines)
 
-    def parts(self) -> list[tuple[float, float, str, dict[str, Any]]]:
+    def parts(self) -> list[tuple[float, float, str, Settings]]:
         """Where each part begins, its length in steps, its schedule and its hyperparameters."""
-        found, begin = [], 0.0
+        found: list[tuple[float, float, str, Settings]] = []
+        begin = 0.0
         count = sum(key.endswith(".name") for key in self.settings)
         for i in range(count):
             own = {
@@ -73,9 +74,7 @@ class ScheduleCode:
             begin = end
         return found
 
-    def body(
-        self, kind: str, name: str, settings: Mapping[str, Any], total: float, value: str
-    ) -> list[str]:
+    def body(self, kind: str, name: str, settings: Settings, total: float, value: str) -> list[str]:
         """The lines of a function's body, for one schedule with its warmups."""
         function = getattr(schedules.load(name), kind)
         if function is None:

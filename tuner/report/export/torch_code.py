@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.errors import UserError
 from tuner.report.export.schedule_code import ScheduleCode
 from tuner.report.export.torch_optimizers import MEND, clips, constructor, momentum_place
@@ -27,7 +27,7 @@ class Steps:
     optimizer: str
     settings: Mapping[str, float]
     schedule: str
-    schedule_settings: Mapping[str, Any]
+    schedule_settings: Settings
     total: int
     epoch: int
     batch_size: int | None
