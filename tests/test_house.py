@@ -48,7 +48,7 @@ MAY_KNOW = {
         *("training", "estimators", "data", "search", "config", "processes"),
         *("optuna", "sklearn"),
     },
-    "report": {"training", "search", "study", "config"},
+    "report": {"training", "search", "study", "config", "streams"},
     "tracking": {
         *("training", "search", "study", "config", "estimators", "processes"),
         "mlflow",
@@ -68,7 +68,7 @@ NAMED = {
 LONGEST, UNTYPED = 400, 80
 
 # Imports cost 0.5 to 2 s each, that of numpy.random 0.02: they wait until they are used.
-SLOW = {"matplotlib", "mlflow", "numba", "optuna", "pandas", "scipy", "skops", "sklearn"}
+SLOW = {"matplotlib", "mlflow", "numba", "optuna", "pandas", "rich", "scipy", "skops", "sklearn"}
 SLOW |= {"numpy.random"}
 
 Interpreter = Callable[..., subprocess.CompletedProcess[str]]

@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Event
@@ -14,7 +14,7 @@ from traceback import format_exception
 from types import FrameType
 
 import tuner
-from tuner import discovery, jobs
+from tuner import discovery, jobs, streams
 from tuner.composing import compose, config_folder, options
 from tuner.errors import CrashError, UserError, masked
 from tuner.files import write
@@ -213,12 +213,16 @@ def command(arguments: list[str]) -> int:
             raise UserError(f"job: {config.job!r}: must be one of {', '.join(jobs.names())}")
         from tuner.training.loop import Interrupted
 
-        run = jobs.load(config.job)
+        run, outputs = jobs.load(config.job), jobs.outputs(config.job)
+        if config.output not in outputs:
+            told = " or ".join(outputs)
+            raise UserError(f"output: {config.output}: must be {told} with job={config.job}")
     signals.begin()
     try:
-        code = run(config, signals.stop)
+        with streams.aside() if config.output == "json" else nullcontext():
+            code = run(config, signals.stop)
     except Interrupted:
-        print(stopped)
+        print(stopped, file=sys.stderr if config.output == "json" else sys.stdout)
         code = signals.code
     except UserError:
         raise

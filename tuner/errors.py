@@ -45,6 +45,11 @@ def printable(text: str) -> str:
     if len(text) > LONGEST:
         cut = f" ... ({len(text)} characters) ... "
         text = text[: LONGEST - len(cut) - ENDING] + cut + text[-ENDING:]
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """A line without what could steer a terminal: what is no letter is escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

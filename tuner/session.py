@@ -14,15 +14,16 @@ from tuner.config import Config
 from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
-from tuner.report import files, verdict
+from tuner.report import files, terminal, verdict
 from tuner.report.best import BEST
+from tuner.report.claim import claim
 from tuner.report.progress import Progress
 from tuner.search.trials import ranked
 from tuner.study import builder, config_changes
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data
-from tuner.study.ending import facts_of, read_result, result_of, write_result
+from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
 from tuner.study.events import (
     Abandoned,
     Began,
@@ -48,6 +49,9 @@ from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
 EVERY_TRIAL_DIVERGED = 3
+
+# The first points of trials on a function are told where a study has no more trials than this.
+FEW = 12
 
 COMPILING = "compiling for this machine and these models, which happens once"
 
@@ -85,7 +89,9 @@ def tune(config: Config, stop: Stop) -> int:
         Interrupted: after everything is closed, when `stop` was set.
     """
     with opened(config, stop) as session:
-        return session.tune()
+        code = session.show(session.tune())
+        session.stop_if_asked()
+        return code
 
 
 class Session:
@@ -131,8 +137,8 @@ class Session:
         """Where the result is kept."""
         return self.folder / "result.json"
 
-    def tune(self) -> int:
-        """As `tuner.session.tune`, for a study that is opened."""
+    def tune(self) -> SavedResult:
+        """Runs or goes on with the study; its result, also where it was told to stop."""
         self.take_up()
         stopping = Stopping(
             builder.limits(self.config),
@@ -143,15 +149,13 @@ class Session:
         )
         stopped, saved = stopping.reason(), self.saved()
         if stopped and saved is not None and not saved.result.interrupted:
-            print(f"Study {self.config.study.name} is finished: {stopped}.")
-            return self.show(self.tracking.catch_up(saved))
+            if not self.config.quiet:
+                print(f"Study {self.config.study.name} is finished: {stopped}.")
+            return self.tracking.catch_up(saved)
         config_file = self.folder / "config.yaml"
         write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
         with self.tracking.opened([config_file]) as tracker:
-            saved = self.work(stopping, tracker)
-        code = self.show(saved)
-        self.stop_if_asked()
-        return code
+            return self.work(stopping, tracker)
 
     def take_up(self) -> None:
         """Takes the study up, new or old, and says which trials count.
@@ -259,15 +263,23 @@ class Session:
         return read_result(self.result_file, builder.state(self.config, self.study))
 
     def show(self, saved: SavedResult) -> int:
-        """Prints the verdict, and how to look at the curves; returns the exit code."""
-        few = len(saved.result.all) <= verdict.FEW
-        print(verdict.describe(saved.result, self.study.drawn_curves() if few else {}))
-        print(f"Pictures, settings and all results: {self.folder}")
+        """Tells the verdict, and how to look at the curves; returns the exit code."""
+        result = saved.result
+        few = len(result.all) <= FEW
+        evidence = verdict.evidence(result, self.study.drawn_curves() if few else {})
+        where = [f"Pictures, settings and all results: {self.folder}"]
         if saved.run.curves:
             if self.tracking.store.is_server:
-                print("All curves, in MLflow:")
+                where.append("All curves, in MLflow:")
             else:
                 root = "" if str(self.config.root) == "mlruns" else f" root={self.config.root}"
-                print(f"All curves: run   python -m tuner job=ui{root}   and open")
-            print(f"  {saved.run.curves}")
-        return EVERY_TRIAL_DIVERGED if saved.result.all_diverged else 0
+                where.append(f"All curves: run   python -m tuner job=ui{root}   and open")
+            where.append(f"  {saved.run.curves}")
+        told = terminal.Told(
+            headline=verdict.headline(result),
+            tables={"": verdict.table(result)} if result.all else {},
+            evidence=[*evidence, *where],
+            style=terminal.DOUBTFUL if claim(result).is_doubtful else terminal.SURE,
+        )
+        terminal.show(self.config, lambda: plain_result(saved), told)
+        return EVERY_TRIAL_DIVERGED if result.all_diverged else 0

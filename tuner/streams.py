@@ -3,8 +3,9 @@
 import os
 import re
 import sys
-from contextlib import suppress
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, TextIO, cast
 
 # Signs that steer a terminal, and those that turn the direction of a line.
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -47,6 +48,38 @@ class Lenient:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+class Aside(Lenient):
+    """The standard error in the place of the standard output.
+
+    Args:
+        stream: the standard error.
+        kept: the standard output, for the one object that a command prints.
+    """
+
+    def __init__(self, stream: TextIO, kept: TextIO) -> None:
+        super().__init__(stream)
+        self.kept = kept
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Meanwhile what is printed goes to the standard error; `output` is the standard output."""
+    with redirect_stdout(Aside(sys.stderr, sys.stdout)):
+        yield
+
+
+def output() -> TextIO:
+    """The standard output, also where what is printed goes to the standard error."""
+    kept: TextIO = getattr(sys.stdout, "kept", sys.stdout)
+    return kept
+
+
+def steering(stream: TextIO) -> TextIO:
+    """The stream for texts that steer a terminal: those in which strangers' words are escaped."""
+    own: Any = Lenient(stream.stream) if isinstance(stream, Lenient) else stream
+    return cast(TextIO, own)
 
 
 def install() -> None:

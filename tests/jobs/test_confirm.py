@@ -78,7 +78,7 @@ def test_the_winner_is_judged_on_seeds_that_did_not_choose_it(
     assert not set(judged["values"]) & set(chosen["values"])
     searched = next(s for s in command.result("adam")["all"] if s["number"] == winner)
     assert judged["believed"] == searched["value"]
-    assert f"The winner is trial {winner}: " in end.out
+    assert f"the winner is trial {winner} (" in end.out
     assert f"the search believed {judged['believed']:.4g}" in end.out
 
 
@@ -162,6 +162,7 @@ def test_it_can_be_done_later_for_any_trial_by_name_alone(
     assert told.code == 0, told.err
     made = json.loads((later.folder("adam") / "confirmation.json").read_text())
     assert {t["trial"] for t in made["trials"]} == set(asked)
+    assert told.out.startswith(f"The winner is trial {made['winner']}: ")
     assert f"trial {pruned}: " in told.out
     # The seeds it shares with the study's own confirmation say the same.
     known = {t["trial"]: t["values"] for t in confirmation(later, "adam")["trials"]}

@@ -175,14 +175,16 @@ def test_the_logged_model_predicts_raw_rows_as_well_as_the_result_says(
     assert accuracy == pytest.approx(finished[0].result("adam")["test"]["accuracy"])
 
 
-def test_the_verdict_tells_best_scores_divergence_and_how_to_see_the_curves(
+def test_the_verdict_tells_winner_scores_divergence_and_how_to_see_the_curves(
     finished: tuple[Command, Ended], read: Read
 ) -> None:
     out = finished[1].out
     best = finished[0].result("adam")["best"]
-    assert f"best is trial {best['number']}" in out
+    winner = finished[0].result("adam")["winner"]
+    assert out.startswith(f"Study adam: the winner is trial {winner['number']} (adam, ")
+    assert f"The search ranks trial {best['number']} first" in out
     assert re.search(r"of sgd diverged, .* learning rates", out)
-    assert "test loss" in out
+    assert "Test: loss " in out
     assert "job=ui" in out
     assert str(finished[0].root) in out
     assert read.parent.info.run_id in out

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
-from tuner.report.comparison import describe
+from tuner.report.comparison import evidence, headline, is_doubtful, tables
 from tuner.report.plots.comparison import draw_best_of_k, draw_profiles
+from tuner.report.terminal import Told, plain
 from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
 from tuner.study.comparison_result import BranchResult, Comparison, Comparisons, Profiles
@@ -20,9 +21,9 @@ def repeated(trial: int, mean: float | None, worse: float | None = None) -> Repe
     return Repeated(trial, None, mean, (mean,), int(mean is None), known, more)
 
 
-def branch(mean: float | None, default: float | None) -> BranchResult:
+def branch(mean: float | None, default: float | None, worse: float | None = None) -> BranchResult:
     book = None if default is None else repeated(9, default, 0.3)
-    return BranchResult(9, 1, 0, repeated(1, mean), False, book, 3, None)
+    return BranchResult(9, 1, 0, repeated(1, mean, worse), False, book, 3, None)
 
 
 def comparison(defaults: tuple[float | None, float | None] = (0.5, 0.7)) -> Comparison:
@@ -39,7 +40,7 @@ def comparison(defaults: tuple[float | None, float | None] = (0.5, 0.7)) -> Comp
         bars={"a": bars, "b": {}, "none": {}},
         budgets=(1, 2, 4),
         winners=("a", "b", "b"),
-        branches={"a": branch(0.2, defaults[0]), "b": branch(0.4, defaults[1]), "none": none},
+        branches={"a": branch(0.2, defaults[0]), "b": branch(0.4, defaults[1], 0.2), "none": none},
         stopped="it was interrupted",
         seconds={"a": 0.5},
     )
@@ -69,8 +70,16 @@ def test_profiles_are_drawn_though_nobody_solves_anything(tmp_path: Path) -> Non
         assert imread(file)[..., :3].std() > 0.02
 
 
-def test_a_comparison_is_told_in_a_table_and_sentences() -> None:
-    text = describe(Comparisons("model", {"iris": comparison()}, None), Path("root/studies/mine"))
+def described(comparisons: Comparisons, folder: str) -> str:
+    """All that is told of it, as it stands in a pipe."""
+    told = Told(
+        headline(comparisons, {}), tables(comparisons), evidence(comparisons, {}, Path(folder))
+    )
+    return "\n".join(plain(told))
+
+
+def test_a_comparison_is_told_in_a_headline_a_table_and_sentences() -> None:
+    text = described(Comparisons("model", {"iris": comparison()}, None), "root/studies/mine")
     for words in (
         "Models on iris: 0 to 9 trials each, 4 epochs a trial; loss on 3 fresh seeds:",
         "  a     0.2 (0.1 to 0.3)",
@@ -79,7 +88,9 @@ def test_a_comparison_is_told_in_a_table_and_sentences() -> None:
         "until the mean reaches 0.25;",
         "the study stopped short of its trials: it was interrupted",
         "2 trials were pruned",
-        "the best once tuned: a, by more than noise",
+        "Models on iris: a (trial 1, loss 0.2 (0.1 to 0.3)) is the best of them once tuned, by",
+        "Tuning a is better than the textbook's settings (trial 9) by 0.300 +- 0.020.",
+        "Diverged: none 4 of 0.",
         "expected best of k trials: a for k = 1; b for k = 2, 4",
         "Pictures and all numbers: root/studies/mine",
     ):
@@ -90,7 +101,23 @@ def test_several_data_sets_are_told_with_their_profiles() -> None:
     shares = {"a": (0.5, 1.0, 1.0), "b": (0.5, 0.5, 0.5), "none": (0.0, 0.0, 0.0)}
     both = {"iris": comparison(), "wine": replace(comparison(), study="other")}
     profiles = Profiles(("iris", "wine"), shares, {})
-    text = describe(Comparisons("model", both, profiles), Path("root/studies/all"))
+    text = described(Comparisons("model", both, profiles), "root/studies/all")
+    assert text.startswith("Models on iris: a (")
     assert "Over 2 data sets" in text
     assert "a      1 of 2   2 of 2                 2 of 2" in text
     assert text.endswith("root/studies/mine, root/studies/other, root/studies/all")
+
+
+def test_a_best_branch_is_best_by_more_than_noise_only_where_its_interval_says_so() -> None:
+    for worse, said in ((0.2, "by more than noise"), (0.01, "does not set it apart from b")):
+        branches = {"a": branch(0.2, 0.5), "b": branch(0.4, 0.7, worse)}
+        own = Comparisons("model", {"iris": replace(comparison(), branches=branches)}, None)
+        first, *_ = headline(own, {})
+        assert said in first
+        assert is_doubtful(own) == (worse < 0.02)
+
+
+def test_of_many_data_sets_the_headline_still_has_six_lines() -> None:
+    many = Comparisons("model", {f"data{i}": comparison() for i in range(9)}, None)
+    assert len(headline(many, {})) == 6
+    assert headline(many, {})[-1] == "4 more data sets: below."

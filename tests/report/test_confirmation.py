@@ -50,7 +50,7 @@ NOISY = [0.3, 0.05, 0.1]
 
 def test_a_lead_on_all_seeds_is_no_noise():
     words = said(confirmed([LOW, HIGH], LOW, HIGH))
-    assert "The winner is trial 0: its lead is not noise." in words
+    assert "Trial 0 was chosen: its lead is not noise." in words
     assert "better." in words
 
 
@@ -58,23 +58,24 @@ def test_a_lead_that_other_seeds_do_not_show_over_the_textbook_is_said_to_be_tha
     words = said(confirmed([LOW, HIGH], LOW, NOISY))
     assert "its lead is not noise" not in words
     assert (
-        "sets it apart from the others; but on the other seeds not from the textbook's, trial 1."
-        in words
+        "sets it apart from the others that were confirmed; but on the other seeds not from the "
+        "textbook's, trial 1." in words
     )
-    assert "the noise does not tell tuning apart from them" in words
+    assert "the noise does not tell the winner apart from them" in words
 
 
 def test_textbook_settings_that_are_better_on_other_seeds_are_named_where_the_winner_is():
     words = said(confirmed([LOW, HIGH], HIGH, LOW))
-    assert "its lead here is not noise; but on the other seeds trial 1 is better." in words
+    assert "its lead is not noise" not in words
+    assert "that were confirmed; but on the other seeds trial 1 is better." in words
     assert "worse." in words
 
 
 def test_those_that_diverged_are_not_led_by_more_than_noise():
     words = said(confirmed([LOW, [None, 0.5, 0.5]], LOW, HIGH))
-    assert "The winner is trial 0: it alone trained to the end on all seeds." in words
+    assert "Trial 0 was chosen: it alone trained to the end on all seeds." in words
     words = said(confirmed([[None, 0.1, 0.1], [None, None, 0.1]], LOW, HIGH))
-    assert "The winner is trial 0: it diverged on the fewest seeds." in words
+    assert "Trial 0 was chosen: it diverged on the fewest seeds." in words
 
 
 @pytest.mark.parametrize("seed", range(3))

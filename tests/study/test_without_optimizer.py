@@ -14,6 +14,8 @@ from tests.study.conftest import ACCURACY, SPACE, FunctionTraining, Heard, loop_
 from tuner.processes.deadline import Deadline
 from tuner.report import pictures, verdict
 from tuner.report.progress import Progress
+from tuner.report.terminal import Told as Terminal
+from tuner.report.terminal import plain
 from tuner.search.trials import Goal, best_of, ranked
 from tuner.study.confirmation import Repeating
 from tuner.study.events import Began, Ended, StageBegan, tell_all
@@ -107,7 +109,15 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         tracker.close()
     return Told(
         result,
-        verdict.describe(result, curves),
+        "\n".join(
+            plain(
+                Terminal(
+                    verdict.headline(result),
+                    {"": verdict.table(result)},
+                    verdict.evidence(result, curves),
+                )
+            )
+        ),
         said,
         [r for file in sorted((folder / "spool").glob("*.jsonl")) for r in records(file)[0]],
         drawn,
@@ -140,8 +150,8 @@ def test_the_winner_is_confirmed_and_near_the_best_that_there_is(told: Told) -> 
 def test_the_verdict_says_what_was_found(told: Told) -> None:
     goal, winner = told.result.goal, told.result.winner
     assert winner is not None
-    assert f"Study function: {TRIALS} trials: " in told.verdict
-    assert f"The winner is trial {winner.number}: " in told.verdict
+    assert f"Study function: the winner is trial {winner.number} (x " in told.verdict
+    assert f"\n{TRIALS} trials: " in told.verdict
     assert f"    x = {winner.settings['x']:.4g}" in told.verdict
     assert f"validation {goal.name} " in told.verdict
     assert re.search(r"^\d+ of 24 trials diverged\.$", told.verdict, re.MULTILINE)

@@ -8,6 +8,9 @@ from tuner.errors import UserError, did_you_mean
 from tuner.files import check_own
 from tuner.yaml_files import load_file
 
+# What each command says for itself.
+EACH = ("yes", "quiet", "output", "format", "ui")
+
 
 def of_study(config: Config, own: Sequence[str]) -> Config:
     """The config that the study was last run with, but for what belongs to this command.
@@ -38,7 +41,7 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
         or not all(isinstance(saved.get(key), dict) for key in ("study", "tracking"))
     ):
         raise UserError(f"{path}: is not a config as a study writes it")
-    given = {key: config.given[key] for key in own}
+    given = {key: config.given[key] for key in (*own, *EACH) if key in config.given}
     given["study"] = {**saved["study"], "name": config.study.name}
     asked, uri = config.tracking, saved["tracking"].get("uri")
     if uri is not None and asked.name != "none" and asked.uri is None:

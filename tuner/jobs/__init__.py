@@ -18,3 +18,9 @@ def load(name: str) -> Callable[..., int]:
     """
     run: Callable[..., int] = discovery.load(__name__, name).run
     return run
+
+
+def outputs(name: str) -> tuple[str, ...]:
+    """How the job of that name can tell its result (the key `output`): `OUTPUTS` of its file."""
+    told: tuple[str, ...] = getattr(discovery.load(__name__, name), "OUTPUTS", ("text",))
+    return told

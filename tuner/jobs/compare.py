@@ -7,9 +7,11 @@ from threading import Event
 from tuner import session
 from tuner.codec import to_json
 from tuner.config import Config, check
+from tuner.config.schema import Plain
 from tuner.files import write_json
 from tuner.processes.lock import owned
-from tuner.report.comparison import describe
+from tuner.report import comparison as words
+from tuner.report import terminal
 from tuner.report.progress import note
 from tuner.search.trials import ENDED, Trial, TrialResult
 from tuner.study.comparison import compare, epoch_seconds, group_of, profiles
@@ -17,6 +19,9 @@ from tuner.study.comparison_result import Comparison, Comparisons
 from tuner.study.confirmation import CHOOSING, JUDGING, Repeats
 from tuner.study.data import load_data
 from tuner.study.natural import natural_comparison
+from tuner.study.results import SavedResult, StudyResult
+
+OUTPUTS = ("text", "json")
 
 WORDS = {CHOOSING: "fresh", JUDGING: "other"}
 
@@ -36,16 +41,18 @@ def run(config: Config, stop: Event) -> int:
     by, configs = group_of(config), studies(config)
     for own in configs:
         load_data(own)
-    found = {}
+    found: dict[str, Comparison] = {}
+    results: dict[str, StudyResult] = {}
     for own in configs:
-        if code := session.tune(own, stop):
-            return code
+        with session.opened(own, stop) as opened:
+            saved = opened.tune()
+            opened.stop_if_asked()
+            if saved.result.all_diverged:
+                return diverged(config, opened, saved, Comparisons(by, found, None))
         if comparison := compared(own, by, stop):
-            found[own.data.name] = comparison
+            found[own.data.name], results[own.data.name] = comparison, saved.result
         else:
-            print(f"Study {own.study.name}: no trial has ended: nothing to compare")
-    if not found:
-        return 0
+            note(f"Study {own.study.name}: no trial has ended: nothing to compare")
     folder = config.root / "studies" / config.study.name
     comparisons = Comparisons(by, found, profiles(found) if len(found) > 1 else None)
     if comparisons.profiles is not None:
@@ -53,11 +60,33 @@ def run(config: Config, stop: Event) -> int:
 
         with owned(folder):
             draw_profiles(comparisons.profiles, by, folder / "performance_profiles.png")
-            natural = {name: natural_comparison(own) for name, own in found.items()}
-            plain = to_json(replace(comparisons, data=natural))
-            write_json(folder / "comparison.json", plain)
-    print(describe(comparisons, folder))
+            write_json(folder / "comparison.json", plain(comparisons))
+    doubtful = words.is_doubtful(comparisons)
+    told = terminal.Told(
+        headline=words.headline(comparisons, results),
+        tables=words.tables(comparisons),
+        evidence=words.evidence(comparisons, results, folder) if found else (),
+        style=terminal.DOUBTFUL if doubtful else terminal.SURE,
+    )
+    terminal.show(config, lambda: plain(comparisons), told)
     return 0
+
+
+def plain(comparisons: Comparisons) -> Plain:
+    """The comparisons as plain data, in natural numbers."""
+    natural = {name: natural_comparison(own) for name, own in comparisons.data.items()}
+    numbers: Plain = to_json(replace(comparisons, data=natural))
+    return numbers
+
+
+def diverged(
+    config: Config, opened: session.Session, saved: SavedResult, before: Comparisons
+) -> int:
+    """Tells of a study that every trial diverged: its verdict, or the comparisons before it."""
+    if config.output == "text":
+        return opened.show(saved)
+    terminal.show(config, lambda: plain(before), terminal.Told(()))
+    return session.EVERY_TRIAL_DIVERGED
 
 
 def studies(config: Config) -> list[Config]:

@@ -9,11 +9,14 @@ from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
 from tuner.files import write_json
-from tuner.report import confirmation
+from tuner.report import confirmation, terminal
+from tuner.report.claim import claim_of
 from tuner.report.progress import note
 from tuner.search.trials import TrialResult, ranked
 from tuner.study.natural import natural_confirmation
 from tuner.training.kernels.compiling import announced
+
+OUTPUTS = ("text", "json")
 
 # What this command says; all else is the study's own.
 OWN = ("job", "root", "threads", "confirm")
@@ -38,14 +41,25 @@ def run(config: Config, stop: Event) -> int:
             confirmed = opened.repeating.confirmation(trials, config.confirm.seeds)
         found, goal = confirmed.confirmation, opened.training.goal
         path = opened.folder / "confirmation.json"
-        write_json(path, to_json(natural_confirmation(goal, found)))
+        plain = to_json(natural_confirmation(goal, found))
+        write_json(path, plain)
         with opened.tracking.opened() as tracker:
             if tracker is not None:
                 tracker(confirmed)
                 tracker.add_artifacts([path])
-        print(*confirmation.ranking(found, goal), sep="\n")
-        print(confirmation.worth(found, goal))
-        print(*confirmation.over_defaults(found, goal), f"All numbers: {path}", sep="\n")
+        (winner,) = [t for t in opened.study.results() if t.number == found.winner]
+        made = claim_of(found, winner.is_default)
+        told = terminal.Told(
+            headline=confirmation.headline(found, goal, made),
+            evidence=[
+                *confirmation.ranking(found, goal),
+                confirmation.worth(found, goal),
+                *confirmation.over_defaults(found, goal),
+                f"All numbers: {path}",
+            ],
+            style=terminal.DOUBTFUL if made.is_doubtful else terminal.SURE,
+        )
+        terminal.show(config, lambda: plain, told)
     return 0
 
 

@@ -1,11 +1,14 @@
 """Check that a study's record is whole and that MLflow agrees with it; fix=true repairs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from threading import Event
 
+from tuner.codec import to_json
 from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
+from tuner.report import terminal
 from tuner.study.builder import DATA, check_data
 from tuner.study.checkpoints import CHECKPOINTS, is_whole
 from tuner.study.data import load_data
@@ -14,10 +17,31 @@ from tuner.study.study import COUNTED, STATES
 from tuner.tracking.consistency import count, numbering
 from tuner.tracking.republishing import republishing
 
+OUTPUTS = ("text", "json")
+
 NOT_WHOLE = 1
 
 # What this command says; all else is the study's own.
 OWN = ("job", "root", "threads", "fix")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a look at a study found.
+
+    Attributes:
+        study: its name.
+        trials: how many it has.
+        tracked: whether MLflow was looked at.
+        repaired: what was, in words.
+        findings: what is wrong still, a sentence each.
+    """
+
+    study: str
+    trials: int
+    tracked: bool
+    repaired: str | None
+    findings: tuple[str, ...]
 
 
 def run(config: Config, stop: Event) -> int:
@@ -41,16 +65,20 @@ def run(config: Config, stop: Event) -> int:
             if tracked:
                 yield from study.findings()
 
-        found = printed(look())
+        found, repaired = printed(look()), None
         if found and tracked and config.fix:
-            print(f"Repaired: {study.mend()}.")
+            repaired = study.mend()
+            print(f"Repaired: {repaired}.")
             found = printed(look())
-        trials = count(len(study.record.trials()), "trial")
-    said = count(found, "finding") if found else "whole"
+        trials = len(study.record.trials())
+    said = count(len(found), "finding") if found else "whole"
     beside = "" if tracked else "; tracking=none: MLflow was not looked at"
-    print(f"Study {config.study.name}, {trials}: {said}{beside}.")
+    lines = [f"Study {config.study.name}, {count(trials, 'trial')}: {said}{beside}."]
     if found and tracked and not config.fix:
-        print("The same command with fix=true repairs in MLflow what the record can tell.")
+        lines.append("The same command with fix=true repairs in MLflow what the record can tell.")
+    examined = Examined(config.study.name, trials, tracked, repaired, tuple(found))
+    style = terminal.DOUBTFUL if found else terminal.SURE
+    terminal.show(config, lambda: to_json(examined), terminal.Told(lines, style=style))
     return NOT_WHOLE if found else 0
 
 
@@ -81,9 +109,10 @@ def on_disk(config: Config, record: Record) -> Iterator[str]:
         yield str(error)
 
 
-def printed(findings: Iterator[str]) -> int:
-    """Prints them, each as it is found; returns how many there are."""
-    number = 0
-    for number, finding in enumerate(findings, 1):  # noqa: B007
+def printed(findings: Iterator[str]) -> list[str]:
+    """Prints them, each as it is found, and returns them."""
+    found = []
+    for finding in findings:
         print(finding)
-    return number
+        found.append(finding)
+    return found

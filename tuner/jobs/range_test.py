@@ -16,8 +16,9 @@ from tuner.config import Config
 from tuner.files import read_json, write, write_json
 from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
+from tuner.report import terminal
 from tuner.report.progress import note
-from tuner.report.range_test import describe
+from tuner.report.range_test import describe, headline
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
 from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
@@ -27,6 +28,8 @@ from tuner.training.kernels.compiling import announced
 
 if TYPE_CHECKING:
     from tuner.data import DataSet
+
+OUTPUTS = ("text", "json")
 
 EVERY_RATE_FAILED = 3
 
@@ -56,7 +59,10 @@ def run(config: Config, stop: Event) -> int:
         # After a kill the config beside an older result would be of a newer test.
         write_range(place / "range.yaml", saved.result)
         track(config, saved, place, Deadline(config.tracking.patience, stop))
-        print(describe(saved, place))
+        _, *lines = describe(saved, place).splitlines()
+        terminal.show(
+            config, lambda: to_json(saved), terminal.Told(headline(saved), evidence=lines)
+        )
     return 0 if saved.result.found else EVERY_RATE_FAILED
 
 

@@ -5,6 +5,8 @@ from threading import Event
 from tuner import session
 from tuner.config import Config
 
+OUTPUTS = ("text", "json")
+
 
 def run(config: Config, stop: Event) -> int:
     """Runs or goes on with the study that the config names; returns the exit code.

@@ -5,26 +5,103 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from tuner.report import verdict
 from tuner.report.reached import plus_minus, reached
 from tuner.search.trials import Goal
 from tuner.study.comparison_result import BranchResult, Comparison, Comparisons, Profiles
+from tuner.study.results import Repeated, StudyResult
 
 HEAD = ("", "tuned, 95 % interval", "textbook", "tuning gains", "epochs", "seconds", "good rates")
 
 
-def describe(comparisons: Comparisons, folder: Path) -> str:
-    """The comparison in lines.
+# Why a study may say of its own trials what a comparison does not, and the other way round.
+OTHERWISE = "which confirms the best of all trials, on other seeds than those that judge each {by}"
+
+# Lines of a headline.
+MOST = 6
+
+
+def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> list[str]:
+    """What is best, by more than noise or not, in at most six lines.
 
     Args:
         comparisons: on each data set.
+        results: of their studies, by data set; where one chose another winner, it is said why.
+    """
+    by, data = comparisons.by, comparisons.data
+    if not data:
+        return ["No trial has ended: nothing to compare."]
+    if len(data) > 1:
+        lines = [f"{_title(by, name)}: {_best(own)}." for name, own in data.items()]
+        more = len(lines) - MOST
+        return lines if more <= 0 else [*lines[: MOST - 1], f"{more + 1} more data sets: below."]
+    ((name, comparison),) = data.items()
+    order, branches = _order(comparison), comparison.branches
+    lines = [f"{_title(by, name)}: {_best(comparison)}."]
+    best = branches[order[0]]
+    if best.tuned is not None and best.default is not None:
+        lines.append(_tuned(order[0], best.default))
+    lost = [
+        f"{name} {own.diverged} of {own.trials}" for name, own in branches.items() if own.diverged
+    ]
+    lines.append(f"Diverged: {', '.join(lost)}." if lost else "No trial that was drawn diverged.")
+    if name in results:
+        lines += _other_winner(comparison, by, order[0], results[name])
+    alike = _alike(order, branches)
+    if alike:
+        seeds = 2 * comparison.seeds
+        lines.append(f"Next: more seeds may tell them apart, as confirm.seeds={seeds}.")
+    elif best.tuned is not None and best.tuned.mean is not None:
+        lines.append(f"Next: tune it alone, with {by}={order[0]}.")
+    return lines
+
+
+def tables(comparisons: Comparisons) -> dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]]:
+    """A table for each data set, and one over all of them, each under its words."""
+    found: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
+        _words(name, own, comparisons.by): (HEAD, [_row(branch, own) for branch in _order(own)])
+        for name, own in comparisons.data.items()
+    }
+    if comparisons.profiles is not None:
+        words, table = _across(comparisons.profiles, comparisons.by)
+        found[words] = table
+    return found
+
+
+def evidence(
+    comparisons: Comparisons, results: Mapping[str, StudyResult], folder: Path
+) -> list[str]:
+    """What the headline rests on, line by line.
+
+    Args:
+        comparisons: on each data set.
+        results: of their studies, by data set.
         folder: of the study that the command names, `<root>/studies/<study>`.
     """
     lines = []
     for name, comparison in comparisons.data.items():
-        lines += ["", *_of_data(name, comparison, comparisons.by)]
-    if comparisons.profiles is not None:
-        lines += ["", *_across(comparisons.profiles, comparisons.by)]
-    return "\n".join([*lines, f"Pictures and all numbers: {_places(comparisons, folder)}"])
+        if len(comparisons.data) > 1:
+            lines.append(f"{_title(comparisons.by, name)}:")
+            order, best = _order(comparison), comparison.branches[_order(comparison)[0]]
+            if best.tuned is not None and best.default is not None:
+                lines.append(f"  {_tuned(order[0], best.default)}")
+            if name in results:
+                other = _other_winner(comparison, comparisons.by, order[0], results[name])
+                lines += [f"  {line}" for line in other]
+        lines += _of_data(comparison)
+        if name in results:
+            lines.append(f"The study {comparison.study}, {OTHERWISE.format(by=comparisons.by)}:")
+            lines += [f"  {line}" for line in verdict.evidence(results[name], {})]
+    return [*lines, f"Pictures and all numbers: {_places(comparisons, folder)}"]
+
+
+def is_doubtful(comparisons: Comparisons) -> bool:
+    """Whether anywhere noise, or nothing, says what is best."""
+    return not comparisons.data or any(
+        len(order := _order(own)) > 1
+        and (_mean(own.branches[order[0]]) == math.inf or _alike(order, own.branches))
+        for own in comparisons.data.values()
+    )
 
 
 def _places(comparisons: Comparisons, folder: Path) -> str:
@@ -32,28 +109,73 @@ def _places(comparisons: Comparisons, folder: Path) -> str:
     return ", ".join(places if len(places) == 1 else [*places, str(folder)])
 
 
-def _of_data(name: str, comparison: Comparison, by: str) -> Iterator[str]:
-    branches = comparison.branches
-    trials = [branch.trials for branch in branches.values()]
+def _title(by: str, name: str) -> str:
+    return f"{by.capitalize()}s on {name if name != 'none' else 'a function'}"
+
+
+def _words(name: str, comparison: Comparison, by: str) -> str:
+    """What stands above a table."""
+    trials = [branch.trials for branch in comparison.branches.values()]
     each = f"{trials[0]}" if len(set(trials)) == 1 else f"{min(trials)} to {max(trials)}"
-    what = name if name != "none" else "a function"
-    yield (
-        f"{by.capitalize()}s on {what}: {each} trials each, {comparison.epochs} epochs a trial; "
+    return (
+        f"{_title(by, name)}: {each} trials each, {comparison.epochs} epochs a trial; "
         f"{comparison.goal.name} on {comparison.seeds} fresh seeds:"
     )
-    order = sorted(branches, key=lambda name: _mean(branches[name]))
-    yield from _table([HEAD, *(_row(name, comparison) for name in order)])
+
+
+def _of_data(comparison: Comparison) -> Iterator[str]:
+    """What a table cannot say."""
     yield (
         f"  epochs, seconds: until the mean reaches {comparison.target:.4g}; good rates: decades "
         "of learning rates that are good, the lowest and the highest of them"
     )
     if comparison.stopped:
         yield f"  the study stopped short of its trials: {comparison.stopped}"
-    if pruned := sum(branch.pruned for branch in branches.values()):
+    if pruned := sum(branch.pruned for branch in comparison.branches.values()):
         yield f"  {pruned} trials were pruned: they count as what they had reached by then"
-    yield from _best(order, branches)
     if comparison.winners:
         yield f"  expected best of k trials: {_spans(comparison.budgets, comparison.winners)}"
+
+
+def _order(comparison: Comparison) -> list[str]:
+    """The branches, the best first."""
+    return sorted(comparison.branches, key=lambda name: _mean(comparison.branches[name]))
+
+
+def _alike(order: Sequence[str], branches: Mapping[str, BranchResult]) -> list[str]:
+    """Those that the noise does not set apart from the first, by the intervals of all pairs."""
+    tuned = {name: own for name in order[1:] if (own := branches[name].tuned) is not None}
+    return [n for n, own in tuned.items() if own.mean and not (own.worse and own.worse.low > 0)]
+
+
+def _tuned(name: str, default: Repeated) -> str:
+    """What tuning the best branch gained over the textbook's settings there."""
+    books = f"the textbook's settings (trial {default.trial})"
+    if default.worse is None:
+        return f"Nothing can be said of what tuning {name} gained over {books}: some seed diverged."
+    difference = plus_minus(default.worse)
+    if default.worse.holds_zero:
+        side = "better" if default.worse.mean >= 0 else "worse"
+        return f"The noise does not tell tuning {name} apart from {books}: {difference} {side}."
+    if default.worse.mean < 0:
+        return f"But {books} are better by {difference} than {name} tuned."
+    return f"Tuning {name} is better than {books} by {difference}."
+
+
+def _other_winner(comparison: Comparison, by: str, best: str, result: StudyResult) -> Iterator[str]:
+    """Why the study's own winner, which is saved and tested, is another one than the best."""
+    winner = result.winning
+    tuned = comparison.branches[best].tuned
+    if winner is None or (tuned is not None and tuned.trial == winner.number):
+        return
+    own = winner.settings.get(by)
+    reason = f"it confirms the best of all trials, a comparison the best of each {by}"
+    confirmed = result.confirmation
+    if confirmed is not None and confirmed.winner != confirmed.trials[0].trial:
+        reason = f"of equals it takes the simplest ({confirmed.why})"
+    elif confirmed is None:
+        reason = "it is the best of the search, and not confirmed on fresh seeds"
+    yield f"The study saved trial {winner.number}, {own}, as its winner: {reason}."
 
 
 def _mean(branch: BranchResult) -> float:
@@ -93,26 +215,21 @@ def _gain(branch: BranchResult) -> str:
     return f"-{plus_minus(worse)}" if worse.mean < 0 else plus_minus(worse)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns of equal width, two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        yield f"  {'  '.join(cells)}".rstrip()
-
-
-def _best(order: Sequence[str], branches: Mapping[str, BranchResult]) -> Iterator[str]:
+def _best(comparison: Comparison) -> str:
     """Which branch is best once tuned, and which of the others the noise does not set apart."""
-    first, second = order[:2]
-    if _mean(branches[first]) == math.inf:
-        yield "  no branch has a trial that trained to the end on all seeds"
-        return
-    if _mean(branches[second]) == math.inf:
-        yield f"  {first} alone has a trial that trained to the end on all seeds"
-        return
-    alike = [name for name in order[1:] if branches[name].alike]
-    also = f"; the noise does not set it apart from {', '.join(alike)}" if alike else ""
-    yield f"  the best once tuned: {first}{also or ', by more than noise'}"
+    order, branches = _order(comparison), comparison.branches
+    first = branches[order[0]].tuned
+    if first is None or first.mean is None:
+        return "none has a trial that trained to the end on all seeds"
+    goal = comparison.goal
+    words = f"{order[0]} (trial {first.trial}, {goal.name} {reached(first, goal)})"
+    if all(_mean(branches[name]) == math.inf for name in order[1:]):
+        return f"{words} alone has a trial that trained to the end on all seeds"
+    if alike := _alike(order, branches):
+        others = ", ".join(alike)
+        apart = f"but the noise does not set it apart from {others}"
+        return f"{words} has the best mean once tuned, {apart}"
+    return f"{words} is the best of them once tuned, by more than noise"
 
 
 def _spans(budgets: Sequence[int], names: Sequence[str]) -> str:
@@ -126,11 +243,12 @@ def _spans(budgets: Sequence[int], names: Sequence[str]) -> str:
     return "; ".join(spans)
 
 
-def _across(profiles: Profiles, by: str) -> Iterator[str]:
+def _across(profiles: Profiles, by: str) -> tuple[str, tuple[Sequence[str], list[Sequence[str]]]]:
     """How often each branch is fastest, and how often it gets there at all."""
     count, shares = len(profiles.data), profiles.shares
-    yield f"Over {count} data sets, epochs to the target (Dolan & More's profiles):"
-    rows: list[Sequence[str]] = [(by, "fastest", "at most twice as many", "ever")]
-    for name in sorted(shares, key=lambda name: [-share for share in shares[name]]):
-        rows.append((name, *(f"{round(share * count)} of {count}" for share in shares[name])))
-    yield from _table(rows)
+    rows: list[Sequence[str]] = [
+        (name, *(f"{round(share * count)} of {count}" for share in shares[name]))
+        for name in sorted(shares, key=lambda name: [-share for share in shares[name]])
+    ]
+    words = f"Over {count} data sets, epochs to the target (Dolan & More's profiles):"
+    return words, ((by, "fastest", "at most twice as many", "ever"), rows)

@@ -9,6 +9,18 @@ from tuner.study.range_result import FoundRange, SavedRangeTest, Spread, TestedR
 WORDS = {"validation_loss": "validation loss", "train_loss": "training loss"}
 
 
+def headline(saved: SavedRangeTest) -> list[str]:
+    """What was tested, and the rate and the range that it suggests, an optimizer a line."""
+    lines = [_subject(saved)]
+    for name, tested in saved.result.optimizers.items():
+        if isinstance(tested, FoundRange):
+            span = f"{tested.range.low:.3g} to {tested.range.high:.3g}"
+            lines.append(f"{name}: suggested rate {tested.suggested:.3g}, worth searching {span}")
+        else:
+            lines.append(f"{name}: no run ended below its start")
+    return lines
+
+
 def describe(saved: SavedRangeTest, place: Path) -> str:
     """The verdict, in lines.
 
@@ -16,9 +28,7 @@ def describe(saved: SavedRangeTest, place: Path) -> str:
         saved: the test, as its file has it.
         place: the folder that holds it, `<root>/studies/<study>/range`.
     """
-    result, subject = saved.result, saved.subject
-    what = subject.model if subject.data == "none" else f"{subject.model} on {subject.data}"
-    lines = [f"Range test of study {result.study}: {what}, schedule {subject.schedule}."]
+    result, lines = saved.result, [_subject(saved)]
     if result.held:
         lines.append("Searched settings were held:")
     for path, value in result.held.items():
@@ -40,6 +50,12 @@ def describe(saved: SavedRangeTest, place: Path) -> str:
             f"tunes{setting}."
         )
     return "\n".join(lines)
+
+
+def _subject(saved: SavedRangeTest) -> str:
+    subject = saved.subject
+    what = subject.model if subject.data == "none" else f"{subject.model} on {subject.data}"
+    return f"Range test of study {saved.result.study}: {what}, schedule {subject.schedule}."
 
 
 def _tried(tested: TestedRates) -> str:

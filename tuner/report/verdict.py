@@ -1,52 +1,140 @@
-"""The verdict: what a study found, in plain words."""
+"""The verdict: what a study found, as a headline, a table and the evidence for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.codec import Settings
 from tuner.report import confirmation
+from tuner.report.claim import Choice, Claim, Gain, claim
+from tuner.report.reached import reached
 from tuner.search.initial_trials import described
 from tuner.search.statistics import deviation
 from tuner.search.trials import Curves, Goal, TrialResult
 from tuner.study.results import Divergence, StudyResult
+from tuner.training.curves import NONE
 
-# Studies of no more trials than this are described trial by trial.
-FEW = 12
+# Column names, and rows of as many cells.
+Table = tuple[list[str], list[list[str]]]
+
+ALL_IS_WELL = "nothing: all is well"
+
+# The order of a table: what trained to the end, then what went far.
+STATES = ("COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED")
 
 
-def describe(result: StudyResult, curves: Mapping[int, Curves]) -> str:
-    """The verdict on a study.
+def headline(result: StudyResult) -> list[str]:
+    """What a study comes to, in at most six lines.
+
+    The winner with its interval; what tuning gained over the textbook's settings; the test score;
+    how many trials diverged; what to do next; the command that trains the winner again.
+    """
+    made = claim(result)
+    lines = [f"Study {result.study}: {_winner(result, made)}", *_gain(result, made)]
+    if result.test:
+        lines.append(f"Test: {_listed(result.test, result.goal)}, measured this once.")
+    if result.divergence:
+        lines.append(_diverged(result.divergence))
+    if advice := _next(result, made):
+        lines.append(f"Next: {advice}.")
+    return [*lines, result.reproduce] if result.reproduce else lines
+
+
+def table(result: StudyResult, count: int = 10) -> Table:
+    """The best trials, the winner first, then as fresh seeds and then as the search ranks them.
 
     Args:
-        result: how it ended.
-        curves: by number; where they are not empty the trials are described one by one, with the
-            first points of those that descend on a function.
+        result: of the study.
+        count: at most so many rows.
+    """
+    confirmed, goal = result.confirmation, result.goal
+    fresh = {own.trial: own for own in confirmed.trials} if confirmed else {}
+    places = {number: place for place, number in enumerate(fresh)}
+    won = None if result.winner is None else result.winner.number
+    groups = [
+        name
+        for name in ("optimizer", "schedule", "model")
+        if len({trial.settings.get(name) for trial in result.all}) > 1
+    ]
+    head = ["trial", *groups, "settings", f"{goal.name} in the search", "how it ended"]
+    if confirmed:
+        head.insert(-1, f"on the {confirmed.seeds} seeds that chose")
+
+    def place(trial: TrialResult) -> tuple[bool, int, int, int, float, int]:
+        ahead = 0 if trial.state == "COMPLETE" else -trial.epochs
+        value = float("inf") if trial.value is None else trial.value
+        confirmed_at = places.get(trial.number, len(places))
+        state = STATES.index(trial.state)
+        return trial.number != won, confirmed_at, state, ahead, value, trial.number
+
+    def row(trial: TrialResult) -> list[str]:
+        named = f"{trial.number}, the winner" if trial.number == won else str(trial.number)
+        value = "not finite" if trial.value is None else f"{goal.turn(trial.value):.4g}"
+        cells = [named, *(str(trial.settings.get(name, "")) for name in groups)]
+        cells += [settings_of(trial, result.searched, groups), value]
+        if confirmed:
+            own = fresh.get(trial.number)
+            cells.append("" if own is None else reached(own, goal))
+        return [*cells, _state(trial)]
+
+    return head, [row(trial) for trial in sorted(result.all, key=place)[:count]]
+
+
+def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
+    """All that the headline rests on, line by line.
+
+    Args:
+        result: of the study.
+        curves: by number; of those that descend on a function the first points are told.
     """
     ended = ", ".join(f"{n} {state}" for state, n in result.trials.items()) or "none ended"
-    lines = ["", f"Study {result.study}: {len(result.all)} trials: {ended}."]
-    lines.append(f"Why it stopped: {result.stopped}.")
-    if len(result.all) <= FEW:
-        lines += _table(result, curves)
-    best = result.best
-    if best is not None:
-        lines.append(f"The best is trial {best.number}:")
-        lines.append(searched(best.settings, result.searched))
-        scores = {"loss": best.validation_loss, **_plain(best.scores)}
-        lines.append(f"  validation {_listed(scores, result.goal)}{_spread(best)}")
-        lines.append(f"  its curve: {best.label}, {best.evidence}; advice: {best.advice}")
-        lines += _judged(result)
-    elif result.all_diverged:
-        lines.append(_all_diverged(result))
-    else:
-        lines.append("No trial has trained to the end, so there is no winner yet.")
+    lines = [f"{len(result.all)} trials: {ended}.", f"Why it stopped: {result.stopped}."]
+    lines += _paths(curves)
+    if result.best is not None:
+        lines += _searched(result.best, result)
+    confirmed, winner = result.confirmation, result.winning
+    if confirmed:
+        lines += confirmation.ranking(confirmed, result.goal)
+        lines.append(confirmation.worth(confirmed, result.goal))
+    if winner is not None:
+        lines += [f"Trial {winner.number}, the winner:", *exact(winner.settings, result.searched)]
+        lines.append(f"  its curve: {winner.label}, {winner.evidence}; advice: {winner.advice}")
+    told: set[int] = set()
+    if confirmed:
+        lines += confirmation.over_defaults(confirmed, result.goal)
+        told = {default.trial for default in confirmed.defaults}
+    if (subject := winner or result.best) is not None:
+        others = [t for t in result.all if t.is_default and t.number not in told]
+        lines += _over_defaults(subject, others, result.goal)
     lines += [_divergence(d) for d in result.divergence]
-    lines += [f"Note: {note}." for note in result.notes]
-    return "\n".join(lines)
+    for finding in result.findings:
+        said = finding.said.removesuffix(".")
+        advice = "" if finding.passed else f" {finding.advice.removesuffix('.')}."
+        lines.append(
+            f"Check {finding.check}: {'well' if finding.passed else 'not well'}: {said}.{advice}"
+        )
+    return lines + [f"Note: {note}." for note in result.notes]
 
 
-def searched(settings: Settings, paths: Sequence[str]) -> str:
-    """The settings at these paths, one a line."""
-    return "\n".join(f"    {path} = {number(settings[path])}" for path in paths if path in settings)
+def exact(settings: Settings, paths: Sequence[str]) -> list[str]:
+    """The settings at these paths, a line each."""
+    return [f"    {path} = {number(settings[path])}" for path in paths if path in settings]
+
+
+def settings_of(trial: TrialResult, searched: Sequence[str], told: Sequence[str] = ()) -> str:
+    """A trial's searched settings in a line, by the last words of their paths.
+
+    Args:
+        trial: whose they are.
+        searched: the paths.
+        told: paths that are told elsewhere.
+    """
+    own = [path for path in searched if path in trial.settings and path not in told]
+    short = {path: path.split(".", 2)[-1] for path in own}
+    names = list(short.values())
+    return ", ".join(
+        f"{path if names.count(name) > 1 else name} {number(trial.settings[path])}"
+        for path, name in short.items()
+    )
 
 
 def number(value: Any) -> str:
@@ -54,29 +142,122 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _judged(result: StudyResult) -> Iterator[str]:
-    """What the winner is worth on fresh seeds, on the test part and next to the textbook's."""
-    confirmed, goal, best = result.confirmation, result.goal, result.best
-    winner = result.winning or best
-    assert winner is not None
-    confirmed_defaults: set[int] = set()
-    if confirmed:
-        yield from confirmation.ranking(confirmed, goal)
-        if winner is not best and winner != best:
-            yield searched(winner.settings, result.searched)
-        yield confirmation.worth(confirmed, goal)
-        confirmed_defaults = {default.trial for default in confirmed.defaults}
-    if result.test:
-        yield f"  test {_listed(result.test, goal)}, measured this once"
-    if confirmed:
-        yield from confirmation.over_defaults(confirmed, goal)
-    others = [t for t in result.all if t.number not in confirmed_defaults]
-    yield from _over_defaults(winner, others, goal)
+def subject_of(trial: TrialResult, searched: Sequence[str]) -> str:
+    """What a trial is in a few words: its optimizer, its schedule and its rate, or its settings."""
+    parts = [name for name in (trial.optimizer, trial.schedule) if name is not None]
+    if trial.learning_rate is not None:
+        parts.append(f"learning rate {trial.learning_rate:.4g}")
+    told = ", ".join(parts) or settings_of(trial, searched)
+    return f"trial {trial.number} ({told})" if told else f"trial {trial.number}"
 
 
-def _plain(scores: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Scores by their names alone."""
-    return {name.removeprefix("validation_"): value for name, value in scores.items()}
+def _winner(result: StudyResult, made: Claim) -> str:
+    """The first line: who won, with what, and how sure that is."""
+    winner, confirmed, goal = result.winning, result.confirmation, result.goal
+    if winner is None:
+        return _no_winner(result)
+    subject = f"the winner is {subject_of(winner, result.searched)}"
+    if confirmed is not None:
+        judged = confirmation.judged(confirmed, goal)
+        return f"{subject}: {judged}; {confirmation.why(made, confirmed)}."
+    value = _value(winner, goal)
+    return f"{subject}: {value}, the best of the search; not confirmed on fresh seeds."
+
+
+def _no_winner(result: StudyResult) -> str:
+    best = result.best
+    if result.all_diverged:
+        rates = [t.learning_rate for t in result.all if t.state == "DIVERGED"]
+        known = [rate for rate in rates if rate is not None]
+        mend = f"learning rates below {min(known) / 10:.1g}" if known else "gentler settings"
+        return f"every trial diverged: try {mend}."
+    if best is None:
+        return "no trial has trained to the end, so there is no winner yet."
+    subject = subject_of(best, result.searched)
+    value = _value(best, result.goal)
+    return f"no winner yet; the best so far is {subject}: {value}, not confirmed."
+
+
+def _value(trial: TrialResult, goal: Goal) -> str:
+    """What a trial reached in the search."""
+    value = "is not finite" if trial.value is None else f"{goal.turn(trial.value):.4g}"
+    return f"{goal.name} {value}"
+
+
+def _gain(result: StudyResult, made: Claim) -> Iterator[str]:
+    """The second line: what tuning gained over the textbook's settings."""
+    winner = result.winning
+    if winner is None:
+        return
+    if made.is_default and made.gain in (Gain.NONE, Gain.BETTER, Gain.SOLE):
+        yield f"It has {described(winner.origin)}: tuning found nothing better."
+    elif made.choice is not Choice.SEARCH:
+        yield from confirmation.over_textbook(made)
+    else:
+        books = [t for t in result.all if t.is_default and t.state == "COMPLETE"]
+        known = [(t.value, t) for t in books if t.value is not None and winner.value is not None]
+        if known:
+            value, book = min(known, key=lambda pair: pair[0])
+            gain = value - (winner.value or 0.0)
+            by = f"by {gain:.2g}" if gain > 0 else "by nothing"
+            subject = f"the textbook's settings (trial {book.number}, {described(book.origin)})"
+            yield f"In the search it is better than {subject} {by}."
+
+
+def _diverged(divergence: Sequence[Divergence]) -> str:
+    """How many trials diverged, and from which rate up."""
+    diverged, trials = sum(d.diverged for d in divergence), sum(d.trials for d in divergence)
+    if not diverged:
+        return "No trial diverged."
+    rates = [
+        f"{d.optimizer} from {d.lowest_diverged_rate:.3g} up"
+        for d in divergence
+        if d.lowest_diverged_rate is not None
+    ]
+    lowest = divergence[0].lowest_diverged_rate
+    if len(divergence) == 1 and lowest is not None:
+        rates = [f"at learning rates from {lowest:.3g} up"]
+    where = f": {', '.join(rates)}" if rates else ""
+    return f"{diverged} of {trials} trials diverged{where}."
+
+
+def _next(result: StudyResult, made: Claim) -> str:
+    """What to do next: the audit's first advice, else what the claim or the winner asks for."""
+    winner = result.winning
+    failed = [finding for finding in result.findings if not finding.passed]
+    if failed:
+        more = f" (and {len(failed) - 1} more below)" if failed[1:] else ""
+        return f"{failed[0].advice.removesuffix('.')}{more}"
+    if winner is None:
+        return "" if result.all_diverged else "the same command goes on"
+    if made.gain is Gain.LOST or made.choice is Choice.FEWEST:
+        return "gentler settings, which diverge on no seed"
+    if winner.advice and winner.advice != NONE:
+        return winner.advice
+    if made.gain is Gain.WORSE:
+        return "take the textbook's settings, or tune with more trials"
+    if made.gain is Gain.ALIKE:
+        return "the textbook's settings do as well; more trials, or more seeds, may tell more"
+    if made.choice is Choice.SEARCH:
+        return "confirm it on fresh seeds, with job=confirm" if result.test else ALL_IS_WELL
+    return ALL_IS_WELL
+
+
+def _state(trial: TrialResult) -> str:
+    """How a trial ended, and what its curve looks like."""
+    if trial.state == "COMPLETE":
+        return trial.label
+    return f"{trial.state.lower()} at epoch {trial.epochs}"
+
+
+def _searched(best: TrialResult, result: StudyResult) -> Iterator[str]:
+    """What the search believed of its best trial."""
+    scores = {name.removeprefix("validation_"): value for name, value in best.scores.items()}
+    scores = {"loss": best.validation_loss, **scores}
+    yield f"The search ranks trial {best.number} first:"
+    if result.winner is None or result.winner.number != best.number:
+        yield from exact(best.settings, result.searched)
+    yield f"  validation {_listed(scores, result.goal)}{_spread(best)}"
 
 
 def _listed(scores: Mapping[str, float | None], goal: Goal) -> str:
@@ -93,27 +274,21 @@ def _spread(trial: TrialResult) -> str:
     return f"; mean of {len(numbers)} folds, deviation {deviation(numbers):.2g}"
 
 
-def _over_defaults(best: TrialResult, trials: Sequence[TrialResult], goal: Goal) -> Iterator[str]:
-    """What tuning gained over each optimizer's textbook settings."""
-    for trial in trials:
-        if not trial.is_default or trial.value is None or best.value is None:
+def _over_defaults(best: TrialResult, books: Sequence[TrialResult], goal: Goal) -> Iterator[str]:
+    """What tuning gained in the search over textbook settings that no fresh seeds judged."""
+    for trial in books:
+        if trial.value is None or best.value is None:
             continue
-        reached = f"{goal.name} {goal.turn(trial.value):.4g}"
+        value = f"{goal.name} {goal.turn(trial.value):.4g} in the search"
         subject = f"Trial {trial.number}, {described(trial.origin)},"
         if trial.number == best.number:
             yield f"{subject} is the best that was found."
         elif trial.state != "COMPLETE":
-            yield f"{subject} {trial.state.lower()} at epoch {trial.epochs}, had {reached}."
+            yield f"{subject} {trial.state.lower()} at epoch {trial.epochs}, had {value}."
         else:
             gain = trial.value - best.value
-            yield f"{subject} reached {reached}: tuning is {gain:.2g} better."
-
-
-def _all_diverged(result: StudyResult) -> str:
-    rates = [t.learning_rate for t in result.all if t.state == "DIVERGED"]
-    known = [rate for rate in rates if rate is not None]
-    mend = f"learning rates below {min(known) / 10:.1g}" if known else "gentler settings"
-    return f"Every trial diverged: try {mend}."
+            side = "better" if gain >= 0 else "worse"
+            yield f"{subject} reached {value}: trial {best.number} is {abs(gain):.2g} {side}."
 
 
 def _divergence(d: Divergence) -> str:
@@ -131,22 +306,11 @@ def _divergence(d: Divergence) -> str:
     return line + (f", where {above} others did not." if above else ", where no other was stable.")
 
 
-def _table(result: StudyResult, curves: Mapping[int, Curves]) -> Iterator[str]:
-    """A line a trial: its settings, its losses, its first iterates where it has one, its label."""
-    for trial in result.all:
-        own = curves.get(trial.number, {})
-        chosen = ", ".join(
-            f"{path.rsplit('.', 1)[-1]} {number(trial.settings[path])}"
-            for path in result.searched
-            if path in trial.settings
-        )
+def _paths(curves: Mapping[int, Curves]) -> Iterator[str]:
+    """The first points of trials that descend on a function, a line each."""
+    for trial, own in curves.items():
         axes = [name for name in ("x", "y") if name in own]
         way = zip(*(map(number, own[name][:4]) for name in axes), strict=True)
         points = [f"({', '.join(at)})" if len(at) > 1 else at[0] for at in way]
-        steps = f"  {', '.join(axes)}: {', '.join(points)}, ..." if points else ""
-        loss = trial.validation_loss
-        end = "not finite" if loss is None else f"{loss:.4g}"
-        yield (
-            f"  trial {trial.number}: {chosen:<12} {trial.label:<12} loss {end:<10}"
-            f" after {trial.epochs} epochs{steps}"
-        )
+        if points:
+            yield f"  trial {trial}: {', '.join(axes)}: {', '.join(points)}, ..."

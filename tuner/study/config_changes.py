@@ -9,7 +9,10 @@ from tuner.errors import UserError
 from tuner.study.record import Record
 
 # What decides how a command works, and never what it finds.
-WITHOUT_EFFECT = ("job", "root", "threads", "tracking", "checkpoint", "fix")
+WITHOUT_EFFECT = (
+    *("job", "root", "threads", "tracking", "checkpoint", "fix"),
+    *("yes", "quiet", "output", "format", "ui"),
+)
 
 # What may differ from one command on a study to the next.
 FREE = (

@@ -10,6 +10,7 @@ from pathlib import Path
 import tuner
 from tuner.codec import from_json, to_json
 from tuner.config import Config
+from tuner.config.schema import Plain
 from tuner.files import read_json, write_json
 from tuner.search.advice import advised
 from tuner.search.trials import best_of
@@ -106,9 +107,14 @@ def write_result(file: Path, saved: SavedResult) -> None:
     Raises:
         OSError: if the disk is full.
     """
+    write_json(file, plain_result(saved))
+
+
+def plain_result(saved: SavedResult) -> Plain:
+    """The plain data of a result, in natural numbers, as its file holds them."""
     plain = to_json(replace(saved, result=natural(saved.result)))
     plain["run"][REPRODUCE] = plain["result"].pop(REPRODUCE)
-    write_json(file, {"format": FORMAT, **plain})
+    return {"format": FORMAT, **plain}
 
 
 def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:

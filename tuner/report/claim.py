@@ -1,0 +1,121 @@
+"""The claim: what a study's intervals allow to be said of its winner, decided in one place."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from tuner.study.results import Confirmation, ConfirmedDefault, StudyResult
+
+
+class Choice(Enum):
+    """How a winner stands among the trials that were confirmed with it."""
+
+    NONE = auto()  # there is no winner
+    SEARCH = auto()  # the best of the search, which nothing has confirmed
+    ALONE = auto()  # no other was confirmed
+    FEWEST = auto()  # all diverged on some seed, it on the fewest
+    SOLE = auto()  # all others diverged on some seed
+    SIMPLER = auto()  # as good as the first, and simpler
+    ALIKE = auto()  # the first, of which the noise does not tell others apart
+    FIRST = auto()  # the first, of which the noise tells all others apart
+
+
+class Gain(Enum):
+    """How a winner stands beside the textbook's settings on the seeds that judge it."""
+
+    NONE = auto()  # there are none to compare with
+    LOST = auto()  # it diverged on some of these seeds
+    WORSE = auto()
+    ALIKE = auto()  # the noise does not tell them apart
+    BETTER = auto()
+    SOLE = auto()  # the textbook's settings diverged on some of these seeds
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What every sentence on a winner is made from.
+
+    Attributes:
+        alike: numbers of the confirmed trials that the noise does not tell apart from the first.
+        beside: the textbook's settings that the gain is measured by: of several those that come
+            nearest to the winner, or are better than it.
+        is_default: whether the winner itself is the textbook's.
+        by_judges_alone: whether the seeds that chose did not tell the winner apart from `beside`.
+    """
+
+    choice: Choice
+    gain: Gain
+    alike: tuple[int, ...] = ()
+    beside: ConfirmedDefault | None = None
+    is_default: bool = False
+    by_judges_alone: bool = False
+
+    @property
+    def is_lead(self) -> bool:
+        """Whether no interval that is shown beside the winner's leaves its lead to noise."""
+        return self.choice is Choice.FIRST and self.gain in (Gain.NONE, Gain.BETTER, Gain.SOLE)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether something speaks against the winner, or nothing confirms it."""
+        unsure = self.choice in (Choice.NONE, Choice.SEARCH, Choice.FEWEST)
+        return unsure or self.gain in (Gain.LOST, Gain.WORSE, Gain.ALIKE)
+
+
+def claim(result: StudyResult) -> Claim:
+    """What may be said of a study's winner."""
+    winner = result.winning
+    if winner is None:
+        return Claim(Choice.NONE, Gain.NONE)
+    if result.confirmation is None:
+        return Claim(Choice.SEARCH, Gain.NONE, is_default=winner.is_default)
+    return claim_of(result.confirmation, winner.is_default)
+
+
+def claim_of(confirmed: Confirmation, is_default: bool = False) -> Claim:
+    """What may be said of a confirmation's winner.
+
+    Args:
+        confirmed: the trials on fresh seeds.
+        is_default: whether the winner is the textbook's.
+    """
+    first, *others = confirmed.trials
+    alike = tuple(t.trial for t in others if t.mean and not (t.worse and t.worse.low > 0))
+    if not others:
+        choice = Choice.ALONE
+    elif first.mean is None:
+        choice = Choice.FEWEST
+    elif confirmed.winner != first.trial:
+        choice = Choice.SIMPLER
+    elif alike:
+        choice = Choice.ALIKE
+    elif all(trial.mean is None for trial in others):
+        choice = Choice.SOLE
+    else:
+        choice = Choice.FIRST
+    gain, beside = _gain(confirmed)
+    equals = {first.trial, *alike}
+    return Claim(
+        choice, gain, alike, beside, is_default, beside is not None and beside.trial in equals
+    )
+
+
+def gain_over(default: ConfirmedDefault) -> Gain:
+    """How a winner that did not diverge stands beside these settings."""
+    if default.worse is None:
+        return Gain.SOLE
+    if default.worse.holds_zero:
+        return Gain.ALIKE
+    return Gain.BETTER if default.worse.mean > 0 else Gain.WORSE
+
+
+def _gain(confirmed: Confirmation) -> tuple[Gain, ConfirmedDefault | None]:
+    if confirmed.judged.mean is None:
+        return Gain.LOST, None
+    if not confirmed.defaults:
+        return Gain.NONE, None
+    order = list(Gain)
+    nearest = min(
+        confirmed.defaults,
+        key=lambda d: (order.index(gain_over(d)), 0.0 if d.worse is None else d.worse.mean),
+    )
+    return gain_over(nearest), nearest
