@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Stop
 
@@ -18,8 +19,8 @@ from tuner.report import files, terminal, verdict
 from tuner.report.best import BEST
 from tuner.report.claim import claim
 from tuner.report.progress import Progress
-from tuner.search.trials import ranked
-from tuner.study import builder, config_changes
+from tuner.search.trials import best_of, ranked
+from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data
@@ -35,9 +36,10 @@ from tuner.study.events import (
 )  # fmt: skip
 from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
+from tuner.study.next_round import write_next_round
 from tuner.study.populations import Populations
 from tuner.study.record import Record
-from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult
+from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult, winner_of
 from tuner.study.stopping import Stopping
 from tuner.study.study import Study
 from tuner.study.winner import Retraining
@@ -197,6 +199,7 @@ class Session:
                         tell(Abandoned(self.study.give_up_stranded()))
                         stopped = self.loop(stopping, tell).run()
                     confirmed = self.confirm(tell)
+                    self.run_at_edge(confirmed, tell)
                     result = result_of(*self.parts, stopped, confirmed)
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others)
@@ -205,6 +208,7 @@ class Session:
                 self.deadline.left()  # it begins now: the pictures count as well
                 result = result_of(*self.parts, INTERRUPTED)
             files.write(result, self.study.drawn_curves(), self.folder)
+            write_next_round(self.config, result, self.folder)
             if result.test:
                 assert saving is not None
                 saving.result(self.deadline)
@@ -241,6 +245,15 @@ class Session:
         tell(confirmed)
         return confirmed.confirmation
 
+    def run_at_edge(self, confirmed: Confirmation | None, tell: Listener) -> None:
+        """Trains the winner shortly at higher rates, for the audit, if that is to be done."""
+        results, of = self.study.results(), (self.config, self.training, self.study)
+        best = winner_of(self.training.goal, best_of(results), confirmed, results)
+        for winner in (t for t in results if best is not None and t.number == best.number):
+            if edge.wanted(*of, winner, confirmed):
+                tell(StageBegan("training the winner shortly at 2, 5 and 10 times its rate"))
+                edge.run_at_edge(*of[:2], self.record, winner, self.checkpoints)
+
     def judged(self, result: StudyResult, saving: Background, others: str) -> StudyResult:
         """The result with the test scores of the winner, which begins to be saved.
 
@@ -255,8 +268,7 @@ class Session:
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
         notes = [f"the study was trained with different numerics ({others})"] if others else []
         notes += [again.note] if again.note else []
-        found = result.confirmation
-        return result_of(*self.parts, result.stopped, found, again.test(), notes)
+        return replace(result, test=again.test(), notes=tuple(notes))
 
     def saved(self) -> SavedResult | None:
         """The result that is there, if it was made from what is on record now."""

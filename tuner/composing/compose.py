@@ -8,6 +8,7 @@ from typing import Any
 from tuner import discovery
 from tuner.composing.best import BEST, apply_best
 from tuner.composing.groups import PACKAGES, check_options, config_folder, files, options
+from tuner.composing.next_round import NEXT, apply_next
 from tuner.composing.ranges import RANGE, apply_range, check_ranges
 from tuner.composing.references import References
 from tuner.composing.studies import TAKEN, study_name
@@ -94,6 +95,8 @@ def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
         config = compose("config", overrides=[*choices, *search])
     check_references(config)
     root = str(values.get("root", config.root))
+    for name in studies[NEXT]:
+        apply_next(config, name, root, choices)
     for name in studies[BEST]:
         apply_best(config, name, root, {choice.lstrip("+").partition("=")[0] for choice in choices})
     for name in studies[RANGE]:

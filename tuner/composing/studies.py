@@ -1,13 +1,18 @@
-"""What a command takes of studies by name: `+range=<study>`, `+best=<study>`."""
+"""What a command takes of studies by name: `+range=<study>`, `+best=<study>`, `+next=<study>`."""
 
 from typing import Any
 
 from tuner.composing.best import BEST
+from tuner.composing.next_round import NEXT
 from tuner.composing.ranges import RANGE
 from tuner.errors import UserError
 
 # What is taken, in words, by the key that asks for it.
-TAKEN = {RANGE: "what job=range_test found", BEST: "the winner's settings"}
+TAKEN = {
+    RANGE: "what job=range_test found",
+    BEST: "the winner's settings",
+    NEXT: "the round after that study",
+}
 
 
 def study_name(key: str, line: str, value: Any) -> str:

@@ -14,12 +14,16 @@ from tuner.config.schema import Plain
 from tuner.files import read_json, write_json
 from tuner.search.advice import advised
 from tuner.search.trials import best_of
+from tuner.study.audit import findings
+from tuner.study.audited import audited
 from tuner.study.natural import natural
+from tuner.study.next_round import command, planned
 from tuner.study.populations import Populations
 from tuner.study.reproduce import moved, reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
     Confirmation,
+    Finding,
     RunFacts,
     SavedResult,
     StudyResult,
@@ -32,7 +36,8 @@ from tuner.study.study import Study
 # Of a result's file. In the first, which did not say it, scores were kept as their negatives.
 FORMAT = 2
 
-REPRODUCE = "reproduce"
+# Commands of a result, which say where the study is: no seed determines that.
+COMMANDS = ("reproduce", "next_round")
 
 
 def result_of(
@@ -58,6 +63,9 @@ def result_of(
     results, goal = advised(study.results()), training.goal
     best = best_of(results)
     decided = None if stopped == INTERRUPTED else winner_of(goal, best, confirmed, results)
+    found: tuple[Finding, ...] = ()
+    if stopped != INTERRUPTED:
+        found = findings(audited(config, study, goal, results, decided, confirmed))
     return StudyResult(
         study=config.study.name,
         stopped=stopped,
@@ -74,6 +82,8 @@ def result_of(
         notes=tuple(notes),
         reproduce="" if decided is None else reproducing(config),
         setup=setup(config),
+        findings=found,
+        next_round=command(config) if planned(config, results, found) else "",
     )
 
 
@@ -101,8 +111,7 @@ def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFac
 def write_result(file: Path, saved: SavedResult) -> None:
     """Writes a result in natural numbers (`tuner.study.natural`).
 
-    The line that trains the winner again says where the study is, which no seed determines: it
-    stands among the facts of the run.
+    Its commands stand among the facts of the run.
 
     Raises:
         OSError: if the disk is full.
@@ -113,7 +122,7 @@ def write_result(file: Path, saved: SavedResult) -> None:
 def plain_result(saved: SavedResult) -> Plain:
     """The plain data of a result, in natural numbers, as its file holds them."""
     plain = to_json(replace(saved, result=natural(saved.result)))
-    plain["run"][REPRODUCE] = plain["result"].pop(REPRODUCE)
+    plain["run"] |= {name: plain["result"].pop(name) for name in COMMANDS}
     return {"format": FORMAT, **plain}
 
 
@@ -132,10 +141,11 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             return None
         saved = from_json(SavedResult, plain)
-        line = str(plain["run"][REPRODUCE])
-        line = moved(line, file.parents[2]) if line else ""
+        lines = {name: str(plain["run"][name]) for name in COMMANDS}
+        root = file.parents[2]
+        here = {name: moved(line, root) if line else "" for name, line in lines.items()}
     except (OSError, ValueError, LookupError):
         return None
     if made_from not in (None, saved.made_from):
         return None
-    return replace(saved, result=replace(natural(saved.result), reproduce=line))
+    return replace(saved, result=replace(natural(saved.result), **here))

@@ -41,16 +41,25 @@ def reproducing(config: Config) -> str:
     Args:
         config: of the study.
     """
-    given = [f"+best={_text(config.study.name)}"]
-    given += ["tracking=none"] if config.tracking.name == "none" else []
-    return moved(shlex.join(["python", "-m", "tuner", *given]), config.root)
+    return line(config, f"+best={_text(config.study.name)}")
+
+
+def line(config: Config, *given: str) -> str:
+    """The shell's line of a command that finds a study where it is, and is tracked as it is.
+
+    Args:
+        config: of the study.
+        given: what else the command is given, one setting or more.
+    """
+    said = [*given, *(["tracking=none"] if config.tracking.name == "none" else [])]
+    return moved(shlex.join(["python", "-m", "tuner", *said]), config.root)
 
 
 def moved(line: str, root: Path) -> str:
     """The same line for a study that is now in another folder of studies.
 
     Args:
-        line: as `reproducing` makes it.
+        line: as `line` makes it.
         root: the folder, which is named unless it is the usual one.
     """
     own = [part for part in shlex.split(line) if not part.startswith(_ROOT)]

@@ -120,6 +120,7 @@ class Finding:
         number, threshold: what was measured, and at which number it would not be well.
         said: what was found, a sentence.
         advice: what to do, a sentence; "" if it passed.
+        changes: what the next round sets, by path.
     """
 
     check: str
@@ -128,6 +129,7 @@ class Finding:
     threshold: float
     said: str
     advice: str
+    changes: Settings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,8 @@ class StudyResult:
         findings: of the audit.
         reproduce: the command that trains the winner's settings again, in one line; "" where there
             is no winner.
+        next_round: the command that searches on as the findings advise; "" where none of them says
+            what to change.
         setup: what beside its settings a trial's curve depends on, and how the winner was judged,
             as the config has it.
 
@@ -193,6 +197,7 @@ class StudyResult:
     importances: tuple[Importance, ...] = ()
     findings: tuple[Finding, ...] = ()
     reproduce: str = ""
+    next_round: str = ""
     setup: Plain = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -261,7 +261,7 @@ def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
     settled = late <= SETTLED * gained and curve.train[-1] - curve.train.min() <= SETTLED * gained
     if not (settled and gained > 0) and (found := _oscillation(curve)):
         return found
-    if found := _overfitting(curve):
+    if found := overfitting(curve):
         return found
     if settled or late <= SETTLED * gained:
         return _still(curve)
@@ -320,7 +320,12 @@ def _shrinkage(losses: Array, steps: int) -> float:
     return math.exp((math.log(losses[-1]) - math.log(losses[0])) / (2 * steps))
 
 
-def _overfitting(curve: Curve) -> Diagnosis | None:
+def overfitting(curve: Curve) -> Diagnosis | None:
+    """Whether the validation loss has risen since its minimum while the training loss fell.
+
+    Returns:
+        None where it has not, or is not known.
+    """
     losses = curve.validation
     if len(losses) != len(curve.train) or not np.isfinite(losses).all():
         return None

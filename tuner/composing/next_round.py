@@ -1,0 +1,50 @@
+"""The next round of a study: `+next=<study>` takes the config that its audit has written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import UserError, did_you_mean
+from tuner.yaml_files import load_file
+
+# +next=<study> takes the whole config of the round after it.
+NEXT = "next"
+
+# What a study's folder, which may be a stranger's, does not say: it belongs to the command.
+COMMANDS = ("job", "root", "threads", "tracking", "fix", "yes")
+
+
+def apply_next(config: Any, name: str, root: str, chosen: Sequence[str]) -> None:
+    """Puts the next round of a study in the place of the options of a config.
+
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+        name: of the study.
+        root: the folder that studies are kept in.
+        chosen: what the command chose of groups, as it was given.
+
+    Raises:
+        UserError: for a study without a next round, a file that is none, and options that the round
+            has its own of.
+    """
+    from omegaconf import OmegaConf
+
+    found = {path.parent.name: path for path in sorted(Path(root).glob("studies/*/round*.yaml"))}
+    if name not in found:
+        hint = did_you_mean(name, sorted(found), 3)
+        known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
+        raise UserError(f"{NEXT}: {name}: {hint}{known} in {root}: the audit of a study makes one")
+    plain = load_file(found[name])
+    if not isinstance(plain, dict) or not plain or not all(key in config for key in plain):
+        raise UserError(f"{NEXT}: {found[name]}: is not as a study writes it")
+    if own := [key for key in COMMANDS if key in plain]:
+        raise UserError(f"{NEXT}: {found[name]}: {own[0]}: is for the command to say: take it out")
+    for given in chosen:
+        group = given.lstrip("+~").partition("=")[0].partition("@")[0]
+        if group in plain or group == "experiment":
+            raise UserError(
+                f"{given}: goes without +{NEXT}={name}, which has its own: give numbers alone, as "
+                "budget.trials=100"
+            )
+    for key, value in plain.items():
+        OmegaConf.update(config, str(key), value, merge=False)

@@ -1,0 +1,89 @@
+"""Trials that diverge are lost: few should, and no rates be searched at which all do."""
+
+from collections.abc import Iterator, Sequence
+
+from tuner.codec import Settings
+from tuner.search.ranges import Choices, Range, Setting
+from tuner.search.trials import TrialResult
+from tuner.study.audited import Audited
+from tuner.study.results import Finding
+
+CHECK = "divergence"
+# Too many is more than this share of an optimizer's trials.
+MANY = 0.1
+# Of fewer trials no share is told, unless every one diverged.
+FEWEST = 5
+# Where all diverged, rates are searched below a tenth of the lowest one.
+LOWER = 10.0
+# And where one rate was fixed, over so much.
+WIDTH = 1000.0
+
+
+def check(study: Audited) -> Iterator[Finding]:
+    """For each optimizer, whether too many of its trials diverged, and above which rate all do.
+
+    The upper bound moves to the lowest rate of those above which nothing was stable. Where all
+    diverged it moves to a tenth of their lowest, and the lower one with it.
+    """
+    for optimizer in dict.fromkeys(trial.optimizer for trial in study.ended):
+        own = [trial for trial in study.ended if trial.optimizer == optimizer]
+        lost = [trial for trial in own if trial.state == "DIVERGED"]
+        if len(own) < FEWEST and len(lost) < len(own):
+            continue
+        share, above = len(lost) / len(own), wall(study, optimizer)
+        whose = f" of {optimizer}" if optimizer else ""
+        said = f"{len(lost)} of {len(own)} trials{whose} diverged"
+        if above is not None and len(lost) < len(own):
+            said += f", and every one with a learning rate from {above:.3g} up"
+        if share <= MANY:
+            yield Finding(CHECK, True, share, MANY, said, "")
+            continue
+        advice, changes = _mend(study, optimizer, own, lost, above)
+        yield Finding(CHECK, False, share, MANY, said, advice, changes)
+
+
+def wall(study: Audited, optimizer: str | None) -> float | None:
+    """The lowest learning rate of those that diverged and above which no trial was stable.
+
+    None where there are no rates, or none of the highest diverged.
+    """
+    own = [t for t in study.ended if t.optimizer == optimizer and t.learning_rate is not None]
+    stable = [t.learning_rate or 0.0 for t in own if t.state != "DIVERGED"]
+    lost = [t.learning_rate or 0.0 for t in own if t.state == "DIVERGED"]
+    return min((rate for rate in lost if rate > max(stable, default=0.0)), default=None)
+
+
+def _mend(
+    study: Audited,
+    optimizer: str | None,
+    own: Sequence[TrialResult],
+    lost: Sequence[TrialResult],
+    above: float | None,
+) -> tuple[str, Settings]:
+    """What to do, and what the next round sets."""
+    path, searched = f"optimizer.{optimizer}.lr", study.rate(optimizer)
+    if above is None:
+        rates = any(trial.learning_rate is not None for trial in own)
+        ways = "clip gradients, warm up or make smaller steps" if rates else "try gentler settings"
+        return f"it does not go by the learning rate: {ways}", {}
+    if len(lost) == len(own):
+        high = float(f"{above / LOWER:.2g}")
+        return f"search learning rates below {high:g}", {path: _below(searched, high)}
+    if isinstance(searched, Choices):
+        options = [rate for rate in searched.options if rate < above]
+        return f"leave out the rates from {above:.3g} up", {path: {"choices": options}}
+    if not isinstance(searched, Range):
+        return f"take a learning rate below {above:.3g}", {}
+    stable = max((t.learning_rate or 0.0 for t in own if t.state != "DIVERGED"), default=0.0)
+    high = next(n for d in range(3, 18) if (n := float(f"{above:.{d}g}")) > stable)
+    if not searched.low < high < searched.high:
+        return f"lower the learning rates: {path}.low", {}
+    return f"narrow the range: {path}.high={high:g}", {f"{path}.high": high}
+
+
+def _below(searched: Setting | None, high: float) -> Settings:
+    """A range of rates that ends there, as wide as the one that was searched."""
+    width = WIDTH
+    if isinstance(searched, Range) and searched.low > 0:
+        width = max(searched.high / searched.low, LOWER)
+    return {"low": float(f"{high / width:.2g}"), "high": high, "scale": "log"}

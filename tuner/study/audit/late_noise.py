@@ -1,0 +1,46 @@
+"""Late steps should not decide the ranking: their noise against the gap between the top trials."""
+
+from collections.abc import Iterator
+
+from tuner.codec import Settings
+from tuner.study.audited import Audited
+from tuner.study.results import Finding
+
+CHECK = "late noise"
+# The last number of a curve is trusted to so many deviations of its noise.
+DEVIATIONS = 2.0
+# Fewer trials at the top have no gap between them to speak of.
+FEWEST = 3
+
+
+def check(study: Audited) -> Iterator[Finding]:
+    """Twice the deviation from epoch to epoch, against the gap between the first and last of five.
+
+    Where the noise is larger, an epoch more or less would have ranked the top trials otherwise. The
+    textbook's settings, which are mostly far off, are left out.
+    """
+    noise = study.late_noise
+    values = [t.value for t in study.top if t.value is not None and not t.is_default]
+    if study.winner is None or noise is None or len(values) < FEWEST:
+        return
+    doubt, gap = DEVIATIONS * noise, values[-1] - values[0]
+    said = (
+        f"late in the training, trial {study.winner.number} moves by {noise:.2g} from epoch to "
+        f"epoch; the best {len(values)} trials lie within {gap:.2g}"
+    )
+    if doubt <= gap:
+        yield Finding(CHECK, True, doubt, gap, said, "")
+        return
+    changes = decay(study)
+    advice = "let the learning rate decay" if changes else "let it decay further"
+    advice += ", average the parameters (ema) or take larger batches"
+    yield Finding(CHECK, False, doubt, gap, said, advice, changes)
+
+
+def decay(study: Audited) -> Settings:
+    """A decaying schedule beside the winner's, where that is constant and no other is searched."""
+    if study.winner is None or study.winner.schedule != "constant":
+        return {}
+    if study.space.branches.get("schedule") != ("constant",):
+        return {}
+    return {"schedule.cosine": {"final": 0.0}}

@@ -1,0 +1,49 @@
+"""The winner's validation loss should not rise again after its minimum."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tuner.codec import Settings
+from tuner.study.audited import Audited
+from tuner.study.results import Finding
+from tuner.training.curves import RISEN, overfitting
+
+CHECK = "overfitting"
+# The strengths of an L2 penalty that are searched then.
+PENALTY = 0.01
+# Past the minimum, the schedule needs some epochs to end.
+LONGER = 1.5
+
+
+def check(study: Audited) -> Iterator[Finding]:
+    """How far above its minimum the validation loss ended, as a share of the minimum.
+
+    Whether that is overfitting is judged as for the label of a curve: by the median of the last
+    quarter, while the training loss went on falling.
+    """
+    winner, curve = study.winner, study.curve
+    losses = curve.validation
+    if winner is None or len(losses) != len(curve.train) or len(losses) < 2:
+        return
+    least, lowest = float(losses.min()), int(np.argmin(losses))
+    if not np.isfinite(losses).all() or least == 0:
+        return
+    share = (float(np.median(losses[curve.turn :])) - least) / abs(least)
+    found = overfitting(curve)
+    if found is None:
+        said = f"the validation loss of trial {winner.number} ended {max(share, 0):.1%} above its"
+        yield Finding(CHECK, True, share, RISEN, f"{said} minimum", "")
+        return
+    changes = dict(_penalty(study))
+    if (epochs := round(LONGER * max(lowest, 1))) < study.epochs:
+        changes["budget.epochs"] = epochs
+    yield Finding(CHECK, False, share, RISEN, found.evidence, found.advice, changes)
+
+
+def _penalty(study: Audited) -> Settings:
+    """A search for an L2 penalty, where the winner has none and its model takes one."""
+    assert study.winner is not None
+    path = f"model.{study.winner.settings.get('model')}.l2"
+    taken = study.winner.settings.get(path, 0.0) == 0 and path not in study.space.searched
+    return {path: {"low": 0.0, "high": PENALTY}} if taken else {}

@@ -1,0 +1,144 @@
+"""The bounds of what is searched: how near a value lies to them, and where else they could be."""
+
+import math
+from collections.abc import Sequence
+
+from tuner.codec import Settings
+from tuner.config.space import BATCH_SIZE, MODELS
+from tuner.search.ranges import Choices, Range, Setting, is_number
+from tuner.training import losses, optimizers, schedules
+from tuner.training.domains import Domain
+
+# A bound is moved by this share of the range's width, as the search measures it: on a log scale
+# over five decades by a factor of 18.
+WIDER = 0.25
+# An end of a domain that does not belong to it is left alone at less than this share of the width.
+CLOSE = 0.01
+# Numbers that grow at least by this factor go on growing by it, the others by their distance.
+FACTOR = 1.5
+
+
+def place(setting: Setting, value: float) -> float | None:
+    """Where a value lies between the bounds, 0 to 1 on the scale of the search.
+
+    Among choices of three numbers or more, it is its place in their order.
+
+    Returns:
+        None where there is no order, or there are only two values.
+    """
+    if isinstance(setting, Choices):
+        numbers = ordered(setting)
+        return numbers.index(value) / (len(numbers) - 1) if value in numbers else None
+    if setting.size < 3:
+        return None
+    high = setting.high if setting.count is None else setting.item(setting.count - 1)
+    down, up, at = (scaled(setting, x) for x in (setting.low, high, value))
+    return min(max((at - down) / (up - down), 0.0), 1.0)
+
+
+def ordered(choices: Choices) -> list[float]:
+    """The options in order, if they are numbers, three at the least; else none."""
+    numbers = [option for option in choices.options if is_number(option)]
+    return sorted(numbers) if 3 <= len(numbers) == len(choices.options) else []
+
+
+def scaled(range_: Range, value: float) -> float:
+    """A value as the scale of its range measures it."""
+    if range_.scale == "log":
+        return math.log(value)
+    return -math.log1p(-value) if range_.scale == "reverse_log" else value
+
+
+def bound(setting: Setting, upper: bool) -> float:
+    """The highest or the lowest value that is searched."""
+    if isinstance(setting, Choices):
+        return ordered(setting)[-1 if upper else 0]
+    if upper and setting.count is not None:
+        return setting.item(setting.count - 1)
+    return setting.high if upper else setting.low
+
+
+def moved(setting: Setting, upper: bool, domain: Domain) -> float | None:
+    """The next bound of what is searched, further out by WIDER of its width; of choices, one more.
+
+    Args:
+        setting: that is searched.
+        upper: which of the bounds.
+        domain: of the setting. A bound goes up to a limit that belongs to it, and half the way to
+            one that does not.
+
+    Returns:
+        None where the domain leaves no room.
+    """
+    old = bound(setting, upper)
+    limit = domain.high if upper else domain.low
+    if isinstance(setting, Choices):
+        new = _next_choice(ordered(setting), upper, domain.whole)
+        return new if new in domain and new != old else None
+    new = _further(setting, upper)
+    width = abs(setting.high - setting.low)
+    if old == limit or (setting.scale == "linear" and abs(old - limit) < CLOSE * width):
+        return None
+    if new not in domain:
+        closed = domain.high_closed if upper else domain.low_closed
+        new = limit if closed else (old + limit) / 2
+        return int(new) if setting.integer else new
+    return new
+
+
+def _next_choice(numbers: Sequence[float], upper: bool, whole: bool) -> float:
+    last, before = (numbers[-1], numbers[-2]) if upper else (numbers[0], numbers[1])
+    ratio = last / before if before else 0.0
+    grows = numbers[0] > 0 and max(ratio, 1 / ratio) >= FACTOR
+    new = last * ratio if grows else last + (last - before)
+    return round(new) if whole else short(new, last)
+
+
+def _further(range_: Range, upper: bool) -> float:
+    """The bound moved on the scale, to a number of the grid if there is one."""
+    old, sign = bound(range_, upper), 1 if upper else -1
+    if range_.count is not None:
+        more = max(1, round(WIDER * (range_.count - 1)))
+        return range_.item(range_.count - 1 + more if upper else -more)
+    width = scaled(range_, range_.high) - scaled(range_, range_.low)
+    at = scaled(range_, old) + sign * WIDER * width
+    if range_.scale == "reverse_log":
+        return float(f"{1 - short(math.exp(-at), 1 - old):.9g}")
+    new = math.exp(at) if range_.scale == "log" else at
+    if range_.integer:
+        return max(round(new), int(old) + 1) if upper else min(round(new), int(old) - 1)
+    return short(new, old)
+
+
+def short(new: float, old: float) -> float:
+    """A number to two digits, or more until it still lies beyond the old one by half as much."""
+    digits = (float(f"{new:.{n}g}") for n in range(2, 18))
+    return next((n for n in digits if (n - old) / (new - old) >= 0.5), new)
+
+
+def domain_of(path: str, fixed: Settings) -> Domain | None:
+    """The numbers that a setting may be; None for one that is no number.
+
+    Args:
+        path: of the setting.
+        fixed: settings of the space that are not searched, which name the parts of a schedule.
+    """
+    group, _, rest = path.partition(".")
+    option, _, key = rest.partition(".")
+    found: object = None
+    if group == "batch_size":
+        found = BATCH_SIZE
+    elif group == "optimizer":
+        found = optimizers.load(option).hyperparameters[key].domain
+    elif group == "loss":
+        found = losses.load(option).own[key].domain
+    elif group == "model":
+        found = MODELS[option][key.partition(".")[0]]
+    elif group == "schedule" and option == schedules.PARTS:
+        part, _, key = key.partition(".")
+        name = fixed[f"{group}.{option}.{part}.name"]
+        known = {**schedules.PART, **schedules.schedule_hyperparameters(name)}
+        found = known[key].domain
+    elif group == "schedule":
+        found = schedules.schedule_hyperparameters(option)[key].domain
+    return found if isinstance(found, Domain) else None

@@ -1,0 +1,130 @@
+"""The next round: the config of a study that goes on as the findings of this one advise."""
+
+import copy
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from tuner.config import Config, check
+from tuner.config.schema import KEYS, Plain
+from tuner.errors import UserError
+from tuner.files import write
+from tuner.search.trials import TrialResult
+from tuner.study.reproduce import line
+from tuner.study.results import Finding, StudyResult
+
+# What the file says: all that a study is made of. What belongs to a command is given with it.
+SAID = (
+    *KEYS,
+    *("study", "budget", "data", "dtype", "metric", "target"),
+    *("sampler", "pruner", "stop", "confirm", "compare"),
+)
+
+# A study that is itself a next round, and the file of the one after it.
+NUMBERED = re.compile(r"(?P<name>.+)-round(?P<round>\d{1,4})")
+
+
+def number_of(study: str) -> tuple[str, int]:
+    """The name of the first round's study, and the number of the round after this one."""
+    found = NUMBERED.fullmatch(study)
+    return (found["name"], int(found["round"]) + 1) if found else (study, 2)
+
+
+def planned(
+    config: Config, trials: Sequence[TrialResult], findings: Sequence[Finding]
+) -> Plain | None:
+    """What the next round's file says.
+
+    The changes of the findings are made in their order; where two would change one setting, the
+    first counts, and one with which the config could not be is left out. The best trials of this
+    study are tried first, if there are some that fit and the sampler lets them.
+
+    Args:
+        config: of the study.
+        trials: of the study.
+        findings: of its audit.
+
+    Returns:
+        None where no finding says what to change.
+    """
+    name, number = number_of(config.study.name)
+    made: list[str] = []
+    plain = copy.deepcopy(config.given)
+    plain["study"] |= {"name": f"{name}-round{number}", "warm_start": None}
+    for finding in findings:
+        for path, value in finding.changes.items():
+            if not any(_overlap(path, other) for other in made):
+                draft = copy.deepcopy(plain)
+                if put(draft, path, value) and _checked(draft) is not None:
+                    plain = draft
+                    made.append(path)
+    new = _checked(plain)
+    if not made or new is None:
+        return None
+    fits = [t for t in trials if t.state == "COMPLETE" and not new.space.misfit(t.settings)]
+    if fits and not config.sampler.no_initial_trials:
+        plain["study"]["warm_start"] = config.study.name
+    return {key: plain[key] for key in SAID if key in plain}
+
+
+def _overlap(path: str, other: str) -> bool:
+    """Whether two paths are one, or one lies below the other."""
+    return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
+
+
+def _checked(plain: Plain) -> Config | None:
+    try:
+        return check(plain)
+    except UserError:
+        return None
+
+
+def put(plain: Plain, path: str, value: object) -> bool:
+    """Sets a value at a path, in mappings and lists; False where there is no such place."""
+    *above, last = path.split(".")
+    holder: object = plain
+    for key in above:
+        if isinstance(holder, list) and key.isdecimal() and int(key) < len(holder):
+            holder = holder[int(key)]
+        elif isinstance(holder, dict):
+            holder = holder.get(key)
+    if isinstance(holder, list) and last.isdecimal() and int(last) < len(holder):
+        holder[int(last)] = value
+        return True
+    if isinstance(holder, dict):
+        holder[last] = value
+        return True
+    return False
+
+
+def command(config: Config) -> str:
+    """The shell's line that runs the next round of a study.
+
+    Args:
+        config: of the study.
+    """
+    job = [] if config.job == "tune" else [f"job={config.job}"]
+    return line(config, *job, f"+next={config.study.name}")
+
+
+def write_next_round(config: Config, result: StudyResult, folder: Path) -> None:
+    """Writes the next round into a study's folder, as `round2.yaml`, or takes an old one away.
+
+    Args:
+        config: of the study.
+        result: of the study.
+        folder: of the study.
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    plain = planned(config, result.all, result.findings)
+    path = folder / f"round{number_of(config.study.name)[1]}.yaml"
+    if plain is None:
+        path.unlink(missing_ok=True)
+        return
+    why = [f"# - {f.check}: {f.said}; {f.advice}\n" for f in result.findings if f.changes]
+    head = f"# The next round of study {config.study.name}: {command(config)}\n"
+    write(path, [head, *why, yaml.safe_dump(plain, sort_keys=False)])
