@@ -141,11 +141,14 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             return None
         saved = from_json(SavedResult, plain)
-        lines = {name: str(plain["run"][name]) for name in COMMANDS}
-        root = file.parents[2]
-        here = {name: moved(line, root) if line else "" for name, line in lines.items()}
+        reproduce, next_round = (
+            moved(line, file.parents[2]) if line else ""
+            for line in (str(plain["run"][name]) for name in COMMANDS)
+        )
     except (OSError, ValueError, LookupError):
         return None
     if made_from not in (None, saved.made_from):
         return None
-    return replace(saved, result=replace(natural(saved.result), **here))
+    return replace(
+        saved, result=replace(natural(saved.result), reproduce=reproduce, next_round=next_round)
+    )
