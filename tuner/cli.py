@@ -14,7 +14,7 @@ from traceback import format_exception
 from types import FrameType
 
 import tuner
-from tuner import discovery, jobs, streams
+from tuner import discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import CrashError, UserError, masked
 from tuner.files import write
@@ -29,6 +29,7 @@ tuner finds the learning rate, its decay and the optimizer for models trained by
     python -m tuner +experiment=adam            again: goes on with the study, or says it is done
     python -m tuner job=ui                      open the curves of all trials in MLflow's pages
 
+The command tuner is the same, and words will do: tuner adam, tuner list, tuner show adam, tuner ui.
 A command is made of settings, key=value, in any order:
 
     budget.trials=100 budget.epochs=50          how much to spend
@@ -49,9 +50,10 @@ Groups and their options (GROUP=OPTION):
 Jobs (job=NAME):
 {jobs}
 Flags:
-    --help, -h      this page
+    --help, -h      this page, as no settings at all
     --cfg           print the composed config and stop
     --config-dir DIR   look for options and experiments in this folder too
+    --completion SHELL   print what makes bash or zsh complete: eval "$(tuner --completion bash)"
     --version       print the version
 
 Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is), or
@@ -71,8 +73,8 @@ def first_comment(path: Path) -> str:
 def help_page() -> str:
     """What `--help` prints: the settings, and the experiments, options and jobs that there are."""
     conf = config_folder()
-    folders = sorted(p for p in conf.iterdir() if p.is_dir() and p.name != "experiment")
-    groups = {folder.name: ", ".join(sorted(options(folder.name, [conf]))) for folder in folders}
+    known = words.groups([conf])
+    groups = {group: ", ".join(sorted(options(group, [conf]))) for group in known}
     experiments = {p.stem: first_comment(p) for p in sorted((conf / "experiment").glob("*.yaml"))}
     lines = {name: discovery.first_line(jobs.__name__, name) for name in jobs.names()}
     return HELP.format(experiments=_table(experiments), groups=_table(groups), jobs=_table(lines))
@@ -147,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Its exit code, of which the help page says what each means.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if {"--help", "-h"} & set(arguments):
+    if not arguments or arguments == ["help"] or {"--help", "-h"} & set(arguments):
         print(help_page(), end="")
         return 0
     if "--version" in arguments:
@@ -192,6 +194,7 @@ def command(arguments: list[str]) -> int:
             raise UserError("--config-dir: must be followed by a folder")
         extra_folder = arguments.pop(at + 1)
         arguments.pop(at)
+    arguments = words.meant(arguments, extra_folder)
     show = "--cfg" in arguments
     flags = [a for a in arguments if a.startswith("-") and a != "--cfg"]
     if flags:

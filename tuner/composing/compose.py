@@ -11,6 +11,7 @@ from tuner.composing.groups import PACKAGES, check_options, config_folder, files
 from tuner.composing.next_round import NEXT, apply_next
 from tuner.composing.ranges import RANGE, apply_range, check_ranges
 from tuner.composing.references import References
+from tuner.composing.short_names import full_path
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
 from tuner.errors import UserError
@@ -102,7 +103,7 @@ def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
     for name in studies[RANGE]:
         apply_range(config, name, root)
     for key, value in values.items():
-        put(config, key, value)
+        put(config, full_path(config, key, value), value)
     check_references(config)
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
@@ -165,18 +166,32 @@ def sorted_out(
         if key.startswith("hydra"):
             raise UserError(f"{key}: tuner composes with Hydra, but does not run under it")
         known = options(key, folders)
+        if override.is_sweep_override():
+            raise UserError(swept(override, bool(known)))
         if override.type is not OverrideType.DEL and known:
             check_options(key, override.value(), known)
         if override.type is not OverrideType.CHANGE or known:
             choices.append(str(override.input_line))
-        elif override.is_sweep_override():
-            raise UserError(
-                f"{key}: {override.value()}: give a range as {{low: ..., high: ...}} "
-                "or a list as {choices: [...]}"
-            )
         else:
             values[key] = override.value()
     return values, choices, studies
+
+
+def swept(override: Any, of_group: bool) -> str:
+    """What to type in place of values for several runs, as Hydra's sweeps have them.
+
+    Args:
+        override: as Hydra parsed it.
+        of_group: whether its key is a group, and the values are options.
+    """
+    key, given = override.get_key_element(), str(override.get_value_string())
+    if not override.is_choice_sweep():
+        mend = f"'{key}={{low: ..., high: ...}}', with scale: log or a step if need be"
+    elif of_group:
+        mend = f"{key}=[{given.removeprefix('choice(').removesuffix(')')}]"
+    else:
+        mend = f"'{key}={{choices: [{given.removeprefix('choice(').removesuffix(')')}]}}'"
+    return f"{key}: {given}: one command searches them all: give {mend}"
 
 
 def put(config: Any, key: str, value: Any) -> None:
