@@ -281,12 +281,7 @@ class Session:
         evidence = verdict.evidence(result, self.study.drawn_curves() if few else {})
         where = [f"Pictures, settings and all results: {self.folder}"]
         if saved.run.curves:
-            if self.tracking.store.is_server:
-                where.append("All curves, in MLflow:")
-            else:
-                root = "" if str(self.config.root) == "mlruns" else f" root={self.config.root}"
-                where.append(f"All curves: run   python -m tuner job=ui{root}   and open")
-            where.append(f"  {saved.run.curves}")
+            where.append(f"All curves: {self.tracking.shows(saved.run.curves)}")
         told = terminal.Told(
             headline=verdict.headline(result),
             tables={"": verdict.table(result)} if result.all else {},

@@ -1,31 +1,97 @@
-"""Open MLflow's pages, lean: two processes instead of fifteen."""
+"""Serve MLflow's pages, and print the links to all studies and to the curves of each."""
 
-import subprocess
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from threading import Event
 
+from tuner.codec import from_json
 from tuner.config import Config
-from tuner.errors import UserError
+from tuner.errors import UserError, printable
+from tuner.files import read_json
+from tuner.study.journal import FILE
+from tuner.study.results import SavedResult
+from tuner.tracking import links
+from tuner.tracking.listening import place
+from tuner.tracking.pages import Pages, StudyRun, served
 from tuner.tracking.store import Store
+
+# What the tag of a study's run says. A killed one still says that it is running.
+STATES = {"COMPLETE": "finished", "INTERRUPTED": "interrupted", "FAILED": "failed"}
 
 
 def run(config: Config, stop: Event) -> int:
-    """Serves the pages until Ctrl-C.
+    """Serves the pages until a signal.
 
     Raises:
-        UserError: where there is nothing to show.
+        UserError: where there is nothing to show, or it cannot be shown there.
+        CrashError: if the server does not come up, or ends by itself.
+        Interrupted: when it was stopped.
     """
     store = Store(config.root, config.tracking.uri)
-    if config.tracking.uri is None and not (config.root / "mlflow.db").exists():
+    if store.is_server:
+        raise UserError(f"tracking.uri: {store.uri} is a server: open it in a browser")
+    if store.is_own and not (config.root / "mlflow.db").exists():
         raise UserError(f"root: {config.root}: holds no mlflow.db yet: run a study first")
-    argv, environment = store.ui_command()
-    # The server imports what lies in its current folder.
-    with TemporaryDirectory() as empty:
-        process = subprocess.Popen(argv, env=dict(environment), cwd=empty)
-        try:
-            while process.poll() is None and not stop.wait(0.2):
-                pass
-        finally:
-            process.terminate()
-            process.wait()
-    return 0 if stop.is_set() else int(process.returncode != 0)
+    where = place(config.ui.host, config.ui.port)
+    if not config.quiet:
+        print("MLflow's pages start, which takes some seconds ...", flush=True)
+    with served(store, where, stop) as server:
+        for line in told(config, server.pages):
+            print(printable(line), flush=True)
+        server.wait()
+    return 0
+
+
+def told(config: Config, pages: Pages) -> Iterator[str]:
+    """What is printed: a link to all studies, and one to the trials of each under the root."""
+    projects = pages.projects()
+    runs = pages.studies(projects)
+    yield f"MLflow's pages are open until Ctrl-C: {pages.link(links.START)}"
+    if pages.place.names:
+        yield (
+            f"ui.host: {config.ui.host}: whoever reaches this machine may see, change and delete "
+            "all of it, for no password is asked."
+        )
+    for project in projects:
+        if any(run.experiment_id == project.experiment_id for run in runs):
+            yield f"All studies of the project {project.name}:"
+            yield f"  {pages.link(project.page)}"
+    folders = [file.parent for file in config.root.glob(f"studies/*/{FILE}")]
+    found = {folder: _run_of(folder, runs) for folder in folders}
+    newest = {run.run_id: at for at, run in enumerate(runs)}
+
+    def order(folder: Path) -> tuple[bool, int, str]:
+        own = found[folder]
+        at = len(runs) if own is None else newest[own[0].run_id]
+        return folder.name != config.study.name, at, folder.name
+
+    for folder in sorted(folders, key=order):
+        yield from _one(folder.name, found[folder], pages)
+
+
+def _run_of(folder: Path, runs: Sequence[StudyRun]) -> tuple[StudyRun, SavedResult | None] | None:
+    """The run of the study in a folder, and its result, if it has one."""
+    try:
+        saved = from_json(SavedResult, read_json(folder / "result.json"))
+    except (OSError, ValueError):
+        saved = None
+    for run in runs:
+        # Another study of that name may have been there before.
+        if run.study == folder.name and (saved is None or saved.run.key == run.key):
+            return run, saved
+    return None
+
+
+def _one(name: str, found: tuple[StudyRun, SavedResult | None] | None, pages: Pages) -> list[str]:
+    if found is None:
+        return [f"{name}: is not in MLflow; job=republish study.name={name} puts it there"]
+    run, saved = found
+    said = STATES.get(run.state, "not finished")
+    if saved is None:
+        page = links.trials(run.experiment_id, run.run_id)
+    else:
+        goal = saved.result.goal
+        page = links.trials(run.experiment_id, run.run_id, goal.curve, goal.greater_is_better)
+        if saved.result.winner is not None and run.state == "COMPLETE":
+            said += f", the winner is trial {saved.result.winner.number}"
+    return [f"{name}: {said}:", f"  {pages.link(page)}"]

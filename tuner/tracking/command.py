@@ -1,5 +1,6 @@
 """One command's dealings with MLflow: what is told, told again where it is lost, and closed."""
 
+import shlex
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from tuner.codec import to_json
 from tuner.config import Config
-from tuner.errors import printable
+from tuner.errors import masked, printable
 from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal
 from tuner.study.ending import write_result
@@ -53,6 +54,16 @@ class Tracking:
     def store(self) -> Store:
         """Where MLflow's data are."""
         return Store(self.config.root, self.config.tracking.uri)
+
+    def shows(self, page: str) -> str:
+        """What opens a page with the curves: its URL, or the command that serves it."""
+        if self.store.is_server:
+            return page
+        config = self.config
+        words = ["python", "-m", "tuner", "job=ui", f"study.name={config.study.name}"]
+        words += [] if str(config.root) == "mlruns" else [f"root={config.root}"]
+        words += [] if self.store.is_own else [f"tracking.uri={masked(self.store.uri)}"]
+        return shlex.join(words)
 
     @property
     def recorded_study(self) -> RecordedStudy:

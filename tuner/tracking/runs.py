@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.tracking import logged_models
+from tuner.tracking import links, logged_models
 from tuner.tracking.calls import again, is_refusal, one_line
 from tuner.tracking.lookup import DUPLICATE, Lookup, number_of
 from tuner.tracking.provenance import provenance
@@ -152,6 +152,7 @@ class StudyRuns:
     def _create(self, number: int | None, news: _News) -> _Known:
         tags, begins = self._tags | news.tags, news.begins
         assert begins is not None
+        tags[links.KIND] = links.STUDY if number is None else links.TRIAL
         if number is not None:
             tags |= {"mlflow.parentRunId": str(self.parent_id), "tuner.trial": str(number)}
 
@@ -264,6 +265,8 @@ class StudyRuns:
                 self.dropped += 1
             self.found[number], self._runs[number] = run, _known(run)
         for number, run in self.found.items():
+            if number is None and links.KIND not in run.data.tags:
+                again(self.client.set_tag, run.info.run_id, links.KIND, links.STUDY)
             parent = run.data.tags.get("mlflow.parentRunId")
             if number is not None and self.parent_id not in (None, parent):
                 again(self.client.set_tag, run.info.run_id, "mlflow.parentRunId", self.parent_id)

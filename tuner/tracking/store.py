@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from tuner.errors import UserError, masked
 from tuner.files import check_place
 from tuner.processes import children
-from tuner.tracking import database
+from tuner.tracking import database, links
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-PORT = 5000  # of MLflow's pages on this machine
 
 # Read by MLflow when it is imported or called; whoever set one of them meant it.
 _ENVIRONMENT = {
@@ -107,22 +105,34 @@ class Store:
         found = client.get_experiment_by_name(project)
         if found is None:
             try:
-                return str(client.create_experiment(project, artifact_location=artifacts))
+                tags = {links.VIEW_TAG: links.view()}
+                return str(client.create_experiment(project, artifacts, tags))
             except MlflowException:  # another process was quicker
                 found = client.get_experiment_by_name(project)
                 if found is None:
                     raise
+        if links.VIEW_TAG not in found.tags:
+            with suppress(MlflowException):  # of somebody who may not change it
+                client.set_experiment_tag(found.experiment_id, links.VIEW_TAG, links.view())
         return str(found.experiment_id)
 
-    def ui_command(self, port: int = PORT) -> tuple[Sequence[str], Mapping[str, str]]:
+    def ui_command(
+        self, port: int, host: str = "127.0.0.1", header: str = ""
+    ) -> tuple[Sequence[str], Mapping[str, str]]:
         """The arguments and environment that serve the pages (2 processes instead of 15).
+
+        Args:
+            port, host: where they listen.
+            header: `name:value` of every answer.
 
         Raises:
             UserError: if the store is a server, which has pages of its own.
         """
         if self.is_server:
             raise UserError(f"tracking.uri: {self.uri} is a server: open it in a browser")
-        argv = [sys.executable, "-P", "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
+        argv = [sys.executable, "-P", "-m", "mlflow", "ui", "--workers", "1"]
+        argv += ["--host", host, "--port", str(port)]
+        argv += ["--uvicorn-opts", f"--header {header}"] if header else []
         return argv, {
             **children.environment(),
             # Not as an argument, which others on this machine may see.
@@ -134,15 +144,12 @@ class Store:
     def curves_link(
         self, experiment_id: str, parent_run_id: str, metric: str, greater_is_better: bool = False
     ) -> str:
-        """The page that draws the curves of all trials of a study, the best by `metric` first."""
-        page = masked(self.uri).rstrip("/") if self.is_server else f"http://127.0.0.1:{PORT}"
-        children = quote(f"tags.mlflow.parentRunId = '{parent_run_id}'")
-        order = quote(f"metrics.`{metric}`")
-        return (
-            f"{page}/#/experiments/{experiment_id}/runs?searchFilter={children}"
-            f"&orderByKey={order}&orderByAsc={'false' if greater_is_better else 'true'}"
-            "&compareRunsMode=CHART&workflowType=machine_learning"
-        )
+        """The page that draws the curves of all trials of a study, the best by `metric` first.
+
+        Where no server keeps the data it begins at `#`: job=ui serves it, at a port of its own.
+        """
+        page = links.trials(experiment_id, parent_run_id, metric, greater_is_better)
+        return f"{masked(self.uri).rstrip('/')}/{page}" if self.is_server else page
 
 
 def client_of(uri: str) -> MlflowClient:

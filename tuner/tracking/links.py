@@ -1,0 +1,70 @@
+"""Links: the pages of MLflow that show the studies of a project, or the trials of one study.
+
+Each is what stands behind the address of MLflow's server, which another command may serve at
+another port.
+"""
+
+import json
+from collections.abc import Mapping
+from urllib.parse import quote
+
+# MLflow cannot search for what has no tag, so a study's own run has one too.
+KIND, STUDY, TRIAL = "tuner.kind", "study", "trial"
+STUDIES = f"tags.`{KIND}` = '{STUDY}'"
+
+# Without it MLflow opens its pages for language models.
+WORKFLOW = "workflowType=machine_learning"
+
+# The list of all projects.
+START = f"#/experiments?{WORKFLOW}"
+
+# A view that MLflow's button "Views" offers: a tag of the experiment, in the format of its pages.
+VIEW = "tuner-studies"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+COLUMNS = (
+    "attributes.`Created`",
+    "attributes.`Duration`",
+    "attributes.`Dataset`",
+    "attributes.`Models`",
+    "params.`model`",
+    "params.`optimizer`",
+    "tags.`tuner.state`",
+    "tags.`tuner.winner`",
+)
+
+
+def studies(experiment_id: str, tags: Mapping[str, str]) -> str:
+    """The table of a project's studies, without their trials.
+
+    Args:
+        experiment_id: of the project.
+        tags: of the experiment; the view may be among them.
+    """
+    how = f"viewStateShareKey={VIEW}" if VIEW_TAG in tags else f"searchFilter={quote(STUDIES)}"
+    return f"#/experiments/{experiment_id}/runs?{how}&{WORKFLOW}"
+
+
+def trials(
+    experiment_id: str, run_id: str, metric: str | None = None, greater_is_better: bool = False
+) -> str:
+    """The curves of all trials of a study.
+
+    Args:
+        experiment_id: of its project.
+        run_id: of the study.
+        metric: puts the best first; None: the newest.
+        greater_is_better: whether the greatest is the best.
+    """
+    children = quote(f"tags.mlflow.parentRunId = '{run_id}'")
+    order = ""
+    if metric is not None:
+        ascending = "false" if greater_is_better else "true"
+        order = f"&orderByKey={quote(f'metrics.`{metric}`')}&orderByAsc={ascending}"
+    page = f"#/experiments/{experiment_id}/runs?searchFilter={children}{order}"
+    return f"{page}&compareRunsMode=CHART&{WORKFLOW}"
+
+
+def view() -> str:
+    """The value of the tag that keeps the view of a project's studies."""
+    state = json.dumps({"searchFilter": STUDIES, "selectedColumns": COLUMNS})
+    return json.dumps({"name": "Studies", "createdAt": 0, "updatedAt": 0, "state": state})
