@@ -77,8 +77,9 @@ def watch_study(watch: Watch) -> None:
     """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
     from tuner import session
     from tuner.processes.background import Background
-    from tuner.report import pictures
+    from tuner.report import files
     from tuner.search import samplers
+    from tuner.study.checkpoints import Checkpoints
     from tuner.study.journal import JournalRecord
     from tuner.study.study import Study
     from tuner.tracking.tracker import Tracker
@@ -87,7 +88,8 @@ def watch_study(watch: Watch) -> None:
     watch.methods("training", loop.Trainer, ["start", "epoch"])
     watch.methods("tracking", Tracker, ["__init__", "__call__", "over", "close"])
     watch.methods("saving the winner", Background, ["prepare", "begin", "result", "__exit__"])
-    watch.methods("pictures", pictures, ["draw"])
+    watch.methods("pictures and report", files, ["write"])
+    watch.methods("checkpoints", Checkpoints, ["after", "begin", "clear"])
     watch.methods("storage", JournalRecord, ["__enter__", "put"])
     watch.methods("storage", Study, ["__init__", "cohort", "tell"])
     for name in samplers.names():
