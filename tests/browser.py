@@ -92,7 +92,10 @@ class Page:
         """Makes the window so many pixels."""
         self.tell(
             "Emulation.setDeviceMetricsOverride",
-            **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     def picture(self) -> bytes:

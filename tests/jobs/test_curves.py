@@ -185,7 +185,7 @@ def test_the_verdict_tells_winner_scores_divergence_and_how_to_see_the_curves(
     assert f"The search ranks trial {best['number']} first" in out
     assert re.search(r"of sgd diverged, .* learning rates", out)
     assert "Test: loss " in out
-    assert "job=ui" in out
-    assert str(finished[0].root) in out
-    assert read.parent.info.run_id in out
-    assert "compareRunsMode=CHART" in out
+    assert f"python -m tuner job=ui study.name=adam root={finished[0].root}" in out
+    kept = json.loads((finished[0].folder("adam") / "result.json").read_text())["run"]["curves"]
+    assert read.parent.info.run_id in kept
+    assert "compareRunsMode=CHART" in kept

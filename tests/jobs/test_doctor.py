@@ -158,7 +158,6 @@ def test_a_deleted_database_is_filled_from_the_record(again: str, whole: Command
     assert whole.result("adam") == result
     page = json.loads((whole.folder("adam") / "result.json").read_text())["run"]["curves"]
     assert after.runs[-1].info.run_id in page
-    assert page in told.out or again == "republish"
     done = whole.call("job=republish", *STUDY)
     assert done.out == "Study adam in MLflow: nothing was missing.\n"
 

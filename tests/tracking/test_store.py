@@ -1,5 +1,6 @@
 """The store is created once and whole, by however many processes, and its pages can be found."""
 
+import json
 import multiprocessing
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from tests.tracking.conftest import study, trial
 from tuner.errors import UserError
-from tuner.tracking import Store
+from tuner.tracking import Store, links
 
 
 def _open(root: Path) -> None:
@@ -51,7 +52,7 @@ def test_a_store_in_another_folder_has_the_default_experiment_of_its_own_folder(
 
 def test_the_pages_are_served_by_few_processes(tmp_path):
     argv, env = Store(tmp_path).ui_command(port=5001)
-    assert " ".join(argv[1:]) == "-P -m mlflow ui --workers 1 --port 5001"
+    assert " ".join(argv[1:]) == "-P -m mlflow ui --workers 1 --host 127.0.0.1 --port 5001"
     assert env["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
     assert env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
 
@@ -59,18 +60,41 @@ def test_the_pages_are_served_by_few_processes(tmp_path):
 def test_a_server_serves_its_own_pages(tmp_path):
     store = Store(tmp_path, "http://mlflow.example:8080/")
     with pytest.raises(UserError, match="example:8080/ is a server"):
-        store.ui_command()
+        store.ui_command(5001)
     link = store.curves_link("1", "abc", "val_loss")
     assert link.startswith("http://mlflow.example:8080/#/experiments/1/runs?searchFilter=tags.")
 
 
 def test_the_link_opens_the_children_of_the_parent_with_the_best_first(tmp_path):
     assert Store(tmp_path).curves_link("1", "abc", "val_loss") == (
-        "http://127.0.0.1:5000/#/experiments/1/runs"
+        "#/experiments/1/runs"
         "?searchFilter=tags.mlflow.parentRunId%20%3D%20%27abc%27"
         "&orderByKey=metrics.%60val_loss%60&orderByAsc=true"
         "&compareRunsMode=CHART&workflowType=machine_learning"
     )
+
+
+def test_a_project_has_a_view_of_its_studies_also_one_that_was_made_before(store):
+    client = store.open()
+    before = client.create_experiment("before")
+    for project in ("new", "before"):
+        own = client.get_experiment(store.experiment(client, project))
+        kept = json.loads(own.tags[links.VIEW_TAG])
+        assert kept["name"] == "Studies"
+        assert json.loads(kept["state"])["searchFilter"] == "tags.`tuner.kind` = 'study'"
+        assert links.VIEW in links.studies(own.experiment_id, own.tags)
+    assert own.experiment_id == before
+    assert "searchFilter=tags." in links.studies("1", {})
+
+
+def test_only_a_study_is_found_as_one_also_where_its_run_is_older(store, open_runs):
+    runs = open_runs()
+    runs.write(study(trial(0)))
+    found = store.open().search_runs([runs.experiment_id], links.STUDIES)
+    assert [run.info.run_id for run in found] == [runs.parent_id]
+    runs.client.delete_tag(runs.parent_id, links.KIND)
+    open_runs()
+    assert len(store.open().search_runs([runs.experiment_id], links.STUDIES)) == 1
 
 
 def test_importing_the_wing_is_cheap():
