@@ -1,0 +1,138 @@
+"""Takes the pictures in docs/screenshots: MLflow's pages of a study, as a browser shows them.
+
+From the folder of the checkout, with chromium and the packages of the tests installed:
+
+    python -m docs.screenshots                  runs the study adam in a folder of its own first
+    python -m docs.screenshots --root mlruns    takes that of a root where it was run
+"""
+
+import argparse
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from PIL import Image
+
+from tests.browser import Page, browser
+
+FOLDER = Path(__file__).with_name("screenshots")
+STUDY, COLOURS = "adam", 128
+
+# What a page waits for that it says nothing of: its charts and pictures.
+SETTLES = 4
+
+# The assistant opens itself on the first visit, and covers a quarter of the window.
+NO_ASSISTANT = """
+try { localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true') } catch {}
+"""
+
+
+@contextmanager
+def pages(root: Path) -> Iterator[str]:
+    """What job=ui prints, while it serves the pages of a root."""
+    command = [sys.executable, "-m", "tuner", "job=ui", f"root={root}", f"study.name={STUDY}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = ""
+            while "compareRunsMode" not in told:
+                line = process.stdout.readline()
+                assert line, "job=ui has ended"
+                told += line
+            yield told
+        finally:
+            process.terminate()
+
+
+def below(told: str, words: str) -> str:
+    """The link below the line that begins with these words."""
+    lines = told.splitlines()
+    return next(lines[n + 1].strip() for n, line in enumerate(lines) if line.startswith(words))
+
+
+def search(server: str, what: str, asked: Mapping[str, object]) -> list[dict[str, dict[str, str]]]:
+    """What MLflow finds, as its REST API has it."""
+    body = json.dumps({"max_results": 1000, **asked}).encode()
+    kind = {"Content-Type": "application/json"}
+    with urlopen(Request(f"{server}api/2.0/mlflow/{what}/search", body, kind)) as answer:
+        found: dict[str, list[dict[str, dict[str, str]]]] = json.load(answer)
+    return found.get(what.replace("logged-", ""), [])
+
+
+def addresses(told: str, root: Path) -> dict[str, tuple[str, Sequence[str]]]:
+    """The pages by the names of their pictures: the URL, and words that stand on it."""
+    curves = below(told, f"{STUDY}:")
+    match = re.match(r"(http://[^/]*/)#/experiments/(\d+)/runs.*%27(\w+)%27", curves)
+    assert match is not None
+    server, experiment, study = match.groups()
+    confirmed = json.loads((root / "studies" / STUDY / "result.json").read_text())["result"]
+    numbers = [confirmed["winner"]["number"], 0]  # beside the textbook's settings
+    runs = []
+    for number in numbers:
+        of = f"tags.mlflow.parentRunId = '{study}' AND tags.`tuner.trial` = '{number}'"
+        (run,) = search(server, "runs", {"experiment_ids": [experiment], "filter": of})
+        runs.append(run["info"])
+    (model, *_) = search(server, "logged-models", {"experiment_ids": [experiment]})
+    place, ml = f"{server}#/experiments/{experiment}", "?workflowType=machine_learning"
+    winner = runs[0]["run_id"]
+    both = f"runs={quote(json.dumps([run['run_id'] for run in runs]))}"
+    compared = f"{server}#/compare-runs?{both}&experiments={quote(json.dumps([experiment]))}"
+    name = runs[0]["run_name"]
+    return {
+        "list": (below(told, "All studies"), [STUDY, "matching runs"]),
+        "curves": (curves, [name, "train_loss"]),
+        "parent": (f"{place}/runs/{study}{ml}", [STUDY, "Child runs", "Metrics ("]),
+        "child": (f"{place}/runs/{winner}{ml}", [name, "Parent run", "Metrics ("]),
+        "child_curves": (f"{place}/runs/{winner}/model-metrics{ml}", [name, "train_loss"]),
+        "compare": (f"{compared}&{ml[1:]}", ["Comparing 2 Runs", name]),
+        "model": (f"{place}/models/{model['info']['model_id']}{ml}", ["About this logged model"]),
+    }
+
+
+def small(picture: bytes) -> bytes:
+    """A picture of few colours, as PNG."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    out = io.BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def take(page: Page, root: Path, folder: Path) -> None:
+    """Takes all pictures of the study in a root."""
+    page.before(NO_ASSISTANT)
+    page.size(1600, 1200)
+    with pages(root) as told:
+        for name, (url, words) in addresses(told, root).items():
+            page.open(url, *words)
+            time.sleep(SETTLES)
+            file = folder / f"{name}.png"
+            file.write_bytes(small(page.picture()))
+            print(f"{file}: {file.stat().st_size >> 10} KB")
+
+
+def main() -> None:
+    """Runs the study if need be, and takes the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, help="of a study that was run; else it is run now")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for the pictures")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as scratch, browser(Path(scratch, "browser")) as page:
+        root = given.root or Path(scratch, "mlruns")
+        if given.root is None:
+            command = [sys.executable, "-m", "tuner", f"+experiment={STUDY}", f"root={root}"]
+            subprocess.run(command, check=True)
+        take(page, root.resolve(), given.folder)
+
+
+if __name__ == "__main__":
+    main()
