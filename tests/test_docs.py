@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuner.cli import HELP, help_page
-from tuner.composing import RANGE, compose, config_folder
+from tuner.composing import TAKEN, compose, config_folder
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.jobs import names as jobs
@@ -64,6 +64,10 @@ def test_a_command_in_the_documents_would_start(
         found = Path("mlruns", "studies", study, "range", "range.yaml")
         found.parent.mkdir(parents=True)
         found.write_text("optimizer: {adam: {lr: {low: 1e-3, high: 1e-1, scale: log}}}")
+    for study in re.findall(r"\+best=(\w+)", command):
+        best = Path("mlruns", "studies", study, "best.yaml")
+        best.parent.mkdir(parents=True)
+        best.write_text("optimizer: {adam: {lr: 0.01}}")
     config = check(compose(settings(command), None))
     assert config.job in jobs()
 
@@ -116,7 +120,7 @@ def test_the_readme_tells_the_settings_that_there_are() -> None:
     others = {key: v for key, v in compose([], None).items() if key not in groups}
     below = {f"{key}.{k}" for key, v in others.items() if isinstance(v, dict) for k in v}
     plain = {key for key, value in others.items() if not isinstance(value, dict)}
-    assert set(table) == groups | below | plain | {RANGE}
+    assert set(table) == groups | below | plain | {*TAKEN}
     assert len(set(table)) == len(table)
 
 

@@ -5,6 +5,6 @@ Only this package knows Hydra, which it loads when it is asked to compose.
 
 from tuner.composing.compose import compose
 from tuner.composing.groups import SEVERAL, config_folder, options
-from tuner.composing.ranges import RANGE
+from tuner.composing.studies import TAKEN
 
-__all__ = ["RANGE", "SEVERAL", "compose", "config_folder", "options"]
+__all__ = ["SEVERAL", "TAKEN", "compose", "config_folder", "options"]

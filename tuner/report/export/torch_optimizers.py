@@ -72,8 +72,9 @@ def constructor(name: str, settings: Mapping[str, float], rates: Sequence[float]
     if name not in SAME:
         raise UserError(f"{path}: torch.optim has none that takes the same steps: {MEND}")
     known = optimizers.load(name).hyperparameters
-    for key in optimizers.SHARED.keys() & known.keys() - {*CLIPS, "weight_decay"}:
-        if settings[key] != known[key].default and not _plays_no_role(key, settings):
+    for key in optimizers.SHARED:
+        has = key in CLIPS or key == "weight_decay" or _plays_no_role(key, settings)
+        if not has and settings[key] != known[key].default:
             raise UserError(f"{path}.{key}: {settings[key]:g}: torch.optim has no such: {MEND}")
     if name in WITHOUT_DECAY and settings["weight_decay"]:
         raise UserError(f"{path}.weight_decay: torch.optim's has none: {MEND}")
