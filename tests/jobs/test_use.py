@@ -1,10 +1,13 @@
 """Promises of putting a study to use: its winner is trained again exactly, and exported."""
 
+import ast
 import csv
 import io
+import json
 import math
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from contextlib import chdir, redirect_stdout
@@ -207,7 +210,8 @@ def test_a_study_that_is_not_there_or_has_no_winner_is_a_line(
 )
 def test_the_reproducing_line_is_short_and_quoted(settings: tuple[str, ...], line: str) -> None:
     config = check(compose(list(settings), None))
-    assert reproducing(config) == line
+    tracked = config.tracking.name != "none"
+    assert reproducing(config.study.name, config.root, tracked) == line
     given = [a for a in shlex.split(line)[3:] if a.startswith("root=")]
     assert check(compose(given, None)).root == config.root
 
@@ -248,6 +252,35 @@ def test_torch_has_the_winners_rates(study: tuple[Command, StudyResult]) -> None
     last = [space["LR"] * space["factor"](t) for t in range(space["STEPS"])]
     per_epoch = space["STEPS"] // own.epochs
     np.testing.assert_allclose(last[per_epoch - 1 :: per_epoch], measured, rtol=1e-8)
+
+
+def test_what_a_stranger_wrote_into_a_result_is_not_run(
+    study: tuple[Command, StudyResult], tmp_path: Path
+) -> None:
+    other = Command(tmp_path / "mlruns", {})
+    shutil.copytree(study[0].folder("first"), other.folder("first"))
+    file = other.folder("first") / "result.json"
+    whole, hostile = json.loads(file.read_text()), 'x"""\nraise SystemExit("run")\n"""'
+
+    def told(format: str) -> Ended:
+        file.write_text(json.dumps(whole))
+        return other.call("job=export", "study.name=first", f"format={format}")
+
+    whole["result"]["study"] = whole["result"]["goal"]["curve"] = hostile
+    for way in ("python", "torch"):
+        code = told(way)
+        assert code.code == 0, code.err
+        assert not [n for n in ast.walk(ast.parse(code.out)) if isinstance(n, ast.Raise)]
+    assert yaml.safe_load(told("yaml").out)["batch_size"] == 32
+    (number,) = {whole["result"]["winner"]["number"]}
+    own = next(t for t in whole["result"]["all"] if t["number"] == number)["settings"]
+    for path, value in {"optimizer": "nobody", "batch_size": hostile, "model": hostile}.items():
+        before, own[path] = own[path], value
+        for way in ("python", "torch"):
+            refused = told(way)
+            assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
+            assert "its result.json is damaged" in refused.err
+        own[path] = before
 
 
 def test_a_study_without_a_winner_is_not_exported(

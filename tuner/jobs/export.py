@@ -3,8 +3,11 @@
 from threading import Event
 
 from tuner.config import Config
+from tuner.config.from_settings import grouped
 from tuner.config.saved import of_study
-from tuner.errors import UserError
+from tuner.config.schema import KEYS
+from tuner.config.space import space_of
+from tuner.errors import UserError, printable
 from tuner.report import best
 from tuner.report.export import python_code, torch_code
 from tuner.search.trials import Trial
@@ -48,10 +51,10 @@ def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
     Raises:
         UserError: if PyTorch has not the same.
     """
-    assert result.winning is not None
-    settings = result.winning.settings
+    trial = winner(config, result)
+    settings = trial.settings
     with Populations(config, load_data(config), config.threads or 1, stop) as training:
-        member = training.member(Trial(result.winning.number, settings, 0))
+        member = training.member(trial)
         trainer = training.final_trainer(settings)
         steps = torch_code.Steps(
             optimizer=member.optimizer,
@@ -76,8 +79,8 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
     from tuner.estimators.trained import estimator_of
     from tuner.training.problems import Supervised
 
-    assert result.winning is not None
-    settings = result.winning.settings
+    trial = winner(config, result)
+    settings = trial.settings
     with Populations(config, load_data(config), config.threads or 1, stop) as training:
         problem = training.problem(settings)
         if not isinstance(problem, Supervised):
@@ -85,7 +88,7 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
                 f"study.name: {config.study.name}: is of a function, which no estimator learns: "
                 "give format=yaml or torch"
             )
-        member = training.member(Trial(result.winning.number, settings, 0))
+        member = training.member(trial)
         estimator = estimator_of(problem, member, training.epochs, training.task)
         asked = config.data.model_dump(exclude_none=True)
         data = {**asked, "seed": config.study.seed, "dtype": config.dtype}
@@ -95,12 +98,28 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
         return python_code.text(title(result), estimator, data, training.folds, targets)
 
 
+def winner(config: Config, result: StudyResult) -> Trial:
+    """The winner as it was asked.
+
+    Raises:
+        UserError: if its settings are none, as in a file that `tuner` has not written.
+    """
+    assert result.winning is not None
+    problems: list[str] = []
+    given = dict.fromkeys(KEYS) | grouped(result.winning.settings)
+    space = space_of(given, problems)
+    if problems or space.searched:
+        said = (*problems, f"{next(iter(space.searched), '')}: is no number")[0]
+        raise UserError(f"study.name: {config.study.name}: its result.json is damaged: {said}")
+    return Trial(result.winning.number, space.fixed, 0)
+
+
 def title(result: StudyResult) -> str:
     """A sentence about the winner, which names the study."""
-    assert result.winner is not None
-    winner, where = result.winner, " on fresh seeds" if result.confirmation else ""
-    value = "not finite" if winner.value is None else f"{winner.value:.6g}"
-    return (
-        f"The winner of tuner's study {result.study}, trial {winner.number}: {result.goal.name} "
-        f"{value}{where}."
-    )
+    found, where = result.winner, " on fresh seeds" if result.confirmation else ""
+    assert found is not None
+    value = "not finite" if found.value is None else f"{found.value:.6g}"
+    line = f"The winner of tuner's study {result.study}, trial {found.number}: "
+    # It becomes a text within code, and the file that it is from may be a stranger's.
+    said = printable(f"{line}{result.goal.name} {value}{where}.")
+    return said.replace("\\", "/").replace('"', "'")

@@ -3,6 +3,7 @@
 import yaml
 
 from tuner.config.from_settings import grouped
+from tuner.errors import printable
 from tuner.study.results import StudyResult
 
 # In the folder of a study that has a winner.
@@ -23,4 +24,8 @@ def text(result: StudyResult) -> str:
     )
     judged = " on fresh seeds" if result.confirmation else ""
     plain = {**grouped(winner.settings), **result.setup}
-    return f"{comment}{judged}.\n" + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return (
+        printable(f"{comment}{judged}.")
+        + "\n"
+        + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    )

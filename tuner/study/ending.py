@@ -17,9 +17,9 @@ from tuner.search.trials import best_of
 from tuner.study.audit import findings
 from tuner.study.audited import audited
 from tuner.study.natural import natural
-from tuner.study.next_round import command, planned
+from tuner.study.next_round import COMPARE, TUNE, command, planned
 from tuner.study.populations import Populations
-from tuner.study.reproduce import moved, reproducing, setup
+from tuner.study.reproduce import UNTRACKED, reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
     Confirmation,
@@ -61,6 +61,7 @@ def result_of(
         notes: what else there is to know, a sentence each.
     """
     results, goal = advised(study.results()), training.goal
+    here = config.study.name, config.root, config.tracking.name != "none"
     best = best_of(results)
     decided = None if stopped == INTERRUPTED else winner_of(goal, best, confirmed, results)
     found: tuple[Finding, ...] = ()
@@ -80,10 +81,10 @@ def result_of(
         searched=tuple(config.space.searched),
         unit=training.unit,
         notes=tuple(notes),
-        reproduce="" if decided is None else reproducing(config),
+        reproduce="" if decided is None else reproducing(*here),
         setup=setup(config),
         findings=found,
-        next_round=command(config) if planned(config, results, found) else "",
+        next_round=command(*here, config.job) if planned(config, results, found) else "",
     )
 
 
@@ -141,14 +142,18 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             return None
         saved = from_json(SavedResult, plain)
-        reproduce, next_round = (
-            moved(line, file.parents[2]) if line else ""
-            for line in (str(plain["run"][name]) for name in COMMANDS)
-        )
+        reproduce, next_round = (str(plain["run"][name]) for name in COMMANDS)
     except (OSError, ValueError, LookupError):
         return None
     if made_from not in (None, saved.made_from):
         return None
+    # Made anew: the study may have been moved, and its folder may be a stranger's.
+    here = file.parent.name, file.parents[2]
+    if reproduce:
+        reproduce = reproducing(*here, UNTRACKED not in reproduce)
+    if next_round:
+        job = COMPARE if f"job={COMPARE}" in next_round else TUNE
+        next_round = command(*here, UNTRACKED not in next_round, job)
     return replace(
         saved, result=replace(natural(saved.result), reproduce=reproduce, next_round=next_round)
     )

@@ -22,6 +22,9 @@ SAID = (
     *("sampler", "pruner", "stop", "confirm", "compare"),
 )
 
+# The jobs that run a study.
+TUNE, COMPARE = "tune", "compare"
+
 # A study that is itself a next round, and the file of the one after it.
 NUMBERED = re.compile(r"(?P<name>.+)-round(?P<round>\d{1,4})")
 
@@ -99,14 +102,17 @@ def put(plain: Plain, path: str, value: object) -> bool:
     return False
 
 
-def command(config: Config) -> str:
+def command(name: str, root: Path, tracked: bool, job: str) -> str:
     """The shell's line that runs the next round of a study.
 
     Args:
-        config: of the study.
+        name: of the study.
+        root: where it is kept; the line says so unless it is the usual folder.
+        tracked: whether MLflow is told of it.
+        job: that ran it.
     """
-    job = [] if config.job == "tune" else [f"job={config.job}"]
-    return line(config, *job, f"+next={config.study.name}")
+    own = [] if job == TUNE else [f"job={job}"]
+    return line(root, tracked, *own, f"+next={name}")
 
 
 def write_next_round(config: Config, result: StudyResult, folder: Path) -> None:
@@ -126,5 +132,5 @@ def write_next_round(config: Config, result: StudyResult, folder: Path) -> None:
         path.unlink(missing_ok=True)
         return
     why = [f"# - {f.check}: {f.said}; {f.advice}\n" for f in result.findings if f.changes]
-    head = f"# The next round of study {config.study.name}: {command(config)}\n"
+    head = f"# The next round of study {config.study.name}: {result.next_round}\n"
     write(path, [head, *why, yaml.safe_dump(plain, sort_keys=False)])

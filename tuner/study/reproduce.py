@@ -8,8 +8,9 @@ from tuner.config import Config
 from tuner.config.schema import Plain
 
 # Where studies are kept if nothing is said.
-USUAL = "mlruns"
-_ROOT = "root="
+ROOT = "mlruns"
+
+UNTRACKED = "tracking=none"
 
 # What Hydra reads as a text, though it is in no quotes.
 BARE = re.compile(r"[A-Za-z_./][\w./-]*")
@@ -35,36 +36,29 @@ def setup(config: Config) -> Plain:
     }
 
 
-def reproducing(config: Config) -> str:
+def reproducing(name: str, root: Path, tracked: bool) -> str:
     """The shell's line that trains the winner of a study again, to the same digits.
 
     Args:
-        config: of the study.
+        name: of the study.
+        root: where it is kept; the line says so unless it is the usual folder.
+        tracked: whether MLflow is told of it.
     """
-    return line(config, f"+best={_text(config.study.name)}")
+    return line(root, tracked, f"+best={_text(name)}")
 
 
-def line(config: Config, *given: str) -> str:
+def line(root: Path, tracked: bool, *given: str) -> str:
     """The shell's line of a command that finds a study where it is, and is tracked as it is.
 
     Args:
-        config: of the study.
+        root: where it is kept.
+        tracked: whether MLflow is told of it.
         given: what else the command is given, one setting or more.
     """
-    said = [*given, *(["tracking=none"] if config.tracking.name == "none" else [])]
-    return moved(shlex.join(["python", "-m", "tuner", *said]), config.root)
-
-
-def moved(line: str, root: Path) -> str:
-    """The same line for a study that is now in another folder of studies.
-
-    Args:
-        line: as `line` makes it.
-        root: the folder, which is named unless it is the usual one.
-    """
-    own = [part for part in shlex.split(line) if not part.startswith(_ROOT)]
-    named = [] if str(root) == USUAL else [_ROOT + _text(str(root))]
-    return shlex.join([*own[:4], *named, *own[4:]])
+    said = [*given]
+    said += [] if str(root) == ROOT else [f"root={_text(str(root))}"]
+    said += [] if tracked else [UNTRACKED]
+    return shlex.join(["python", "-m", "tuner", *said])
 
 
 def _text(text: str) -> str:
