@@ -73,7 +73,7 @@ def case(data: str, model: str, seed: int, threads: int, shift: float) -> dict[s
         asked = shifted(asked, data, model, seed, shift)
     with Populations(asked, load_data(asked), threads, stop) as training:
         measurement = Measurement(asked, training, threads, stop)
-        found = measurement.run("", lambda line: None).found
+        found = measurement.run("").found
         truth = trained(measurement, config(data, model, seed, FINE))
         return {
             name: regrets(truth[name], suggestions(measurement, name, found[name]))

@@ -18,6 +18,7 @@ from tuner import discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import CrashError, UserError, masked
 from tuner.files import write
+from tuner.report.first_word import first_word
 
 # Settings of libraries that they read in the current folder, and tuner forgets.
 LIBRARIES = ("matplotlibrc", ".numba_config.yaml")
@@ -209,6 +210,8 @@ def command(arguments: list[str]) -> int:
 
             print(yaml.safe_dump(shown(plain), sort_keys=False), end="")
             return 0
+        if word := first_word(plain):
+            print(word, file=sys.stderr, flush=True)
         from tuner.config import check
 
         config = check(plain)

@@ -18,6 +18,8 @@ from tuner.processes.deadline import Deadline
 from tuner.report import files, terminal, verdict
 from tuner.report.best import BEST
 from tuner.report.claim import claim
+from tuner.report.introduction import introduction
+from tuner.report.notes import say
 from tuner.report.progress import Progress
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
@@ -151,9 +153,9 @@ class Session:
         )
         stopped, saved = stopping.reason(), self.saved()
         if stopped and saved is not None and not saved.result.interrupted:
-            if not self.config.quiet:
-                print(f"Study {self.config.study.name} is finished: {stopped}.")
+            say(self.config, f"Study {self.config.study.name} is finished: {stopped}.")
             return self.tracking.catch_up(saved)
+        self.introduce()
         config_file = self.folder / "config.yaml"
         write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
         with self.tracking.opened([config_file]) as tracker:
@@ -165,30 +167,37 @@ class Session:
         Raises:
             UserError: if it was begun with a config that is another one.
         """
-        for note in () if self.training.data is None else self.training.data.notes:
-            print(f"Data: {note}.")
         changed = config_changes.edited(self.record, self.config)
         if changed:
             # Its best trial may be one that counts no more.
             self.result_file.unlink(missing_ok=True)
             (self.folder / BEST).unlink(missing_ok=True)
             self.record.put(config_changes.KEY, config_changes.kept(self.config))
-            print(self.study.refitted())
+            say(self.config, self.study.refitted())
         if builder.INITIAL not in self.record:
             trials, line = builder.initial(self.config)
             self.record.put(builder.INITIAL, [to_json(trial) for trial in trials])
             self.open()
             if line:
-                print(line)
+                say(self.config, line)
+
+    def introduce(self) -> None:
+        """Says what was understood, and what is there of the study already."""
+        own, done = self.config, self.study.finished
+        for line in introduction(own, self.training.data):
+            say(own, line)
+        if done:
+            of = f"{done} of {own.budget.trials} trials"
+            say(own, f"Study {own.study.name} goes on: it has {of}.")
 
     def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
         """Trains, judges and writes what was found; an interrupted study has no winner."""
-        others = builder.other_numerics(self.record)
+        own, others = self.config, builder.other_numerics(self.record)
         modules = UNTRACKED if tracker is None else TRACKED
         background = Background(modules) if self.training.data is not None else nullcontext()
         with background as saving:
             try:
-                with Progress(self.config.budget.trials, self.training.goal) as progress:
+                with Progress(own.budget.trials, self.training.goal, quiet=own.quiet) as progress:
                     listeners: list[Listener] = [progress, *([tracker] if tracker else [])]
                     if saving is not None:
                         # Not at once: the first trials do not share the cores.
@@ -202,7 +211,7 @@ class Session:
                     self.run_at_edge(confirmed, tell)
                     result = result_of(*self.parts, stopped, confirmed)
                     if result.winning is not None and saving is not None:
-                        result = self.judged(result, saving, others)
+                        result = self.judged(result, saving, others, tell)
                     self.stop_if_asked()
             except Interrupted:
                 self.deadline.left()  # it begins now: the pictures count as well
@@ -239,8 +248,7 @@ class Session:
         top = ranked(self.study.results())[: asked.top]
         if not top or not self.training.has_seeds:
             return None
-        tell(StageBegan(f"training the best {len(top)} again on {asked.seeds} fresh seeds"))
-        confirmed = self.repeating.confirmation(top, asked.seeds)
+        confirmed = self.repeating.confirmation(top, asked.seeds, tell)
         self.record.put(CONFIRMED, to_json(confirmed))
         tell(confirmed)
         return confirmed.confirmation
@@ -254,16 +262,19 @@ class Session:
                 tell(StageBegan("training the winner shortly at 2, 5 and 10 times its rate"))
                 edge.run_at_edge(*of[:2], self.record, winner, self.checkpoints)
 
-    def judged(self, result: StudyResult, saving: Background, others: str) -> StudyResult:
+    def judged(
+        self, result: StudyResult, saving: Background, others: str, tell: Listener
+    ) -> StudyResult:
         """The result with the test scores of the winner, which begins to be saved.
 
         Args:
             result: with a winner.
             saving: saves it.
             others: what the study was trained with beside this process, in words, or "".
+            tell: hears of what is trained.
         """
         assert result.winning is not None
-        again = Retraining(self.training, result.winning, exact=not others)
+        again = Retraining(self.training, result.winning, not others, tell)
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
         notes = [f"the study was trained with different numerics ({others})"] if others else []

@@ -160,4 +160,4 @@ def test_the_command_asks_for_the_positive_class_and_says_it(
         *settings, "data.positive=fraud", "model=softmax", "budget.trials=2", "confirm.top=0"
     )
     assert told.code == 0, told.err
-    assert "Data: fraud is the positive class." in told.out.splitlines()
+    assert "fraud (14, positive)" in told.out.splitlines()[1]

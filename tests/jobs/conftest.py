@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,13 +36,22 @@ TWO_OPTIMIZERS = (
 )
 
 
+# What a command that trains says before all else (tuner/report/first_word.py).
+FIRST_WORD = re.compile(r"tuner: (study .* (is new|is taken up): |job=\w+ on study ).*, in .*\n")
+
+
 @dataclass
 class Ended:
-    """How a command ended."""
+    """How a command ended; `err` is without its first word, which is in `first`."""
 
     code: int
     out: str
     err: str
+    first: str = ""
+
+    def __post_init__(self) -> None:
+        if found := FIRST_WORD.match(self.err):
+            self.first, self.err = found.group(), self.err[found.end() :]
 
 
 class Command:

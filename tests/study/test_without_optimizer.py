@@ -18,7 +18,7 @@ from tuner.report.terminal import Told as Terminal
 from tuner.report.terminal import plain
 from tuner.search.trials import Goal, best_of, ranked
 from tuner.study.confirmation import Repeating
-from tuner.study.events import Began, Ended, StageBegan, tell_all
+from tuner.study.events import Began, Ended, tell_all
 from tuner.study.journal import JournalRecord
 from tuner.study.results import StudyResult, counts, divergences, winner_of
 from tuner.tracking.records import Record, RunBegins, to_line
@@ -77,16 +77,15 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         study = study_of(record)
         writer: Any = ToSpool(folder / "spool")
         tracker = Tracker(writer, Deadline(), RunBegins(None, "function", 0), training.goal)
-        with Progress(TRIALS, training.goal, io.StringIO()) as progress:
+        with Progress(TRIALS, training.goal, lines := io.StringIO()) as progress:
             tell = tell_all([progress, tracker, Heard()])
             tell(Began([]))
             stopped = loop_of(study, training, tell, TRIALS).run()
-            tell(StageBegan("training the best again"))
             confirmed = Repeating(study, training, 0).confirmation(
-                ranked(study.results())[:3], SEEDS
+                ranked(study.results())[:3], SEEDS, tell
             )
             tell(confirmed)
-            said = progress.stream.getvalue()  # type: ignore[attr-defined]
+            said = lines.getvalue()
         results = study.results()
         result = StudyResult(
             study="function",

@@ -12,18 +12,17 @@ from tuner.files import write_json
 from tuner.processes.lock import owned
 from tuner.report import comparison as words
 from tuner.report import terminal
-from tuner.report.progress import note
+from tuner.report.notes import note
+from tuner.report.progress import Progress
 from tuner.search.trials import ENDED, Trial, TrialResult
 from tuner.study.comparison import compare, epoch_seconds, group_of, profiles
 from tuner.study.comparison_result import Comparison, Comparisons
-from tuner.study.confirmation import CHOOSING, JUDGING, Repeats
+from tuner.study.confirmation import Repeats
 from tuner.study.data import load_data
 from tuner.study.natural import natural_comparison
 from tuner.study.results import SavedResult, StudyResult
 
 OUTPUTS = ("text", "json")
-
-WORDS = {CHOOSING: "fresh", JUDGING: "other"}
 
 
 def run(config: Config, stop: Event) -> int:
@@ -52,7 +51,7 @@ def run(config: Config, stop: Event) -> int:
         if comparison := compared(own, by, stop):
             found[own.data.name], results[own.data.name] = comparison, saved.result
         else:
-            note(f"Study {own.study.name}: no trial has ended: nothing to compare")
+            note(config, f"Study {own.study.name}: no trial has ended: nothing to compare")
     folder = config.root / "studies" / config.study.name
     comparisons = Comparisons(by, found, profiles(found) if len(found) > 1 else None)
     if comparisons.profiles is not None:
@@ -124,8 +123,9 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
 
         def again(asked: Sequence[TrialResult], stream: int) -> dict[int, Repeats]:
             own = list({trial.number: trial for trial in asked}.values())
-            note(f"training {len(own)} trials again on {count} {WORDS[stream]} seeds")
-            return {r.trial: r for r in opened.repeating.repeats(own, stream, count)}
+            with Progress(quiet=config.quiet) as progress:
+                repeats = opened.repeating.repeats(own, stream, count, progress)
+            return {r.trial: r for r in repeats}
 
         def seconds(trial: TrialResult) -> float:
             (first, *_) = training.members(Trial(0, trial.settings, 0))

@@ -11,7 +11,7 @@ from tuner.errors import UserError
 from tuner.files import write_json
 from tuner.report import confirmation, terminal
 from tuner.report.claim import claim_of
-from tuner.report.progress import note
+from tuner.report.progress import Progress
 from tuner.search.trials import TrialResult, ranked
 from tuner.study.natural import natural_confirmation
 from tuner.training.kernels.compiling import announced
@@ -19,7 +19,7 @@ from tuner.training.kernels.compiling import announced
 OUTPUTS = ("text", "json")
 
 # What this command says; all else is the study's own.
-OWN = ("job", "root", "threads", "confirm")
+OWN = ("job", "root", "threads", "quiet", "output", "confirm")
 
 
 def run(config: Config, stop: Event) -> int:
@@ -36,9 +36,12 @@ def run(config: Config, stop: Event) -> int:
         raise UserError(f"study.name: {config.study.name}: is of a function, which knows no seeds")
     with session.opened(config, stop) as opened:
         trials = chosen(config, opened.study.results())
-        with announced(lambda: note("compiling for this machine, which happens once")):
-            note(f"training {len(trials)} trials again on {config.confirm.seeds} fresh seeds")
-            confirmed = opened.repeating.confirmation(trials, config.confirm.seeds)
+        seeds = config.confirm.seeds
+        with (
+            Progress(quiet=config.quiet) as progress,
+            announced(lambda: progress.note("compiling for this machine, which happens once")),
+        ):
+            confirmed = opened.repeating.confirmation(trials, seeds, progress)
         found, goal = confirmed.confirmation, opened.training.goal
         path = opened.folder / "confirmation.json"
         plain = to_json(natural_confirmation(goal, found))

@@ -6,7 +6,7 @@ from threading import Event
 
 from tuner.config import Config
 from tuner.report.descent import ending, settings
-from tuner.report.progress import note
+from tuner.report.notes import note
 from tuner.study.descent import Path, Rivals, descend, drawn_function, surface_of
 from tuner.training.kernels.compiling import announced
 
@@ -37,7 +37,7 @@ def run(config: Config, stop: Event) -> int:
         Rivals(config, *names)
         for names in product(config.space.branches["optimizer"], config.space.branches["schedule"])
     ]
-    with announced(lambda: note(COMPILING)):
+    with announced(lambda: note(config, COMPILING)):
         paths = iter(descend(config, function, [m for r in rivals for m in r.members], stop))
     several = len(config.space.branches["schedule"]) > 1
     descents = []

@@ -17,7 +17,9 @@ from tuner.files import read_json, write, write_json
 from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report import terminal
-from tuner.report.progress import note
+from tuner.report.introduction import introduction
+from tuner.report.notes import note, say
+from tuner.report.progress import Progress
 from tuner.report.range_test import describe, headline
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 OUTPUTS = ("text", "json")
 
 EVERY_RATE_FAILED = 3
+
+COMPILING = "compiling for this machine and these models, which happens once"
 
 
 def run(config: Config, stop: Event) -> int:
@@ -52,10 +56,10 @@ def run(config: Config, stop: Event) -> int:
     with owned(folder):
         place = folder / "range"
         place.mkdir(exist_ok=True)
-        for note in () if data is None else data.notes:
-            print(f"Data: {note}.")
         key = fingerprint(config, data)
-        saved = known(place / "result.json", key) or measured(config, data, key, place, stop)
+        saved = known(config, place / "result.json", key) or measured(
+            config, data, key, place, stop
+        )
         # After a kill the config beside an older result would be of a newer test.
         write_range(place / "range.yaml", saved.result)
         track(config, saved, place, Deadline(config.tracking.patience, stop))
@@ -66,7 +70,7 @@ def run(config: Config, stop: Event) -> int:
     return 0 if saved.result.found else EVERY_RATE_FAILED
 
 
-def known(path: Path, key: str) -> SavedRangeTest | None:
+def known(config: Config, path: Path, key: str) -> SavedRangeTest | None:
     """The test with this fingerprint, if it was made."""
     try:
         saved = from_json(SavedRangeTest, read_json(path))
@@ -74,7 +78,7 @@ def known(path: Path, key: str) -> SavedRangeTest | None:
         return None
     if saved.result.key != key:
         return None
-    note(f"this test was made, it is told again: {path}")
+    note(config, f"this test was made, it is told again: {path}")
     return saved
 
 
@@ -86,11 +90,14 @@ def measured(
 
     started, began = time.time_ns() // 1_000_000, time.monotonic()
     threads = config.threads or len(os.sched_getaffinity(0))
+    for line in introduction(config, data):
+        say(config, line)
     with (
         Populations(config, data, threads, stop) as training,
-        announced(lambda: note("compiling for this machine and these models, which happens once")),
+        Progress(quiet=config.quiet) as progress,
+        announced(lambda: progress.note(COMPILING)),
     ):
-        result = Measurement(config, training, threads, stop).run(key, note)
+        result = Measurement(config, training, threads, stop, progress).run(key)
     branches = config.space.branches
     subject = Subject(
         model=branches["model"][0],

@@ -1,67 +1,65 @@
-"""Progress of a study: one line that moves on a terminal, plain lines elsewhere."""
+"""Progress: what a study tells as it goes on, as a share, times and a few words."""
 
-import shutil
+import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self, TextIO
 
-from tqdm import tqdm
-
+from tuner.report.displays import Shown, display
 from tuner.search.trials import Goal, TrialResult
-from tuner.study.events import Began, CohortEnded, EpochEnded, Event, StageBegan
+from tuner.study.events import (
+    Asked,
+    Began,
+    CohortEnded,
+    EpochEnded,
+    Event,
+    StageBegan,
+    StageEpochEnded,
+)  # fmt: skip
 
-# Seconds between two plain lines.
-INTERVAL = 5.0
+Clock = Callable[[], float]
 
 
-def note(message: str) -> None:
-    """A line on the standard error: what a job that counts no trials is at."""
-    print(message, file=sys.stderr, flush=True)
+class Timed:
+    """How long something takes: what is done is a share, and goes on as it did so far.
+
+    Args:
+        clock: tells seconds.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.started = clock, clock()
+        # The share that was done before, and when all will be done.
+        self.before, self.ends = 0.0, math.nan
+
+    def reached(self, share: float) -> None:
+        """So much is done by now."""
+        now, own = self.clock(), share - self.before
+        known = own > 0 and share < 1
+        self.ends = now + (now - self.started) * (1 - share) / own if known else math.nan
+
+    def shown(self, line: str, share: float | None) -> Shown:
+        """The state with the times of this moment."""
+        now, ends = self.clock(), self.ends
+        left = None if math.isnan(ends) else max(0.0, ends - now)
+        return Shown(line, share, now - self.started, left)
 
 
-class Progress:
-    """Listens to a study and counts trials as they end; use it as a context.
+class Trials(Timed):
+    """The trials of a study: those on record, and the cohort that is under way.
 
     Args:
         total: trials of the study in all.
         goal: whose best number is shown.
-        stream: the standard error where none is given.
+        clock: tells seconds.
     """
 
-    def __init__(self, total: int, goal: Goal, stream: TextIO | None = None) -> None:
-        self.goal = goal
-        self.stream = stream or sys.stderr
-        self.total, self.done, self.before = total, 0, 0
-        self.pruned = self.diverged = 0
-        self.best: float | None = None
-        self.started = self.printed = time.monotonic()
-        columns = shutil.get_terminal_size().columns
-        self.bar = (
-            tqdm(total=total, file=self.stream, bar_format="{desc}", ncols=columns)
-            if self.stream.isatty()
-            else None
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case Began(results):
-                self.count(results)
-                self.before = self.done
-            case EpochEnded(epoch=epoch, running=running):
-                self.show(running, epoch)
-            case CohortEnded(results):
-                self.count(results)
-                self.show(0, 0, now=True)
-            case StageBegan(what):
-                self.stage(what)
+    def __init__(self, total: int, goal: Goal, clock: Clock) -> None:
+        super().__init__(clock)
+        self.total, self.goal = total, goal
+        self.cohort: EpochEnded | None = None
+        self.count(())
 
     def count(self, results: Sequence[TrialResult]) -> None:
         """Counts the trials that have ended; failed and interrupted ones are not done."""
@@ -69,48 +67,146 @@ class Progress:
         self.pruned, self.diverged = states.count("PRUNED"), states.count("DIVERGED")
         self.done = self.pruned + self.diverged + states.count("COMPLETE")
         values = [r.value for r in results if r.state == "COMPLETE" and r.value is not None]
-        self.best = self.goal.turn(min(values)) if values else None
+        self.best = min(values, default=math.inf)
+        self.cohort = None
+
+    def began(self, results: Sequence[TrialResult]) -> None:
+        """A command takes the study up, with results of earlier ones."""
+        self.count(results)
+        self.before = self.share()
+
+    def went(self, cohort: EpochEnded) -> None:
+        """A cohort has trained an epoch; of one from a checkpoint, the first epochs are known."""
+        if self.cohort is None and cohort.epoch > 1:
+            self.before += cohort.running * (cohort.epoch - 1) / cohort.epochs / self.total
+        self.cohort = cohort
+        self.reached(self.share())
+
+    def ended(self, results: Sequence[TrialResult]) -> None:
+        """A cohort is on record."""
+        self.count(results)
+        self.reached(self.share())
+
+    def share(self) -> float:
+        """Trials that are done, and of those under way their share, of all."""
+        done, cohort = float(self.done), self.cohort
+        if cohort is not None:
+            done += cohort.pruned + cohort.diverged + cohort.running * cohort.epoch / cohort.epochs
+        return min(1.0, done / self.total)
+
+    def now(self) -> Shown:
+        """The state at this moment."""
+        done, pruned, diverged, best, work = self.done, self.pruned, self.diverged, self.best, ""
+        if (cohort := self.cohort) is not None:
+            pruned, diverged = pruned + cohort.pruned, diverged + cohort.diverged
+            done += cohort.pruned + cohort.diverged
+            best = best if cohort.best is None else min(best, cohort.best)
+            work = f", {cohort.running} at epoch {cohort.epoch}/{cohort.epochs}"
+        reached = f"{self.goal.turn(best):.4g}" if math.isfinite(best) else "none"
+        line = (
+            f"{done}/{self.total} trials{work}, {pruned} pruned, {diverged} diverged, "
+            f"best {self.goal.name} {reached}"
+        )
+        return self.shown(line, self.share())
+
+
+class Stage(Timed):
+    """Something else than cohorts: what, in words, and how many of its epochs are trained.
+
+    Args:
+        what: in words.
+        clock: tells seconds.
+    """
+
+    def __init__(self, what: str, clock: Clock) -> None:
+        super().__init__(clock)
+        self.what = what
+        self.last: StageEpochEnded | None = None
+
+    def went(self, epoch: StageEpochEnded) -> None:
+        """An epoch has ended; of what goes on from a checkpoint, the first ones are known."""
+        if self.last is None:
+            self.before = max(0, epoch.epoch - 1) / epoch.epochs
+        self.last = epoch
+        self.reached(epoch.epoch / epoch.epochs)
+
+    def now(self) -> Shown:
+        """The state at this moment."""
+        if (last := self.last) is None:
+            return self.shown(self.what, None)
+        line = f"{self.what}: epoch {last.epoch}/{last.epochs}"
+        return self.shown(line, last.epoch / last.epochs)
+
+
+class Progress:
+    """Listens to a study and shows how far it is; use it as a context.
+
+    Of the trials under way it counts the share of their epochs that is trained. The best number is
+    of those that ended and of those under way, these by their last epoch.
+
+    Args:
+        total: trials of the study in all, for commands that train cohorts.
+        goal: whose best number is shown.
+        stream: the standard error where none is given.
+        quiet: whether nothing is to be shown.
+        clock: tells seconds.
+    """
+
+    def __init__(
+        self,
+        total: int = 1,
+        goal: Goal = Goal(),  # noqa: B008 (frozen)
+        stream: TextIO | None = None,
+        *,
+        quiet: bool = False,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self.display = display(stream or sys.stderr, clock, quiet=quiet)
+        self.trials = Trials(total, goal, clock)
+        self.work: Trials | Stage | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.leave()
+        self.display.close()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Began(results):
+                self.trials.began(results)
+            case Asked():
+                self.trials.cohort = None
+            case EpochEnded():
+                self.trials.went(event)
+                self.show(self.trials)
+            case CohortEnded(results):
+                self.trials.ended(results)
+                self.show(self.trials)
+            case StageBegan(what):
+                self.leave()
+                self.show(Stage(what, self.clock))
+            case StageEpochEnded():
+                if isinstance(self.work, Stage):
+                    self.work.went(event)
+                    self.show(self.work)
+
+    def show(self, work: Trials | Stage) -> None:
+        """Shows what is under way."""
+        if work is self.work:
+            self.display.update(work.now)
+        else:
+            self.work = work
+            self.display.begin(work.now)
+
+    def leave(self) -> None:
+        """Says how the trials stand, if they were under way."""
+        if self.work is self.trials:
+            self.display.end(self.trials.now)
+            self.work = None
 
     def note(self, message: str) -> None:
         """A line of its own."""
-        if self.bar is not None:
-            self.bar.write(message, file=self.stream)
-        else:
-            print(message, file=self.stream, flush=True)
-
-    def stage(self, message: str) -> None:
-        """What goes on in place of counting trials: on a terminal, the line that moves says it."""
-        if self.bar is not None:
-            self.bar.set_description_str(message)
-        else:
-            self.note(message)
-
-    def show(self, running: int, epoch: int, *, now: bool = False) -> None:
-        """Shows the state of the study.
-
-        Args:
-            running, epoch: as in `line`.
-            now: prints a plain line even if one was just printed.
-        """
-        line = self.line(running, epoch)
-        if self.bar is not None:
-            self.bar.n = min(self.done, self.total)
-            self.bar.set_description_str(line)
-        elif now or time.monotonic() - self.printed >= INTERVAL:
-            self.printed = time.monotonic()
-            print(line, file=self.stream, flush=True)
-
-    def line(self, running: int, epoch: int) -> str:
-        """The state of the study in words.
-
-        Args:
-            running: trials under way, 0 between two cohorts.
-            epoch: that they have reached.
-        """
-        seconds = max(time.monotonic() - self.started, 1e-9)
-        best = "none" if self.best is None else f"{self.best:.4g}"
-        work = f" ({running} at epoch {epoch})" if running else ""
-        return (
-            f"{self.done}/{self.total} trials{work}, {self.pruned} pruned, {self.diverged} "
-            f"diverged, best {self.goal.name} {best}, {(self.done - self.before) / seconds:.1f}/s"
-        )
+        self.display.note(message)

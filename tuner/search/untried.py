@@ -1,5 +1,6 @@
 """What is left to try: a setting is tried once, and a space of few settings ends with the last."""
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
@@ -75,3 +76,19 @@ class Untried:
         if count == 1:
             return f"the only setting {kind} was tried"
         return f"all {count} settings {kind} were tried"
+
+
+def count_of(space: Space) -> str:
+    """How many settings a space holds, in words; "" where they are without end.
+
+    What the conditions leave is counted where the settings are few.
+    """
+    if space.size == math.inf:
+        return ""
+    most, count = "", int(space.size)
+    if space.conditions and count <= FEW:
+        count = sum(1 for part in space.parts() for _ in space.allowed(part))
+    elif space.conditions:
+        most = "at most "
+    allowed = " that `where` allows" if space.conditions else ""
+    return f"{most}{count} setting{'s' * (count != 1)}{allowed}"

@@ -11,7 +11,7 @@ from tuner.codec import Settings
 from tuner.search.statistics import Interval, interval
 from tuner.search.trials import Outcome, Trial, TrialResult, rounded
 from tuner.study.checkpoints import Checkpoints
-from tuner.study.events import Confirmed
+from tuner.study.events import Confirmed, Listener, StageBegan, nobody
 from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, Repeated
 from tuner.study.study import Study
 from tuner.study.training import Training, trained
@@ -19,6 +19,7 @@ from tuner.training import optimizers, schedules
 
 # The sets of fresh seeds: those that choose the winner, and those that judge it.
 CHOOSING, JUDGING = 2, 3
+WORDS = {CHOOSING: "fresh", JUDGING: "other fresh"}
 
 # Epochs are compared in so many parts of the training: an epoch more or less is noise.
 PARTS = 10
@@ -190,18 +191,28 @@ class Repeating:
         self.study, self.training, self.seed = study, training, seed
         self.checkpoints = checkpoints
 
-    def repeats(self, trials: Sequence[TrialResult], stream: int, count: int) -> list[Repeats]:
+    def repeats(
+        self, trials: Sequence[TrialResult], stream: int, count: int, tell: Listener = nobody
+    ) -> list[Repeats]:
         """The trials on so many seeds of a set, all trained together.
 
         A kill costs what is under way; what was measured before is not trained again.
+
+        Args:
+            trials: any of the study.
+            stream: CHOOSING or JUDGING.
+            count: how many seeds.
+            tell: hears of what is trained.
 
         Raises:
             Interrupted: which loses what was under way.
         """
         key = f"repeats of {[t.number for t in trials]} on {count} seeds of set {stream}"
         if key not in self.study.record:
+            many = f"{len(trials)} trials" if len(trials) > 1 else f"trial {trials[0].number}"
+            tell(StageBegan(f"training {many} again on {count} {WORDS[stream]} seeds"))
             seeds = fresh(self.seed, stream, count)
-            self.study.record.put(key, self._trained(trials, seeds, key))
+            self.study.record.put(key, self._trained(trials, seeds, key, tell))
             if self.checkpoints is not None:
                 self.checkpoints.clear()
         return [
@@ -209,29 +220,38 @@ class Repeating:
             for t, own in zip(trials, self.study.record.get(key, list[Kept]) or (), strict=True)
         ]
 
-    def _trained(self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str) -> list[Kept]:
+    def _trained(
+        self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str, tell: Listener
+    ) -> list[Kept]:
         """What the record keeps of each trial, in their order."""
         runs = [(trial.settings, seed) for trial in trials for seed in seeds]
         numbered = [Trial(i, settings, 0) for i, (settings, _) in enumerate(runs)]
         own = {i: [seed] for i, (_, seed) in enumerate(runs)}
-        outcomes = trained(self.training, numbered, own, self.checkpoints, key)
+        outcomes = trained(self.training, numbered, own, self.checkpoints, key, tell)
         size = len(seeds)
         return [_kept(outcomes[i * size : (i + 1) * size]) for i in range(len(trials))]
 
-    def confirmation(self, trials: Sequence[TrialResult], count: int) -> Confirmed:
+    def confirmation(
+        self, trials: Sequence[TrialResult], count: int, tell: Listener = nobody
+    ) -> Confirmed:
         """Which of the trials is best on fresh seeds, which is the winner, and what it is worth.
 
         The winner is judged on other seeds than it is chosen by, next to the textbook's settings.
 
+        Args:
+            trials: any of the study.
+            count: how many seeds choose, and how many judge.
+            tell: hears of what is trained.
+
         Raises:
             Interrupted: which loses what was under way.
         """
-        order = by_mean(self.repeats(trials, CHOOSING, count))
+        order = by_mean(self.repeats(trials, CHOOSING, count, tell))
         winner, why = simplest(order)
         known = {t.number: t for t in (*self.study.results(), *trials)}
         books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]
         others = [t for t in books if t.number != winner.trial]
-        judged, *textbook = self.repeats([known[winner.trial], *others], JUDGING, count)
+        judged, *textbook = self.repeats([known[winner.trial], *others], JUDGING, count, tell)
         alike, worse = {r.trial for r in equals(order)}, over_best(order)
         confirmation = Confirmation(
             seeds=count,

@@ -77,6 +77,14 @@ class StageBegan:
 
 
 @dataclass(frozen=True)
+class StageEpochEnded:
+    """Of the stage that began last, so many epochs are trained."""
+
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
 class Confirmed:
     """The best trials were trained on fresh seeds.
 
@@ -104,10 +112,15 @@ Event = (
     | TrialsEnded
     | CohortEnded
     | StageBegan
+    | StageEpochEnded
     | Confirmed
     | Ended
 )
 Listener = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """A listener that does nothing."""
 
 
 def tell_all(listeners: Sequence[Listener]) -> Listener:

@@ -50,7 +50,7 @@ class Loop:
             Interrupted: when all that was trained is on record.
         """
         while True:
-            if stopped := self.stopping.reason(measure=True) or self.stopping.seconds_over():
+            if stopped := self.stopping.reason(measure=self.tell) or self.stopping.seconds_over():
                 return stopped
             todo = self.stopping.limits.trials - self.study.finished
             size = self.pruner.size(self.study.index, self.size)

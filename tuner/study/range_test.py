@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,7 @@ from tuner.search.initial_trials import default
 from tuner.search.space import Choices, Range, Setting, Space
 from tuner.search.trials import Trial, rounded
 from tuner.study.config_changes import WITHOUT_EFFECT
+from tuner.study.events import Listener, StageBegan, nobody
 from tuner.study.range_result import (
     Ends,
     FoundRange,
@@ -75,14 +76,22 @@ class Measurement:
         training: makes problems and rows from settings.
         threads: for the rows.
         stop: set to interrupt it.
+        tell: hears of what is at work.
 
     Raises:
         UserError: where several options of a group but the optimizers are chosen.
     """
 
-    def __init__(self, config: Config, training: Training, threads: int, stop: Event) -> None:
+    def __init__(
+        self,
+        config: Config,
+        training: Training,
+        threads: int,
+        stop: Event,
+        tell: Listener = nobody,
+    ) -> None:
         self.config, self.asked = config, config.range
-        self.threads, self.stop = threads, stop
+        self.threads, self.stop, self.tell = threads, stop, tell
         self.settings = {name: held(config.space, name) for name in optimizers_of(config.space)}
         self.training = training
         self.problem = training.problem(next(iter(self.settings.values())))
@@ -90,12 +99,11 @@ class Measurement:
         self.longer = min(self.asked.confirm_epochs, config.budget.epochs)
         self.rates = {name: grid(config, name) for name in self.settings}
 
-    def run(self, key: str, note: Callable[[str], None]) -> RangeTest:
+    def run(self, key: str) -> RangeTest:
         """Sweep, ramp and confirmation, each as one population.
 
         Args:
             key: the fingerprint of the test.
-            note: takes a line on what is at work.
 
         Raises:
             Interrupted: when `stop` was set.
@@ -106,20 +114,25 @@ class Measurement:
             epochs=self.epochs,
             longer=self.longer,
             held=self.held(),
-            optimizers=self.optimizers(note),
+            optimizers=self.optimizers(),
         )
 
-    def optimizers(self, note: Callable[[str], None]) -> dict[str, FoundRange | TestedRates]:
+    def begin(self, what: str) -> None:
+        """Tells what is at work next."""
+        self.tell(StageBegan(what))
+
+    def optimizers(self) -> dict[str, FoundRange | TestedRates]:
         """What is found of each optimizer."""
         rows = sum(map(len, self.rates.values())) * self.asked.seeds
-        note(f"{rows} runs of {self.epochs} epochs: all rates, {self.asked.seeds} seeds each")
-        sweeps = self.widened(self.sweep(self.rates), note)
-        note(f"a ramp of {self.asked.ramp_steps} steps for each seed, for comparison")
+        self.begin(f"{rows} runs of {self.epochs} epochs: all rates, {self.asked.seeds} seeds each")
+        sweeps = self.widened(self.sweep(self.rates))
+        self.begin(f"a ramp of {self.asked.ramp_steps} steps for each seed, for comparison")
         ramps = self.ramps({name: sweep.rates for name, sweep in sweeps.items()})
         found = {name: bracket(sweep) for name, sweep in sweeps.items()}
         known = {name: b for name, b in found.items() if b is not None}
         if known:
-            note(f"{len(known) * 3 * self.asked.seeds} confirming runs of {self.longer} epochs")
+            runs = len(known) * 3 * self.asked.seeds
+            self.begin(f"{runs} confirming runs of {self.longer} epochs")
         confirmed = self.confirm(known) if known else {}
         return {
             name: (
@@ -160,7 +173,7 @@ class Measurement:
 
     def trained(self, members: Sequence[Member], epochs: int) -> Ended:
         """How these runs end (`short_runs`)."""
-        return short_runs(self.problem, members, epochs, self.threads, self.stop)
+        return short_runs(self.problem, members, epochs, self.threads, self.stop, self.tell)
 
     def shaped(self, values: Array, counts: Mapping[str, int]) -> dict[str, Array]:
         """What was measured of `members`, (seeds, rates) for each optimizer."""
@@ -177,7 +190,7 @@ class Measurement:
         losses = self.shaped(ended.final["train_loss"], counts)
         return {n: Sweep(rates[n], initial[n][:, 0], losses[n]) for n in counts}
 
-    def widened(self, sweeps: dict[str, Sweep], note: Callable[[str], None]) -> dict[str, Sweep]:
+    def widened(self, sweeps: dict[str, Sweep]) -> dict[str, Sweep]:
         """The sweeps with rates further out, until losses turn up on both sides or it is enough."""
         for _ in range(WIDENINGS):
             beyond = {name: self.beyond(name, sweep) for name, sweep in sweeps.items()}
@@ -185,7 +198,8 @@ class Measurement:
             if not beyond:
                 break
             rows = sum(map(len, beyond.values())) * self.asked.seeds
-            note(f"{rows} runs more: losses of {', '.join(beyond)} do not turn up on both sides")
+            those = ", ".join(beyond)
+            self.begin(f"{rows} runs more: losses of {those} do not turn up on both sides")
             more = self.sweep(beyond)
             sweeps = {n: joined(s, more[n]) if n in more else s for n, s in sweeps.items()}
         return sweeps

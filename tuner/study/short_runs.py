@@ -6,6 +6,7 @@ from threading import Event
 
 import numpy as np
 
+from tuner.study.events import Listener, StageEpochEnded, nobody
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
 from tuner.training.problems import Problem
@@ -27,9 +28,22 @@ class Ended:
 
 
 def short_runs(
-    problem: Problem, members: Sequence[Member], epochs: int, threads: int, stop: Event
+    problem: Problem,
+    members: Sequence[Member],
+    epochs: int,
+    threads: int,
+    stop: Event,
+    tell: Listener = nobody,
 ) -> Ended:
     """Trains the members as one population, their schedules laid out for these epochs.
+
+    Args:
+        problem: of all members.
+        members: what is trained.
+        epochs: the length of the runs.
+        threads: that train.
+        stop: set to interrupt them.
+        tell: hears of each epoch, as of a stage.
 
     Raises:
         Interrupted: when `stop` was set.
@@ -42,6 +56,7 @@ def short_runs(
         for epoch in range(1, epochs + 1):
             last = trainer.epoch(population, epoch)
             left |= last.left
+            tell(StageEpochEnded(epoch, epochs))
     losses = [name for name in ("train_loss", "validation_loss") if name in first.metrics]
     return Ended(
         {name: first.metrics[name][place] for name in losses},

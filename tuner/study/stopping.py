@@ -9,6 +9,7 @@ import numpy as np
 from tuner.search.statistics import deviation, expected_best
 from tuner.search.trials import ENDED, Trial, TrialResult, best_of
 from tuner.study.checkpoints import Checkpoints
+from tuner.study.events import Listener, StageBegan
 from tuner.study.study import Study
 from tuner.study.training import Training, trained
 
@@ -63,8 +64,12 @@ class Stopping:
         self.asked, self.checkpoints = asked, checkpoints
         self.started = time.monotonic()
 
-    def reason(self, measure: bool = False) -> str:
-        """Why the study ends before another cohort, or ""; `measure` lets it train repeats."""
+    def reason(self, measure: Listener | None = None) -> str:
+        """Why the study ends before another cohort, or "".
+
+        Args:
+            measure: lets it train repeats, and hears of them.
+        """
         return (
             self.asked()
             or self.target()
@@ -103,7 +108,7 @@ class Stopping:
         over = seconds is not None and time.monotonic() - self.started > seconds
         return f"budget.seconds: {seconds:g} s are over" if over else ""
 
-    def noise(self, measure: bool) -> str:
+    def noise(self, measure: Listener | None) -> str:
         """Whether as many trials again are expected to bring less than seeds differ by."""
         results, record = self.study.results(), self.study.record
         best = best_of(results)
@@ -112,9 +117,9 @@ class Stopping:
             return ""
         key = f"noise of trial {best.number}"
         if key not in record:
-            if not measure:
+            if measure is None:
                 return ""
-            record.put(key, self._measured(best, key))
+            record.put(key, self._measured(best, key, measure))
             if self.checkpoints is not None:
                 self.checkpoints.clear()
         noise = record.get(key, float)
@@ -128,13 +133,14 @@ class Stopping:
             f"and trial {best.number} differs by {noise:.2g} from seed to seed"
         )
 
-    def _measured(self, best: TrialResult, key: str) -> float | None:
+    def _measured(self, best: TrialResult, key: str, tell: Listener) -> float | None:
         """The deviation of a trial's value over fresh seeds; None if one of them diverges."""
         sequence = np.random.SeedSequence((self.seed, REPEATED))
         seeds = [int(seed) for seed in sequence.generate_state(REPEATS)]
         trial = Trial(best.number, best.settings, 0)
         own = {trial.number: seeds}
-        (outcome,) = trained(self.training, [trial], own, self.checkpoints, key)
+        tell(StageBegan(f"training trial {best.number} on {REPEATS} seeds to see what noise does"))
+        (outcome,) = trained(self.training, [trial], own, self.checkpoints, key, tell)
         if outcome.state != "COMPLETE":
             return None
         by_seed = {

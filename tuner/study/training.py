@@ -8,6 +8,7 @@ from tuner.search.racing import Race
 from tuner.search.runner import Runner
 from tuner.search.trials import Goal, Outcome, Trial
 from tuner.study.checkpoints import Checkpoints
+from tuner.study.events import Listener, StageEpochEnded, nobody
 
 
 class Training(Protocol):
@@ -42,6 +43,7 @@ def trained(
     seeds: Mapping[int, Sequence[int]],
     checkpoints: Checkpoints | None = None,
     key: str = "",
+    tell: Listener = nobody,
 ) -> list[Outcome]:
     """How trials end under these seeds, each trained to its end unless it diverges.
 
@@ -51,12 +53,14 @@ def trained(
         seeds: of each, by its number.
         checkpoints: keep what is under way.
         key: tells this training from all others of the study.
+        tell: hears of each epoch, as of a stage.
 
     Raises:
         Interrupted: which loses what is in no checkpoint.
     """
 
     def on_epoch(epoch: int, race: Race) -> None:
+        tell(StageEpochEnded(epoch, race.epochs))
         if epoch and checkpoints is not None:
             checkpoints.after(race, key)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tuner.search.trials import Trial, TrialResult, rounded
+from tuner.study.events import Listener, StageBegan, StageEpochEnded, nobody
 from tuner.study.numerics import TOLERANCE
 from tuner.study.populations import Populations
 from tuner.training.population import Member, Population, create, evaluated
@@ -62,19 +63,28 @@ class Retraining:
         winner: its trial.
         exact: whether all was trained with the same numerics (`tuner.study.numerics`); elsewhere
             the losses may differ, and `note` says by how much.
+        tell: hears of each epoch, as of a stage.
 
     Raises:
         RuntimeError: if it does not find them.
         Interrupted: if training was asked to stop.
     """
 
-    def __init__(self, training: Populations, winner: TrialResult, exact: bool = True) -> None:
+    def __init__(
+        self,
+        training: Populations,
+        winner: TrialResult,
+        exact: bool = True,
+        tell: Listener = nobody,
+    ) -> None:
         self.note = ""
         self.training, self.trial = training, Trial(winner.number, winner.settings, 0)
         trainer = training.final_trainer(winner.settings)
         self.population: Population = create(trainer.problem, [training.member(self.trial)])
+        tell(StageBegan(f"training the winner, trial {winner.number}, once more to keep its model"))
         for epoch in range(1, training.epochs + 1):
             metrics = trainer.epoch(self.population, epoch).metrics
+            tell(StageEpochEnded(epoch, training.epochs))
         if training.folds == 1:
             loss = float(metrics["validation_loss"][0])
             if exact:

@@ -1,0 +1,194 @@
+"""Displays: where progress is shown: a bar on a terminal, plain lines elsewhere, or nowhere."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# Seconds between two plain lines: at first, as a share of the time so far, and at the most.
+INTERVAL, GROWTH, LONGEST = 5.0, 1 / 60, 60.0
+
+# A bar's pictures in a second, and its characters.
+RATE, WIDTH = 4, 30
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is under way, at a moment.
+
+    Attributes:
+        line: in words.
+        share: of it that is done, 0 to 1; None where that is not known.
+        elapsed: seconds so far.
+        left: seconds that are left as far as is known; None where nothing is known.
+    """
+
+    line: str
+    share: float | None
+    elapsed: float
+    left: float | None
+
+    @property
+    def times(self) -> str:
+        """The seconds so far, and those that are left."""
+        left = "" if self.left is None else f", {duration(self.left)} left"
+        return duration(self.elapsed) + left
+
+
+# Gives the state at the moment when it is called.
+Now = Callable[[], Shown]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them.
+
+    >>> duration(65.4), duration(3605)
+    ('1:05', '1:00:05')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Display:
+    """What progress is shown on: this one shows nothing."""
+
+    def begin(self, now: Now) -> None:
+        """Something begins."""
+
+    def update(self, now: Now) -> None:
+        """It went on."""
+
+    def end(self, now: Now) -> None:
+        """It has ended, in the way that is shown."""
+
+    def note(self, message: str) -> None:
+        """A line of its own."""
+
+    def close(self) -> None:
+        """Nothing more is shown."""
+
+
+class Lines(Display):
+    """Plain lines: the first at once, then so many that the log of a long study can be read.
+
+    Args:
+        stream: that is written to.
+        clock: tells seconds.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+        self.stream, self.clock = stream, clock
+        self.started = self.printed = clock()
+        self.last = ""
+
+    def begin(self, now: Now) -> None:
+        """Prints a line at once."""
+        self.print(shown := now(), shown.line)
+
+    def update(self, now: Now) -> None:
+        """Prints a line, unless one was just printed."""
+        time = self.clock()
+        if time - self.printed >= min(LONGEST, max(INTERVAL, GROWTH * (time - self.started))):
+            self.print(shown := now(), f"{shown.line}, {shown.times}")
+
+    def end(self, now: Now) -> None:
+        """Prints how it ended."""
+        self.print(shown := now(), f"{shown.line}, {duration(shown.elapsed)}")
+
+    def note(self, message: str) -> None:
+        """A line of its own."""
+        print(message, file=self.stream, flush=True)
+
+    def print(self, shown: Shown, text: str) -> None:
+        """Prints the state in these words, but not twice."""
+        self.printed = self.clock()
+        if text != self.last:
+            self.last = text
+            self.note(text)
+
+
+class Bar(Display):
+    """A bar, the times and the state in words, which go on by themselves on a terminal.
+
+    Args:
+        stream: of the terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.now: Now | None = None
+        # Errors of other parts stand above the bar; the standard output may go to a file.
+        self.live = Live(
+            console=Console(file=stream),
+            get_renderable=self.picture,
+            refresh_per_second=RATE,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=stream is sys.stderr,
+        )
+
+    def begin(self, now: Now) -> None:
+        """The bar shows this from now on."""
+        self.now = now
+        if self.live.is_started:
+            self.live.refresh()
+        else:
+            self.live.start(refresh=True)
+            # A process that is killed could not give it back.
+            self.live.console.show_cursor(True)
+
+    def update(self, now: Now) -> None:
+        """The bar goes on by itself."""
+
+    def end(self, now: Now) -> None:
+        """Leaves a line that says how it ended."""
+        shown = now()
+        self.note(f"{shown.line}, {duration(shown.elapsed)}")
+
+    def note(self, message: str) -> None:
+        """A line of its own, above the bar."""
+        self.live.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """The bar goes away."""
+        self.live.stop()
+
+    def picture(self) -> "RenderableType":
+        """Two lines: the bar with the times, and the state in words."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        if self.now is None:
+            return ""
+        shown = self.now()
+        if shown.share is None:
+            bar, share = ProgressBar(total=None, width=WIDTH), ""
+        else:
+            bar, share = ProgressBar(1.0, shown.share, WIDTH), f"{shown.share:4.0%}"
+        top = Table.grid(padding=(0, 1))
+        top.add_row(bar, Text(share, style="bold"), Text(shown.times, style="cyan"))
+        return Group(top, Text(shown.line, no_wrap=True, overflow="ellipsis"))
+
+
+def display(stream: TextIO, clock: Callable[[], float], *, quiet: bool) -> Display:
+    """The display that goes with a stream.
+
+    Args:
+        stream: that is written to.
+        clock: tells seconds.
+        quiet: whether nothing is to be shown.
+    """
+    if quiet:
+        return Display()
+    if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        return Bar(stream)
+    return Lines(stream, clock)

@@ -1,0 +1,42 @@
+"""The first word: what a command is about to do, before anything slow is imported."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tuner.errors import printable
+
+# The jobs that train: they import, and read data, for a second or more before they do.
+TRAINING = ("tune", "compare", "confirm", "range_test")
+
+
+def first_word(plain: Mapping[str, object]) -> str:
+    """A line on the study that a composed config names.
+
+    Args:
+        plain: not checked yet: what is none is left to the check, which says so.
+
+    Returns:
+        "" for what does not train, and for a command that is to be quiet.
+    """
+    job, name = plain.get("job"), _below(plain, "study", "name")
+    if job not in TRAINING or plain.get("quiet") is True:
+        return ""
+    folder = Path(str(plain.get("root")), "studies", str(name))
+    if job not in ("tune", "compare"):
+        return printable(f"tuner: job={job} on study {name}, in {folder}")
+    try:
+        state = "is taken up" if folder.exists() else "is new"
+    except (OSError, ValueError):
+        return ""
+    trials, epochs = _below(plain, "budget", "trials"), _below(plain, "budget", "epochs")
+    data, model = _below(plain, "data", "name"), plain.get("model")
+    if data == "none" and isinstance(model, Mapping):
+        data = ", ".join(map(str, model))
+    what = f"{trials} trials of {epochs} epochs on {data}"
+    return printable(f"tuner: study {name} {state}: {what}, in {folder}")
+
+
+def _below(plain: Mapping[str, object], group: str, key: str) -> object:
+    """A value of a group; None where there is none."""
+    values = plain.get(group)
+    return values.get(key) if isinstance(values, Mapping) else None

@@ -1,0 +1,47 @@
+"""Introduction: what a command says before it trains: what it understood of data and space."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tuner.config import Config
+from tuner.search.untried import count_of
+from tuner.training import functions
+
+if TYPE_CHECKING:
+    from tuner.data import DataSet
+
+# Coordinates that are shown of a point.
+SHOWN = 3
+
+
+def introduction(config: Config, data: "DataSet | None") -> list[str]:
+    """A few lines: the data, or the functions, and how many settings a finite space holds."""
+    if data is None:
+        lines = [function_line(config, name) for name in config.space.branches["model"]]
+    else:
+        from tuner.data.understood import understood
+
+        lines = understood(data).lines()
+    held = count_of(config.space)
+    return [*lines, f"Space: {held}."] if held else lines
+
+
+def function_line(config: Config, name: str) -> str:
+    """A function to minimise, with what is known of it."""
+    fixed, searched = config.space.below(f"model.{name}.")
+    middle = {path: setting.nearest(None) for path, setting in searched.items()}
+    function = functions.create(name, {**fixed, **middle})
+    first, *others = function.minima
+    more = f" and {len(others)} other points" if others else ""
+    size = "one number" if function.size == 1 else f"{function.size} numbers"
+    return (
+        f"Function: {name} of {size}, from {point(function.origin.tolist())}; its minimum is "
+        f"{function.lowest:g}, at {point(first)}{more}."
+    )
+
+
+def point(coordinates: Sequence[float]) -> str:
+    """Coordinates, of which the first are shown."""
+    shown = [f"{number:.4g}" for number in coordinates[:SHOWN]]
+    more = ["..."] if len(coordinates) > SHOWN else []
+    return shown[0] if len(coordinates) == 1 else f"({', '.join([*shown, *more])})"
