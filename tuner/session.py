@@ -32,7 +32,6 @@ from tuner.study.events import (
     Began,
     Ended,
     Listener,
-    StageBegan,
     after_each_cohort,
     tell_all,
 )  # fmt: skip
@@ -155,7 +154,8 @@ class Session:
         if stopped and saved is not None and not saved.result.interrupted:
             say(self.config, f"Study {self.config.study.name} is finished: {stopped}.")
             return self.tracking.catch_up(saved)
-        self.introduce()
+        own = self.config
+        say(own, *introduction(own, self.training.data, self.study.finished))
         config_file = self.folder / "config.yaml"
         write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
         with self.tracking.opened([config_file]) as tracker:
@@ -180,15 +180,6 @@ class Session:
             self.open()
             if line:
                 say(self.config, line)
-
-    def introduce(self) -> None:
-        """Says what was understood, and what is there of the study already."""
-        own, done = self.config, self.study.finished
-        for line in introduction(own, self.training.data):
-            say(own, line)
-        if done:
-            of = f"{done} of {own.budget.trials} trials"
-            say(own, f"Study {own.study.name} goes on: it has {of}.")
 
     def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
         """Trains, judges and writes what was found; an interrupted study has no winner."""
@@ -259,8 +250,7 @@ class Session:
         best = winner_of(self.training.goal, best_of(results), confirmed, results)
         for winner in (t for t in results if best is not None and t.number == best.number):
             if edge.wanted(*of, winner, confirmed):
-                tell(StageBegan("training the winner shortly at 2, 5 and 10 times its rate"))
-                edge.run_at_edge(*of[:2], self.record, winner, self.checkpoints)
+                edge.run_at_edge(*of[:2], self.record, winner, self.checkpoints, tell)
 
     def judged(
         self, result: StudyResult, saving: Background, others: str, tell: Listener

@@ -19,7 +19,7 @@ from tuner.training.kernels.compiling import announced
 OUTPUTS = ("text", "json")
 
 # What this command says; all else is the study's own.
-OWN = ("job", "root", "threads", "quiet", "output", "confirm")
+OWN = ("job", "root", "threads", "confirm")
 
 
 def run(config: Config, stop: Event) -> int:

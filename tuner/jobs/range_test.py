@@ -90,8 +90,7 @@ def measured(
 
     started, began = time.time_ns() // 1_000_000, time.monotonic()
     threads = config.threads or len(os.sched_getaffinity(0))
-    for line in introduction(config, data):
-        say(config, line)
+    say(config, *introduction(config, data))
     with (
         Populations(config, data, threads, stop) as training,
         Progress(quiet=config.quiet) as progress,

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 SHOWN = 3
 
 
-def introduction(config: Config, data: "DataSet | None") -> list[str]:
-    """A few lines: the data, or the functions, and how many settings a finite space holds."""
+def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[str]:
+    """A few lines: the data, or the functions, how many settings a finite space holds, and `done`,
+    the trials that the study has already."""
     if data is None:
         lines = [function_line(config, name) for name in config.space.branches["model"]]
     else:
@@ -23,7 +24,11 @@ def introduction(config: Config, data: "DataSet | None") -> list[str]:
 
         lines = understood(data).lines()
     held = count_of(config.space)
-    return [*lines, f"Space: {held}."] if held else lines
+    lines += [f"Space: {held}."] if held else []
+    if done:
+        of = f"{done} of {config.budget.trials} trials"
+        lines.append(f"Study {config.study.name} goes on: it has {of}.")
+    return lines
 
 
 def function_line(config: Config, name: str) -> str:

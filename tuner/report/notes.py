@@ -11,9 +11,7 @@ def note(config: Config, message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def say(config: Config, line: str) -> None:
-    """A line before the result, which has the standard output for itself where it is JSON."""
-    if config.output == "json":
-        note(config, line)
-    elif not config.quiet:
-        print(line)
+def say(config: Config, *lines: str) -> None:
+    """Lines before the result: what the command takes its work to be."""
+    if not config.quiet:
+        print(*lines, sep="\n")

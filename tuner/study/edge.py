@@ -6,6 +6,7 @@ from tuner.codec import to_json
 from tuner.config import Config
 from tuner.search.trials import Trial, TrialResult
 from tuner.study.checkpoints import Checkpoints
+from tuner.study.events import Listener, StageBegan, nobody
 from tuner.study.populations import Populations
 from tuner.study.record import Record
 from tuner.study.results import Confirmation
@@ -93,6 +94,7 @@ def run_at_edge(
     record: Record,
     winner: TrialResult,
     checkpoints: Checkpoints,
+    tell: Listener = nobody,
 ) -> None:
     """Trains the winner at FACTORS times its rate, all together, and puts it on record.
 
@@ -106,6 +108,7 @@ def run_at_edge(
         record: of the study.
         winner: that has a learning rate.
         checkpoints: keep what is under way.
+        tell: hears of what is trained.
 
     Raises:
         Interrupted: which loses what is in no checkpoint.
@@ -118,7 +121,8 @@ def run_at_edge(
         Trial(i, {**winner.settings, path: factor * rate}, 0) for i, factor in enumerate(FACTORS)
     ]
     with Populations(short, training.data, training.threads, training.stop) as own:
-        outcomes = trained(own, trials, {}, checkpoints, key)
+        tell(StageBegan("training the winner shortly at 2, 5 and 10 times its rate"))
+        outcomes = trained(own, trials, {}, checkpoints, key, tell)
     reasons = [o.reason if o.state == "DIVERGED" else "" for o in outcomes]
     runs = [EdgeRun(factor, why) for factor, why in zip(FACTORS, reasons, strict=True)]
     record.put(key, [to_json(run) for run in runs])
