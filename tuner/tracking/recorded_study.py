@@ -87,14 +87,19 @@ class RecordedStudy:
         saved = self.saved()
         if saved is not None:
             yield from judged(saved.result, self.folder)
-        names = ("*.yaml", "*.json", "*.png")
-        for file in sorted(file for name in names for file in self.folder.glob(name)):
-            if file.name != "owner.json":
-                yield Artifact(None, str(file.resolve()))
+        for file in files(self.folder):
+            yield Artifact(None, str(file.resolve()))
         if saved is None or saved.result.interrupted:
             yield RunEnds(None, "INTERRUPTED", "interrupted", now_ms())
         else:
             yield RunEnds(None, "COMPLETE", "finished", modified_ms(self.result_file))
+
+
+def files(folder: Path) -> list[Path]:
+    """What a study's folder holds for people to read, which MLflow has as well."""
+    names = ("*.yaml", "*.json", "*.png", "*.csv", "*.html")
+    found = sorted(file for name in names for file in folder.glob(name))
+    return [file for file in found if file.name != "owner.json"]
 
 
 def about(config: Config) -> tuple[dict[str, object], str]:

@@ -16,7 +16,7 @@ from tuner.study.events import (
     TrialsEnded,
 )  # fmt: skip
 from tuner.study.results import StudyResult
-from tuner.tracking.recorded_study import modified_ms
+from tuner.tracking.recorded_study import files, modified_ms
 from tuner.tracking.records import Artifact, Record, RunBegins, RunEnds, now_ms
 from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, judged
 from tuner.tracking.writer import Writer
@@ -115,10 +115,12 @@ class Tracker:
         self.put(confirmed(event, self.goal))
 
     def end(self, result: StudyResult) -> None:
-        """Adds advice, pictures, the saved model and its scores; waits for MLflow a while."""
+        """Adds advice, files, the saved model and its scores; waits for MLflow a while."""
         self.put(advised(result))
         if self.folder is not None:
-            self.add_artifacts(sorted(self.folder.glob("*.png")))
+            # The config is there from the start, the result comes last.
+            apart = ("config.yaml", "result.json")
+            self.add_artifacts([file for file in files(self.folder) if file.name not in apart])
             self.put(judged(result, self.folder))
         self.writer.flush(self.deadline)
 
