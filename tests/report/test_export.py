@@ -138,9 +138,9 @@ def test_the_code_uses_nothing_of_tuner() -> None:
 
 def test_a_schedule_that_moves_the_momentum_says_what_to_set() -> None:
     text = torch_code.text("Title.", steps("one_cycle"), {})
-    assert '#     optimizer.param_groups[0]["betas"] = (momentum(t), 0.999)' in text
+    assert '#     optimizer.param_groups[0]["betas"] = (float(momentum(t)), 0.999)' in text
     text = torch_code.text("Title.", steps("one_cycle", optimizer="nesterov"), {})
-    assert '#     optimizer.param_groups[0]["momentum"] = momentum(t)' in text
+    assert '#     optimizer.param_groups[0]["momentum"] = float(momentum(t))' in text
     assert "momentum" not in torch_code.text("Title.", steps("one_cycle", optimizer="sgd"), {})
 
 

@@ -58,7 +58,8 @@ def _call(name: str, arguments: Mapping[str, str], *first: str) -> str:
 def _code(value: Any) -> str:
     """A parameter of an estimator as code."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_code, value))}]"
+        parts = [f"    {_code(own)},".replace("\n", "\n    ") for own in value]
+        return "\n".join(["[", *parts, "]"])
     if not _is_named(value):
         return repr(value)
     numbers = {key: repr(number) for key, number in value.settings.items()}

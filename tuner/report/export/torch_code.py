@@ -65,10 +65,10 @@ def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
     if _cycles(steps):
         key, group, place = momentum_place(steps.optimizer, steps.settings)
         functions.append(code.function("momentum", "momentum", repr(steps.settings[key])))
-        value = place.format("momentum(t)")
+        value = place.format("float(momentum(t))")
         around += [
             f'optimizer.param_groups[0]["{group}"] = {value}'
-            f"  # {steps.schedule} moves {key} as well; t counts the steps from 0"
+            f"  # the schedule moves {key} too; t: steps from 0"
         ]
     batch = "" if steps.batch_size is None else f" of batches of {steps.batch_size}"
     blocks = [
