@@ -88,7 +88,7 @@ def addresses(told: str, root: Path) -> dict[str, tuple[str, Sequence[str]]]:
     compared = f"{server}#/compare-runs?{both}&experiments={quote(json.dumps([experiment]))}"
     name = runs[0]["run_name"]
     return {
-        "list": (below(told, "All studies"), [STUDY, "matching runs"]),
+        "list": (below(told, "All studies"), [STUDY, "matching run"]),
         "curves": (curves, [name, "train_loss"]),
         "parent": (f"{place}/runs/{study}{ml}", [STUDY, "Child runs", "Metrics ("]),
         "child": (f"{place}/runs/{winner}{ml}", [name, "Parent run", "Metrics ("]),
