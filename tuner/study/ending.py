@@ -13,6 +13,7 @@ from tuner.config import Config
 from tuner.config.schema import Plain
 from tuner.files import read_json, write_json
 from tuner.search.advice import advised
+from tuner.search.importance import importances
 from tuner.search.trials import best_of
 from tuner.study.audit import findings
 from tuner.study.audited import audited
@@ -83,6 +84,9 @@ def result_of(
         notes=tuple(notes),
         reproduce="" if decided is None else reproducing(*here),
         setup=setup(config),
+        importances=()
+        if stopped == INTERRUPTED
+        else importances(results, config.space, config.study.seed),
         findings=found,
         next_round=command(*here, config.job) if planned(config, results, found) else "",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tuner.codec import Settings
 from tuner.config.schema import Plain
+from tuner.search.importance import Importance
 from tuner.search.statistics import Interval
 from tuner.search.trials import ENDED, Goal, Origin, TrialResult
 
@@ -93,21 +94,6 @@ class Winner:
     value: float | None
     low: float | None
     high: float | None
-
-
-@dataclass(frozen=True)
-class Importance:
-    """How much of the differences between a study's trials one setting explains.
-
-    Attributes:
-        path: of the setting.
-        fanova, ped_anova: shares by functional ANOVA over random forests (Hutter et al. 2014) and
-            by Pearson divergences between good trials and all (Watanabe et al. 2023).
-    """
-
-    path: str
-    fanova: float | None
-    ped_anova: float | None
 
 
 @dataclass(frozen=True)

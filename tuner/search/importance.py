@@ -1,0 +1,142 @@
+"""Importances: how much of the differences between trials each searched setting explains."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuner.search.ranges import Choices, Setting
+from tuner.search.space import Space
+from tuner.search.statistics import worth
+from tuner.search.trials import ENDED, TrialResult
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+
+# Fewer trials say nothing of a setting.
+FEWEST = 16
+# PED-ANOVA compares the best tenth with all, and never fewer than these.
+BEST, FEWEST_BEST = 0.1, 5
+# Functional ANOVA costs 0.1 ms for each tree and trial: of more trials there are fewer trees, and
+# beyond so many trials it is left out.
+TREES, LEAVES, LARGEST = 32, 2_400, 300
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much of the differences between a study's trials one setting explains.
+
+    Attributes:
+        path: of the setting.
+        fanova, ped_anova: shares by functional ANOVA over random forests (Hutter et al. 2014) and
+            by Pearson divergences between good trials and all (Watanabe et al. 2023). None where
+            too few trials have the setting, or it is the only one; fanova also where they are
+            too many to be quick.
+    """
+
+    path: str
+    fanova: float | None
+    ped_anova: float | None
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """What two evaluators say of the settings that some trials have in common, by path."""
+
+    fanova: Mapping[str, float]
+    ped_anova: Mapping[str, float]
+
+
+def importances(
+    trials: Sequence[TrialResult], space: Space, seed: int = 0
+) -> tuple[Importance, ...]:
+    """The importance of every searched setting, the greatest first.
+
+    A setting of one branch only is judged over the trials that took the branch. A trial that
+    diverged is worth its start, else its loss alone would be all the difference.
+
+    Args:
+        trials: those that failed or were interrupted say nothing.
+        space: what was searched, with the scales on which settings count.
+        seed: of the random forests.
+    """
+    ended = [t for t in trials if t.state in ENDED and t.start is not None]
+    known: dict[tuple[int, ...], _Shares] = {(): _Shares({}, {})}
+    found = []
+    for path in space.searched:
+        own = [trial for trial in ended if path in trial.settings]
+        numbers = tuple(trial.number for trial in own)
+        if numbers not in known:
+            known[numbers] = _shares(own, space, min(TREES, LEAVES // len(ended)), seed)
+        shares = known[numbers]
+        found.append(Importance(path, shares.fanova.get(path), shares.ped_anova.get(path)))
+    return tuple(sorted(found, key=lambda i: (-(i.fanova or i.ped_anova or 0.0), i.path)))
+
+
+def _shares(trials: Sequence[TrialResult], space: Space, trees: int, seed: int) -> _Shares:
+    """The shares of the settings that all of these trials have."""
+    shared = {
+        path: setting
+        for path, setting in space.searched.items()
+        if all(path in trial.settings for trial in trials) and setting.size > 1
+    }
+    values = {_value(trial) for trial in trials}
+    if len(trials) < FEWEST or len(shared) < 2 or len(values) < 2:
+        return _Shares({}, {})
+    from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
+
+    study, names = _study(trials, shared), list(shared)
+    best = max(BEST, FEWEST_BEST / len(trials))
+    ped_anova = PedAnovaImportanceEvaluator(target_quantile=best).evaluate(study, names)
+    if trees < LEAVES // LARGEST:
+        return _Shares({}, _whole(ped_anova))
+    fanova = FanovaImportanceEvaluator(n_trees=trees, seed=seed).evaluate(study, names)
+    return _Shares(_whole(fanova), _whole(ped_anova))
+
+
+def _whole(shares: Mapping[str, float]) -> dict[str, float]:
+    """Shares that sum to one; none where nothing differs."""
+    total = math.fsum(shares.values())
+    known = total > 0 and math.isfinite(total)
+    return {path: float(share / total) for path, share in shares.items()} if known else {}
+
+
+def _value(trial: TrialResult) -> float:
+    assert trial.start is not None
+    return worth(math.inf if trial.value is None else trial.value, trial.start)
+
+
+def _study(trials: Sequence[TrialResult], shared: Mapping[str, Setting]) -> "Study":
+    """A study in memory with what these trials share, ranges on their scales."""
+    import optuna
+
+    study = optuna.create_study(storage=optuna.storages.InMemoryStorage())
+    distributions = {path: _distribution(setting) for path, setting in shared.items()}
+    study.add_trials([
+        optuna.trial.create_trial(
+            params={path: _place(setting, t.settings[path]) for path, setting in shared.items()},
+            distributions=distributions,
+            value=_value(t),
+        )
+        for t in trials
+    ])  # fmt: skip
+    return study
+
+
+def _distribution(setting: Setting) -> "BaseDistribution":
+    """What Optuna calls a setting, on a scale that is linear."""
+    from optuna.distributions import FloatDistribution
+
+    if isinstance(setting, Choices):
+        return setting.distribution()
+    ends = sorted((_place(setting, setting.low), _place(setting, setting.high)))
+    return FloatDistribution(*ends)
+
+
+def _place(setting: Setting, value: Any) -> Any:
+    """Where a value, or the nearest that the setting has, lies on its scale."""
+    encoded = setting.encode(setting.nearest(value))
+    if isinstance(setting, Choices) or setting.scale == "linear":
+        return encoded
+    return math.log(float(encoded))
