@@ -1,47 +1,104 @@
 """The pictures show every kind of trial, and data that is odd does not stop them."""
 
+import json
 import math
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
+from tests.made_studies import made, states
+from tuner.report import pictures
+from tuner.report.plots import trials as plots
 from tuner.report.plots.style import COLOURS, RED
-from tuner.report.plots.trials import TrialCurve, learning_rates, loss_curves
+from tuner.report.standing import standing
+from tuner.search.trials import Goal
+
+STUDIES = states()
 
 
-def curve(number, state="COMPLETE", group="adam", losses=(2.0, 1.0, 0.5)):
-    epochs = range(len(losses))
-    return TrialCurve(number, group, 10.0 ** -(number % 6), state, epochs, losses, losses)
+@pytest.fixture
+def legend(monkeypatch):
+    """The legends and the heights of what was drawn of a study, instead of files."""
+
+    def drawn(result, curves):
+        made = {}
+
+        def finish(figure, axes, handles, file, says=None):
+            rings = [p for p in axes.collections if getattr(p, "_sizes", None) == [170]]
+            made[file.name] = [h.get_label() for h in handles], rings, axes
+
+        monkeypatch.setattr(plots, "finish", finish)
+        pictures.draw(result, curves, pictures.Path())
+        return made
+
+    return drawn
 
 
-STUDIES = {
-    "no trials": [],
-    "one trial": [curve(0)],
-    "all kinds": [
-        curve(0),
-        curve(1, group="sgd"),
-        curve(2, "PRUNED", losses=(2.0,)),
-        curve(3, "DIVERGED", losses=(2.0, 1e6, math.inf)),
-        curve(4, "FAILED", losses=()),
-        curve(5),
-    ],
-    "all diverged": [curve(number, "DIVERGED", losses=(2.0, math.nan)) for number in range(9)],
-    "diverged at once": [curve(0), curve(1, "DIVERGED", losses=(math.nan,))],
-    "losses below zero": [curve(0, losses=(1.0, -0.5)), curve(1, losses=(1.0, 0.0))],
-    "all alike": [curve(0, losses=(1.0, 1.0)), curve(1, losses=(1.0, 1.0))],
-    "no learning rates": [replace(curve(n), learning_rate=math.nan) for n in range(3)],
-    "more groups than colours": [curve(n, group=f"rule {n}") for n in range(len(COLOURS) + 2)],
-}
-
-
-@pytest.mark.parametrize("draw", [learning_rates, loss_curves])
-@pytest.mark.parametrize("trials", STUDIES.values(), ids=STUDIES)
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 @pytest.mark.slow
-def test_every_study_can_be_drawn(draw, trials, tmp_path):
-    draw(trials, tmp_path / "picture.png", "Study adam")
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+def test_every_study_can_be_drawn_and_its_pictures_say_who_won(study, tmp_path):
+    result, curves = study
+    pictures.draw(result, curves, tmp_path)
+    assert (tmp_path / pictures.LOSSES).exists()
+    for file in tmp_path.iterdir():
+        with Image.open(file) as image:
+            said = json.loads(image.text[pictures.KEYWORD])
+        assert said["study"] == result.study
+        won = result.winner
+        assert said["winner"] == (None if won is None else won.number)
+        assert said["value"] == (None if won is None else won.value)
+
+
+def test_odd_losses_do_not_stop_the_pictures(legend):
+    result, curves = made(count=6)
+    odd = [(1.0, -0.5), (math.nan,), (2.0, 1e6, math.inf), (), (1.0, 0.0)]
+    for number, losses in enumerate(odd):
+        changed = replace(result.all[number], epochs=max(0, len(losses) - 1))
+        result = replace(
+            result, all=tuple(changed if t.number == number else t for t in result.all)
+        )
+        curves[number] = {"validation_loss": list(losses) or [None]}
+    curves[5] = {}
+    assert legend(result, curves)
+
+
+def test_the_winner_and_the_best_of_the_search_have_their_names(legend):
+    result, curves = made(confirm=True)
+    labels, _, _ = legend(result, curves)[pictures.LOSSES]
+    assert result.winner.number != result.best.number
+    assert f"winner: trial {result.winner.number}" in labels
+    assert f"best of the search: trial {result.best.number}" in labels
+
+
+def test_the_best_of_the_search_is_not_named_where_it_won(legend):
+    labels, _, _ = legend(*made())[pictures.LOSSES]
+    assert not [label for label in labels if "best" in label]
+
+
+def test_the_ring_is_the_winners_and_lies_on_its_dot(legend):
+    for goal in (Goal(), Goal("validation_accuracy", True)):
+        result, curves = made(goal=goal, confirm=True)
+        _, (ring,), axes = legend(result, curves)[pictures.RATES]
+        value = goal.turn(result.winning.value)
+        assert ring.get_offsets().tolist() == [[result.winning.learning_rate, value]]
+        assert goal.name in axes.get_ylabel() or goal.name == "loss"
+
+
+@pytest.mark.parametrize("state", ["interrupted", "all diverged", "none complete", "no trials"])
+def test_without_a_winner_none_is_drawn(state, legend):
+    for labels, rings, _ in legend(*STUDIES[state]).values():
+        assert not rings
+        assert not [label for label in labels if "winner" in label]
+
+
+def test_the_typical_trial_is_the_median_of_all_that_ended():
+    result, _ = made()
+    (typical,) = (t for name, t in standing(result).items() if name.startswith("typical"))
+    worse = [t for t in result.all if (t.value or math.inf) > (typical.value or math.inf)]
+    assert abs(2 * len(worse) - len(result.all)) <= 2
 
 
 def test_divergence_has_a_colour_of_its_own():

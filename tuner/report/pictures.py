@@ -1,14 +1,18 @@
 """The pictures of a study: files made from its result and its curves."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tuner.search.trials import Curves, TrialResult
+from tuner.report.standing import standing
+from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
 RATES, LOSSES = "learning_rates.png", "loss_curves.png"
+# Of the PNG's text chunk that says, as JSON, whose picture it is and which trial won.
+KEYWORD = "tuner"
 
 
 def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> None:
@@ -19,26 +23,57 @@ def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> Non
         curves: of its trials, by number.
         folder: where the files go.
     """
-    from tuner.report.plots.trials import TrialCurve, learning_rates, loss_curves
+    from tuner.report.plots.trials import Reached, TrialCurve, learning_rates, loss_curves
 
-    def drawn(trial: TrialResult) -> TrialCurve:
-        own, rate = curves[trial.number], trial.learning_rate
-        return TrialCurve(
+    winner, goal, unit = result.winner, result.goal, result.unit
+    says = {KEYWORD: json.dumps({
+        "study": result.study,
+        "winner": None if winner is None else winner.number,
+        "value": None if winner is None else winner.value,
+    })}  # fmt: skip
+    subject = f"Study {result.study}"
+    won = "" if winner is None else f" (winner: trial {winner.number})"
+    if any(trial.learning_rate is not None for trial in result.all) or not result.all:
+        reached = [
+            Reached(
+                number=trial.number,
+                group=trial.optimizer or "trials",
+                learning_rate=np.nan if trial.learning_rate is None else trial.learning_rate,
+                state=trial.state,
+                value=np.nan if trial.value is None else goal.turn(trial.value),
+                is_default=trial.is_default,
+            )
+            for trial in result.all
+        ]
+        learning_rates(
+            reached,
+            folder / RATES,
+            f"{subject}: which learning rates worked{won}",
+            unit if goal.curve == "validation_loss" else goal.name,
+            None if winner is None else winner.number,
+            goal.greater_is_better,
+            says,
+        )
+    lines = [
+        TrialCurve(
             number=trial.number,
-            group=trial.optimizer or "trials",
-            learning_rate=np.nan if rate is None else rate,
             state=trial.state,
             epochs=range(trial.epochs + 1),
-            train_loss=_finite(own.get("train_loss", [None] * (trial.epochs + 1))),
-            validation_loss=_finite(own.get("validation_loss", [None] * (trial.epochs + 1))),
+            train_loss=_finite(curves[trial.number].get("train_loss"), trial.epochs),
+            validation_loss=_finite(curves[trial.number].get("validation_loss"), trial.epochs),
         )
+        for trial in result.all
+    ]
+    named = {name: trial.number for name, trial in standing(result).items()}
+    loss_curves(lines, folder / LOSSES, f"{subject}: how the loss fell{won}", unit, named, says)
 
-    trials, title = [drawn(trial) for trial in result.all], f"Study {result.study}"
-    if any(trial.learning_rate is not None for trial in result.all) or not result.all:
-        learning_rates(trials, folder / RATES, title, result.unit)
-    loss_curves(trials, folder / LOSSES, title, result.unit)
 
+def _finite(curve: Sequence[float | None] | None, epochs: int) -> np.ndarray:
+    """A curve from its record, in which JSON has no number for what is not finite.
 
-def _finite(curve: Sequence[float | None]) -> np.ndarray:
-    """A curve from its record, in which JSON has no number for what is not finite."""
-    return np.array([np.nan if value is None else value for value in curve])
+    Args:
+        curve: None where it was not measured.
+        epochs: its length, but for what was before the first.
+    """
+    numbers = [None] * (epochs + 1) if curve is None else curve
+    return np.array([np.nan if value is None else value for value in numbers])

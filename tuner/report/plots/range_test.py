@@ -14,7 +14,7 @@ from tuner.report.plots.style import (
     INK,
     Style,
     canvas,
-    cross_on_top,
+    cross_at_edge,
     dressed,
     finish,
     loss_scale,
@@ -54,7 +54,7 @@ def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
         handles += _marks((axes, below), tested)
     gone = np.array(rates)[np.isnan(losses).any(axis=0)]
     if gone.size:
-        cross_on_top(axes, gone.tolist())
+        cross_at_edge(axes, gone.tolist())
         handles.append(Line2D([], [], linestyle="", label="a run diverged", **CROSS))
     below.axhline(0, color="#999999", linewidth=0.8)
     below.plot(rates, slope, color=BLUE, linewidth=2)

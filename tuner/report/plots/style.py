@@ -1,6 +1,6 @@
 """What all pictures share: the canvas, its colours, its axes and its legend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,21 @@ def dressed(axes: Axes) -> Axes:
     return axes
 
 
-def finish(figure: Figure, axes: Axes, handles: Sequence[Line2D], file: Path) -> None:
-    """Put the legend beside the data, never over it, and save the file whole or not at all."""
+def finish(
+    figure: Figure,
+    axes: Axes,
+    handles: Sequence[Line2D],
+    file: Path,
+    says: Mapping[str, str] | None = None,
+) -> None:
+    """Put the legend beside the data, never over it, and save the file whole or not at all.
+
+    Args:
+        figure, axes: the picture.
+        handles: of the legend.
+        file: where it is saved.
+        says: text chunks of the PNG, by keyword.
+    """
     if handles:
         axes.legend(
             handles=handles,
@@ -55,20 +68,21 @@ def finish(figure: Figure, axes: Axes, handles: Sequence[Line2D], file: Path) ->
             labelcolor=INK,
         )
     draft = file.with_name(f"new.{file.name}")
-    figure.savefig(draft)
+    figure.savefig(draft, metadata=dict(says or {}))
     draft.replace(file)
 
 
-def cross_on_top(axes: Axes, places: Sequence[float]) -> None:
-    """Mark divergence on the top edge: a loss that exploded has no height to be drawn at.
+def cross_at_edge(axes: Axes, places: Sequence[float], height: float = TOP) -> None:
+    """Mark divergence on the worse edge: a loss that exploded has no height to be drawn at.
 
     Args:
         axes: to draw on.
         places: along the horizontal axis.
+        height: of the edge, as a share.
     """
-    height = [TOP] * len(places)
+    heights = [height] * len(places)
     transform = axes.get_xaxis_transform()
-    axes.plot(places, height, linestyle="", transform=transform, zorder=5, **CROSS)
+    axes.plot(places, heights, linestyle="", transform=transform, zorder=5, **CROSS)
 
 
 def loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bool) -> None:

@@ -1,6 +1,6 @@
 """Pictures of trials: which learning rates of a study worked, and how its losses fell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from tuner.report.plots.style import (
-    COLOURS,
     CROSS,
     GREY,
     INK,
+    RED,
     TOP,
+    Style,
     canvas,
     colours,
-    cross_on_top,
+    cross_at_edge,
     dot,
     finish,
     loss_scale,
@@ -29,60 +30,64 @@ SHOWN_DIVERGED = 3  # curves of diverged trials drawn in red; more would hide th
 
 @dataclass(frozen=True, eq=False)
 class TrialCurve:
-    """What one trial did: its losses, one value an epoch.
+    """What one trial did: its losses, one value an epoch."""
+
+    number: int
+    state: str
+    epochs: Sequence[int]
+    train_loss: Sequence[float] | np.ndarray
+    validation_loss: Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """What one trial reached with its learning rate.
 
     Attributes:
         group: what tells its colour, as its optimizer.
-        learning_rate: nan where it has none.
+        value: what counts, as people read it, at the end of its training.
+        is_default: whether it tried the textbook's settings.
     """
 
     number: int
     group: str
     learning_rate: float
     state: str
-    epochs: Sequence[int]
-    train_loss: Sequence[float] | np.ndarray
-    validation_loss: Sequence[float] | np.ndarray
-
-    @property
-    def best(self) -> float:
-        """The lowest finite validation loss; nan if there is none."""
-        losses = np.asarray(self.validation_loss, dtype=float)
-        losses = losses[np.isfinite(losses)]
-        return float(losses.min()) if losses.size else float("nan")
-
-
-def rank(trials: Sequence[TrialCurve]) -> list[TrialCurve]:
-    """Trials that trained to the end, the winner first: by their last validation loss."""
-    complete = [t for t in trials if t.state == "COMPLETE" and np.isfinite(t.validation_loss[-1])]
-    return sorted(complete, key=lambda t: (t.validation_loss[-1], t.number))
+    value: float
+    is_default: bool = False
 
 
 def learning_rates(
-    trials: Sequence[TrialCurve], file: Path, title: str, loss: str = "loss"
+    trials: Sequence[Reached],
+    file: Path,
+    title: str,
+    what: str = "loss",
+    winner: int | None = None,
+    greater_is_better: bool = False,
+    says: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw best validation loss against learning rate, one point a trial, a colour a group.
+    """Draw what trials reached against learning rate, one point a trial, a colour a group.
 
     Args:
         trials: those without a learning rate are left out.
         file: the picture.
         title: the study.
-        loss: what was measured and its unit, as "cross-entropy (nats)".
+        what: was measured and its unit, as "cross-entropy (nats)".
+        winner: its number; it gets a ring.
+        greater_is_better: whether that holds of what was measured.
+        says: text chunks of the file, by keyword.
     """
     trials = [trial for trial in trials if np.isfinite(trial.learning_rate)]
-    figure, axes = canvas(f"{title}: which learning rates worked")
+    figure, axes = canvas(title)
     groups = sorted({trial.group for trial in trials})
-    usable = [trial for trial in trials if trial.state != "DIVERGED" and np.isfinite(trial.best)]
-    for group, colour in zip(groups, colours(len(groups)), strict=True):
+    usable = [trial for trial in trials if trial.state != "DIVERGED" and np.isfinite(trial.value)]
+    paints = dict(zip(groups, colours(len(groups)), strict=True))
+    for group, colour in paints.items():
         for pruned in (True, False):
-            own = [
-                trial
-                for trial in usable
-                if trial.group == group and (trial.state == "PRUNED") == pruned
-            ]
+            own = [t for t in usable if t.group == group and (t.state == "PRUNED") == pruned]
             axes.scatter(
                 [trial.learning_rate for trial in own],
-                [trial.best for trial in own],
+                [trial.value for trial in own],
                 s=22 if pruned else 40,
                 facecolor=colour,
                 edgecolor="white",
@@ -91,84 +96,101 @@ def learning_rates(
                 zorder=2 if pruned else 3,
             )
     diverged = [trial.learning_rate for trial in trials if trial.state == "DIVERGED"]
-    cross_on_top(axes, diverged)
-    finished = rank(trials)
-    if finished:
-        best = finished[0]
-        axes.scatter(
-            best.learning_rate, best.best, s=170, facecolor="none", edgecolor=INK, linewidth=1.5
-        )
+    cross_at_edge(axes, diverged, 1 - TOP if greater_is_better else TOP)
+    books = [trial for trial in usable if trial.is_default]
+    for trial in books:
+        at = trial.learning_rate, trial.value
+        axes.plot(*at, "D", color=paints[trial.group], markeredgecolor=INK, markersize=8, zorder=4)
+    handles = [dot(colour, group) for group, colour in paints.items()]
+    for trial in (t for t in usable if t.number == winner):
+        ring: Style = {"facecolor": "none", "edgecolor": INK, "linewidth": 1.6, "zorder": 6}
+        axes.scatter(trial.learning_rate, trial.value, s=170, **ring)
+        handles.append(dot(INK, f"winner: trial {winner}", size=10))
+        handles[-1].set_markerfacecolor("none")
     axes.set_xscale("log")
     axes.set_xlabel("Learning rate (log scale)")
-    axes.set_ylabel(f"Best validation {loss}")
-    loss_scale(axes, [trial.best for trial in usable], room_on_top=bool(diverged))
-    handles = [
-        dot(colour, group) for group, colour in zip(groups, colours(len(groups)), strict=True)
-    ]
+    axes.set_ylabel(f"Validation {what} at the end")
+    values = [trial.value for trial in usable]
+    if greater_is_better and values:
+        span = max(max(values) - min(values), 1e-12)
+        axes.set_ylim(min(values) - 0.1 * span, max(values) + 0.06 * span)
+    else:
+        loss_scale(axes, values, room_on_top=bool(diverged))
     if any(trial.state == "PRUNED" for trial in usable):
         handles.append(dot(GREY, "pruned (lighter)", size=5))
-    if finished:
-        ring = dot(INK, f"best: trial {best.number}", size=10)
-        ring.set_markerfacecolor("none")
-        handles.append(ring)
+    if books:
+        diamond: Style = {"marker": "D", "markeredgecolor": INK, "color": GREY, "markersize": 7}
+        handles.append(Line2D([], [], linestyle="", label="textbook's settings", **diamond))
     if diverged:
         handles.append(Line2D([], [], linestyle="", label=f"diverged ({len(diverged)})", **CROSS))
-    finish(figure, axes, handles, file)
+    finish(figure, axes, handles, file, says)
 
 
-def loss_curves(trials: Sequence[TrialCurve], file: Path, title: str, loss: str = "loss") -> None:
-    """Draw validation loss against epoch: the best, a typical and diverged trials stand out.
+def loss_curves(
+    trials: Sequence[TrialCurve],
+    file: Path,
+    title: str,
+    loss: str = "loss",
+    named: Mapping[str, int] | None = None,
+    says: Mapping[str, str] | None = None,
+) -> None:
+    """Draw validation loss against epoch: the trials that have names and diverged ones stand out.
 
-    Args: as `learning_rates` has them.
+    Args:
+        trials: all of the study.
+        file, title, says: as `learning_rates` has them.
+        loss: what was measured and its unit.
+        named: numbers of trials, by what each is called.
     """
-    figure, axes = canvas(f"{title}: how the loss fell")
-    diverged = [trial for trial in trials if trial.state == "DIVERGED"][:SHOWN_DIVERGED]
-    complete = rank(trials)
-    best, typical = complete[:1], complete[len(complete) // 2 :][:1]
+    figure, axes = canvas(title)
+    by_number = {trial.number: trial for trial in trials}
+    chosen = {name: by_number[number] for name, number in (named or {}).items()}
+    diverged = [trial for trial in trials if trial.state == "DIVERGED"]
+    red = [trial for trial in diverged if trial not in chosen.values()][:SHOWN_DIVERGED]
     # One artist, for a line of its own takes some 10 kB a trial.
-    others = [_finite(trial) for trial in trials if trial not in diverged + best + typical]
+    others = [_finite(t) for t in trials if t not in red and t not in chosen.values()]
     grey = LineCollection(
         [np.column_stack(line) for line in others], colors=GREY, linewidths=0.7, alpha=0.6, zorder=1
     )
     axes.add_collection(grey)
+    calm = [_finite(trial)[1] for trial in trials if trial.state != "DIVERGED"]
+    calm += [np.asarray(t.train_loss, float) for t in chosen.values() if t.state != "DIVERGED"]
+    loss_scale(axes, np.concatenate([np.empty(0), *calm]), room_on_top=bool(diverged))
     handles = []
-    for chosen, colour, name in (
-        (best, COLOURS[0], "best"),
-        ([] if typical == best else typical, COLOURS[1], "typical (median)"),
-    ):
-        for trial in chosen:
-            (line,) = axes.plot(*_finite(trial), color=colour, linewidth=2.2, zorder=4)
-            axes.plot(
-                trial.epochs, trial.train_loss, color=colour, linewidth=1.3, linestyle=":", zorder=4
-            )
-            line.set_label(f"{name}: trial {trial.number}")
-            handles.append(line)
+    for (name, trial), colour in zip(chosen.items(), colours(len(chosen)), strict=True):
+        if trial.state == "DIVERGED":
+            _leave(axes, *_finite(trial), colour)
+        else:
+            axes.plot(*_finite(trial), color=colour, linewidth=2.2, zorder=4)
+            own: Style = {"color": colour, "linewidth": 1.3, "linestyle": ":", "zorder": 4}
+            axes.plot(trial.epochs, trial.train_loss, **own)
+        end = ", diverged" if trial.state == "DIVERGED" else ""
+        said = f"{name}: trial {trial.number}{end}"
+        handles.append(Line2D([], [], color=colour, linewidth=2.2, label=said))
     if handles:
         handles.append(Line2D([], [], color=INK, linestyle=":", label="training loss of the same"))
-    if diverged:
-        count = sum(trial.state == "DIVERGED" for trial in trials)
-        shown = f"{len(diverged)} of {count}" if count > len(diverged) else f"{count}"
+    if red:
+        shown = f"{len(red)} of {len(diverged)}" if diverged[len(red) :] else f"{len(red)}"
         handles.append(Line2D([], [], label=f"diverged ({shown})", **CROSS))
-    if len(trials) > len(best + typical + diverged):
+    if others:
         handles.append(Line2D([], [], color=GREY, label="other trials"))
-    calm = [_finite(trial)[1] for trial in trials if trial.state != "DIVERGED"]
-    calm += [np.asarray(trial.train_loss, dtype=float) for trial in best + typical]
-    loss_scale(axes, np.concatenate([np.empty(0), *calm]), room_on_top=bool(diverged))
-    for trial in diverged:
-        _leave(axes, *_finite(trial))
+    for trial in red:
+        _leave(axes, *_finite(trial), RED)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Epoch")
     axes.set_ylabel(f"Validation {loss}")
-    finish(figure, axes, handles, file)
+    finish(figure, axes, handles, file, says)
 
 
-def _leave(axes: Axes, epochs: np.ndarray, losses: np.ndarray) -> None:
+def _leave(axes: Axes, epochs: np.ndarray, losses: np.ndarray, colour: str) -> None:
     """Draw a diverging curve up to the top edge, or to its last finite loss, and a cross there."""
     top = axes.transData.inverted().transform(axes.transAxes.transform((0, TOP)))[1]
     above = np.flatnonzero(losses > top)
     end = above[0] + 1 if above.size else len(losses)
     heights = np.minimum(losses[:end], top)
-    axes.plot(epochs[:end], heights, linewidth=1.3, zorder=5, markevery=[-1], **CROSS)
+    axes.plot(
+        epochs[:end], heights, linewidth=1.3, zorder=5, markevery=[-1], **CROSS | {"color": colour}
+    )
 
 
 def _finite(trial: TrialCurve) -> tuple[np.ndarray, np.ndarray]:
