@@ -120,7 +120,7 @@ def test_each_study_is_told_with_its_state_its_winner_and_its_link(
     told = [line for line in pages.lines if not line.startswith(" ")][3:]
     assert told[0] == f"adam: finished, the winner is trial {winner}:"  # the one that was named
     assert told[1].startswith("second: finished, the winner is trial ")
-    assert told[2:] == ["untold: is not in MLflow; job=republish study.name=untold puts it there"]
+    assert told[2:] == ["untold: has no page yet: job=republish study.name=untold makes it"]
     for name in ("adam", "second"):
         kept = json.loads((command.folder(name) / "result.json").read_text())["run"]["curves"]
         assert kept.startswith("#/experiments/")
@@ -317,6 +317,6 @@ def test_another_server_on_the_port_is_not_taken_for_ours() -> None:
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        here = Place("127.0.0.1", server.server_port, "127.0.0.1", ())
+        here = Place("127.0.0.1", server.server_port, "127.0.0.1", False, ())
         assert not Pages(here, "token").answer()
         server.shutdown()

@@ -47,7 +47,7 @@ def told(config: Config, pages: Pages) -> Iterator[str]:
     projects = pages.projects()
     runs = pages.studies(projects)
     yield f"MLflow's pages are open until Ctrl-C: {pages.link(links.START)}"
-    if pages.place.names:
+    if pages.place.is_open:
         yield (
             f"ui.host: {config.ui.host}: whoever reaches this machine may see, change and delete "
             "all of it, for no password is asked."
@@ -84,7 +84,7 @@ def _run_of(folder: Path, runs: Sequence[StudyRun]) -> tuple[StudyRun, SavedResu
 
 def _one(name: str, found: tuple[StudyRun, SavedResult | None] | None, pages: Pages) -> list[str]:
     if found is None:
-        return [f"{name}: is not in MLflow; job=republish study.name={name} puts it there"]
+        return [f"{name}: has no page yet: job=republish study.name={name} makes it"]
     run, saved = found
     said = STATES.get(run.state, "not finished")
     if saved is None:

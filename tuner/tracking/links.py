@@ -22,8 +22,7 @@ START = f"#/experiments?{WORKFLOW}"
 VIEW = "tuner-studies"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 COLUMNS = (
-    *("attributes.`Dataset`", "params.`model`", "params.`optimizer`", "params.`schedule`"),
-    *("tags.`tuner.state`", "tags.`tuner.winner`"),
+    *("attributes.`Dataset`", "params.`model`", "params.`optimizer`", "tags.`tuner.winner`"),
     *("metrics.`test_loss`", "metrics.`test_accuracy`", "metrics.`test_r2`"),
 )
 

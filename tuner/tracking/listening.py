@@ -20,12 +20,14 @@ class Place:
         listens: the address that the server listens on.
         port: that it listens on.
         address: that a browser opens.
-        names: of this machine for others that may reach it; none if it listens to itself alone.
+        is_open: whether other machines may reach it.
+        names: of the server that MLflow does not answer to of itself.
     """
 
     listens: str
     port: int
     address: str
+    is_open: bool
     names: tuple[str, ...]
 
     @property
@@ -64,10 +66,12 @@ def place(host: str, port: int | None) -> Place:
     family, *_, (listens, *_) = found[0]
     own = ipaddress.ip_address(str(listens).partition("%")[0])
     taken = _port(family, host, str(listens), port)
-    if own.is_loopback:
-        return Place(str(listens), taken, str(listens), ())
     address = _outward() if own.is_unspecified else str(listens)
-    return Place(str(listens), taken, address, (address, socket.gethostname()))
+    if own.is_loopback:
+        names: tuple[str, ...] = () if address in ("127.0.0.1", "::1") else (address,)
+    else:
+        names = address, socket.gethostname()
+    return Place(str(listens), taken, address, not own.is_loopback, names)
 
 
 def _port(family: int, host: str, listens: str, port: int | None) -> int:
