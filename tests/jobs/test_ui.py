@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -155,7 +154,10 @@ def test_the_link_of_a_study_shows_the_curves_of_its_trials_the_best_first(
     states = several[0].states("adam")
     with browser(tmp_path) as page:
         page.size(1600, 1600)
-        text = page.open(pages.after("adam:"), "train_loss", f"{len(states)} matching runs")
+        link = pages.after("adam:")
+        names = names_of(pages.port, link)
+        assert len(names) == len(states)
+        text = page.open(link, "train_loss", f"{len(states)} matching runs", *names)
         assert "second" not in text
         drawn = "document.querySelectorAll('.trace.scatter').length"
         until(lambda: page.value(drawn) >= len(states), pages.process)
@@ -250,18 +252,9 @@ def test_pages_for_others_answer_under_the_printed_address_and_say_who_may_see_t
     address, port = match[1], open_pages.port
     for name in (address, socket.gethostname(), "localhost"):
         # As a browser asks whose page is open at that name.
-        assert search(port, Host=f"{name}:{port}", Origin=f"http://{name}:{port}") == 200
-    assert search(port, Host=f"elsewhere.example:{port}") == 403
-    assert search(port, Host=f"{address}:{port}", Origin="http://elsewhere.example") == 403
-
-
-def search(port: int, **headers: str) -> int:
-    """The status of a search for runs, as MLflow's pages make it."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        body = json.dumps({"experiment_ids": ["1"]})
-        more = {"Content-Type": "application/json", **headers}
-        connection.request("POST", "/ajax-api/2.0/mlflow/runs/search", body, more)
-        return connection.getresponse().status
+        assert search(port, Host=f"{name}:{port}", Origin=f"http://{name}:{port}")[0] == 200
+    assert search(port, Host=f"elsewhere.example:{port}")[0] == 403
+    assert search(port, Host=f"{address}:{port}", Origin="http://elsewhere.example")[0] == 403
 
 
 @pytest.fixture

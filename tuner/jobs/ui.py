@@ -10,7 +10,7 @@ from tuner.errors import UserError, printable
 from tuner.files import read_json
 from tuner.study.journal import FILE
 from tuner.study.results import SavedResult
-from tuner.tracking import links
+from tuner.tracking import database, links
 from tuner.tracking.listening import place
 from tuner.tracking.pages import Pages, StudyRun, served
 from tuner.tracking.store import Store
@@ -30,8 +30,10 @@ def run(config: Config, stop: Event) -> int:
     store = Store(config.root, config.tracking.uri)
     if store.is_server:
         raise UserError(f"tracking.uri: {store.uri} is a server: open it in a browser")
-    if store.is_own and not (config.root / "mlflow.db").exists():
-        raise UserError(f"root: {config.root}: holds no mlflow.db yet: run a study first")
+    if store.is_own and not (config.root / database.NAME).exists():
+        raise UserError(f"root: {config.root}: holds no {database.NAME} yet: run a study first")
+    if store.database is not None and not store.database.exists():
+        raise UserError(f"tracking.uri: {store.uri}: is not there yet: run a study first")
     where = place(config.ui.host, config.ui.port)
     if not config.quiet:
         print("MLflow's pages start, which takes some seconds ...", flush=True)
