@@ -195,14 +195,16 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(command: Command) ->
     told = command.call()
     assert "\r" not in told.err
     assert "\x1b" not in told.err
-    *_, last, confirming = told.err.splitlines()
-    assert last.startswith("6/6 trials")
-    assert "fresh seeds" in confirming
-    assert all(word in last for word in ("pruned", "diverged", "best loss", "/s"))
+    first, *more = told.err.splitlines()
+    assert first.startswith("0/6 trials, 4 at epoch 0/4, ")
+    (last,) = [line for line in more if line.startswith("6/6 trials, ")]
+    assert all(word in last for word in ("pruned", "diverged", "best loss 0.", ", 0:0"))
+    seeds = [line for line in more if "seeds" in line]
+    assert ["other" in line for line in seeds] == [False, True]
 
 
 @pytest.mark.slow
-def test_progress_is_one_moving_line_on_a_terminal(command: Command) -> None:
+def test_progress_is_a_bar_that_moves_on_a_terminal(command: Command) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 160))
     process = command.start("budget.trials=24", stderr=theirs)
@@ -219,9 +221,10 @@ def test_progress_is_one_moving_line_on_a_terminal(command: Command) -> None:
     os.close(ours)
     assert ended(process).code == 0
     text = seen.decode()
-    assert text.count("\r") - text.count("\r\n") > 1
-    assert text.replace("\r\n", "\n").strip("\r\n").count("\n") == 0
-    assert "24/24 trials" in text
+    assert text.count("\x1b[2K") > 2
+    assert " left" in text
+    left = [line for line in text.splitlines() if "\x1b" not in line]
+    assert "24/24 trials, " in "\n".join(left)
 
 
 def test_what_goes_on_after_an_interruption_is_the_whole_command_fit_for_a_shell(

@@ -50,7 +50,7 @@ class Ended:
     first: str = ""
 
     def __post_init__(self) -> None:
-        if found := FIRST_WORD.match(self.err):
+        if found := FIRST_WORD.match(self.err or ""):
             self.first, self.err = found.group(), self.err[found.end() :]
 
 

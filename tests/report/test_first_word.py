@@ -1,0 +1,80 @@
+"""The first word: what a command is about, said before anything slow is imported."""
+
+import ast
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuner.composing import compose
+from tuner.report.first_word import TRAINING, first_word
+
+JOBS = Path(__file__).parents[2] / "tuner" / "jobs"
+Interpreter = Callable[..., subprocess.CompletedProcess[str]]
+
+# Prints what the command says on the standard error, each with the slow packages that are loaded.
+WATCHED = """
+import json, sys
+
+SLOW = {"numpy", "pydantic", "numba", "optuna", "scipy", "pandas", "sklearn", "mlflow", "rich"}
+
+class Watched:
+    def write(self, text):
+        if text.strip():
+            print(json.dumps([text.strip(), sorted(SLOW & sys.modules.keys())]))
+    def flush(self):
+        pass
+
+sys.stderr = Watched()
+from tuner.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_it_is_said_before_anything_slow_is_imported(interpreter: Interpreter) -> None:
+    refused = ("+experiment=adam", "root=results", "optimizer.adam.lr=-1")
+    first, error = interpreter("-c", WATCHED, *refused).stdout.splitlines()
+    where = "in results/studies/adam"
+    assert first == (f'["tuner: study adam is new: 50 trials of 30 epochs on digits, {where}", []]')
+    assert "optimizer.adam.lr" in error
+
+
+@pytest.mark.parametrize("setting", ["quiet=true", "job=plot_schedule", "job=ui"])
+def test_it_is_not_said_where_quiet_is_asked_for_or_nothing_trains(setting: str) -> None:
+    assert first_word(compose([setting], None)) == ""
+
+
+def test_it_says_that_a_study_is_there(tmp_path: Path) -> None:
+    plain = compose(["+experiment=quadratic", f"root={tmp_path}"], None)
+    folder = tmp_path / "studies" / "quadratic"
+    what = f"6 trials of 50 epochs on quadratic, in {folder}"
+    assert first_word(plain) == f"tuner: study quadratic is new: {what}"
+    folder.mkdir(parents=True)
+    assert first_word(plain) == f"tuner: study quadratic is taken up: {what}"
+    confirming = first_word({**plain, "job": "confirm"})
+    assert confirming == f"tuner: job=confirm on study quadratic, in {folder}"
+
+
+@pytest.mark.parametrize("key", ["study", "budget", "data", "model", "root"])
+@pytest.mark.parametrize("value", [None, [1], "\x1b[2J\n", {"name": "\0" * 5000}])
+def test_a_config_that_is_none_is_left_to_the_check(key: str, value: Any) -> None:
+    said = first_word({**compose([], None), key: value})
+    assert said == "" or said.isprintable()
+
+
+def test_every_job_that_trains_a_study_says_it() -> None:
+    """Those are the jobs that show progress of a session."""
+    training = set()
+    for path in JOBS.glob("[!_]*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {
+            f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        if names & {"tuner.session", "tuner.report.progress.Progress"}:
+            training.add(path.stem)
+    assert training == set(TRAINING)
