@@ -24,6 +24,7 @@ from tuner.study.results import (
 )  # fmt: skip
 
 LOSS = Goal()
+ORIGIN = {"default": "adam", "unlike": []}
 HOSTILE = "<script>alert(1)</script>\" onload='x'&amp;"
 ONE = Space(
     {"optimizer": "adam", "schedule": "cosine"},
@@ -67,7 +68,7 @@ def trial(number, settings, goal=LOSS, epochs=6):
     curves = {"train_loss": train, "validation_loss": loss, "validation_accuracy": score}
     value = curves[goal.curve][-1]
     result = TrialResult(
-        number=number, state=state, reason="", origin={"default": "adam"} if not number else {},
+        number=number, state=state, reason="", origin={} if number else ORIGIN,
         label="converged", evidence="e", advice="none needed", settings=settings, epochs=done,
         diverged_at=0.5 if state == "DIVERGED" else None, start=goal.turn(curves[goal.curve][0]),
         value=None if value is None else goal.turn(value), rungs=(), validation_loss=loss[-1],
@@ -118,7 +119,7 @@ def confirmation(trials, best):
         second.number, second.optimizer, second.value, values, 0, ranked[1].mean, None
     )
     book = Repeated(0, "adam", 0.5, (0.5, None), 1, None, None)
-    default = ConfirmedDefault(**vars(book), origin={"default": "adam"})
+    default = ConfirmedDefault(**vars(book), origin=ORIGIN)
     return Confirmation(10, tuple(ranked), second.number, "simpler", judged, (default,))
 
 

@@ -207,7 +207,8 @@ class Session:
             except Interrupted:
                 self.deadline.left()  # it begins now: the pictures count as well
                 result = result_of(*self.parts, INTERRUPTED)
-            files.write(result, self.study.drawn_curves(), self.folder)
+            drawn = self.study.drawn_curves(result.goal.curve)
+            files.write(result, drawn, self.folder, self.study.space, self.study.times())
             write_next_round(self.config, result, self.folder)
             if result.test:
                 assert saving is not None

@@ -4,23 +4,33 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tuner import files
-from tuner.report import best, pictures, trials_csv
+from tuner.report import best, page, pictures, trials_csv
+from tuner.search.space import Space
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
 
-def write(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> None:
+def write(
+    result: StudyResult,
+    curves: Mapping[int, Curves],
+    folder: Path,
+    space: Space,
+    times: Mapping[int, tuple[int, int]] | None = None,
+) -> None:
     """Writes them; of a study without a winner there is no `best.yaml`.
 
     Args:
         result: how the study ended.
         curves: of its trials, by number.
         folder: of the study.
+        space: what was searched.
+        times: when trials were asked and told, in milliseconds since 1970, by number.
 
     Raises:
         OSError: if the disk is full.
     """
     pictures.draw(result, curves, folder)
+    page.write(result, curves, folder / page.REPORT, space, times)
     files.write(folder / trials_csv.TRIALS, [trials_csv.text(result)])
     if result.winner is None:
         (folder / best.BEST).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from tuner.search.space import Space
 from tuner.search.trials import Curves, Outcome, Trial, TrialResult
 from tuner.search.untried import Untried
 from tuner.study.record import Bounds, Record, TrialEnd
+from tuner.study.times import ended_ms, started_ms
 
 STATES = {
     "COMPLETE": TrialState.COMPLETE,
@@ -186,12 +187,17 @@ class Study:
         """The curves of the trials, read from the record one after another."""
         return self.record.curves()
 
-    def drawn_curves(self) -> dict[int, Curves]:
-        """Of each trial what pictures and tables show: its losses, and a function's point."""
+    def drawn_curves(self, *others: str) -> dict[int, Curves]:
+        """Of each trial what is shown: its losses, a function's point, and other curves by name."""
+        names = dict.fromkeys((*DRAWN, *others))
         return {
-            number: {name: curves[name] for name in DRAWN if name in curves}
+            number: {name: curves[name] for name in names if name in curves}
             for number, curves in self.curves()
         }
+
+    def times(self) -> dict[int, tuple[int, int]]:
+        """When each trial was asked and told, in milliseconds since 1970."""
+        return {t.number: (started_ms(t), ended_ms(t)) for t in self.record.trials()}
 
 
 def penalty(outcome: Outcome) -> float:

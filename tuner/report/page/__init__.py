@@ -1,0 +1,82 @@
+"""The report: one page that holds all of a study, opens from disk and needs no network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tuner import files
+from tuner.search.space import Space
+from tuner.search.trials import Curves
+from tuner.study.results import StudyResult
+
+REPORT = "report.html"
+
+# What a browser may do with the page: nothing but show it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def write(
+    result: StudyResult,
+    curves: Mapping[int, Curves],
+    path: Path,
+    space: Space,
+    times: Mapping[int, tuple[int, int]] | None = None,
+) -> None:
+    """Writes it. What a study does not have is left out.
+
+    Args:
+        result: how the study ended.
+        curves: of its trials, by number.
+        path: of the page.
+        space: what was searched, with the scales of its ranges.
+        times: when trials were asked and told, in milliseconds since 1970, by number.
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    files.write(path, [text(result, curves, space, times or {})])
+
+
+def text(
+    result: StudyResult,
+    curves: Mapping[int, Curves],
+    space: Space,
+    times: Mapping[int, tuple[int, int]],
+) -> str:
+    """The page; the arguments are those of `write`."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from tuner.report import verdict
+    from tuner.report.page import curves as of_curves
+    from tuner.report.page import search, settings
+    from tuner.report.page.shown import MOST, Shown
+
+    shown = Shown(result, curves, space, times)
+    headline = verdict.headline(result)
+    if result.reproduce:
+        headline = headline[:-1]
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template("report.html.jinja").render(
+        policy=POLICY,
+        result=result,
+        headline=headline,
+        best=verdict.table(result) if result.all else None,
+        evidence=verdict.evidence(result, {}),
+        thinned=f"Of {len(shown.ended)} trials at most {MOST} are drawn: the best, and of the "
+        "others every so many." if len(shown.drawn) < len(shown.ended) else "",
+        curves=[*of_curves.paths(shown), *of_curves.losses_and_scores(shown)],
+        rates=list(settings.rates(shown)),
+        settings=list(settings.each(shown)),
+        together=[*settings.contour(shown), *settings.parallel(shown)],
+        history=[*search.history(shown), *search.reached(shown)],
+        timeline=list(search.timeline(shown)),
+        spent=search.spent(shown),
+        forest=list(search.forest(shown)),
+        winning=[] if result.winner is None else sorted(result.winner.settings.items()),
+        number=verdict.number,
+    )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Charts of settings: what trials reached with each value, alone, in pairs and all together."""
+
+import math
+from collections.abc import Iterator
+
+from tuner.report.page.axes import Axis, of_values
+from tuner.report.page.charts import Chart, between
+from tuner.report.page.shown import GOOD, Shown
+from tuner.search.trials import TrialResult
+
+# The best trial is joined over so many parts of a range; a contour has so many cells each way.
+PARTS, CELLS = 10, 18
+# Fewer trials draw no contour and no parallel coordinates.
+FEWEST = 8
+# Parallel coordinates have at most so many settings and lines.
+PARALLEL, LINES = 8, 150
+
+
+def rates(shown: Shown) -> Iterator[Chart]:
+    """Learning rate against what was reached, a chart for each optimizer and schedule."""
+    kinds = dict.fromkeys((t.optimizer, t.schedule) for t in shown.drawn if t.learning_rate)
+    for optimizer, schedule in kinds:
+        own = [t for t in shown.drawn if (t.optimizer, t.schedule) == (optimizer, schedule)]
+        known = [t.learning_rate for t in own if t.learning_rate]
+        name = " with ".join(filter(None, (optimizer, schedule)))
+        axis = of_values("learning rate (log scale)", known, log=True)
+        chart = Chart(name, axis, shown.goal_axis())
+        good = [t.learning_rate for t in own if t.learning_rate and shown.lacks(t) <= GOOD]
+        if len(good) > 1:
+            ends = min(good), max(good)
+            said = f"good rates: {ends[0]:.3g} to {ends[1]:.3g}"
+            chart.column(*ends, "basin", said)
+            chart.caption = (
+                f"Shaded, {said}: of trials that lack at most {GOOD:.0%} of the gain of the best."
+            )
+            chart.legend["basin"] = "good rates"
+        for trial in own:
+            shown.mark(chart, trial, trial.learning_rate)
+        yield chart
+
+
+def each(shown: Shown) -> Iterator[Chart]:
+    """Every other searched setting against what was reached, with its isolation plot.
+
+    That is the line through the best trial of each part of the range: what the setting allows if
+    all others are chosen well (Godbole et al., the Deep Learning Tuning Playbook).
+    """
+    for path in shown.space.searched:
+        own = [t for t in shown.drawn if path in t.settings]
+        if path == f"optimizer.{path.split('.')[1] if '.' in path else ''}.lr" or len(own) < 2:
+            continue
+        chart = Chart(path, shown.setting_axis(path), shown.goal_axis())
+        best = _best_by_part(shown, chart.x, path, own)
+        if len(best) > 1:
+            chart.line([(t.settings[path], shown.value(t)) for t in best], "isolation",
+                       "the best trial of each part of the range")  # fmt: skip
+            chart.legend["line isolation"] = "isolation plot: the best of each part"
+        for trial in own:
+            shown.mark(chart, trial, trial.settings[path])
+        yield chart
+
+
+def _best_by_part(
+    shown: Shown, axis: Axis, path: str, trials: list[TrialResult]
+) -> list[TrialResult]:
+    best: dict[int, TrialResult] = {}
+    for trial in sorted(trials, key=shown.lacks):
+        at = axis.place(trial.settings[path])
+        if at is not None and shown.value(trial) is not None:
+            best.setdefault(math.floor(at * (len(axis.options) or PARTS)), trial)
+    return [best[part] for part in sorted(best)]
+
+
+def _important(shown: Shown) -> list[str]:
+    """The searched settings that all trials have which have the most important, it first."""
+    ranked = [own.path for own in shown.result.importances] or list(shown.space.searched)
+    having = [t for t in shown.drawn if ranked and ranked[0] in t.settings]
+    return [path for path in ranked if all(path in t.settings for t in having)]
+
+
+def parallel(shown: Shown) -> Iterator[Chart]:
+    """All settings at once: a line for each trial, the good ones hot."""
+    paths = _important(shown)[:PARALLEL]
+    trials = [t for t in shown.drawn if all(path in t.settings for path in paths)]
+    if len(paths) < 2 or len(trials) < FEWEST:
+        return
+    axes = [*(shown.setting_axis(path) for path in paths), shown.goal_axis()]
+    short = [path.split(".")[-1] for path in paths]
+    names = [n if short.count(n) == 1 else p for n, p in zip(short, paths, strict=True)]
+    options = (*names, shown.result.goal.name)
+    unique = tuple(f"{n}{' ' * options[:i].count(n)}" for i, n in enumerate(options))
+    x = Axis("settings, and what was reached", 0, len(unique) - 1, options=unique)
+    chart = Chart("Parallel coordinates", x, Axis("low to high, each on its own scale", 0, 1))
+    ranked = sorted((t for t in trials if shown.value(t) is not None), key=shown.lacks)[:LINES]
+    for place, trial in reversed(list(enumerate(ranked))):
+        values = [*(trial.settings[path] for path in paths), shown.value(trial)]
+        places = [axis.place(value) for axis, value in zip(axes, values, strict=True)]
+        won = trial.number == shown.winner
+        style = "" if won else between(1 - place / len(ranked))
+        chart.line(zip(unique, places, strict=True), "winner" if won else "other",
+                   shown.said(trial), style)  # fmt: skip
+    for axis, name in zip(axes, unique, strict=True):
+        chart.line([(name, 0.0), (name, 1.0)], "axis",
+                   f"{axis.label}: {axis.low:.4g} to {axis.high:.4g}")  # fmt: skip
+    chart.legend["ranks"] = "from the worst to the best"
+    if shown.winner is not None:
+        chart.legend["line winner"] = f"winner: trial {shown.winner}"
+    yield chart
+
+
+def contour(shown: Shown) -> Iterator[Chart]:
+    """What was reached over the two most important numbers, between trials as they are near."""
+    numbers = [p for p in _important(shown) if not shown.setting_axis(p).options][:2]
+    trials = [t for t in shown.drawn if all(p in t.settings for p in numbers)]
+    if len(numbers) < 2 or len(trials) < FEWEST:
+        return
+    x, y = (shown.setting_axis(path) for path in numbers)
+    chart = Chart("The two most important settings", x, y)
+    # Ranks, for one exploded loss must not hide the differences of all others.
+    ranked = sorted(trials, key=shown.lacks)
+    places = [
+        (x.place(t.settings[numbers[0]]), y.place(t.settings[numbers[1]]), 1 - rank / len(ranked))
+        for rank, t in enumerate(ranked)
+    ]
+    known = [(a, b, good) for a, b, good in places if a is not None and b is not None]
+    bare_x, bare_y = Axis(x.label, 0, 1), Axis(y.label, 0, 1)
+    grid = Chart("", bare_x, bare_y)
+    for column in range(CELLS):
+        for row in range(CELLS):
+            left, low = column / CELLS, row / CELLS
+            middle = left + 0.5 / CELLS, low + 0.5 / CELLS
+            weights = [
+                1 / ((a - middle[0]) ** 2 + (b - middle[1]) ** 2 + 1e-3) ** 2 for a, b, _ in known
+            ]
+            total = sum(w * good for w, (_, _, good) in zip(weights, known, strict=True))
+            size = 1 / CELLS
+            grid.cell(left, left + size, low, low + size, "cell",
+                      style=between(total / sum(weights)))  # fmt: skip
+    chart.marks += grid.marks
+    for trial in trials:
+        at = trial.settings[numbers[0]], trial.settings[numbers[1]]
+        chart.dot(*at, "point", shown.said(trial), 2.5)
+        if trial.number == shown.winner:
+            chart.dot(*at, "ring", shown.said(trial), 9)
+            chart.legend["ring"] = f"winner: trial {trial.number}"
+    chart.legend["ranks"] = "from the worst to the best"
+    chart.caption = "Colours are ranks of the trials nearby, weighted by their distance."
+    yield chart
