@@ -23,7 +23,9 @@ def history(shown: Shown) -> Iterator[Chart]:
     chart = Chart("History", Axis("trial", -0.5, last + 0.5), shown.goal_axis())
     for trial in shown.drawn:
         shown.mark(chart, trial, trial.number)
-    done = [(t.number, v) for t in trials if t.state == "COMPLETE" and (v := shown.value(t))]
+    done = [
+        (t.number, v) for t in trials if t.state == "COMPLETE" and (v := shown.value(t)) is not None
+    ]
     steps: list[tuple[int, float]] = []
     best = math.inf
     for number, value in done:

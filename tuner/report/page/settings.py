@@ -8,8 +8,9 @@ from tuner.report.page.charts import Chart, between
 from tuner.report.page.shown import GOOD, Shown
 from tuner.search.trials import TrialResult
 
-# The best trial is joined over so many parts of a range; a contour has so many cells each way.
-PARTS, CELLS = 10, 18
+# The best trial is joined over so many parts of a range, each of about so many trials or more; a
+# contour has so many cells each way.
+PARTS, TRIALS, CELLS = 10, 5, 18
 # Fewer trials draw no contour and no parallel coordinates.
 FEWEST = 8
 # Parallel coordinates have at most so many settings and lines.
@@ -64,10 +65,11 @@ def _best_by_part(
     shown: Shown, axis: Axis, path: str, trials: list[TrialResult]
 ) -> list[TrialResult]:
     best: dict[int, TrialResult] = {}
+    parts = len(axis.options) or min(PARTS, max(2, len(trials) // TRIALS))
     for trial in sorted(trials, key=shown.lacks):
         at = axis.place(trial.settings[path])
         if at is not None and shown.value(trial) is not None:
-            best.setdefault(math.floor(at * (len(axis.options) or PARTS)), trial)
+            best.setdefault(math.floor(at * parts), trial)
     return [best[part] for part in sorted(best)]
 
 
