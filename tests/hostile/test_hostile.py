@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.jobs.conftest import FIRST_WORD
 from tuner.errors import printable
 
 HERE = Path(__file__).parent
