@@ -1,5 +1,6 @@
 """Serve MLflow's pages, and print the links to all studies and to the curves of each."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -14,6 +15,8 @@ from tuner.tracking import database, links
 from tuner.tracking.listening import place
 from tuner.tracking.pages import Pages, StudyRun, served
 from tuner.tracking.store import Store
+
+STARTING = "MLflow's pages start, which takes some seconds"
 
 # What the tag of a study's run says. A killed one still says that it is running.
 STATES = {"COMPLETE": "finished", "INTERRUPTED": "interrupted", "FAILED": "failed"}
@@ -36,7 +39,7 @@ def run(config: Config, stop: Event) -> int:
         raise UserError(f"tracking.uri: {store.uri}: is not there yet: run a study first")
     where = place(config.ui.host, config.ui.port)
     if not config.quiet:
-        print("MLflow's pages start, which takes some seconds ...", flush=True)
+        print(f"tuner: {STARTING}", file=sys.stderr, flush=True)
     with served(store, where, stop) as server:
         for line in told(config, server.pages):
             print(printable(line), flush=True)
