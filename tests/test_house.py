@@ -69,7 +69,7 @@ LONGEST, UNTYPED = 400, 80
 
 # Imports cost 0.5 to 2 s each, that of numpy.random 0.02: they wait until they are used.
 SLOW = {"matplotlib", "mlflow", "numba", "optuna", "pandas", "rich", "scipy", "skops", "sklearn"}
-SLOW |= {"numpy.random"}
+SLOW |= {"jinja2", "numpy.random"}
 
 Interpreter = Callable[..., subprocess.CompletedProcess[str]]
 

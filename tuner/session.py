@@ -20,6 +20,7 @@ from tuner.report.best import BEST
 from tuner.report.claim import claim
 from tuner.report.introduction import introduction
 from tuner.report.notes import say
+from tuner.report.page import REPORT
 from tuner.report.progress import Progress
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
@@ -281,7 +282,9 @@ class Session:
         result = saved.result
         few = len(result.all) <= FEW
         evidence = verdict.evidence(result, self.study.drawn_curves() if few else {})
-        where = [f"Pictures, settings and all results: {self.folder}"]
+        where = [
+            f"Report: {self.folder / REPORT}; pictures, settings and all results are beside it."
+        ]
         if saved.run.curves:
             where.append(f"All curves: {self.tracking.shows(saved.run.curves)}")
         told = terminal.Told(

@@ -140,7 +140,7 @@ def test_config_result_and_pictures_are_artifacts(
     assert {"config.yaml", "result.json"} <= names
     pictures = sorted(name for name in names if name.endswith(".png"))
     assert len(pictures) == 2
-    for name in ["config.yaml", "result.json", *pictures]:
+    for name in ["config.yaml", "result.json", "report.html", *pictures]:
         got = Path(read.client.download_artifacts(read.parent.info.run_id, name, str(tmp_path)))
         assert got.read_bytes() == (kept / name).read_bytes()
     for name in pictures:
