@@ -18,7 +18,6 @@ from tuner.processes.deadline import Deadline
 from tuner.report import files, terminal, verdict
 from tuner.report.best import BEST
 from tuner.report.claim import claim
-from tuner.report.introduction import introduction
 from tuner.report.notes import say
 from tuner.report.page import REPORT
 from tuner.report.progress import Progress
@@ -36,6 +35,7 @@ from tuner.study.events import (
     after_each_cohort,
     tell_all,
 )  # fmt: skip
+from tuner.study.introduction import introduction
 from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
 from tuner.study.next_round import write_next_round

@@ -16,8 +16,8 @@ from tuner.composing import compose
 from tuner.config import check
 from tuner.data import load
 from tuner.data.understood import Understood, understood
-from tuner.report.introduction import introduction
 from tuner.search.untried import count_of
+from tuner.study.introduction import introduction
 
 
 def told(name: str, **settings: Any) -> Understood:

@@ -17,11 +17,11 @@ from tuner.files import read_json, write, write_json
 from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report import terminal
-from tuner.report.introduction import introduction
 from tuner.report.notes import note, say
 from tuner.report.progress import Progress
 from tuner.report.range_test import describe, headline
 from tuner.study.data import load_data
+from tuner.study.introduction import introduction
 from tuner.study.populations import Populations
 from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
 from tuner.study.range_test import Measurement, fingerprint, optimizers_of
@@ -56,6 +56,7 @@ def run(config: Config, stop: Event) -> int:
     with owned(folder):
         place = folder / "range"
         place.mkdir(exist_ok=True)
+        say(config, *introduction(config, data))
         key = fingerprint(config, data)
         saved = known(config, place / "result.json", key) or measured(
             config, data, key, place, stop
@@ -90,7 +91,6 @@ def measured(
 
     started, began = time.time_ns() // 1_000_000, time.monotonic()
     threads = config.threads or len(os.sched_getaffinity(0))
-    say(config, *introduction(config, data))
     with (
         Populations(config, data, threads, stop) as training,
         Progress(quiet=config.quiet) as progress,
