@@ -53,6 +53,8 @@ def test_it_says_that_a_study_is_there(tmp_path: Path) -> None:
     assert first_word(plain) == f"tuner: study quadratic is new: {what}"
     folder.mkdir(parents=True)
     assert first_word(plain) == f"tuner: study quadratic is taken up: {what}"
+    several = compose(["job=compare", "data=[iris,wine]", "optimizer=[sgd,adam]"], None)
+    assert " of 30 epochs on each of iris, wine, in " in first_word(several)
     confirming = first_word({**plain, "job": "confirm"})
     assert confirming == f"tuner: job=confirm on study quadratic, in {folder}"
 

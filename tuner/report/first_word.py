@@ -32,6 +32,8 @@ def first_word(plain: Mapping[str, object]) -> str:
     data, model = _below(plain, "data", "name"), plain.get("model")
     if data == "none" and isinstance(model, Mapping):
         data = ", ".join(map(str, model))
+    if isinstance(several := _below(plain, "compare", "data"), list):
+        data = "each of " + ", ".join(str(_below({"data": own}, "data", "name")) for own in several)
     what = f"{trials} trials of {epochs} epochs on {data}"
     return printable(f"tuner: study {name} {state}: {what}, in {folder}")
 
