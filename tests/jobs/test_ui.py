@@ -118,7 +118,7 @@ def test_each_study_is_told_with_its_state_its_winner_and_its_link(
 ) -> None:
     command = several[0]
     winner = command.result("adam")["winner"]["number"]
-    told = [line for line in pages.lines if not line.startswith(" ")][2:]
+    told = [line for line in pages.lines if not line.startswith(" ")][3:]
     assert told[0] == f"adam: finished, the winner is trial {winner}:"  # the one that was named
     assert told[1].startswith("second: finished, the winner is trial ")
     assert told[2:] == ["untold: has no page yet: job=republish study.name=untold makes it"]

@@ -52,6 +52,8 @@ def told(config: Config, pages: Pages) -> Iterator[str]:
     projects = pages.projects()
     runs = pages.studies(projects)
     yield f"MLflow's pages are open until Ctrl-C: {pages.link(links.START)}"
+    # MLflow's own links forget what these ask for.
+    yield 'Where they turn to "GenAI", choose "Model training" at the top left: that is remembered.'
     if pages.place.is_open:
         yield (
             f"ui.host: {config.ui.host}: whoever reaches this machine may see, change and delete "
