@@ -90,13 +90,29 @@ def test_what_a_study_does_not_have_is_left_out():
     assert "confirmation" not in Read(written("not confirmed")).ids
     assert "rates" not in Read(written("a function")).ids
     assert Read(written("no trials")).ids == {"verdict", "audit", "evidence"}
-    assert not {"winner", "history"} & Read(written("one trial")).ids - {"winner"}
+    assert not {"history", "together", "importance"} & Read(written("one trial")).ids
 
 
 def test_scores_and_losses_have_charts_of_their_own():
     figures = Read(written("greater is better")).figures
     assert {"Validation accuracy", "Training cross-entropy (nats)"} <= set(figures)
-    assert {"adam with cosine", "sgd with cosine"} <= set(Read(written("two optimizers")).figures)
+
+
+def test_each_optimizer_has_charts_of_its_own():
+    figures = set(Read(written("two optimizers")).figures)
+    assert {"adam with cosine", "sgd with cosine"} <= figures
+    assert "Parallel coordinates, of trials that have optimizer.sgd.lr" in figures
+    assert "The two most important settings, of trials that have optimizer.sgd.lr" in figures
+
+
+def test_a_function_has_paths_and_no_training_loss_beside_its_own():
+    result, curves = made(POINT)
+    for own in curves.values():
+        own["train_loss"] = own["validation_loss"]
+        own["x"] = own["y"] = list(own["validation_loss"])
+    figures = Read(page.text(result, curves, POINT, {})).figures
+    assert "The path of each trial" in figures
+    assert not [title for title in figures if "raining" in title]
 
 
 def test_a_page_of_a_thousand_trials_is_small():

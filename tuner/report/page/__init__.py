@@ -49,6 +49,7 @@ def text(
     from tuner.report.page import curves as of_curves
     from tuner.report.page import search, settings
     from tuner.report.page.shown import MOST, Shown
+    from tuner.search.importance import FEWEST, LARGEST
 
     shown = Shown(result, curves, space, times)
     headline = verdict.headline(result)
@@ -79,4 +80,6 @@ def text(
         forest=list(search.forest(shown)),
         winning=[] if result.winner is None else sorted(result.winner.settings.items()),
         number=verdict.number,
+        fewest=FEWEST,
+        largest=LARGEST,
     )  # fmt: skip

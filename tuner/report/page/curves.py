@@ -20,6 +20,10 @@ def losses_and_scores(shown: Shown) -> Iterator[Chart]:
     names = {"validation_loss": f"validation {unit}", "train_loss": f"training {unit}"}
     if goal.curve not in names:
         names = {goal.curve: f"validation {goal.name}", **names}
+    own = shown.curves.values()
+    if all(curves.get("train_loss") == curves.get("validation_loss") for curves in own):
+        # A function is all that its trials train on.
+        names.pop("train_loss")
     for curve, label in names.items():
         if any(_known(shown, trial, curve) for trial in shown.drawn):
             yield _chart(shown, curve, label)

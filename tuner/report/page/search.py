@@ -9,8 +9,8 @@ from tuner.report.page.shown import Shown
 from tuner.search.statistics import bars, expected_best, worth
 from tuner.study.results import Confirmation, Repeated
 
-# Of more trials the expected best is not drawn: it takes too long.
-LARGEST = 400
+# Of fewer trials the expected best says nothing, of more it takes too long to draw.
+FEWEST, LARGEST = 12, 400
 
 
 def history(shown: Shown) -> Iterator[Chart]:
@@ -38,7 +38,7 @@ def history(shown: Shown) -> Iterator[Chart]:
     yield chart
     values = [worth(t.value if t.value is not None else math.inf, t.start) for t in trials
               if t.start is not None]  # fmt: skip
-    if not 4 <= len(values) <= LARGEST:
+    if not FEWEST <= len(values) <= LARGEST:
         return
     found = bars(values)
     budgets = sorted({round(len(values) ** (i / 16)) for i in range(17)})

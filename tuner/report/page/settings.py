@@ -46,9 +46,10 @@ def each(shown: Shown) -> Iterator[Chart]:
     That is the line through the best trial of each part of the range: what the setting allows if
     all others are chosen well (Godbole et al., the Deep Learning Tuning Playbook).
     """
+    rates = {f"optimizer.{trial.optimizer}.lr" for trial in shown.drawn}
     for path in shown.space.searched:
         own = [t for t in shown.drawn if path in t.settings]
-        if path == f"optimizer.{path.split('.')[1] if '.' in path else ''}.lr" or len(own) < 2:
+        if path in rates or len(own) < 2:
             continue
         chart = Chart(path, shown.setting_axis(path), shown.goal_axis())
         best = _best_by_part(shown, chart.x, path, own)
@@ -73,26 +74,38 @@ def _best_by_part(
     return [best[part] for part in sorted(best)]
 
 
-def _important(shown: Shown) -> list[str]:
-    """The searched settings that all trials have which have the most important, it first."""
-    ranked = [own.path for own in shown.result.importances] or list(shown.space.searched)
-    having = [t for t in shown.drawn if ranked and ranked[0] in t.settings]
-    return [path for path in ranked if all(path in t.settings for t in having)]
+def _branches(shown: Shown) -> Iterator[tuple[list[str], list[TrialResult], str]]:
+    """Trials that have settings in common, with these, the most important first.
+
+    Where there are branches, as optimizers, each has its own, and the words that tell it apart.
+    """
+    paths = [own.path for own in shown.result.importances] or list(shown.space.searched)
+    having = {path: {t.number for t in shown.drawn if path in t.settings} for path in paths}
+    sets = [own for own in having.values() if not any(other < own for other in having.values())]
+    for numbers in dict.fromkeys(map(frozenset, sets)):
+        common = [path for path in paths if having[path] >= numbers]
+        only = next((path for path in common if having[path] == numbers), "")
+        words = "" if len(numbers) == len(shown.drawn) else f", of trials that have {only}"
+        if len(common) > 1 and len(numbers) >= FEWEST:
+            yield common, [t for t in shown.drawn if t.number in numbers], words
 
 
 def parallel(shown: Shown) -> Iterator[Chart]:
-    """All settings at once: a line for each trial, the good ones hot."""
-    paths = _important(shown)[:PARALLEL]
-    trials = [t for t in shown.drawn if all(path in t.settings for path in paths)]
-    if len(paths) < 2 or len(trials) < FEWEST:
-        return
+    """All settings at once: a line for each trial, the good ones hot; a chart for each branch."""
+    for common, trials, words in _branches(shown):
+        yield _parallel(shown, common[:PARALLEL], trials, words)
+
+
+def _parallel(shown: Shown, paths: list[str], trials: list[TrialResult], words: str) -> Chart:
     axes = [*(shown.setting_axis(path) for path in paths), shown.goal_axis()]
     short = [path.split(".")[-1] for path in paths]
     names = [n if short.count(n) == 1 else p for n, p in zip(short, paths, strict=True)]
     options = (*names, shown.result.goal.name)
     unique = tuple(f"{n}{' ' * options[:i].count(n)}" for i, n in enumerate(options))
     x = Axis("settings, and what was reached", 0, len(unique) - 1, options=unique)
-    chart = Chart("Parallel coordinates", x, Axis("low to high, each on its own scale", 0, 1))
+    chart = Chart(
+        f"Parallel coordinates{words}", x, Axis("low to high, each on its own scale", 0, 1)
+    )
     ranked = sorted((t for t in trials if shown.value(t) is not None), key=shown.lacks)[:LINES]
     for place, trial in reversed(list(enumerate(ranked))):
         values = [*(trial.settings[path] for path in paths), shown.value(trial)]
@@ -105,19 +118,22 @@ def parallel(shown: Shown) -> Iterator[Chart]:
         chart.line([(name, 0.0), (name, 1.0)], "axis",
                    f"{axis.label}: {axis.low:.4g} to {axis.high:.4g}")  # fmt: skip
     chart.legend["ranks"] = "from the worst to the best"
-    if shown.winner is not None:
+    if shown.winner in {trial.number for trial in ranked}:
         chart.legend["line winner"] = f"winner: trial {shown.winner}"
-    yield chart
+    return chart
 
 
 def contour(shown: Shown) -> Iterator[Chart]:
     """What was reached over the two most important numbers, between trials as they are near."""
-    numbers = [p for p in _important(shown) if not shown.setting_axis(p).options][:2]
-    trials = [t for t in shown.drawn if all(p in t.settings for p in numbers)]
-    if len(numbers) < 2 or len(trials) < FEWEST:
-        return
+    for common, trials, words in _branches(shown):
+        numbers = [path for path in common if not shown.setting_axis(path).options]
+        if len(numbers) > 1:
+            yield _contour(shown, numbers[:2], trials, words)
+
+
+def _contour(shown: Shown, numbers: list[str], trials: list[TrialResult], words: str) -> Chart:
     x, y = (shown.setting_axis(path) for path in numbers)
-    chart = Chart("The two most important settings", x, y)
+    chart = Chart(f"The two most important settings{words}", x, y)
     # Ranks, for one exploded loss must not hide the differences of all others.
     ranked = sorted(trials, key=shown.lacks)
     places = [
@@ -147,4 +163,4 @@ def contour(shown: Shown) -> Iterator[Chart]:
             chart.legend["ring"] = f"winner: trial {trial.number}"
     chart.legend["ranks"] = "from the worst to the best"
     chart.caption = "Colours are ranks of the trials nearby, weighted by their distance."
-    yield chart
+    return chart
