@@ -146,4 +146,6 @@ def test_the_page_opens_without_an_error_in(scheme, tmp_path):
         number = tab.value("document.querySelector('meta[name=tuner-winner]').content")
         assert number == str(result.winner.number)
         assert tab.value("document.querySelectorAll('figure svg').length") > 8
+        tab.size(390, 844)  # a phone's: tables scroll, the page does not
+        assert tab.value("document.documentElement.scrollWidth") == 390
         assert tab.errors == []

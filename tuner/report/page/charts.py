@@ -12,7 +12,7 @@ from tuner.report.page.axes import Axis, Value
 
 # Of a chart, in the units of its view box; the page scales it.
 WIDTH, HEIGHT = 480, 310
-LEFT, RIGHT, TOP, BOTTOM = 70, 12, 10, 44
+LEFT, RIGHT, TOP, BOTTOM = 70, 26, 10, 44
 BROAD, TALL = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
 # Places of a line's points, each from 0 to 1 along an axis.

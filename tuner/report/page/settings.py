@@ -86,14 +86,16 @@ def _branches(shown: Shown) -> Iterator[tuple[list[str], list[TrialResult], str]
         common = [path for path in paths if having[path] >= numbers]
         only = next((path for path in common if having[path] == numbers), "")
         words = "" if len(numbers) == len(shown.drawn) else f", of trials that have {only}"
-        if len(common) > 1 and len(numbers) >= FEWEST:
-            yield common, [t for t in shown.drawn if t.number in numbers], words
+        trials = [t for t in shown.drawn if t.number in numbers]
+        varied = [p for p in common if len({str(t.settings[p]) for t in trials}) > 1]
+        if len(varied) > 1 and len(trials) >= FEWEST:
+            yield varied, trials, words
 
 
 def parallel(shown: Shown) -> Iterator[Chart]:
     """All settings at once: a line for each trial, the good ones hot; a chart for each branch."""
-    for common, trials, words in _branches(shown):
-        yield _parallel(shown, common[:PARALLEL], trials, words)
+    for paths, trials, words in _branches(shown):
+        yield _parallel(shown, paths[:PARALLEL], trials, words)
 
 
 def _parallel(shown: Shown, paths: list[str], trials: list[TrialResult], words: str) -> Chart:
@@ -125,8 +127,9 @@ def _parallel(shown: Shown, paths: list[str], trials: list[TrialResult], words: 
 
 def contour(shown: Shown) -> Iterator[Chart]:
     """What was reached over the two most important numbers, between trials as they are near."""
-    for common, trials, words in _branches(shown):
-        numbers = [path for path in common if not shown.setting_axis(path).options]
+    known = {own.path for own in shown.result.importances if own.ped_anova is not None}
+    for paths, trials, words in _branches(shown):
+        numbers = [p for p in paths if p in known and not shown.setting_axis(p).options]
         if len(numbers) > 1:
             yield _contour(shown, numbers[:2], trials, words)
 
