@@ -20,7 +20,7 @@ FEWEST = 16
 BEST, FEWEST_BEST = 0.1, 5
 # Functional ANOVA costs 0.1 ms for each tree and trial: of more trials there are fewer trees, and
 # beyond so many trials it is left out.
-TREES, LEAVES, LARGEST = 32, 2_400, 300
+TREES, LEAVES, LARGEST = 24, 1_600, 200
 
 
 @dataclass(frozen=True)
