@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
-from tuner.codec import from_json
 from tuner.config import Config
 from tuner.errors import UserError, printable
-from tuner.files import read_json
+from tuner.study.ending import read_result
 from tuner.study.journal import FILE
 from tuner.study.results import SavedResult
 from tuner.tracking import database, links
@@ -78,10 +77,7 @@ def told(config: Config, pages: Pages) -> Iterator[str]:
 
 def _run_of(folder: Path, runs: Sequence[StudyRun]) -> tuple[StudyRun, SavedResult | None] | None:
     """The run of the study in a folder, and its result, if it has one."""
-    try:
-        saved = from_json(SavedResult, read_json(folder / "result.json"))
-    except (OSError, ValueError):
-        saved = None
+    saved = read_result(folder / "result.json")
     for run in runs:
         # Another study of that name may have been there before.
         if run.study == folder.name and (saved is None or saved.run.key == run.key):
