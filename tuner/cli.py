@@ -14,7 +14,7 @@ from traceback import format_exception
 from types import FrameType
 
 import tuner
-from tuner import discovery, jobs, streams, words
+from tuner import completion, discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import CrashError, UserError, masked
 from tuner.files import write
@@ -153,11 +153,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or arguments == ["help"] or {"--help", "-h"} & set(arguments):
         print(help_page(), end="")
         return 0
+    if arguments[:1] == ["--complete"]:
+        for word in completion.completions(" ".join(arguments[1:])):
+            print(word)
+        return 0
     if "--version" in arguments:
         print(f"tuner {tuner.__version__}")
         return 0
     try:
         os.getcwd()
+        if arguments[:1] == ["--completion"]:
+            print(completion.script(" ".join(arguments[1:])), end="")
+            return 0
         return command(arguments)
     except FileNotFoundError as error:
         if error.filename is not None:
