@@ -1,5 +1,6 @@
 """The report of every study is a whole page that fetches nothing and names the result's winner."""
 
+import math
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -9,7 +10,8 @@ import pytest
 from tests.browser import BROWSER, browser
 from tests.made_studies import HOSTILE, ONE, POINT, TWO, made, states
 from tuner.report import page
-from tuner.report.page.axes import Axis, of_values
+from tuner.report.page.axes import Axis, of_setting, of_values
+from tuner.search.ranges import Range
 
 STUDIES = states()
 SPACES = {"two optimizers": TWO, "a function": POINT}
@@ -130,6 +132,17 @@ def test_a_reversed_scale_has_room_near_one():
     axis = Axis("momentum", 0.9, 0.999, "reverse_log")
     assert axis.place(0.99) == pytest.approx(0.5)
     assert axis.place(1.0) is None
+
+
+@pytest.mark.parametrize(
+    "ends", [(1e-300, 1e300), (5e-324, 1.7e308), (1e-9, 1e-9), (0.0, 0.0), (-1.7e308, 1.7e308)]
+)
+def test_no_numbers_are_too_far_apart_for_an_axis(ends):
+    for axis in (of_values("loss", ends, log=True), of_values("loss", ends)):
+        assert axis.ticks() or math.isinf(ends[1] - ends[0])
+    if ends[0] > 0:
+        of_setting("lr", Range(*ends, "log"), [0.0, -1.0, *ends]).ticks()
+    assert of_setting("beta", Range(0.5, 0.99, "reverse_log"), [1.0, 2.0]).high < 1
 
 
 @pytest.mark.skipif(BROWSER is None, reason="without Chromium")

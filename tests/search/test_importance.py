@@ -53,6 +53,16 @@ def test_trials_that_are_all_alike_or_none_say_nothing():
         assert {own.fanova for own in importances(trials, ONE)} == {None}
 
 
+@pytest.mark.parametrize("good", [0.0, 1.0 - 1e-16], ids=["few are good", "they hardly differ"])
+def test_where_nearly_all_diverged_nothing_is_said_aloud(good):
+    trials = [
+        replace(t, state="COMPLETE" if t.number < 3 else "DIVERGED", start=1.0,
+                value=good if t.number < 3 else None)
+        for t in made(count=20)[0].all
+    ]  # fmt: skip
+    assert {own.ped_anova for own in importances(trials, ONE)} == {None}
+
+
 def test_of_many_trials_only_the_quick_measure_is_taken():
     found = by_path(made(count=LARGEST + 1)[0].all, ONE)["optimizer.adam.lr"]
     assert found.fanova is None

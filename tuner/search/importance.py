@@ -1,7 +1,9 @@
 """Importances: how much of the differences between trials each searched setting explains."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +90,15 @@ def _shares(trials: Sequence[TrialResult], space: Space, trees: int, seed: int) 
 
     study, names = _study(trials, shared), list(shared)
     best = max(BEST, FEWEST_BEST / len(trials))
-    ped_anova = PedAnovaImportanceEvaluator(target_quantile=best).evaluate(study, names)
-    if trees < LEAVES // LARGEST:
-        return _Shares({}, _whole(ped_anova))
-    fanova = FanovaImportanceEvaluator(n_trees=trees, seed=seed).evaluate(study, names)
+    fanova: Mapping[str, float] = {}
+    with warnings.catch_warnings():
+        # Where the best are all there is, as where most trials diverged, it warns and says zero.
+        warnings.simplefilter("ignore")
+        ped_anova = PedAnovaImportanceEvaluator(target_quantile=best).evaluate(study, names)
+    if trees >= LEAVES // LARGEST:
+        # It raises where its trees see no variance.
+        with suppress(RuntimeError):
+            fanova = FanovaImportanceEvaluator(n_trees=trees, seed=seed).evaluate(study, names)
     return _Shares(_whole(fanova), _whole(ped_anova))
 
 

@@ -70,9 +70,11 @@ def of_setting(label: str, setting: Setting, values: Sequence[Value]) -> Axis:
     if isinstance(setting, Choices):
         options = tuple(dict.fromkeys(map(str, (*setting.options, *values))))
         return Axis(label, -0.5, len(options) - 0.5, options=options)
-    numbers = [float(v) for v in values if isinstance(v, int | float)]
-    bare = Axis(label, min(setting.low, *numbers, setting.high),
-                max(setting.high, *numbers, setting.low), setting.scale)  # fmt: skip
+    own = [
+        v for v in values if isinstance(v, int | float) and _straight(v, setting.scale) is not None
+    ]
+    ends = (*own, setting.low, setting.high)
+    bare = Axis(label, min(ends), max(ends), setting.scale)
     return roomy(bare)
 
 
@@ -100,21 +102,24 @@ def of_goal(goal: Goal, unit: str, values: Sequence[float]) -> Axis:
 
 
 def roomy(axis: Axis) -> Axis:
-    """The axis with room beyond its ends."""
-    low, high, room = axis.low, axis.high, ROOM
+    """The axis with room beyond its ends, if there are numbers as far."""
+    low, high = axis.low, axis.high
     if axis.scale == "log":
-        ratio = (high / low) ** room
-        return Axis(axis.label, low / ratio, high * ratio, "log")
-    if axis.scale == "reverse_log":
-        ratio = ((1 - low) / (1 - high)) ** room
-        return Axis(axis.label, 1 - (1 - low) * ratio, 1 - (1 - high) / ratio, "reverse_log")
-    return Axis(axis.label, low - room * (high - low), high + room * (high - low))
+        ratio = 10 ** (ROOM * (math.log10(high) - math.log10(low)))
+        ends = low / ratio, high * ratio
+    elif axis.scale == "reverse_log":
+        ratio = ((1 - low) / (1 - high)) ** ROOM
+        ends = 1 - (1 - low) * ratio, 1 - (1 - high) / ratio
+    else:
+        ends = low - ROOM * (high - low), high + ROOM * (high - low)
+    fits = all(_straight(end, axis.scale) is not None for end in ends)
+    return Axis(axis.label, *ends, axis.scale) if fits else axis
 
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers from low to high at equal distances."""
     rough = (high - low) / LABELS
-    if not rough > 0:
+    if not 1e-300 < rough < math.inf:
         return [low]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
@@ -126,7 +131,7 @@ def _ticks(low: float, high: float) -> list[float]:
 def _log_ticks(low: float, high: float) -> list[float]:
     """Powers of ten from low to high; where they are few, some between them, or round numbers."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    powers = range(first, last + 1)
+    powers = range(max(first, -307), min(last, 307) + 1)
     for between in ((1,), (1, 3), (1, 2, 5)):
         numbers = [m * 10.0**p for p in powers for m in between]
         inside = [float(f"{n:.3g}") for n in numbers if low <= n <= high]

@@ -95,7 +95,8 @@ def timeline(shown: Shown) -> Iterator[Chart]:
         said = f"{shown.said(trial)}; {span[1] - span[0]:.3g} s"
         chart.cell(*span, trial.number - 0.4, trial.number + 0.4, kind, said)
         chart.legend.setdefault(kind, shown.kind(trial))
-    chart.caption = "Trials of one cohort train together, so their bars lie side by side."
+    took = f"The search took {(last - first) / 1000:.3g} s. " if shown.drawn == shown.ended else ""
+    chart.caption = f"{took}Trials of one cohort train together, so their bars lie side by side."
     yield chart
 
 
