@@ -15,7 +15,7 @@ from tuner.config import Config
 from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
-from tuner.report import files, terminal, verdict
+from tuner.report import files, note, terminal, verdict
 from tuner.report.best import BEST
 from tuner.report.claim import claim
 from tuner.report.notes import say
@@ -119,7 +119,7 @@ class Session:
     ) -> None:
         self.config, self.record, self.training, self.folder = config, record, training, folder
         self.deadline = deadline
-        self.tracking = Tracking(config, record, training.goal, folder, deadline)
+        self.tracking = Tracking(config, record, training.goal, folder, deadline, note.text)
         self.started = time.monotonic()
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, config.checkpoint.seconds)
         self.open()

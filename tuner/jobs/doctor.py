@@ -8,7 +8,7 @@ from tuner.codec import to_json
 from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
-from tuner.report import terminal
+from tuner.report import note, terminal
 from tuner.study.builder import DATA, check_data
 from tuner.study.checkpoints import CHECKPOINTS, is_whole
 from tuner.study.data import load_data
@@ -57,7 +57,7 @@ def run(config: Config, stop: Event) -> int:
     """
     config = of_study(config, OWN)
     tracked = config.tracking.name != "none"
-    with republishing(config, stop) as study:
+    with republishing(config, stop, note.text) as study:
 
         def look() -> Iterator[str]:
             yield from on_record(study.record)

@@ -5,6 +5,7 @@ from threading import Event
 from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
+from tuner.report import note
 from tuner.tracking.republishing import republishing
 
 # What this command says; all else is the study's own.
@@ -25,7 +26,7 @@ def run(config: Config, stop: Event) -> int:
     config = of_study(config, OWN)
     if config.tracking.name == "none":
         raise UserError("tracking: none: names no MLflow: leave it out, or give tracking=mlflow")
-    with republishing(config, stop) as study:
+    with republishing(config, stop, note.text) as study:
         done = study.mend()
     print(f"Study {config.study.name} in MLflow: {done}.")
     return 0

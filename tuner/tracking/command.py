@@ -3,7 +3,7 @@
 import shlex
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +16,18 @@ from tuner.errors import masked, printable
 from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal
 from tuner.study.ending import write_result
+from tuner.study.events import Confirmed
 from tuner.study.record import Record
-from tuner.study.results import SavedResult
-from tuner.tracking.recorded_study import GOAL, KEY, STARTED, RecordedStudy, modified_ms
+from tuner.study.results import SavedResult, StudyResult
+from tuner.tracking.recorded_study import (
+    CONFIRMATIONS,
+    GOAL,
+    KEY,
+    STARTED,
+    RecordedStudy,
+    modified_ms,
+)  # fmt: skip
+from tuner.tracking.records import Record as Told
 from tuner.tracking.records import now_ms
 from tuner.tracking.store import Store
 from tuner.tracking.tracker import Tracker
@@ -39,13 +48,20 @@ class Tracking:
         goal: what it minimises.
         folder: of the study.
         deadline: until which the end of the command waits.
+        note: what is said of a result, Markdown.
     """
 
     def __init__(
-        self, config: Config, record: Record, goal: Goal, folder: Path, deadline: Deadline
+        self,
+        config: Config,
+        record: Record,
+        goal: Goal,
+        folder: Path,
+        deadline: Deadline,
+        note: Callable[[StudyResult], str],
     ) -> None:
         self.config, self.record, self.goal, self.folder = config, record, goal, folder
-        self.deadline = deadline
+        self.deadline, self.note = deadline, note
         self.key: str = _remembered(record, KEY, uuid.uuid4().hex)
         _remembered(record, STARTED, now_ms())
         _remembered(record, GOAL, to_json(goal))
@@ -68,7 +84,7 @@ class Tracking:
     @property
     def recorded_study(self) -> RecordedStudy:
         """The study as its record has it."""
-        return RecordedStudy(self.config, self.record, self.folder)
+        return RecordedStudy(self.config, self.record, self.folder, self.note)
 
     @contextmanager
     def opened(self, artifacts: Sequence[Path] = ()) -> Iterator[Tracker | None]:
@@ -115,7 +131,21 @@ class Tracking:
             self.goal,
             artifacts=artifacts,
             folder=self.folder,
+            shown=self.recorded_study.shown,
+            verdict=self.verdict,
         )
+
+    def verdict(self, result: StudyResult) -> Iterator[Told]:
+        """What MLflow is told of a result, which then counts as told."""
+        if not result.interrupted:
+            self.recorded_study.count_verdict()
+        yield from self.recorded_study.verdict(result)
+
+    def confirm_too(self, event: Confirmed) -> None:
+        """Keeps on record what a confirmation found that is not the study's own."""
+        known = self.record.get(CONFIRMATIONS, list[Confirmed]) or []
+        if event not in known:
+            self.record.put(CONFIRMATIONS, [to_json(own) for own in (*known, event)])
 
     def tell_again(self, tracker: Tracker, rest: bool = False) -> None:
         """Tells MLflow again of the trials that it has lost; rest: and of the study's end."""
@@ -160,6 +190,7 @@ class Tracking:
                 if tracker.writer.flush(self.deadline) == 0:
                     saved = replace(saved, run=replace(saved.run, curves=tracker.link()))
                     write_result(file, saved)
+                self.recorded_study.count_verdict()
                 tracker.put(self.recorded_study.rest())
                 self.record.put(OVER, modified_ms(file))
             elif not told:

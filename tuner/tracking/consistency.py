@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING
 from tuner.tracking import logged_models
 from tuner.tracking.calls import again
 from tuner.tracking.lookup import Lookup
-from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds, Tags, clip
-from tuner.tracking.runs import STATUS
+from tuner.tracking.records import (
+    VERDICT,
+    WINNER,
+    Artifact,
+    Model,
+    Points,
+    Record,
+    RunBegins,
+    RunEnds,
+    Tags,
+    Verdict,
+    clip,
+)  # fmt: skip
+from tuner.tracking.runs import STATUS, outdated
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -39,8 +51,9 @@ class Differences:
 def differences(lookup: Lookup, run: "Run", expected: Sequence[Record]) -> Differences:
     """Compares the run of a trial, or of a study, with what its record says.
 
-    The first value of a study's param stays, and its curve and what confirmations add may be of
-    earlier ranges and seeds: of these only what is missing counts.
+    The first value of a study's param stays, and its curves may be of earlier ranges and seeds: of
+    these only what is missing counts. A trial's run may have more points than the record: of a
+    training that a kill cut short, and that ended sooner when it was taken up.
 
     Args:
         lookup: of the study.
@@ -65,6 +78,8 @@ def differences(lookup: Lookup, run: "Run", expected: Sequence[Record]) -> Diffe
                 if lacking := _lacking_tags(run, record):
                     found.words.append(_missing_tags(lacking))
                     found.missing.append(record)
+            case Verdict():
+                _compare_verdict(run, record, found)
             case RunEnds():
                 ends = record
     if artifacts:
@@ -87,8 +102,7 @@ def _compare_params(run: "Run", record: RunBegins, found: Differences) -> None:
 
 
 def _compare_points(lookup: Lookup, run: "Run", record: Points, found: Differences) -> None:
-    own = [name for name in record.metrics if not name.startswith("confirmed_")]
-    strict = record.number is not None and own
+    strict, last = record.number is not None, max(record.steps, default=0)
     for name, values in record.metrics.items():
         expected = {
             step: value
@@ -102,7 +116,7 @@ def _compare_points(lookup: Lookup, run: "Run", record: Points, found: Differenc
             found.missing.append(
                 Points(record.number, list(lacking), {name: list(lacking.values())})
             )
-        if strict and not _agree(expected, known):
+        if strict and not _agree(expected, {s: v for s, v in known.items() if s <= last}):
             found.words.append(f"{name} is another curve than that on record")
             found.contradicted = True
 
@@ -113,6 +127,19 @@ def _agree(expected: Mapping[int, float], known: Mapping[int, float]) -> bool:
         step in expected and math.isclose(value, expected[step], rel_tol=ALIKE, abs_tol=1e-300)
         for step, value in known.items()
     )
+
+
+def _compare_verdict(run: "Run", verdict: Verdict, found: Differences) -> None:
+    tags, params = verdict.shown_tags(run.info.run_id), verdict.shown_params()
+    wrong = [key for key, value in tags.items() if run.data.tags.get(key) != clip(value)]
+    wrong += [key for key in outdated(run.data.tags, tags, VERDICT) if key not in tags]
+    for path, value in params.items():
+        if run.data.params.get(path) != value:
+            wrong.append(path)
+    wrong += [key for key in outdated(run.data.params, params, (WINNER,)) if key not in params]
+    if wrong:
+        found.words.append(f"not as the result has it: {', '.join(sorted(wrong))}")
+        found.missing.append(verdict)
 
 
 def _compare_files(

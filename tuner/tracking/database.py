@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -147,6 +147,21 @@ def keep_within(database: Path, project: str, artifacts: str) -> None:
             "WHERE experiment_id = ?",
             [artifacts, found[0]],
         )
+
+
+def forget_params(database: Path, run_id: str, keys: Iterable[str]) -> None:
+    """Takes params from a run, which MLflow itself never does.
+
+    Raises:
+        OSError: if others hold the database for too long.
+    """
+    try:
+        with _opened(database) as connection, connection:
+            connection.executemany(
+                "DELETE FROM params WHERE run_uuid = ? AND key = ?", [(run_id, key) for key in keys]
+            )
+    except sqlite3.Error as error:
+        raise OSError(f"{database}: {error}") from error
 
 
 def seen(database: Path, key: str) -> set[int]:

@@ -1,9 +1,10 @@
 """A study told to MLflow again, all of it or what is missing there, from its own record."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuner.codec import Settings
 from tuner.config import Config
 from tuner.search.trials import Goal
 from tuner.study.builder import DATA, open_study, state
@@ -11,14 +12,27 @@ from tuner.study.data import goal, load_data
 from tuner.study.ending import read_result
 from tuner.study.events import Confirmed
 from tuner.study.record import Record as StudyRecord
-from tuner.study.results import SavedResult
+from tuner.study.results import SavedResult, StudyResult
 from tuner.study.times import cut_short, ended_ms, started_ms
 from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, judged
+from tuner.tracking.study_records import (
+    BestSoFar,
+    advised,
+    begun,
+    confirmed,
+    ended,
+    judged,
+    params_of,
+)  # fmt: skip
 
 # Under which the record keeps what tells the study from others, when it was begun, what it
-# minimises, and what fresh seeds said.
+# minimises, what fresh seeds said, in the study and when that was asked for later, and what each of
+# its results was made from that MLflow was told.
 KEY, STARTED, GOAL, CONFIRMED = "key", "started_ms", "goal", "confirmed"
+CONFIRMATIONS, VERDICTS = "confirmations", "verdicts"
+
+# The file of the result.
+RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -29,16 +43,18 @@ class RecordedStudy:
         config: of the study.
         record: of the study, owned.
         folder: of the study, with its result, its pictures and its model.
+        note: what is said of a result, Markdown.
     """
 
     config: Config
     record: StudyRecord
     folder: Path
+    note: Callable[[StudyResult], str]
 
     @property
     def result_file(self) -> Path:
         """Where the result is kept."""
-        return self.folder / "result.json"
+        return self.folder / RESULT
 
     def goal(self) -> Goal:
         """What the study minimises."""
@@ -46,8 +62,39 @@ class RecordedStudy:
 
     def saved(self) -> SavedResult | None:
         """The result, if it was made from what is on record now."""
-        study = open_study(self.config, self.record)
-        return read_result(self.result_file, state(self.config, study))
+        return read_result(self.result_file, self.state())
+
+    def shown(self, settings: Settings) -> Settings:
+        """Of a trial's settings those that the study does not fix, groups' choices first."""
+        fixed, branches = self.config.space.fixed, self.config.space.branches
+        own = [path for path in settings if path not in fixed or fixed[path] != settings[path]]
+        order = sorted(own, key=lambda path: path not in branches)
+        return {path: settings[path] for path in order}
+
+    def verdict(self, result: StudyResult) -> Iterator[Record]:
+        """What MLflow is told of a result that was made from what is on record now."""
+        yield from advised(result)
+        yield from judged(result, self.folder, self.step(), self.note(result))
+
+    def step(self) -> int:
+        """Where the winner's numbers stand on the curves of the study's run.
+
+        That is behind all its trials, and one further for each result that was told before:
+        MLflow shows the number of the greatest step.
+        """
+        told = self.record.get(VERDICTS, list[str]) or []
+        known = told[-1:] == [self.state()]
+        return len(self.record.trials()) + len(told) - known
+
+    def count_verdict(self) -> None:
+        """Keeps on record what the result was made from that MLflow is told next."""
+        told, now = self.record.get(VERDICTS, list[str]) or [], self.state()
+        if told[-1:] != [now]:
+            self.record.put(VERDICTS, [*told, now])
+
+    def state(self) -> str:
+        """A digest of what is on record."""
+        return state(self.config, open_study(self.config, self.record))
 
     def begins(self) -> RunBegins:
         """The study's run is there."""
@@ -67,7 +114,7 @@ class RecordedStudy:
             if number in left:
                 left.remove(number)
                 own, trial = results[number], asked[number]
-                first = begun(number, started_ms(trial), own.settings)
+                first = begun(number, started_ms(trial), own.settings, self.shown(own.settings))
                 more = [advice[number]] if number in advice else []
                 yield number, [first, *ended(own, curves, ended_ms(trial)), *more]
         for trial in asked:
@@ -79,16 +126,18 @@ class RecordedStudy:
         """The curve of the study's run, and what the confirmation added to those of trials."""
         results, minimised = self.record.results(), self.goal()
         yield from BestSoFar(minimised).after([results[n] for n in sorted(results)])
-        if found := self.record.get(CONFIRMED, Confirmed):
+        own = self.record.get(CONFIRMED, Confirmed)
+        more = self.record.get(CONFIRMATIONS, list[Confirmed]) or []
+        for found in [*([own] if own else []), *more]:
             yield from confirmed(found, minimised)
 
     def rest(self) -> Iterator[Record]:
         """The winner's model and scores, the files, and the end of the study's run."""
         saved = self.saved()
         if saved is not None:
-            yield from judged(saved.result, self.folder)
-        for file in files(self.folder):
-            yield Artifact(None, str(file.resolve()))
+            note = self.note(saved.result)
+            yield from judged(saved.result, self.folder, self.step(), note)
+        yield from (Artifact(None, str(file.resolve())) for file in files(self.folder))
         if saved is None or saved.result.interrupted:
             yield RunEnds(None, "INTERRUPTED", "interrupted", now_ms())
         else:
@@ -105,7 +154,7 @@ def files(folder: Path) -> list[Path]:
 def about(config: Config) -> tuple[dict[str, object], str]:
     """The params of a study's run, and what MLflow shows as its description."""
     branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
-    params = {
+    params: dict[str, object] = {
         "data": config.data.name,
         "model": branches["model"],
         "optimizer": branches["optimizer"],
@@ -115,6 +164,7 @@ def about(config: Config) -> tuple[dict[str, object], str]:
         "epochs": config.budget.epochs,
         "seed": config.study.seed,
     }
+    params = {**params_of(config.space.fixed), **params}
     return params, f"{branches['model']} on {config.data.name}; the trials are the child runs"
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -21,6 +22,8 @@ Whole = Annotated[int, Field(ge=0, lt=2**53)]
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "FAILED", "INTERRUPTED"]
 NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
 LONGEST = 6000  # characters MLflow keeps of a param; tags may have some more
+# What the tags begin with that the newest result decides, and the params of its winner.
+VERDICT, WINNER = ("tuner.winner", "tuner.trials.", "tuner.importance."), "winner."
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,38 @@ class Tags(Record):
     """What is said of a run after its end."""
 
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Verdict(Record):
+    """What the newest result says of a study, in place of all that earlier ones said.
+
+    Attributes:
+        note: Markdown, which MLflow shows as the run's description.
+        pictures: names of artifacts of the run that the note shows.
+        tags: under the prefixes of `VERDICT`.
+        params: the winner's settings by path, shown under `WINNER`.
+    """
+
+    note: str
+    pictures: Sequence[str] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def shown_tags(self, run_id: str) -> dict[str, str]:
+        """The tags as a run has them, its description among them."""
+        # MLflow's pages live behind a #, so this address is relative to where they are served.
+        images = [
+            f"![{name}](get-artifact?path={quote(name)}&run_uuid={run_id})"
+            for name in self.pictures
+        ]
+        room = LONGEST - sum(len(image) + 2 for image in images)
+        note = self.note if len(self.note) <= room else f"{self.note[: room - 1]}…"
+        return {**self.tags, NOTE: "\n\n".join([note, *images])}
+
+    def shown_params(self) -> dict[str, str]:
+        """The params as a run has them."""
+        return {WINNER + path: clip(value) for path, value in self.params.items()}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """MLflow compared with a study's record, or made to agree with it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,13 @@ from tuner.config import Config
 from tuner.errors import UserError
 from tuner.study.ending import write_result
 from tuner.study.journal import FILE, JournalRecord
+from tuner.study.results import StudyResult
 from tuner.tracking.calls import reachable
 from tuner.tracking.consistency import count, differences
 from tuner.tracking.lookup import DUPLICATE, UNKNOWN, Lookup
 from tuner.tracking.model import describe_saved
 from tuner.tracking.recorded_study import KEY, RecordedStudy
-from tuner.tracking.records import Points, Record
+from tuner.tracking.records import Points, Record, Verdict
 from tuner.tracking.runs import StudyRuns
 from tuner.tracking.spool import lines, spooled
 from tuner.tracking.store import Store
@@ -25,8 +26,15 @@ from tuner.training.loop import Interrupted
 
 
 @contextmanager
-def republishing(config: Config, stop: Event) -> Iterator["Republishing"]:
+def republishing(
+    config: Config, stop: Event, note: Callable[[StudyResult], str]
+) -> Iterator["Republishing"]:
     """What MLflow has of the study of a config, owned until the block ends.
+
+    Args:
+        config: of the study.
+        stop: set when the command is told to stop.
+        note: what is said of a result, Markdown.
 
     Raises:
         UserError: where another process is at work on it, or its record is gone; within the block,
@@ -37,7 +45,7 @@ def republishing(config: Config, stop: Event) -> Iterator["Republishing"]:
     if not (folder / FILE).exists():
         raise UserError(f"study.name: {name}: its record is gone: there is no {folder / FILE}")
     with JournalRecord(folder, name) as record, reachable(store.uri):
-        yield Republishing(RecordedStudy(config, record, folder), store, stop)
+        yield Republishing(RecordedStudy(config, record, folder, note), store, stop)
 
 
 class Republishing:
@@ -167,7 +175,15 @@ class Republishing:
         if runs is not None:
             describe_saved(self.recorded_study.folder / "model")
             self.say_where(runs)
-        yield None, [self.recorded_study.begins(), *more.get(None, []), *self.recorded_study.rest()]
+            self.recorded_study.count_verdict()
+        rest = [
+            # The params of a server's runs are never others later, so it is told none that may be.
+            replace(record, params={})
+            if isinstance(record, Verdict) and self.store.database is None
+            else record
+            for record in self.recorded_study.rest()
+        ]
+        yield None, [self.recorded_study.begins(), *more.get(None, []), *rest]
 
     def say_where(self, runs: StudyRuns) -> None:
         """Gives the result the page where the curves are now."""

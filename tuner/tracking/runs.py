@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.tracking import links, logged_models
+from tuner.tracking import database, links, logged_models
 from tuner.tracking.calls import again, is_refusal, one_line
 from tuner.tracking.lookup import DUPLICATE, Lookup, number_of
 from tuner.tracking.provenance import provenance
 from tuner.tracking.records import (
+    VERDICT,
+    WINNER,
     Artifact,
     Model,
     Points,
@@ -23,6 +25,7 @@ from tuner.tracking.records import (
     RunEnds,
     State,
     Tags,
+    Verdict,
     clip,
 )  # fmt: skip
 from tuner.tracking.store import Store
@@ -34,8 +37,9 @@ DIGEST = 36  # characters MLflow keeps of a data set's digest
 
 STATUS: Mapping[State, str] = {
     "COMPLETE": "FINISHED",
-    "PRUNED": "KILLED",
-    "DIVERGED": "KILLED",
+    # They did what they were to do, and MLflow draws KILLED as it draws FAILED.
+    "PRUNED": "FINISHED",
+    "DIVERGED": "FINISHED",
     "INTERRUPTED": "KILLED",
     "FAILED": "FAILED",
 }
@@ -61,6 +65,7 @@ class _News:
     points: list[Points] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
+    verdict: Verdict | None = None
     count: int = 0
 
     def add(self, record: Record) -> None:
@@ -68,13 +73,15 @@ class _News:
         match record:
             case RunBegins():
                 self.begins, self.ends = record, None
-                self.tags |= {**record.tags, "tuner.state": "RUNNING"}
+                self.tags |= {"tuner.state": "RUNNING"}
             case RunEnds():
                 self.ends = record
                 self.tags |= record.tags
                 self.tags |= {"tuner.state": record.state, "tuner.reason": record.reason}
             case Tags():
                 self.tags |= record.tags
+            case Verdict():
+                self.verdict = record
             case Points():
                 self.points.append(record)
             case Artifact():
@@ -96,7 +103,7 @@ class StudyRuns:
         self._tags = {**provenance(), "tuner.study": study, "tuner.key": key}
         self.lookup = Lookup(self.client, self.experiment_id, key)
         self.headless = 0
-        self._is_server = store.is_server
+        self._is_server, self._database = store.is_server, store.database
         self.refused: list[str] = []
         self.dropped = 0  # runs that were closed as duplicates
         self.found: dict[int | None, Run] = {}  # what was there when it was looked at last
@@ -150,8 +157,9 @@ class StudyRuns:
             known.running = True
 
     def _create(self, number: int | None, news: _News) -> _Known:
-        tags, begins = self._tags | news.tags, news.begins
+        begins = news.begins
         assert begins is not None
+        tags = self._tags | dict(begins.tags) | news.tags
         tags[links.KIND] = links.STUDY if number is None else links.TRIAL
         if number is not None:
             tags |= {"mlflow.parentRunId": str(self.parent_id), "tuner.trial": str(number)}
@@ -194,10 +202,35 @@ class StudyRuns:
             self._show_data(run.run_id, news.begins.data)
         for artifact in news.artifacts:
             self._copy(run.run_id, artifact)
+        if news.verdict is not None:
+            self._judge(run, news.verdict)
         for model in news.models:
             with self._noting_refusals():
                 refusal = logged_models.show(self.client, self.experiment_id, run.run_id, model)
                 self.refused += [refusal] if refusal else []
+
+    def _judge(self, run: _Known, verdict: Verdict) -> None:
+        """Puts what a result says of the study in the place of what an earlier one said.
+
+        A param is never another one later, but in a database that can be told so; a server's
+        run has the winner in its tags alone.
+        """
+        from mlflow.entities import Param, RunTag
+
+        known = again(self.client.get_run, run.run_id).data
+        tags, params = verdict.shown_tags(run.run_id), verdict.shown_params()
+        for key in outdated(known.tags, tags, VERDICT):
+            with self._noting_refusals():
+                self.client.delete_tag(run.run_id, key)
+        if self._database is None:
+            params = {}
+        elif old := outdated(known.params, params, (WINNER,)):
+            database.forget_params(self._database, run.run_id, old)
+        self._log(
+            run.run_id,
+            params=[Param(key, value) for key, value in params.items()],
+            tags=[RunTag(key, clip(value)) for key, value in tags.items()],
+        )
 
     def _show_data(self, run_id: str, data: Mapping[str, str]) -> None:
         """Shows what a run trains on; MLflow keeps a data set of one name and digest once."""
@@ -281,6 +314,11 @@ class StudyRuns:
         known = self._runs.get(number_of(run))
         if known is not None and known.run_id == run_id:
             del self._runs[number_of(run)]
+
+
+def outdated(known: Mapping[str, str], told: Mapping[str, str], own: tuple[str, ...]) -> list[str]:
+    """The keys that begin as given and have another value than they are told to have, or none."""
+    return [key for key in known if key.startswith(own) and known[key] != clip(told.get(key))]
 
 
 def _known(run: Run) -> _Known:

@@ -5,18 +5,63 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tuner.codec import Settings
+from tuner.errors import printable
 from tuner.search.initial_trials import described
 from tuner.search.trials import Curves, Goal, TrialResult
 from tuner.study.events import Confirmed
-from tuner.study.results import StudyResult
-from tuner.tracking.records import Model, Points, Record, RunBegins, RunEnds, Tags
+from tuner.study.results import Importance, StudyResult
+from tuner.tracking.records import Model, Points, Record, RunBegins, RunEnds, Tags, Verdict
+
+# What the description of a study's run shows.
+PICTURES = ("loss_curves.png", "learning_rates.png")
+
+# Of a setting's value, in the name of a run; so many of them are named where there is no rate.
+WIDEST, NAMED = 20, 2
 
 
-def begun(number: int, started_ms: int, settings: Settings) -> RunBegins:
-    """A trial's run: settings are params, numbers and words as they are, others in words."""
+def begun(
+    number: int, started_ms: int, settings: Settings, shown: Settings | None = None
+) -> RunBegins:
+    """A trial's run.
+
+    Args:
+        number: of the trial.
+        started_ms: when it was asked, in milliseconds since 1970.
+        settings: all of it.
+        shown: those that become params, numbers and words as they are, others in words; all if not
+            given.
+    """
+    shown = settings if shown is None else shown
+    return RunBegins(number, called(number, settings, shown), started_ms, params_of(shown))
+
+
+def params_of(settings: Settings) -> dict[str, object]:
+    """Settings as a record's line holds them."""
     plain = (int, float, str, list)
-    params = {k: v if isinstance(v, plain) or v is None else repr(v) for k, v in settings.items()}
-    return RunBegins(number, f"trial {number}", started_ms, params)
+    return {k: v if isinstance(v, plain) or v is None else repr(v) for k, v in settings.items()}
+
+
+def called(number: int, settings: Settings, shown: Settings) -> str:
+    """The name of a trial's run: its number, its optimizer, and what tells it from others.
+
+    That is its learning rate if that is searched, and else the first settings that are.
+
+    >>> adam = {"optimizer": "adam", "optimizer.adam.lr": 0.0102, "batch_size": 32}
+    >>> called(46, adam, adam)
+    '046 adam lr=0.0102'
+    >>> called(7, {}, {"x": 0.25, "width": 2, "depth": 1})
+    '007 x=0.25 width=2'
+    """
+    optimizer = settings.get("optimizer")
+    rate = f"optimizer.{optimizer}.lr"
+    named = [rate] if rate in shown else [path for path in shown if path != "optimizer"][:NAMED]
+    words = [f"{path.rsplit('.', 1)[-1]}={_short(shown[path])}" for path in named]
+    return printable(" ".join([f"{number:03d}", *([str(optimizer)] if optimizer else []), *words]))
+
+
+def _short(value: object) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
 def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record]:
@@ -26,8 +71,7 @@ def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record
         result, curves: as the record keeps them (`Outcome.kept_curves`).
         ended_ms: in milliseconds since 1970.
     """
-    steps = list(range(max(map(len, curves.values()), default=0)))
-    yield Points(result.number, steps, curves)
+    yield Points(result.number, steps(curves), curves)
     tags = {"label": result.label, "evidence": result.evidence}
     if result.diverged_at is not None:
         tags["diverged_at"] = f"{result.diverged_at:.4g} of the training"
@@ -35,6 +79,11 @@ def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record
         tags["origin"] = described(result.origin)
     tags = {f"tuner.{name}": value for name, value in tags.items()}
     yield RunEnds(result.number, result.state, result.reason, ended_ms, tags)
+
+
+def steps(curves: Curves) -> list[int]:
+    """The epochs of a trial's curves, from 0 on."""
+    return list(range(max(map(len, curves.values()), default=0)))
 
 
 class BestSoFar:
@@ -57,15 +106,15 @@ class BestSoFar:
 
 
 def confirmed(event: Confirmed, goal: Goal) -> Iterator[Points]:
-    """The mean curves on fresh seeds, each on its trial's run, and what the winner is worth."""
+    """The mean curves on the seeds that chose the winner, each on its trial's run.
+
+    The name tells which seeds these are, so that of one name there is one curve, whichever command
+    confirms, and however often.
+    """
+    name = f"confirmed_{goal.curve}_{event.confirmation.seeds}_choosing_seeds"
     for number, values in event.curves.items():
         epochs = list(range(1, len(values) + 1))
-        yield Points(number, epochs, {f"confirmed_{goal.curve}": [*map(goal.turn, values)]})
-    mean = event.confirmation.judged.mean
-    if mean is not None:
-        ends = {"": mean.mean, "_low": mean.low, "_high": mean.high}
-        points = {f"confirmed_{goal.curve}{end}": [goal.turn(v)] for end, v in ends.items()}
-        yield Points(None, [event.confirmation.winner], points)
+        yield Points(number, epochs, {name: [*map(goal.turn, values)]})
 
 
 def advised(result: StudyResult) -> Iterator[Tags]:
@@ -74,10 +123,47 @@ def advised(result: StudyResult) -> Iterator[Tags]:
         yield Tags(trial.number, {"tuner.advice": trial.advice})
 
 
-def judged(result: StudyResult, folder: Path) -> Iterator[Record]:
-    """The saved model of the winner and its scores on the test part, where there is one."""
+def judged(result: StudyResult, folder: Path, step: int, note: str) -> Iterator[Record]:
+    """What the result says of the study: its winner, what that is worth, and its saved model.
+
+    Args:
+        result: how the study ended.
+        folder: of the study.
+        step: of the winner's numbers: the later the result, the greater.
+        note: what MLflow shows as the description, Markdown.
+    """
     winner = result.winner
-    if winner is not None and result.test:
-        yield Model(None, str(folder / "model"), "best", tags={"trial": str(winner.number)})
-        scores = {f"test_{name}": [value] for name, value in result.test.items()}
-        yield Points(None, [winner.number], scores)
+    pictures = [name for name in PICTURES if (folder / name).exists()]
+    params = {} if winner is None else params_of(winner.settings)
+    yield Verdict(None, note, pictures, dict(_tags(result)), params)
+    if winner is None:
+        return
+    if result.confirmation is not None and winner.value is not None:
+        ends = {"": winner.value, "_low": winner.low, "_high": winner.high}
+        points = {f"confirmed_{result.goal.curve}{end}": [value] for end, value in ends.items()}
+        yield Points(None, [step], points)
+    if result.test:
+        yield Points(None, [step], {f"test_{name}": [v] for name, v in result.test.items()})
+        tags = {"trial": str(winner.number)}
+        yield Model(None, str(folder / "model"), "best", params, tags)
+
+
+def _tags(result: StudyResult) -> Iterator[tuple[str, str]]:
+    """The winner, how many trials ended how, and what matters, as tags of the study's run."""
+    for state, count in result.trials.items():
+        yield f"tuner.trials.{state}", str(count)
+    for own in result.importances:
+        yield f"tuner.importance.{own.path}", _shares(own)
+    winner = result.winner
+    if winner is not None:
+        yield "tuner.winner", str(winner.number)
+        for name in ("value", "low", "high"):
+            if (number := getattr(winner, name)) is not None:
+                yield f"tuner.winner.{name}", repr(number)
+        for path, value in winner.settings.items():
+            yield f"tuner.winner.settings.{path}", str(value)
+
+
+def _shares(own: Importance) -> str:
+    shares = {"fANOVA": own.fanova, "PED-ANOVA": own.ped_anova}
+    return ", ".join(f"{name} {share:.3f}" for name, share in shares.items() if share is not None)

@@ -1,6 +1,8 @@
 """The tracker: listens to a study and turns what it hears into records for MLflow."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tuner.codec import Settings
@@ -12,14 +14,19 @@ from tuner.study.events import (
     Began,
     Confirmed,
     Ended,
+    EpochEnded,
     Event,
     TrialsEnded,
 )  # fmt: skip
 from tuner.study.results import StudyResult
-from tuner.tracking.recorded_study import files, modified_ms
-from tuner.tracking.records import Artifact, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, judged
+from tuner.tracking.recorded_study import RESULT, files, modified_ms
+from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds, now_ms
+from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, steps
 from tuner.tracking.writer import Writer
+
+# Points of trials that train are sent so often, in seconds, at rungs as well; to put them together
+# may take such a share of the time at most.
+LIVE, SHARE = 2.0, 0.05
 
 
 class Tracker:
@@ -34,6 +41,8 @@ class Tracker:
         artifacts: files that are there when the study begins.
         folder: of the study, with its pictures and its model.
         shown: the settings of a trial as MLflow shows them.
+        verdict: what MLflow is told of a result.
+        clock: in seconds.
     """
 
     def __init__(
@@ -45,10 +54,15 @@ class Tracker:
         artifacts: Sequence[Path] = (),
         folder: Path | None = None,
         shown: Callable[[Settings], Settings] = lambda settings: settings,
+        verdict: Callable[[StudyResult], Iterable[Record]] = advised,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.writer, self.deadline, self.begins, self.goal = writer, deadline, begins, goal
         self.artifacts, self.folder, self.shown = artifacts, folder, shown
+        self.verdict, self.clock = verdict, clock
         self.best = BestSoFar(goal)
+        self.sent: dict[int, int] = {}  # points of each curve of a trial that trains
+        self.due, self.left = -math.inf, 0  # when to send the next, and who had left at the last
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -58,6 +72,8 @@ class Tracker:
                 self.abandon(numbers)
             case Asked(trials):
                 self.ask(trials)
+            case EpochEnded():
+                self.go_on(event)
             case TrialsEnded(outcomes, again):
                 self.end_trials(outcomes, again)
             case Confirmed():
@@ -86,7 +102,27 @@ class Tracker:
     def ask(self, trials: Sequence[Trial]) -> None:
         """Begins a child run for each of these trials."""
         for trial in trials:
-            self.put([begun(trial.number, trial.started_ms, self.shown(trial.settings))])
+            own = trial.settings
+            self.put([begun(trial.number, trial.started_ms, own, self.shown(own))])
+
+    def go_on(self, event: EpochEnded) -> None:
+        """Sends the points that the running trials have added, at the start, at rungs and then and
+        when."""
+        left, now = event.pruned + event.diverged, self.clock()
+        if event.epoch and left == self.left and now < self.due:
+            return
+        for number, curves in event.curves().items():
+            self.put(self.news(Points(number, steps(curves), curves)))
+        self.left, self.due = left, now + max(LIVE, (self.clock() - now) / SHARE)
+
+    def news(self, points: Points) -> Iterator[Points]:
+        """What was not sent yet of a trial's curves, if anything."""
+        assert points.number is not None
+        first = self.sent.get(points.number, 0)
+        if first < len(points.steps):
+            self.sent[points.number] = len(points.steps)
+            left = {name: values[first:] for name, values in points.metrics.items()}
+            yield Points(points.number, points.steps[first:], left)
 
     def end_trials(self, outcomes: Sequence[Outcome], again: bool = False) -> None:
         """Writes all curves and the end of these trials, safe on disk before it returns.
@@ -96,7 +132,9 @@ class Tracker:
             again: whether they are to be trained again: then they are not among the best so far.
         """
         for outcome in outcomes:
-            self.put(ended(outcome.result(), outcome.kept_curves(), now_ms()))
+            for record in ended(outcome.result(), outcome.kept_curves(), now_ms()):
+                self.put(self.news(record) if isinstance(record, Points) else [record])
+            self.sent.pop(outcome.trial.number, None)
         if not again:
             self.put(self.best.after([outcome.result() for outcome in outcomes]))
         self.writer.sync()
@@ -109,19 +147,17 @@ class Tracker:
     def confirm(self, event: Confirmed) -> None:
         """Adds what a confirmation found.
 
-        The mean curves on fresh seeds go each to its trial's run, what the winner is worth to the
-        study's.
+        The mean curves on fresh seeds go each to its trial's run.
         """
         self.put(confirmed(event, self.goal))
 
     def end(self, result: StudyResult) -> None:
-        """Adds advice, files, the saved model and its scores; waits for MLflow a while."""
-        self.put(advised(result))
+        """Adds the files, what the result says, and the saved model; waits for MLflow a while."""
         if self.folder is not None:
-            # The config is there from the start, the result comes last.
-            apart = ("config.yaml", "result.json")
-            self.add_artifacts([file for file in files(self.folder) if file.name not in apart])
-            self.put(judged(result, self.folder))
+            # The result is not written yet: one that is there is an earlier one.
+            own = [file for file in files(self.folder) if file.name != RESULT]
+            self.add_artifacts(own)
+        self.put(self.verdict(result))
         self.writer.flush(self.deadline)
 
     def over(self, result_file: Path | None = None, interrupted: bool = False) -> None:
