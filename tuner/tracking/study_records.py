@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tuner.codec import Settings
 from tuner.errors import printable
+from tuner.search.importance import Importance
 from tuner.search.initial_trials import described
 from tuner.search.trials import Curves, Goal, TrialResult
 from tuner.study.events import Confirmed
-from tuner.study.results import Importance, StudyResult
+from tuner.study.results import StudyResult
 from tuner.tracking.records import Model, Points, Record, RunBegins, RunEnds, Tags, Verdict
 
 # What the description of a study's run shows.
