@@ -165,7 +165,10 @@ def test_every_trial_is_a_run_with_its_settings(told: Told) -> None:
 
 def test_only_what_can_be_drawn_is_drawn(told: Told) -> None:
     assert told.pictures == {pictures.LOSSES}
-    assert "Study function: how the loss fell" in told.drawn
+    winner = told.result.winner
+    assert winner is not None
+    assert f"Study function: how the loss fell (winner: trial {winner.number})" in told.drawn
+    assert f"winner: trial {winner.number}" in told.drawn
 
 
 def test_nothing_speaks_of_an_optimizer_or_a_rate(told: Told) -> None:
