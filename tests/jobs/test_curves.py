@@ -22,7 +22,7 @@ CURVES = (
     *("train_loss", "validation_loss", "validation_accuracy"),
     *("learning_rate", "gradient_norm", "update_ratio"),
 )
-STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "DIVERGED": "KILLED"}
+STATUS = dict.fromkeys(("COMPLETE", "PRUNED", "DIVERGED"), "FINISHED")
 
 
 class Read:

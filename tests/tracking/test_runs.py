@@ -19,8 +19,8 @@ BEGINS = RunBegins(None, "adam", STARTED)
     ("state", "status"),
     [
         ("COMPLETE", "FINISHED"),
-        ("PRUNED", "KILLED"),
-        ("DIVERGED", "KILLED"),
+        ("PRUNED", "FINISHED"),
+        ("DIVERGED", "FINISHED"),
         ("INTERRUPTED", "KILLED"),
         ("FAILED", "FAILED"),
     ],

@@ -14,6 +14,7 @@ from tuner.report.claim import claim_of
 from tuner.report.progress import Progress
 from tuner.search.trials import TrialResult, ranked
 from tuner.study.natural import natural_confirmation
+from tuner.study.results import Confirmation, StudyResult
 from tuner.training.kernels.compiling import announced
 
 OUTPUTS = ("text", "json")
@@ -48,12 +49,17 @@ def run(config: Config, stop: Event) -> int:
         write_json(path, plain)
         with opened.tracking.opened() as tracker:
             if tracker is not None:
+                opened.tracking.confirm_too(confirmed)
                 tracker(confirmed)
                 tracker.add_artifacts([path])
         (winner,) = [t for t in opened.study.results() if t.number == found.winner]
         made = claim_of(found, winner.is_default)
+        saved = opened.saved()
         told = terminal.Told(
-            headline=confirmation.headline(found, goal, made),
+            headline=[
+                *beside(found, None if saved is None else saved.result, config),
+                *confirmation.headline(found, goal, made),
+            ],
             evidence=[
                 *confirmation.ranking(found, goal),
                 confirmation.worth(found, goal),
@@ -64,6 +70,28 @@ def run(config: Config, stop: Event) -> int:
         )
         terminal.show(config, lambda: plain, told)
     return 0
+
+
+def beside(found: Confirmation, result: StudyResult | None, config: Config) -> list[str]:
+    """What this confirmation is to the study's own result, which stays as it is.
+
+    Args:
+        found: the confirmation.
+        result: of the study; None if it has none, or one that is not of all its trials.
+        config: what to add to the study's command, where that would come to the same trials.
+    """
+    lines, own = [], None if result is None else result.winner
+    if own is None:
+        return ["The study has no winner yet; this gives it none."]
+    if own.number != found.winner:
+        lines.append(f"Here the winner is trial {found.winner}; the study's is trial {own.number}.")
+    kept = "The study's result stays as it is"
+    if result is not None and result.test:
+        kept += f": the saved model and the test score are those of trial {own.number}"
+    if config.confirm.trials is None:
+        asked = f"confirm.top={config.confirm.top} confirm.seeds={config.confirm.seeds}"
+        kept += f"; to make this its verdict, add {asked} to the command that ran the study"
+    return [*lines, f"{kept}."]
 
 
 def chosen(config: Config, results: Sequence[TrialResult]) -> list[TrialResult]:

@@ -135,8 +135,7 @@ def judged(result: StudyResult, folder: Path, step: int, note: str) -> Iterator[
     """
     winner = result.winner
     pictures = [name for name in PICTURES if (folder / name).exists()]
-    params = {} if winner is None else params_of(winner.settings)
-    yield Verdict(None, note, pictures, dict(_tags(result)), params)
+    yield Verdict(None, note, pictures, dict(_tags(result)), params_of(_winning(result)))
     if winner is None:
         return
     if result.confirmation is not None and winner.value is not None:
@@ -146,7 +145,14 @@ def judged(result: StudyResult, folder: Path, step: int, note: str) -> Iterator[
     if result.test:
         yield Points(None, [step], {f"test_{name}": [v] for name, v in result.test.items()})
         tags = {"trial": str(winner.number)}
+        params = params_of(_winning(result))
         yield Model(None, str(folder / "model"), "best", params, tags)
+
+
+def _winning(result: StudyResult) -> Settings:
+    """The settings of the winner that were searched: the others are those of the study."""
+    own = {} if result.winner is None else result.winner.settings
+    return {path: own[path] for path in result.searched if path in own}
 
 
 def _tags(result: StudyResult) -> Iterator[tuple[str, str]]:
@@ -154,14 +160,15 @@ def _tags(result: StudyResult) -> Iterator[tuple[str, str]]:
     for state, count in result.trials.items():
         yield f"tuner.trials.{state}", str(count)
     for own in result.importances:
-        yield f"tuner.importance.{own.path}", _shares(own)
+        if shares := _shares(own):
+            yield f"tuner.importance.{own.path}", shares
     winner = result.winner
     if winner is not None:
         yield "tuner.winner", str(winner.number)
         for name in ("value", "low", "high"):
             if (number := getattr(winner, name)) is not None:
                 yield f"tuner.winner.{name}", repr(number)
-        for path, value in winner.settings.items():
+        for path, value in _winning(result).items():
             yield f"tuner.winner.settings.{path}", str(value)
 
 
