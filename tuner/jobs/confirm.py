@@ -21,6 +21,8 @@ OUTPUTS = ("text", "json")
 
 # What this command says; all else is the study's own.
 OWN = ("job", "root", "threads", "confirm")
+# What it leaves to the study, whose result is of its own confirmation.
+STUDYS = "confirm"
 
 
 def run(config: Config, stop: Event) -> int:
@@ -32,10 +34,11 @@ def run(config: Config, stop: Event) -> int:
         UserError: for an unknown study or trial.
         Interrupted: which loses what was under way, when `stop` was set.
     """
-    config = of_study(config, OWN)
+    given, config = config, of_study(config, OWN)
     if config.data.name == "none":
         raise UserError(f"study.name: {config.study.name}: is of a function, which knows no seeds")
-    with session.opened(config, stop) as opened:
+    of = of_study(given, [key for key in OWN if key != STUDYS])
+    with session.opened(of, stop) as opened:
         trials = chosen(config, opened.study.results())
         seeds = config.confirm.seeds
         with (
