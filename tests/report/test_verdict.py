@@ -174,14 +174,14 @@ def test_the_winner_is_one_and_the_same_in_headline_table_and_evidence() -> None
 
 
 def test_a_headline_has_at_most_six_lines_and_each_is_one() -> None:
-    failed = Finding("bounds", False, 1.0, 2.0, "the best is at the bound.", "Widen lr.")
+    failed = Finding("bounds", False, 1.0, 2.0, "the best is at the bound.", "widen lr.")
     for result in studies():
         full = replace(result, findings=(failed, failed), reproduce="python -m tuner ...")
         lines = verdict.headline(full)
         assert len(lines) <= 6
         assert not any("\n" in line for line in lines)
-        assert lines[-2:] == ["Next: Widen lr (and 1 more below).", "python -m tuner ..."]
-        assert "Check bounds: not well: the best is at the bound. Widen lr." in verdict.evidence(
+        assert lines[-2:] == ["Next: widen lr (and 1 more below).", "python -m tuner ..."]
+        assert "Check bounds: not well: the best is at the bound; widen lr." in verdict.evidence(
             full, {}
         )
 

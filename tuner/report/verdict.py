@@ -108,9 +108,9 @@ def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
     lines += [_divergence(d) for d in result.divergence]
     for finding in result.findings:
         said = finding.said.removesuffix(".")
-        advice = "" if finding.passed else f" {finding.advice.removesuffix('.')}."
+        advice = "" if finding.passed else f"; {finding.advice.removesuffix('.')}"
         lines.append(
-            f"Check {finding.check}: {'well' if finding.passed else 'not well'}: {said}.{advice}"
+            f"Check {finding.check}: {'well' if finding.passed else 'not well'}: {said}{advice}."
         )
     return lines + [f"Note: {note}." for note in result.notes]
 
