@@ -15,11 +15,10 @@ from tuner.config import Config
 from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
-from tuner.report import files, note, terminal, verdict
+from tuner.report import files, note, terminal
 from tuner.report.best import BEST
-from tuner.report.claim import claim
 from tuner.report.notes import say
-from tuner.report.page import REPORT
+from tuner.report.outcome import FEW, outcome
 from tuner.report.progress import Progress
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
@@ -53,9 +52,6 @@ from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
 EVERY_TRIAL_DIVERGED = 3
-
-# The first points of trials on a function are told where a study has no more trials than this.
-FEW = 12
 
 COMPILING = "compiling for this machine and these models, which happens once"
 
@@ -279,19 +275,8 @@ class Session:
 
     def show(self, saved: SavedResult) -> int:
         """Tells the verdict, and how to look at the curves; returns the exit code."""
-        result = saved.result
-        few = len(result.all) <= FEW
-        evidence = verdict.evidence(result, self.study.drawn_curves() if few else {})
-        where = [
-            f"Report: {self.folder / REPORT}; pictures, settings and all results are beside it."
-        ]
-        if saved.run.curves:
-            where.append(f"All curves: {self.tracking.shows(saved.run.curves)}")
-        told = terminal.Told(
-            headline=verdict.headline(result),
-            tables={"": verdict.table(result)} if result.all else {},
-            evidence=[*evidence, *where],
-            style=terminal.DOUBTFUL if claim(result).is_doubtful else terminal.SURE,
-        )
+        result, page = saved.result, saved.run.curves
+        curves = self.study.drawn_curves() if len(result.all) <= FEW else {}
+        told = outcome(result, curves, self.folder, self.tracking.shows(page) if page else "")
         terminal.show(self.config, lambda: plain_result(saved), told)
         return EVERY_TRIAL_DIVERGED if result.all_diverged else 0

@@ -17,7 +17,8 @@ def looks_at_a_study(name: str) -> bool:
     spec = find_spec(f"{__name__}.{name}")
     assert spec is not None
     assert spec.origin is not None
-    return "from tuner.config.saved import" in Path(spec.origin).read_text(encoding="utf-8")
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    return any(f" import {name}" in source for name in ("of_study", "folder_of"))
 
 
 def load(name: str) -> Callable[..., int]:

@@ -1,5 +1,6 @@
 """The lock on a study: one process owns it, and whoever comes second is told who."""
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -41,6 +42,26 @@ def owned(folder: Path) -> Iterator[None]:
     finally:
         owner.unlink(missing_ok=True)
         lock.release()
+
+
+def at_work(folder: Path) -> str:
+    """Which process owns the study in `folder`, in words, or "" if none does; nothing is written.
+
+    Where a kill left the owner's file, the lock is shared for an instant to see that it is free.
+    """
+    owner = folder / "owner.json"
+    try:
+        lock = os.open(folder / "lock", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return ""
+    try:
+        if owner.exists():
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _describe(owner)
+    finally:
+        os.close(lock)
+    return ""
 
 
 def _describe(owner: Path) -> str:

@@ -179,11 +179,49 @@ def read_results(folder: Path, name: str) -> list[TrialResult]:
     check_own(folder)
     results: dict[int, TrialResult] = {}
     try:
-        _open(folder / FILE, name, results)
+        _open(folder / FILE, name, results, create=False)
     except BROKEN as error:
         said = " ".join(str(error).split())
         raise UserError(f"{folder / FILE}: is not a study's journal ({said})") from None
     return [results[number] for number in sorted(results)]
+
+
+def glanced(path: Path) -> tuple[dict[int, TrialResult], dict[str, Any]]:
+    """What a journal says of trials that ended, by number, and of the study's attributes.
+
+    It may be another process's, which is at work: a last line that is not whole is not yet there.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if one of its lines is none.
+    """
+    results: dict[int, TrialResult] = {}
+    attributes: dict[str, Any] = {}
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                log = json.loads(line)
+                own = dict(log.get("user_attr", {}) if log["op_code"] >= 0 else {})
+            except (TypeError, LookupError, AttributeError, RecursionError):
+                raise ValueError("one of its lines is none") from None
+            if SUMMARY in own:
+                result = from_json(TrialResult, own[SUMMARY])
+                results[result.number] = result
+            else:
+                attributes |= own
+    return results, attributes
+
+
+def glanced_curves(path: Path) -> Iterator[tuple[int, Curves]]:
+    """The curves that a journal holds, which may be another process's, as Record has them."""
+    with path.open("rb") as file:
+        for line in file:
+            whole = line.endswith(b"\n")
+            summary = json.loads(line).get("user_attr", {}).get(SUMMARY) if whole else None
+            if summary is not None:
+                yield summary["number"], summary["curves"]
 
 
 def cut_torn_tail(path: Path) -> None:
@@ -274,13 +312,15 @@ def _backend(path: Path) -> JournalFileBackend:
     return JournalFileBackend(str(path), lock_obj=_NoLock())
 
 
-def _open(path: Path, name: str, results: dict[int, TrialResult]) -> optuna.Study:
-    """The Optuna study in a journal, made if there is none."""
+def _open(
+    path: Path, name: str, results: dict[int, TrialResult], create: bool = True
+) -> optuna.Study:
+    """The Optuna study in a journal, made if there is none and it may be."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage: Any = JournalStorage(_WithoutResults(path, results))
     # The sampler is never asked: tuner.search.samplers proposes.
     sampler = optuna.samplers.RandomSampler(seed=0)
     # Looking first: what is created if it is not there leaves a line even where it is.
-    if name in optuna.get_all_study_names(storage):
+    if not create or name in optuna.get_all_study_names(storage):
         return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     return optuna.create_study(study_name=name, storage=storage, sampler=sampler)

@@ -73,13 +73,7 @@ class Tracking:
 
     def shows(self, page: str) -> str:
         """What opens a page with the curves: its URL, or the command that serves it."""
-        if self.store.is_server:
-            return page
-        config = self.config
-        words = ["python", "-m", "tuner", "job=ui", f"study.name={config.study.name}"]
-        words += [] if str(config.root) == "mlruns" else [f"root={config.root}"]
-        words += [] if self.store.is_own else [f"tracking.uri={masked(self.store.uri)}"]
-        return shlex.join(words)
+        return shows(self.config, page)
 
     @property
     def recorded_study(self) -> RecordedStudy:
@@ -196,6 +190,17 @@ class Tracking:
             elif not told:
                 self.over(tracker, interrupted=False)
         return saved
+
+
+def shows(config: Config, page: str) -> str:
+    """What opens a page with the curves of a study: its URL, or the command that serves it."""
+    store = Store(config.root, config.tracking.uri)
+    if store.is_server:
+        return page
+    words = ["python", "-m", "tuner", "job=ui", f"study.name={config.study.name}"]
+    words += [] if str(config.root) == "mlruns" else [f"root={config.root}"]
+    words += [] if store.is_own else [f"tracking.uri={masked(store.uri)}"]
+    return shlex.join(words)
 
 
 def _remembered(record: Record, key: str, value: Any) -> Any:

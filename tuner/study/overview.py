@@ -1,0 +1,166 @@
+"""Overviews: how studies stand, read from their folders while others may be at work on them."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tuner.codec import from_json, to_json
+from tuner.config.schema import Plain
+from tuner.errors import UserError, did_you_mean
+from tuner.files import check_own
+from tuner.processes.lock import at_work
+from tuner.search.trials import ENDED, Goal, TrialResult, best_of
+from tuner.study.ending import read_result
+from tuner.study.journal import FILE, glanced
+from tuner.study.results import SavedResult
+from tuner.yaml_files import load_file
+
+FINISHED, INTERRUPTED, UNDER_WAY = "finished", "interrupted", "under way"
+NO_RESULT, DAMAGED = "no result", "damaged"
+
+RESULT, CONFIG = "result.json", "config.yaml"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How a study stands.
+
+    Attributes:
+        study: its name, that of its folder.
+        state: one of those above.
+        said: more of the state: which process is at work, or what is damaged.
+        trials: that ended, for a study that goes on those on record.
+        asked: how many trials its config asks for; None where that cannot be read.
+        goal: what it minimises.
+        best: the lowest value of the search so far.
+        saved: its result, if that is of all its trials.
+        when: its end, or when something of it was written last, in seconds since 1970.
+    """
+
+    study: str
+    state: str
+    said: str
+    trials: int
+    asked: int | None
+    goal: Goal
+    best: TrialResult | None
+    saved: SavedResult | None
+    when: float
+
+    @property
+    def plain(self) -> Plain:
+        """What a program reads of it, in natural numbers."""
+        best, result = self.best, self.saved.result if self.saved else None
+        value = None if best is None or best.value is None else self.goal.turn(best.value)
+        return {
+            "study": self.study,
+            "state": self.state,
+            "said": self.said,
+            "trials": self.trials,
+            "asked": self.asked,
+            "metric": self.goal.name,
+            "best": None if best is None else {"number": best.number, "value": value},
+            "winner": to_json(result.winner) if result and result.winner else None,
+            "when": self.when,
+        }
+
+
+def folder_of(root: Path, name: str) -> Path:
+    """The folder of a study that is there.
+
+    Raises:
+        UserError: if it is not.
+    """
+    folder = root / "studies" / name
+    if not folder.is_dir():
+        known = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
+        hint = did_you_mean(name, known, 3) or (
+            f"there are {', '.join(known[:5])}" if known else "there is none yet"
+        )
+        raise UserError(f"study.name: {name}: no such study in {root}: {hint.strip()}")
+    return folder
+
+
+def overviews(root: Path) -> list[Overview]:
+    """How the studies in a root stand, the newest first; nothing is written."""
+    folders = [path for path in (root / "studies").glob("*") if path.is_dir()]
+    found = [overview(folder) for folder in folders]
+    return sorted(found, key=lambda own: (-own.when, own.study))
+
+
+def overview(folder: Path) -> Overview:
+    """How the study in a folder stands; nothing is written, and nothing waits for its owner."""
+    owner, damage, journal = at_work(folder), "", folder / FILE
+    results: Mapping[int, TrialResult] = {}
+    attributes: Mapping[str, Any] = {}
+    saved = asked = None
+    try:
+        check_own(folder)
+        if journal.exists():
+            results, attributes = glanced(journal)
+        saved = read_result(folder / RESULT)
+        if saved is None and (folder / RESULT).exists():
+            damage = f"{RESULT} is none of this version"
+        asked = _asked(folder / CONFIG)
+    except UserError as error:
+        damage = str(error)
+    except (OSError, ValueError) as error:
+        damage = f"{FILE}: {error}"
+    if saved and max(results, default=-1) > max((t.number for t in saved.result.all), default=-1):
+        saved = None  # it is of the trials before the study was extended
+    trials = list(saved.result.all if saved else results.values())
+    if owner:
+        state = UNDER_WAY
+    elif damage:
+        state = DAMAGED
+    elif saved and not saved.result.interrupted:
+        state = FINISHED
+    else:
+        state = INTERRUPTED if trials else NO_RESULT
+    return Overview(
+        study=folder.name,
+        state=state,
+        said=owner or damage,
+        trials=sum(trial.state in ENDED for trial in trials),
+        asked=asked,
+        goal=saved.result.goal if saved else _goal(attributes),
+        best=best_of(trials),
+        saved=saved,
+        when=_when(folder, saved),
+    )
+
+
+def _asked(config: Path) -> int | None:
+    """The trials that a study's config asks for."""
+    plain = load_file(config) if config.exists() else None
+    budget = plain.get("budget") if isinstance(plain, dict) else None
+    asked = budget.get("trials") if isinstance(budget, dict) else None
+    return asked if isinstance(asked, int) else None
+
+
+def _goal(attributes: Mapping[str, Any]) -> Goal:
+    """What a study minimises, as its journal says."""
+    try:
+        return from_json(Goal, attributes["goal"])
+    except (LookupError, ValueError):
+        return Goal()
+
+
+def _when(folder: Path, saved: SavedResult | None) -> float:
+    if saved is not None:
+        try:
+            return datetime.fromisoformat(saved.run.finished).timestamp()
+        except ValueError:
+            pass
+    files = [folder / name for name in (FILE, RESULT, CONFIG)]
+    there = [os.lstat(file).st_mtime for file in files if os.path.lexists(file)]
+    return max(there, default=os.lstat(folder).st_mtime)
+
+
+def written(when: float) -> str:
+    """A time as people read it here."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
