@@ -78,10 +78,10 @@ def test_what_a_line_says_to_type_is_what_was_meant() -> None:
 
 
 def test_the_end_of_a_path_will_do_where_it_is_clear() -> None:
-    composed = compose(["lr=0.1", "beta1={low: 0.8, high: 0.9}", "trials=7", "hidden=[3]"], None)
+    composed = compose(["lr=0.1", "beta1={low: 0.8, high: 0.9}", "cohort=7", "hidden=[3]"], None)
     assert composed["optimizer"]["adam"]["lr"] == 0.1
     assert composed["optimizer"]["adam"]["beta1"] == {"low": 0.8, "high": 0.9}
-    assert composed["budget"]["trials"] == 7
+    assert composed["study"]["cohort"] == 7
     assert composed["model"]["mlp"]["hidden"] == [3]
     with pytest.raises(UserError, match=r"optimizer\.adam\.lr=0\.1 or optimizer\.sgd\.lr=0\.1"):
         compose(["optimizer=[adam,sgd]", "lr=0.1"], None)

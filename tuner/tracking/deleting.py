@@ -1,0 +1,67 @@
+"""Deleting what MLflow has of a study: its runs, their files, and the models that they logged."""
+
+import shutil
+from pathlib import Path
+from threading import Event
+from urllib.parse import unquote, urlsplit
+
+from tuner.config import Config
+from tuner.tracking.calls import again, reachable
+from tuner.tracking.store import Store
+from tuner.training.loop import Interrupted
+
+
+def delete_runs(config: Config, keys: set[str], stop: Event) -> int:
+    """Deletes the runs of a study, the parents last, so that what was cut short can begin again.
+
+    MLflow keeps deleted runs out of its pages until `mlflow gc` removes them. Files are removed in
+    the store under the root alone: those of a server are the server's.
+
+    Args:
+        config: of the study.
+        keys: that its runs have; a copy of a study has them too, but another name.
+        stop: set when the command is told to stop.
+
+    Returns:
+        How many were deleted.
+
+    Raises:
+        UserError: where MLflow cannot be reached.
+        Interrupted: when `stop` was set.
+    """
+    store, name, deleted = Store(config.root, config.tracking.uri), config.study.name, 0
+    if store.database is not None and not store.database.exists():
+        return 0
+    with reachable(store.uri):
+        client = store.open()
+        found = again(client.get_experiment_by_name, config.study.project)
+        places = [] if found is None else [found.experiment_id]
+        for key in sorted(keys) if places else ():
+            asked = f"tags.`tuner.key` = '{key}' AND tags.`tuner.study` = '{name}'"
+            runs, page = [], None
+            while page != "":
+                some = again(client.search_runs, places, asked, page_token=page)
+                runs, page = [*runs, *some], some.token or ""
+            for run in sorted(runs, key=lambda run: "tuner.trial" not in run.data.tags):
+                if stop.is_set():
+                    raise Interrupted
+                own = f"source_run_id = '{run.info.run_id}'"
+                for model in again(client.search_logged_models, places, filter_string=own):
+                    again(client.delete_logged_model, model.model_id)
+                    remove(store, model.artifact_location)
+                remove(store, run.info.artifact_uri)
+                again(client.delete_run, run.info.run_id)
+                deleted += 1
+    return deleted
+
+
+def remove(store: Store, uri: str | None) -> None:
+    """Removes the files of a run or a model, if they lie in a store of tuner's own.
+
+    They lie in a folder of the run's or the model's own, which goes with them.
+    """
+    parts = urlsplit(uri or "")
+    place, kept = Path(unquote(parts.path)).resolve(), store.root / "artifacts"
+    whole = place.name == "artifacts" and kept in place.parent.parents
+    if store.is_own and parts.scheme in ("", "file") and whole:
+        shutil.rmtree(place.parent, ignore_errors=True)
