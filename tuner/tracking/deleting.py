@@ -3,12 +3,16 @@
 import shutil
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from tuner.config import Config
 from tuner.tracking.calls import again, reachable
 from tuner.tracking.store import Store
 from tuner.training.loop import Interrupted
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 
 def delete_runs(config: Config, keys: set[str], stop: Event) -> int:
@@ -38,7 +42,8 @@ def delete_runs(config: Config, keys: set[str], stop: Event) -> int:
         places = [] if found is None else [found.experiment_id]
         for key in sorted(keys) if places else ():
             asked = f"tags.`tuner.key` = '{key}' AND tags.`tuner.study` = '{name}'"
-            runs, page = [], None
+            runs: list[Run] = []
+            page = None
             while page != "":
                 some = again(client.search_runs, places, asked, page_token=page)
                 runs, page = [*runs, *some], some.token or ""

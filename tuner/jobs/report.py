@@ -1,0 +1,40 @@
+"""Rebuild what people read of a study, from its result and its record: report, pictures, tables."""
+
+from threading import Event
+
+from tuner.config import Config
+from tuner.config.saved import of_study
+from tuner.errors import UserError
+from tuner.report import files
+from tuner.report.page import REPORT
+from tuner.study.builder import open_study
+from tuner.tracking.republishing import republishing
+
+# What this command says; all else is the study's own.
+OWN = ("job", "root", "threads")
+
+
+def run(config: Config, stop: Event) -> int:
+    """Writes the files anew and, where the study is tracked, puts them on its page in MLflow.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for an unknown study, one without a result, one that another process is at work
+            on, and where MLflow cannot be reached; the files are then written all the same.
+        Interrupted: when `stop` was set; the same command goes on.
+    """
+    config = of_study(config, OWN)
+    name, folder = config.study.name, config.root / "studies" / config.study.name
+    with republishing(config, stop) as told:
+        saved = told.recorded_study.saved()
+        if saved is None:
+            raise UserError(f"study.name: {name}: has no result yet: finish the study first")
+        study = open_study(config, told.record)
+        drawn = study.drawn_curves(saved.result.goal.curve)
+        files.write(saved.result, drawn, folder, study.space, study.times())
+        print(f"Study {name}: written: {folder / REPORT}, and what is beside it.", flush=True)
+        if config.tracking.name != "none":
+            print(f"In MLflow: {told.mend()}.")
+    return 0
