@@ -53,6 +53,11 @@ class Ended:
         if found := FIRST_WORD.match(self.err or ""):
             self.first, self.err = found.group(), self.err[found.end() :]
 
+    @property
+    def found(self) -> str:
+        """What it printed, from the headline on: without what it understood of the data."""
+        return re.sub(r"\A(Data: .*\n)+", "", self.out)
+
 
 class Command:
     """`python -m tuner` on a root, with the settings of a small study where none are given."""

@@ -45,7 +45,7 @@ def test_each_branch_has_as_many_trials_and_the_textbook_beside(
     assert told.code == 0, told.err
     drawn = [s for s in command.result("optimizers")["all"] if not s["origin"]]
     assert set(Counter(s["settings"]["optimizer"] for s in drawn).values()) == {8}
-    assert told.out.startswith("Optimizers on iris: ")
+    assert told.found.startswith("Optimizers on iris: ")
     assert told.out.count("once tuned") == 1
     assert "the winner is" not in told.out
     assert "Optimizers on iris: 8 trials each, 6 epochs a trial" in told.out
@@ -140,7 +140,7 @@ def test_a_comparison_in_which_all_diverges_exits_as_its_study_does(command: Com
         *(s for s in TWO if not s.startswith("optimizer=")), "optimizer=[sgd,momentum]", *wild
     )
     assert told.code == 3
-    assert told.out.startswith("Study optimizers: every trial diverged")
+    assert told.found.startswith("Study optimizers: every trial diverged")
 
 
 def test_a_branch_that_never_ends_is_told(command: Command) -> None:

@@ -5,7 +5,7 @@ from threading import Event
 from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
-from tuner.report import files
+from tuner.report import files, note
 from tuner.report.page import REPORT
 from tuner.study.builder import open_study
 from tuner.tracking.republishing import republishing
@@ -27,7 +27,7 @@ def run(config: Config, stop: Event) -> int:
     """
     config = of_study(config, OWN)
     name, folder = config.study.name, config.root / "studies" / config.study.name
-    with republishing(config, stop) as told:
+    with republishing(config, stop, note.text) as told:
         saved = told.recorded_study.saved()
         if saved is None:
             raise UserError(f"study.name: {name}: has no result yet: finish the study first")

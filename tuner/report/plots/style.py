@@ -24,7 +24,7 @@ TOP = 0.965  # where the crosses are, as a share of the height
 
 def canvas(title: str) -> tuple[Figure, Axes]:
     """An empty picture under its title; it needs no screen."""
-    figure = Figure(figsize=(7.6, 4.4), dpi=160, layout="constrained")
+    figure = Figure(figsize=(7.6, 4.4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)
