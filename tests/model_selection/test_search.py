@@ -266,9 +266,12 @@ def test_a_tracked_search_leaves_a_run_for_each_candidate(iris: Any, tmp_path: P
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
     (experiment,) = (e for e in client.search_experiments() if e.name == "tuner")
     runs = client.search_runs([experiment.experiment_id])
-    children = {run.info.run_name: run for run in runs if "mlflow.parentRunId" in run.data.tags}
-    assert sorted(children) == [f"trial {number}" for number in range(4)]
-    best = children[f"trial {found.best_index_}"]
+    own = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    children = {int(run.data.tags["tuner.trial"]): run for run in own}
+    assert sorted(children) == list(range(4))
+    best = children[found.best_index_]
+    rate = found.best_params_["learning_rate"]
+    assert best.info.run_name == f"{found.best_index_:03d} learning_rate={rate:.3g}"
     assert float(best.data.params["learning_rate"]) == found.best_params_["learning_rate"]
     points = client.get_metric_history(best.info.run_id, "validation_score")
     assert [point.step for point in points] == [0, 1, 2, 3]
