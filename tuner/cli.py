@@ -42,6 +42,7 @@ A command is made of settings, key=value, in any order:
     root=results  study.name=mine  study.seed=1   where it is kept, its name, its randomness
     threads=1  tracking=none                    how it runs
     +range=NAME                                 the rates that job=range_test found for NAME
+    +next=NAME                                  the round after study NAME, as its audit advises
     +best=NAME                                  the settings of the winner of the study NAME
 
 Experiments, whole jobs to start from (+experiment=NAME):

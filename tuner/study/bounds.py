@@ -73,7 +73,7 @@ def moved(setting: Setting, upper: bool, domain: Domain) -> float | None:
     old = bound(setting, upper)
     limit = domain.high if upper else domain.low
     if isinstance(setting, Choices):
-        new = _next_choice(ordered(setting), upper, domain.whole)
+        new = _next_choice(ordered(setting), upper)
         return new if new in domain and new != old else None
     new = _further(setting, upper)
     width = abs(setting.high - setting.low)
@@ -86,11 +86,12 @@ def moved(setting: Setting, upper: bool, domain: Domain) -> float | None:
     return new
 
 
-def _next_choice(numbers: Sequence[float], upper: bool, whole: bool) -> float:
+def _next_choice(numbers: Sequence[float], upper: bool) -> float:
     last, before = (numbers[-1], numbers[-2]) if upper else (numbers[0], numbers[1])
     ratio = last / before if before else 0.0
     grows = numbers[0] > 0 and max(ratio, 1 / ratio) >= FACTOR
     new = last * ratio if grows else last + (last - before)
+    whole = all(isinstance(number, int) for number in numbers)
     return round(new) if whole else short(new, last)
 
 

@@ -4,6 +4,7 @@ import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -87,19 +88,14 @@ def _checked(plain: Plain) -> Config | None:
 def put(plain: Plain, path: str, value: object) -> bool:
     """Sets a value at a path, in mappings and lists; False where there is no such place."""
     *above, last = path.split(".")
-    holder: object = plain
-    for key in above:
-        if isinstance(holder, list) and key.isdecimal() and int(key) < len(holder):
-            holder = holder[int(key)]
-        elif isinstance(holder, dict):
-            holder = holder.get(key)
-    if isinstance(holder, list) and last.isdecimal() and int(last) < len(holder):
-        holder[int(last)] = value
-        return True
-    if isinstance(holder, dict):
-        holder[last] = value
-        return True
-    return False
+    holder: Any = plain
+    try:
+        for key in above:
+            holder = holder[int(key) if isinstance(holder, list) else key]
+        holder[int(last) if isinstance(holder, list) else last] = value
+    except (LookupError, TypeError, ValueError):
+        return False
+    return True
 
 
 def command(name: str, root: Path, tracked: bool, job: str) -> str:

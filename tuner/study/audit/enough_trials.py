@@ -16,6 +16,10 @@ def check(study: Audited) -> Iterator[Finding]:
 
     The first is what the second half of the trials brought over the first, whatever their order
     (`tuner.study.stopping.expected_gain`); the second is the winner's, from its confirmation.
+
+    What is expected is rather too much. In simulated random searches of 16 to 64 trials over two to
+    four settings, it asks for more in at least 92 % where more bring twice the deviation, in 65 to
+    90 % where they bring as much, and in at most 7 % where they bring a fifth of it.
     """
     noise = study.seed_noise
     values = [value_of(trial) for trial in study.ended]

@@ -18,6 +18,9 @@ def check(study: Audited) -> Iterator[Finding]:
 
     Where the noise is larger, an epoch more or less would have ranked the top trials otherwise. The
     textbook's settings, which are mostly far off, are left out.
+
+    The deviation is told from few epochs. In simulated studies of 16 to 200 epochs a noise of half
+    the threshold is called too large in at most 7 %, one of twice the threshold in at least 87 %.
     """
     noise = study.late_noise
     values = [t.value for t in study.top if t.value is not None and not t.is_default]

@@ -20,20 +20,24 @@ def check(study: Audited) -> Iterator[Finding]:
     """How far above its minimum the validation loss ended, as a share of the minimum.
 
     Whether that is overfitting is judged as for the label of a curve: by the median of the last
-    quarter, while the training loss went on falling.
+    quarter, while the training loss went on falling. Of a loss that rose otherwise, or has no
+    validation part, nothing is said.
     """
     winner, curve = study.winner, study.curve
     losses = curve.validation
     if winner is None or len(losses) != len(curve.train) or len(losses) < 2:
+        return
+    if np.array_equal(losses, curve.train):
         return
     least, lowest = float(losses.min()), int(np.argmin(losses))
     if not np.isfinite(losses).all() or least == 0:
         return
     share = (float(np.median(losses[curve.turn :])) - least) / abs(least)
     found = overfitting(curve)
-    if found is None:
+    if found is None and share <= RISEN:
         said = f"the validation loss of trial {winner.number} ended {max(share, 0):.1%} above its"
         yield Finding(CHECK, True, share, RISEN, f"{said} minimum", "")
+    if found is None:
         return
     changes = dict(_penalty(study))
     if (epochs := round(LONGER * max(lowest, 1))) < study.epochs:
