@@ -207,6 +207,8 @@ class Repeating:
         Raises:
             Interrupted: which loses what was under way.
         """
+        if not trials:
+            return []
         key = f"repeats of {[t.number for t in trials]} on {count} seeds of set {stream}"
         if key not in self.study.record:
             many = f"{len(trials)} trials" if len(trials) > 1 else f"trial {trials[0].number}"
