@@ -14,6 +14,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.codec import from_json, to_json
+from tuner.config.schema import Plain
 from tuner.data import memory
 from tuner.errors import UserError
 from tuner.files import check_own, write
@@ -186,7 +187,7 @@ def read_results(folder: Path, name: str) -> list[TrialResult]:
     return [results[number] for number in sorted(results)]
 
 
-def glanced(path: Path) -> tuple[dict[int, TrialResult], dict[str, Any]]:
+def glanced(path: Path) -> tuple[dict[int, TrialResult], Plain]:
     """What a journal says of trials that ended, by number, and of the study's attributes.
 
     It may be another process's, which is at work: a last line that is not whole is not yet there.
@@ -196,7 +197,7 @@ def glanced(path: Path) -> tuple[dict[int, TrialResult], dict[str, Any]]:
         ValueError: if one of its lines is none.
     """
     results: dict[int, TrialResult] = {}
-    attributes: dict[str, Any] = {}
+    attributes: Plain = {}
     with path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tuner.codec import from_json, to_json
 from tuner.config.schema import Plain
@@ -96,7 +95,7 @@ def overview(folder: Path) -> Overview:
     """How the study in a folder stands; nothing is written, and nothing waits for its owner."""
     owner, damage, journal = at_work(folder), "", folder / FILE
     results: Mapping[int, TrialResult] = {}
-    attributes: Mapping[str, Any] = {}
+    attributes: Plain = {}
     saved = asked = None
     try:
         check_own(folder)
@@ -142,7 +141,7 @@ def _asked(config: Path) -> int | None:
     return asked if isinstance(asked, int) else None
 
 
-def _goal(attributes: Mapping[str, Any]) -> Goal:
+def _goal(attributes: Plain) -> Goal:
     """What a study minimises, as its journal says."""
     try:
         return from_json(Goal, attributes["goal"])
