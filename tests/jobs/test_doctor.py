@@ -52,7 +52,12 @@ class Kept:
                 run.info.start_time,
                 run.info.run_name,
                 run.data.params,
-                {k: v for k, v in run.data.tags.items() if k != "mlflow.parentRunId"},
+                {
+                    # The note's pictures are of the run, which is another one when it is made anew.
+                    key: value.replace(run.info.run_id, "")
+                    for key, value in run.data.tags.items()
+                    if key != "mlflow.parentRunId"
+                },
                 {metric: self.points(run, metric) for metric in run.data.metrics},
                 sorted(file.path for file in self.client.list_artifacts(run.info.run_id)),
             )
