@@ -25,8 +25,8 @@ def check(study: Audited) -> Iterator[Finding]:
     beyond which all trials diverged.
 
     A setting that changes nothing has the values of its best trials near a bound by chance: in 28 %
-    of simulated studies. Of one that matters, its best value in the middle of the range, it is said
-    in less than 1 %.
+    of simulated studies. Of one that clearly matters, its best value in the middle of the range, it
+    is said in less than 1 %.
     """
     distances = []
     for path in study.space.searched:

@@ -18,7 +18,7 @@ def check(study: Audited) -> Iterator[Finding]:
     (`tuner.study.stopping.expected_gain`); the second is the winner's, from its confirmation.
 
     What is expected is rather too much. In simulated random searches of 16 to 64 trials over two to
-    four settings, it asks for more in at least 92 % where more bring twice the deviation, in 65 to
+    four settings, it asks for more in at least 90 % where more bring twice the deviation, in 65 to
     90 % where they bring as much, and in at most 7 % where they bring a fifth of it.
     """
     noise = study.seed_noise
