@@ -55,6 +55,7 @@ Flags:
     --help, -h      this page, as no settings at all
     --cfg           print the composed config and stop
     --config-dir DIR   look for options and experiments in this folder too
+    --completion SHELL   print what makes bash or zsh complete: eval "$(tuner --completion bash)"
     --version       print the version
 
 Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is), or
