@@ -10,8 +10,8 @@ import pytest
 from tests.jobs.conftest import Command, ended
 
 LONG = (
-    *("data=digits", "model.mlp.hidden=[512]", "batch_size=8", "threads=1", "pruner=none"),
-    *("budget.trials=4", "budget.epochs=40", "study.cohort=4", "confirm.top=0", "tracking=mlflow"),
+    *("data=digits", "model.mlp.hidden=[1024]", "batch_size=8", "threads=1", "pruner=none"),
+    *("budget.trials=4", "budget.epochs=80", "study.cohort=4", "confirm.top=0", "tracking=mlflow"),
 )
 # The last step of a run that is open, and how many there are.
 OPEN = """
@@ -43,5 +43,4 @@ def test_points_of_trials_are_in_mlflow_while_they_train(tmp_path: Path) -> None
         time.sleep(0.1)
     told = ended(process)
     assert told.code == 0, told.err
-    assert len(seen) >= 3, seen
-    assert min(seen) < 40
+    assert len(seen - {80}) >= 2, seen
