@@ -20,6 +20,7 @@ from tuner.errors import UserError
 from tuner.files import check_own, write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
+from tuner.study.axes import inward, outward
 from tuner.study.record import Bounds, Record, TrialEnd
 
 T = TypeVar("T")
@@ -281,14 +282,20 @@ class _NoLock(BaseJournalFileLock):
 
 
 class _WithoutResults(JournalFileBackend):
-    """A journal whose results go elsewhere, and whose texts that recur are held once."""
+    """A journal whose results go elsewhere, and whose texts that recur are held once.
+
+    Its lines hold settings in their own units (`tuner.study.axes`).
+    """
 
     def __init__(self, path: Path, results: dict[int, TrialResult]) -> None:
         super().__init__(str(path), lock_obj=_NoLock())
         self.results = results
 
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        super().append_logs([outward(log) for log in logs])
+
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        for log in super().read_logs(log_number_from):
+        for log in map(inward, super().read_logs(log_number_from)):
             attribute = log.get("user_attr", {})
             if SUMMARY in attribute:
                 summary, attribute[SUMMARY] = attribute[SUMMARY], None
