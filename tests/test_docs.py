@@ -68,6 +68,10 @@ def test_a_command_in_the_documents_would_start(
         best = Path("mlruns", "studies", study, "best.yaml")
         best.parent.mkdir(parents=True)
         best.write_text("optimizer: {adam: {lr: 0.01}}")
+    for study in re.findall(r"\+next=(\w+)", command):
+        following = Path("mlruns", "studies", study, "round2.yaml")
+        following.parent.mkdir(parents=True)
+        following.write_text("optimizer: {sgd: {lr: 0.01}}")
     config = check(compose(settings(command), None))
     assert config.job in jobs()
 
