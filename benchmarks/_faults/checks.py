@@ -11,8 +11,10 @@ from typing import Any
 from _faults import stored
 from _faults.studies import Done, Study
 
-# Lines on the standard error that tell of progress.
-PROGRESS = re.compile(r"\d+/\d+ trials|training the best |compiling for this machine")
+# Lines on the standard error that tell of progress, the first one of all among them.
+PROGRESS = re.compile(
+    r"\d+/\d+ trials|training |compiling for this machine|tuner: study \w+ is (new|taken up): "
+)
 
 # A line of its own beside that of an error.
 WAITING = re.compile(r"tuner: \d+ records? waits? for MLflow")

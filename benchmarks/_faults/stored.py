@@ -9,6 +9,9 @@ from typing import Any
 # Tags that tell one run of the same study from another.
 OWN = ("tuner.key", "mlflow.parentRunId", "mlflow.source.git.commit")
 
+# What the names of numbers begin with that a study's verdict tells.
+VERDICT = ("confirmed_", "test_")
+
 # The states of runs that were closed because another one has their place.
 RETIRED = ("DUPLICATE", "UNKNOWN")
 
@@ -57,7 +60,11 @@ def _read(store: sqlite3.Connection, key: str | None, served: Path) -> tuple[Run
         found[who] = {
             "name": name,
             "status": status,
-            "tags": {name: value for name, value in tags.items() if name not in OWN},
+            "tags": {
+                name: value.replace(run, "itself")
+                for name, value in tags.items()
+                if name not in OWN
+            },
             "params": dict(store.execute(f"SELECT key, value FROM params {own}", (run,))),
             "curves": _curves(store, run, who, wrong),
             "models": store.execute(
@@ -66,6 +73,8 @@ def _read(store: sqlite3.Connection, key: str | None, served: Path) -> tuple[Run
             ).fetchone()[0],
             "artifacts": _artifacts(artifacts, served),
         }  # fmt: skip
+        if trial is None:
+            found[who]["curves"] = _newest(found[who]["curves"])
     wrong += [
         f"MLflow: {_name(trial)} has the parent {parent}, not {', '.join(parents)}"
         for trial, parent in children.items()
@@ -87,6 +96,14 @@ def _curves(store: sqlite3.Connection, run: str, who: str, wrong: list[str]) -> 
             wrong.append(f"MLflow: {_name(who)}: {name} is not finite at step {step}")
         curve[step] = value
     return curves
+
+
+def _newest(curves: dict[str, Any]) -> dict[str, Any]:
+    """The curves, of numbers of a verdict the newest: each verdict has a step of its own."""
+    return {
+        name: max(curve.items())[1] if name.startswith(VERDICT) else curve
+        for name, curve in curves.items()
+    }
 
 
 def _artifacts(uri: str, served: Path) -> list[str]:

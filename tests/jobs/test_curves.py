@@ -178,7 +178,7 @@ def test_the_logged_model_predicts_raw_rows_as_well_as_the_result_says(
 def test_the_verdict_tells_winner_scores_divergence_and_how_to_see_the_curves(
     finished: tuple[Command, Ended], read: Read
 ) -> None:
-    out = finished[1].out
+    out = finished[1].found
     best = finished[0].result("adam")["best"]
     winner = finished[0].result("adam")["winner"]
     assert out.startswith(f"Study adam: the winner is trial {winner['number']} (adam, ")

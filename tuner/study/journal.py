@@ -27,10 +27,11 @@ T = TypeVar("T")
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
-# What outlives damage: what tells a study from others of its name, in MLflow too, and the bounds of
-# its cohorts, for which trials are asked and race together decides what becomes of them. Each is
-# written twice, for the damaged line may be its own.
-OUTLIVING = ("key", "started_ms", "cohorts")
+# What outlives damage: what tells a study from others of its name, in MLflow too; the bounds of its
+# cohorts, for which trials are asked and race together decides what becomes of them; and of which
+# states verdicts were told, for each has a step of its own. Each is written twice, for the damaged
+# line may be its own.
+OUTLIVING = ("key", "started_ms", "cohorts", "verdicts")
 AGAIN = " again"
 
 # What Optuna raises for a journal that is none.
