@@ -99,7 +99,8 @@ def test_what_was_chosen_is_what_is_saved_and_tested(finished: tuple[Command, En
     own = {int(r.data.tags["tuner.trial"]): r for r in runs if "tuner.trial" in r.data.tags}
     for trial in told["trials"]:
         run = own[trial["trial"]]
-        curve = client.get_metric_history(run.info.run_id, "confirmed_validation_loss")
+        name = f"confirmed_validation_loss_{told['seeds']}_choosing_seeds"
+        curve = client.get_metric_history(run.info.run_id, name)
         assert curve[-1].value == pytest.approx(trial["mean"]["mean"], rel=1e-6)
         assert len(curve) == 8
 
