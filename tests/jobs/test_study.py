@@ -56,7 +56,7 @@ def test_the_result_holds_what_the_seed_decides_and_the_run_the_rest(
 ) -> None:
     command, _ = finished
     told = json.loads((command.folder("adam") / "result.json").read_text())
-    assert set(told) == {"result", "run", "made_from"}
+    assert set(told) == {"format", "result", "run", "made_from"}
     assert {"seconds", "finished", "host"} <= set(told["run"])
     assert set(command.states("adam").values()) == {"COMPLETE", "PRUNED", "DIVERGED"}
 

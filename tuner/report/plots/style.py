@@ -22,9 +22,9 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
 TOP = 0.965  # where the crosses are, as a share of the height
 
 
-def canvas(title: str) -> tuple[Figure, Axes]:
-    """An empty picture under its title; it needs no screen."""
-    figure = Figure(figsize=(7.6, 4.4), dpi=110, layout="constrained")
+def canvas(title: str, dpi: int = 160) -> tuple[Figure, Axes]:
+    """An empty picture under its title, of so many pixels an inch; it needs no screen."""
+    figure = Figure(figsize=(7.6, 4.4), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)

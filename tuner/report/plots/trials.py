@@ -25,6 +25,7 @@ from tuner.report.plots.style import (
     loss_scale,
 )
 
+DPI = 110  # MLflow shows them in a note, which has room for so many pixels
 SHOWN_DIVERGED = 3  # curves of diverged trials drawn in red; more would hide the rest
 
 
@@ -78,7 +79,7 @@ def learning_rates(
         says: text chunks of the file, by keyword.
     """
     trials = [trial for trial in trials if np.isfinite(trial.learning_rate)]
-    figure, axes = canvas(title)
+    figure, axes = canvas(title, DPI)
     groups = sorted({trial.group for trial in trials})
     usable = [trial for trial in trials if trial.state != "DIVERGED" and np.isfinite(trial.value)]
     paints = dict(zip(groups, colours(len(groups)), strict=True))
@@ -142,7 +143,7 @@ def loss_curves(
         loss: what was measured and its unit.
         named: numbers of trials, by what each is called.
     """
-    figure, axes = canvas(title)
+    figure, axes = canvas(title, DPI)
     by_number = {trial.number: trial for trial in trials}
     chosen = {name: by_number[number] for name, number in (named or {}).items()}
     diverged = [trial for trial in trials if trial.state == "DIVERGED"]
