@@ -205,7 +205,7 @@ def pruning(quick: bool) -> dict[str, dict[str, float]]:
     studies = [(own, seed) for own in PRUNED[: 1 if quick else None] for seed in seeds]
     whole = [searched(*own, epochs, "pruner=none") for own in studies]
     told = {}
-    for rung in FIRST_RUNGS:
+    for rung in FIRST_RUNGS[: 1 if quick else None]:
         pruned = [searched(*own, epochs, f"pruner.first_rung={rung}") for own in studies]
         pairs = list(zip(pruned, whole, strict=True))
         above = np.array([math.log(own[1] / other[1]) for own, other in pairs])

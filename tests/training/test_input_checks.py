@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize(
     ("seed", "cases", "kinds"),
-    [(0, 280, []), pytest.param(1, 4000, ["all"], marks=pytest.mark.slow)],
+    [(0, 280, []), pytest.param(1, 2000, ["all"], marks=pytest.mark.slow)],
 )
 def test_what_is_spoilt_is_refused_and_never_comes_within(
     seed: int, cases: int, kinds: list[str]
