@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.conftest import NAMES, STARTED, curve, read_runs, study, trial
-from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds
+from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds, logged_models
 from tuner.tracking import model as models
 from tuner.tracking.runs import StudyRuns
 
@@ -208,6 +208,25 @@ def saved_model(tmp_path):
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, np.arange(20) // 10)
     models.describe(tmp_path / "model", pipeline, x[:5], ())
     return tmp_path / "model", pipeline, x
+
+
+def test_of_a_model_that_a_late_answer_made_twice_the_whole_one_stays(
+    store, open_runs, saved_model
+):
+    folder, _, _ = saved_model
+    record = Model(None, str(folder), "best", tags={"tuner.trial": "0"})
+    other = Model(None, str(folder), "best", tags={"tuner.trial": "1"})
+    open_runs().write([RunBegins(None, "adam", STARTED), record, other])
+    client = MlflowClient(store.uri)
+    run = read_runs(store)[None].info
+    place = run.experiment_id, run.run_id
+    client.create_logged_model(run.experiment_id, "best", run.run_id, tags=dict(record.tags))
+    assert len(client.search_logged_models([run.experiment_id])) == 3
+    for _ in range(2):
+        logged_models.drop_doubles(client, *place)
+        left = client.search_logged_models([run.experiment_id])
+        assert sorted(own.tags["tuner.trial"] for own in left) == ["0", "1"]
+        assert {own.status for own in left} == {"READY"}
 
 
 def test_the_best_model_is_on_the_parent_once_and_predicts(store, open_runs, saved_model):

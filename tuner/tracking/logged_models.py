@@ -61,6 +61,18 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
     return ""
 
 
+def drop_doubles(client: "MlflowClient", experiment_id: str, run_id: str) -> None:
+    """Deletes models that a run has twice, for an answer was lost or late; a whole one stays."""
+    asked = f"source_run_id = '{run_id}'"
+    found = client.search_logged_models([experiment_id], filter_string=asked)
+    kept = set[object]()
+    for own in sorted(found, key=lambda own: (not is_ready(own), own.creation_timestamp)):
+        same = own.name, tuple(sorted(own.tags.items()))
+        if same in kept:
+            again(client.delete_logged_model, own.model_id)
+        kept.add(same)
+
+
 def known(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) -> Any:
     """The model on the run's page, as MLflow has it; None if it is not there."""
     asked = f"source_run_id = '{run_id}' AND name = '{model.name}'"

@@ -143,6 +143,8 @@ class StudyRuns:
         if study.ends is not None:
             if self._is_server:  # which may have been late
                 self.take_stock()
+                drop_doubles = logged_models.drop_doubles
+                again(drop_doubles, self.client, self.experiment_id, str(self.parent_id))
             self._end_the_rest(study.ends)
             self._end(None, study)
 
