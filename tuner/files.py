@@ -24,8 +24,13 @@ def write(path: Path, pieces: Iterable[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except IsADirectoryError as error:
-        raise UserError(f"{error.filename2 or error.filename}: is a folder: move it away") from None
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        if isinstance(error, IsADirectoryError):
+            place = error.filename2 or error.filename
+            raise UserError(f"{place}: is a folder: move it away") from None
+        raise
 
 
 def check_own(folder: Path) -> None:
