@@ -1,6 +1,7 @@
 """A saved model on a run's page, as MLflow's own `log_model` puts it there."""
 
 import shutil
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from tuner.tracking.records import Model, clip
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+# Seconds after which what a server was asked for is done, if it is done at all.
+LATE = 2.0
 
 
 def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) -> str:
@@ -27,7 +31,11 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
     tags = {key: str(value) for key, value in model.tags.items()}
     params = {key: clip(value) for key, value in model.params.items()}
 
+    asked = 0
+
     def known_or_new() -> Any:
+        nonlocal asked
+        asked += 1
         return known(client, experiment_id, run_id, model) or client.create_logged_model(
             experiment_id, model.name, run_id, tags=tags, params=params
         )
@@ -58,6 +66,9 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
         description.save(str(target / "MLmodel"))
         again(client.log_model_artifacts, logged.model_id, str(target))
     again(client.finalize_logged_model, logged.model_id, LoggedModelStatus.READY)
+    if asked > 1:  # the first may have been heard all the same, and be done late
+        time.sleep(LATE)
+        again(drop_doubles, client, experiment_id, run_id)
     return ""
 
 
