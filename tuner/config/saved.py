@@ -1,6 +1,7 @@
 """The config of a study that is there, for jobs that look at it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from tuner.config import check
 from tuner.config.schema import Config
@@ -8,8 +9,27 @@ from tuner.errors import UserError, did_you_mean
 from tuner.files import check_own
 from tuner.yaml_files import load_file
 
+# So many studies are named where one is not found.
+FEW = 5
+
 # What each command says for itself.
 EACH = ("yes", "quiet", "output", "format", "ui")
+
+
+def unknown_study(key: str, name: str, root: Path, known: Iterable[str]) -> UserError:
+    """What to say of a study that is not there.
+
+    Args:
+        key: that names it.
+        name: the name.
+        root: where it was looked for.
+        known: the studies that are there.
+    """
+    names = sorted(known)
+    hint = did_you_mean(name, names, 3) or (
+        f"there are {', '.join(names[:FEW])}" if names else "there is none yet"
+    )
+    return UserError(f"{key}: {name}: no such study in {root}: {hint.strip()}")
 
 
 def of_study(config: Config, own: Sequence[str]) -> Config:
@@ -27,12 +47,8 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
     folder = config.root / "studies" / config.study.name
     path = folder / "config.yaml"
     if not path.exists():
-        known = sorted(p.parent.name for p in folder.parent.glob("*/config.yaml"))
-        hint = did_you_mean(folder.name, known, 3)
-        hint = hint or (f"there are {', '.join(known[:5])}" if known else "there is none yet")
-        raise UserError(
-            f"study.name: {folder.name}: no such study in {config.root}: {hint.strip()}"
-        )
+        known = (p.parent.name for p in folder.parent.glob("*/config.yaml"))
+        raise unknown_study("study.name", folder.name, config.root, known)
     check_own(folder)
     saved = load_file(path)
     if (

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tuner.codec import to_json
 from tuner.config import Config
-from tuner.errors import UserError, did_you_mean
+from tuner.config.saved import unknown_study
+from tuner.errors import UserError
 from tuner.search import initial_trials
 from tuner.search.initial_trials import InitialTrial
 from tuner.search.trials import TrialResult
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 INITIAL = "queue"
 # The digest of its data, and what it was trained with.
 DATA, NUMERICS = "data", "numerics"
-
-# So many studies are named where one is not found.
-FEW = 5
 
 
 def initial(config: Config) -> tuple[list[InitialTrial], str]:
@@ -55,13 +53,8 @@ def results_of(config: Config, name: str) -> list[TrialResult]:
     try:
         results = read_results(studies / name, name)
     except FileNotFoundError:
-        known = sorted(path.parent.name for path in studies.glob(f"*/{FILE}"))
-        hint = did_you_mean(name, known, 3) or (
-            f"there are {', '.join(known[:FEW])}" if known else "there is none yet"
-        )
-        raise UserError(
-            f"study.warm_start: {name}: no such study in {config.root}: {hint.strip()}"
-        ) from None
+        known = (path.parent.name for path in studies.glob(f"*/{FILE}"))
+        raise unknown_study("study.warm_start", name, config.root, known) from None
     return [result for result in results if result.state == "COMPLETE"]
 
 

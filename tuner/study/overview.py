@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from tuner.codec import from_json, to_json
+from tuner.config.saved import unknown_study
 from tuner.config.schema import Plain
-from tuner.errors import UserError, did_you_mean
+from tuner.errors import UserError
 from tuner.files import check_own
 from tuner.processes.lock import at_work
 from tuner.search.trials import ENDED, Goal, TrialResult, best_of
@@ -76,11 +77,8 @@ def folder_of(root: Path, name: str) -> Path:
     """
     folder = root / "studies" / name
     if not folder.is_dir():
-        known = sorted(path.name for path in folder.parent.glob("*") if path.is_dir())
-        hint = did_you_mean(name, known, 3) or (
-            f"there are {', '.join(known[:5])}" if known else "there is none yet"
-        )
-        raise UserError(f"study.name: {name}: no such study in {root}: {hint.strip()}")
+        known = (path.name for path in folder.parent.glob("*") if path.is_dir())
+        raise unknown_study("study.name", name, root, known)
     return folder
 
 
