@@ -18,8 +18,7 @@ def text(result: StudyResult) -> str:
     Args:
         result: how the study ended.
     """
-    lines = [line for line in verdict.headline(result) if line != result.reproduce]
-    parts = ["\n".join(f"- {escaped(line)}" for line in lines)]
+    parts = ["\n".join(f"- {escaped(line)}" for line in verdict.sentences(result))]
     columns, rows = verdict.table(result)
     if rows:
         parts.append("\n".join([_row(columns), _row(["---"] * len(columns)), *map(_row, rows)]))

@@ -28,6 +28,12 @@ def headline(result: StudyResult) -> list[str]:
     The winner with its interval; what tuning gained over the textbook's settings; the test score;
     how many trials diverged; what to do next; the command that trains the winner again.
     """
+    lines = sentences(result)
+    return [*lines, result.reproduce] if result.reproduce else lines
+
+
+def sentences(result: StudyResult) -> list[str]:
+    """The headline without its command, for pages that show commands in their own way."""
     made = claim(result)
     lines = [f"Study {result.study}: {_winner(result, made)}", *_gain(result, made)]
     if result.test:
@@ -36,7 +42,7 @@ def headline(result: StudyResult) -> list[str]:
         lines.append(_diverged(result.divergence))
     if advice := _next(result, made):
         lines.append(f"Next: {advice}.")
-    return [*lines, result.reproduce] if result.reproduce else lines
+    return lines
 
 
 def table(result: StudyResult, count: int = 10) -> Table:

@@ -52,9 +52,6 @@ def text(
     from tuner.search.importance import FEWEST, LARGEST
 
     shown = Shown(result, curves, space, times)
-    headline = verdict.headline(result)
-    if result.reproduce:
-        headline = headline[:-1]
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -65,7 +62,7 @@ def text(
     return pages.get_template("report.html.jinja").render(
         policy=POLICY,
         result=result,
-        headline=headline,
+        headline=verdict.sentences(result),
         best=verdict.table(result) if result.all else None,
         evidence=verdict.evidence(result, {}),
         thinned=f"Of {len(shown.ended)} trials at most {MOST} are drawn: the best, and of the "
