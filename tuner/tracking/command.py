@@ -131,9 +131,10 @@ class Tracking:
 
     def verdict(self, result: StudyResult) -> Iterator[Told]:
         """What MLflow is told of a result, which then counts as told."""
+        study = self.recorded_study
         if not result.interrupted:
-            self.recorded_study.count_verdict()
-        yield from self.recorded_study.verdict(result)
+            study.count_verdict()
+        yield from study.verdict(result)
 
     def confirm_too(self, event: Confirmed) -> None:
         """Keeps on record what a confirmation found that is not the study's own."""
@@ -184,8 +185,9 @@ class Tracking:
                 if tracker.writer.flush(self.deadline) == 0:
                     saved = replace(saved, run=replace(saved.run, curves=tracker.link()))
                     write_result(file, saved)
-                self.recorded_study.count_verdict()
-                tracker.put(self.recorded_study.rest())
+                study = self.recorded_study
+                study.count_verdict()
+                tracker.put(study.rest())
                 self.record.put(OVER, modified_ms(file))
             elif not told:
                 self.over(tracker, interrupted=False)

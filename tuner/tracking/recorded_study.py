@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tuner.codec import Settings
@@ -62,7 +63,7 @@ class RecordedStudy:
 
     def saved(self) -> SavedResult | None:
         """The result, if it was made from what is on record now."""
-        return read_result(self.result_file, self.state())
+        return read_result(self.result_file, self.state)
 
     def shown(self, settings: Settings) -> Settings:
         """Of a trial's settings those that the study does not fix, groups' choices first."""
@@ -83,17 +84,18 @@ class RecordedStudy:
         MLflow shows the number of the greatest step.
         """
         told = self.record.get(VERDICTS, list[str]) or []
-        known = told[-1:] == [self.state()]
+        known = told[-1:] == [self.state]
         return len(self.record.trials()) + len(told) - known
 
     def count_verdict(self) -> None:
         """Keeps on record what the result was made from that MLflow is told next."""
-        told, now = self.record.get(VERDICTS, list[str]) or [], self.state()
+        told, now = self.record.get(VERDICTS, list[str]) or [], self.state
         if told[-1:] != [now]:
             self.record.put(VERDICTS, [*told, now])
 
+    @cached_property
     def state(self) -> str:
-        """A digest of what is on record."""
+        """A digest of what is on record when it is asked for first; slow for many trials."""
         return state(self.config, open_study(self.config, self.record))
 
     def begins(self) -> RunBegins:
