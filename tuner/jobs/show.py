@@ -9,7 +9,7 @@ from tuner.report.studies import so_far
 from tuner.study.ending import plain_result
 from tuner.study.journal import FILE, glanced_curves
 from tuner.study.overview import folder_of, overview
-from tuner.study.study import DRAWN
+from tuner.study.study import drawn
 from tuner.tracking.command import shows
 
 OUTPUTS = ("text", "json")
@@ -33,10 +33,7 @@ def run(config: Config, stop: Event) -> int:
         terminal.show(config, lambda: own.plain, told)
         return 0
     few = len(saved.result.all) <= FEW and (folder / FILE).exists()
-    curves = {
-        number: {name: curves[name] for name in DRAWN if name in curves}
-        for number, curves in (glanced_curves(folder / FILE) if few else ())
-    }
+    curves = drawn(glanced_curves(folder / FILE)) if few else {}
     page = saved.run.curves
     told = outcome(saved.result, curves, folder, shows(config, page) if page else "")
     terminal.show(config, lambda: plain_result(saved), told)

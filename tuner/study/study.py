@@ -1,7 +1,7 @@
 """A study: trials asked in cohorts and told when they end, on record before anything trains."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -189,15 +189,17 @@ class Study:
 
     def drawn_curves(self, *others: str) -> dict[int, Curves]:
         """Of each trial what is shown: its losses, a function's point, and other curves by name."""
-        names = dict.fromkeys((*DRAWN, *others))
-        return {
-            number: {name: curves[name] for name in names if name in curves}
-            for number, curves in self.curves()
-        }
+        return drawn(self.curves(), *others)
 
     def times(self) -> dict[int, tuple[int, int]]:
         """When each trial was asked and told, in milliseconds since 1970."""
         return {t.number: (started_ms(t), ended_ms(t)) for t in self.record.trials()}
+
+
+def drawn(curves: Iterable[tuple[int, Curves]], *others: str) -> dict[int, Curves]:
+    """Of the curves of trials what is shown, as `Study.drawn_curves`."""
+    names = dict.fromkeys((*DRAWN, *others))
+    return {number: {name: own[name] for name in names if name in own} for number, own in curves}
 
 
 def penalty(outcome: Outcome) -> float:
