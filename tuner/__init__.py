@@ -1,3 +1,20 @@
-"""tuner: an experiment-tracking hyperparameter tuner for models trained by gradient descent."""
+"""tuner: an experiment-tracking hyperparameter tuner for models trained by gradient descent.
+
+What a training function of one's own needs is here: `main` makes it a command, `tune` tunes it
+from Python, `range`, `choices` and `branch` declare what is searched, `save` keeps a model.
+"""
+
+from tuner.function import Branch, branch, choices, range
 
 __version__ = "0.1.0"
+
+__all__ = ["Branch", "branch", "choices", "main", "range"]
+
+
+def __getattr__(name: str) -> object:
+    """What takes time to import waits until it is asked for."""
+    if name == "main":
+        from tuner.own_command import main
+
+        return main
+    raise AttributeError(f"module 'tuner' has no attribute {name!r}")

@@ -18,6 +18,7 @@ from tuner import completion, discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import CrashError, UserError, masked
 from tuner.files import write
+from tuner.function import Function
 from tuner.report.first_word import first_word
 
 # Settings of libraries that they read in the current folder, and tuner forgets.
@@ -141,17 +142,18 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, function: Function | None = None) -> int:
     """Runs one command.
 
     Args:
         arguments: settings and flags; those of the process where none are given.
+        function: of the user's, which is trained in the place of tuner's models.
 
     Returns:
         Its exit code, of which the help page says what each means.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments == ["help"] or {"--help", "-h"} & set(arguments):
+    if arguments == ["help"] or {"--help", "-h"} & set(arguments) or not (arguments or function):
         print(help_page(), end="")
         return 0
     if arguments[:1] == ["--complete"]:
@@ -166,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments[:1] == ["--completion"]:
             print(completion.script(" ".join(arguments[1:])), end="")
             return 0
-        return command(arguments)
+        return command(arguments, function)
     except FileNotFoundError as error:
         if error.filename is not None:
             raise
@@ -178,11 +180,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def command(arguments: list[str]) -> int:
+def command(arguments: list[str], function: Function | None = None) -> int:
     """Composes, checks and runs.
 
     Args:
         arguments: settings and flags, but for those that show a page.
+        function: as `main` takes it.
 
     Returns:
         The exit code.
@@ -191,7 +194,8 @@ def command(arguments: list[str]) -> int:
         UserError: for what the user can mend.
     """
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
-    stopped = f"Stopped. The same command goes on: python -m tuner {shlex.join(arguments)}"
+    program = "python -m tuner" if function is None else function.command
+    stopped = f"Stopped. The same command goes on: {program} {shlex.join(arguments)}".rstrip()
     signals = Signals(stopped)
     # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
     # imported, would start others, which keeps a core busy for a tenth of a second.
@@ -210,7 +214,7 @@ def command(arguments: list[str]) -> int:
         raise UserError(f"{flags[0]}: there is no such flag: see --help")
     check_libraries()
     with uncollected():
-        plain = compose([a for a in arguments if a != "--cfg"], extra_folder)
+        plain = compose([a for a in arguments if a != "--cfg"], extra_folder, function)
         if show:
             import yaml
 
@@ -222,7 +226,7 @@ def command(arguments: list[str]) -> int:
             print(word, file=sys.stderr, flush=True)
         from tuner.config import check
 
-        config = check(plain)
+        config = check(plain, function)
         if config.job not in jobs.names():
             raise UserError(f"job: {config.job!r}: must be one of {', '.join(jobs.names())}")
         from tuner.training.loop import Interrupted

@@ -43,6 +43,8 @@ from tuner.study.record import Record
 from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult, winner_of
 from tuner.study.stopping import Stopping
 from tuner.study.study import Study
+from tuner.study.training import StudyTraining
+from tuner.study.trainings import training_of
 from tuner.study.winner import Retraining
 from tuner.tracking.command import Tracking
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
@@ -69,7 +71,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
     threads = config.threads or len(os.sched_getaffinity(0))
     with (
         JournalRecord(folder, config.study.name) as record,
-        Populations(config, data, threads, stop) as training,
+        training_of(config, data, threads, stop, folder) as training,
     ):
         # Of two differences the config's is the one that was meant.
         config_changes.edited(record, config)
@@ -109,7 +111,7 @@ class Session:
         self,
         config: Config,
         record: Record,
-        training: Populations,
+        training: StudyTraining,
         folder: Path,
         deadline: Deadline,
     ) -> None:
@@ -128,7 +130,7 @@ class Session:
         )
 
     @property
-    def parts(self) -> tuple[Config, Study, Populations]:
+    def parts(self) -> tuple[Config, Study, StudyTraining]:
         """What a result is made of."""
         return self.config, self.study, self.training
 
@@ -244,6 +246,8 @@ class Session:
 
     def run_at_edge(self, confirmed: Confirmation | None, tell: Listener) -> None:
         """Trains the winner shortly at higher rates, for the audit, if that is to be done."""
+        if not isinstance(self.training, Populations):
+            return
         results, of = self.study.results(), (self.config, self.training, self.study)
         best = winner_of(self.training.goal, best_of(results), confirmed, results)
         for winner in (t for t in results if best is not None and t.number == best.number):
@@ -262,6 +266,7 @@ class Session:
             tell: hears of what is trained.
         """
         assert result.winning is not None
+        assert isinstance(self.training, Populations)
         again = Retraining(self.training, result.winning, not others, tell)
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)

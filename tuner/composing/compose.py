@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner import discovery
+from tuner.composing import function as own
 from tuner.composing.best import BEST, apply_best
 from tuner.composing.groups import PACKAGES, check_options, config_folder, files, options
 from tuner.composing.next_round import NEXT, apply_next
@@ -15,6 +16,7 @@ from tuner.composing.short_names import full_path
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
 from tuner.errors import UserError
+from tuner.function import Function
 
 # A config, or a part of one, as YAML has it.
 Plain = dict[str, Any]
@@ -26,7 +28,9 @@ SECONDS = 1.5
 DATA = "data"
 
 
-def compose(overrides: Sequence[str], extra_folder: str | None) -> Plain:
+def compose(
+    overrides: Sequence[str], extra_folder: str | None, function: Function | None = None
+) -> Plain:
     """The composed config as plain data.
 
     Hydra chooses the options of the groups; values are then set here, so that a mapping replaces
@@ -36,6 +40,7 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> Plain:
     Args:
         overrides: settings as the command line has them, `key=value`.
         extra_folder: a folder laid out as conf/, whose options and experiments count as well.
+        function: of the user's, which is trained in the place of tuner's models.
 
     Raises:
         UserError: in one line.
@@ -43,10 +48,11 @@ def compose(overrides: Sequence[str], extra_folder: str | None) -> Plain:
     with understood():
         with within(SECONDS):
             parsed = parse(overrides)
-        if several := [o for o in parsed if many_data(o.key_or_group, o.value())]:
+        several = [o for o in parsed if many_data(o.key_or_group, o.value())]
+        if several and function is None:
             return compose_each(overrides, several[-1], extra_folder)
         with within(SECONDS):
-            return composed(parsed, extra_folder)
+            return composed(parsed, extra_folder, function)
 
 
 @contextmanager
@@ -72,7 +78,9 @@ def understood() -> Iterator[None]:
         raise UserError(f"the config {said}: give a smaller one") from None
 
 
-def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
+def composed(
+    parsed: Sequence[Any], extra_folder: str | None, function: Function | None = None
+) -> Plain:
     """As `compose`, of parsed settings; what Hydra finds wrong is still an error of its own.
 
     Raises:
@@ -89,11 +97,17 @@ def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
         folders.append(Path(extra_folder))
         search.append(search_path(extra_folder))
     values, choices, studies = sorted_out(parsed, folders)
+    without = list[str]()
+    if function is not None:
+        own.check_given(function, list(values), choices)
+        without = own.overrides(function, values, choices)
     for group, package in PACKAGES.items():
         for name in set(discovery.names(package)) - files(group, folders):
             ConfigStore.instance().store(name, {"name": name}, group)
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = compose("config", overrides=[*choices, *search])
+        config = compose("config", overrides=[*without, *choices, *search])
+    if function is not None:
+        own.place(config, function)
     check_references(config)
     root = str(values.get("root", config.root))
     for name in studies[NEXT]:
@@ -103,7 +117,10 @@ def composed(parsed: Sequence[Any], extra_folder: str | None) -> Plain:
     for name in studies[RANGE]:
         apply_range(config, name, root)
     for key, value in values.items():
-        put(config, full_path(config, key, value), value)
+        path = full_path(config, key, value)
+        if function is not None:
+            value = own.chosen(config, function, path, value)
+        put(config, path, value)
     check_references(config)
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)

@@ -1,35 +1,51 @@
 """The config: what a composed one must be, checked before anything starts, in a line a mistake."""
 
+from dataclasses import replace
+
 from pydantic import ValidationError
 
 from tuner.config.checks import check_together
 from tuner.config.found import FOUND
+from tuner.config.function_space import function_space
 from tuner.config.messages import KNOWN, MADE, line, no_such_key, shown
 from tuner.config.schema import KEYS, Config, Plain
 from tuner.config.space import space_of
 from tuner.errors import UserError
+from tuner.function import Function
 
 __all__ = ["Config", "check"]
 
+# What a config says of a user's function, and which keys such a one may have beside its name.
+FUNCTION, OF_FUNCTIONS = "function", ("schedule", "where")
 
-def check(plain: Plain) -> Config:
+
+def check(plain: Plain, function: Function | None = None) -> Config:
     """The config in a composed mapping of plain data.
 
     Args:
         plain: what `tuner.composing.compose` returns; it is not changed.
+        function: the user's that the command is of, whose code is trained if the config is of it.
 
     Raises:
         UserError: one line for each key that is wrong; where each is right by itself, one line for
             the first two that do not go together.
     """
     # What is made here is no key that may be given.
-    problems = [no_such_key(key, "the config", KNOWN) for key in MADE if key in plain]
-    rest = {key: value for key, value in plain.items() if key not in MADE}
-    searched = {key: rest.pop(key, None) for key in KEYS}
-    space = space_of(searched, problems)
+    problems = [
+        no_such_key(key, "the config", KNOWN) for key in MADE if key in plain and key != FUNCTION
+    ]
+    rest = {key: value for key, value in plain.items() if key not in MADE or key == FUNCTION}
+    own = None
+    if FUNCTION in rest:
+        own = with_code(Function.of(rest.pop(FUNCTION)), function)
+        where = {key: rest.pop(key, None) for key in (own.name, *OF_FUNCTIONS)}
+        space = function_space(where, own, problems)
+    else:
+        searched = {key: rest.pop(key, None) for key in KEYS}
+        space = space_of(searched, problems)
     found = {key: read(rest[key], problems) for key, read in FOUND.items() if key in rest}
     try:
-        config = Config(**rest | found, space=space, plain=shown(plain))
+        config = Config(**rest | found, function=own, space=space, plain=shown(plain))
     except ValidationError as error:
         refused = {key for key, value in found.items() if value is None}
         problems += [line(e) for e in error.errors() if e["loc"][0] not in refused]
@@ -37,3 +53,20 @@ def check(plain: Plain) -> Config:
         raise UserError(*problems)
     check_together(config)
     return config
+
+
+def with_code(saved: Function, function: Function | None) -> Function:
+    """A function that a config tells of, with its code where the command has it.
+
+    Raises:
+        UserError: if the command's function is another one.
+    """
+    if function is None:
+        return saved
+    if (saved.name, saved.kinds) != (function.name, function.kinds):
+        raise UserError(
+            f"{saved.name}: has the settings {', '.join(saved.kinds) or 'none'}; the function of "
+            f"this command is {function.name}, with {', '.join(function.kinds) or 'none'}: give "
+            "another study.name, or the old function back"
+        )
+    return replace(saved, asks=function.asks, command=function.command, call=function.call)

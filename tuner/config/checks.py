@@ -5,8 +5,9 @@ from itertools import product
 from tuner.config.schema import Config
 from tuner.errors import UserError
 from tuner.files import check_place
+from tuner.function import Function
 from tuner.search.space import Choices, Space
-from tuner.training import functions, optimizers
+from tuner.training import functions, optimizers, schedules
 from tuner.training.families import AUTO, FAMILIES
 
 
@@ -14,10 +15,14 @@ def check_together(config: Config) -> None:
     """Raises UserError for the first settings that do not go together."""
     if config.tracking.name != "none" and config.tracking.uri is None:
         check_place(config.root)
-    _check_averages(config.space)
-    _check_functions(config.space)
-    _check_loss(config)
-    _check_data(config)
+    if config.function is None:
+        _check_averages(config.space)
+        _check_functions(config.space)
+        _check_loss(config)
+        _check_data(config)
+        _check_own(config)
+    else:
+        _check_function(config, config.function)
     config.sampler.check(config.space)
     if config.study.warm_start is not None and config.sampler.no_initial_trials:
         raise UserError(
@@ -29,6 +34,29 @@ def check_together(config: Config) -> None:
     if not config.space.anything_allowed():
         raise config.space.impossible()
     config.pruner.check(config.study.cohort)
+
+
+def _check_own(config: Config) -> None:
+    """tuner's models have no use for what functions of the user's take."""
+    for key, given in (("workers", config.workers > 1), ("direction", config.direction)):
+        if given:
+            value = getattr(config, key)
+            raise UserError(f"{key}: {value}: is for a function of your own (tuner.main)")
+
+
+def _check_function(config: Config, function: Function) -> None:
+    """What a user's function takes goes together."""
+    if config.data.folds is not None and "fold" not in function.asks:
+        raise UserError(
+            f"data.folds: {config.data.folds}: {function.name}() has no parameter `fold`: add one"
+        )
+    for name in config.space.branches.get("schedule", ()):
+        if name in schedules.names() and schedules.load(name).state:
+            raise UserError(
+                f"schedule: {name}: looks at losses; a function gets factors of the step alone"
+            )
+    if config.job in ("range_test", "plot_descent"):
+        raise UserError(f"job: {config.job}: is for tuner's own models, not for functions")
 
 
 def _check_averages(space: Space) -> None:

@@ -24,7 +24,7 @@ WORDS = {
 FEW = 30
 
 # Fields of the config that are made of its keys.
-MADE = ("space", "plain")
+MADE = ("space", "plain", "function")
 
 # The keys of a config.
 KNOWN = (*KEYS, *(name for name in Config.model_fields if name not in MADE))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tuner.config import check
-from tuner.config.schema import Config
+from tuner.config.schema import KEYS, Config
 from tuner.errors import UserError, did_you_mean
 from tuner.files import check_own
 from tuner.yaml_files import load_file
@@ -67,4 +67,8 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
         )
     if asked.name == "none" or asked.uri is not None:
         given["tracking"] = config.given["tracking"]
-    return check({**config.plain, **saved, **given})
+    mine = {} if config.function is None else {"function": None, config.function.name: None}
+    left = {key: value for key, value in config.plain.items() if key not in mine}
+    if "function" in saved:
+        left = {key: value for key, value in left.items() if key not in KEYS}
+    return check({**left, **saved, **given}, config.function)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tuner.function import Function
 from tuner.search.pruners import Pruner
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
@@ -89,6 +90,7 @@ class BudgetConfig(Strict):
     epochs: Count
     seconds: Annotated[float, Field(gt=0)] | None
     epochs_total: Annotated[int, Field(ge=1, le=10**15)] | None
+    failures: Count = 3
 
 
 class CheckpointConfig(Strict):
@@ -164,7 +166,11 @@ class TrackingConfig(Strict):
 
 
 class Config(Strict):
-    """A whole composed config; `space` holds everything that a trial is made of."""
+    """A whole composed config; `space` holds everything that a trial is made of.
+
+    `function` is the user's own, None for tuner's models; it holds code only where the command is
+    that function's.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -177,15 +183,18 @@ class Config(Strict):
     job: str
     root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
     threads: Annotated[int, Field(ge=1, le=THREADS)] | None
+    workers: Annotated[int, Field(ge=1, le=THREADS)] = 1
     fix: bool = False
     yes: bool = False
     quiet: bool = False
     output: Literal["text", "json"] = "text"
     format: Literal["python", "yaml", "torch"] = "python"
+    trial: Annotated[int, Field(ge=0)] | None = None
     dtype: Literal["float32", "float64"]
     study: StudyConfig
     budget: BudgetConfig
     metric: Annotated[str, Field(min_length=1)] | None
+    direction: Literal["minimize", "maximize"] | None = None
     target: float | None
     checkpoint: CheckpointConfig
     stop: StopConfig
@@ -197,8 +206,14 @@ class Config(Strict):
     sampler: Sampler
     pruner: Pruner
     tracking: TrackingConfig
+    function: Function | None = None
     space: Space
     plain: Plain
+
+    @property
+    def program(self) -> str:
+        """How the command begins, as people type it."""
+        return "python -m tuner" if self.function is None else self.function.command
 
     @property
     def given(self) -> Plain:

@@ -39,19 +39,20 @@ def space_of(plain: Mapping[str, Any], problems: list[str]) -> Space:
     for option, values in reading.options("optimizer", optimizers.names()).items():
         own = optimizers.load(option).hyperparameters
         reading.rule(f"optimizer.{option}", values or {}, own)
-    schedule = plain["schedule"]
-    if isinstance(schedule, Mapping) and schedules.PARTS in schedule:
-        reading.parts(schedule)
-    else:
-        for option, values in reading.options("schedule", schedules.names()).items():
-            own = schedules.schedule_hyperparameters(option)
-            reading.rule(f"schedule.{option}", values or {}, own)
+    reading.schedules()
     for option, values in reading.options("model", MODELS).items():
         reading.model(f"model.{option}", values or {}, MODELS[option])
     reading.put("batch_size", plain["batch_size"], BATCH_SIZE, whole=True)
     space = Space(reading.fixed, reading.searched, reading.branches)
     # What a condition may name is known when all settings are.
-    return space if problems else _conditions(space, plain["where"], problems)
+    return space if problems else conditions(space, plain["where"], problems)
+
+
+def space_of_schedule(plain: Mapping[str, Any], problems: list[str]) -> Space:
+    """The schedules of a config alone, as `space_of`."""
+    reading = _Reading({"schedule": plain.get("schedule")}, problems)
+    reading.schedules()
+    return Space(reading.fixed, reading.searched, reading.branches)
 
 
 @dataclass
@@ -67,7 +68,7 @@ class _Reading:
     def put(self, path: str, value: Any, domain: Allowed, whole: bool = False) -> None:
         """Puts a setting among the fixed or the searched ones."""
         try:
-            setting = _setting(path, value, domain, whole)
+            setting = setting_of(path, value, domain, whole)
         except UserError as error:
             self.problems.append(str(error))
             return
@@ -114,6 +115,16 @@ class _Reading:
                 self.fixed[f"{path}.{key}"] = hyperparameter.default
             else:
                 self.put(f"{path}.{key}", values[key], hyperparameter.domain)
+
+    def schedules(self) -> None:
+        """The schedules that were chosen, or the parts of one."""
+        schedule = self.plain["schedule"]
+        if isinstance(schedule, Mapping) and schedules.PARTS in schedule:
+            self.parts(schedule)
+            return
+        for option, values in self.options("schedule", schedules.names()).items():
+            own = schedules.schedule_hyperparameters(option)
+            self.rule(f"schedule.{option}", values or {}, own)
 
     def model(self, path: str, values: Any, known: Mapping[str, Allowed]) -> None:
         """The settings of a model; many numbers, as widths, are one a path, or choices of lists."""
@@ -169,19 +180,29 @@ class _Reading:
                 ends.append(end)
 
 
-def _conditions(space: Space, texts: Any, problems: list[str]) -> Space:
+def conditions(space: Space, texts: Any, problems: list[str]) -> Space:
     """The space with its conditions."""
-    conditions = []
+    found = []
     for text in texts if isinstance(texts, list) else [] if texts is None else [texts]:
         try:
-            conditions.append(parse(text, space.kinds(), space.branches))
+            found.append(parse(text, space.kinds(), space.branches))
         except UserError as error:
             problems.append(str(error))
-    return replace(space, conditions=tuple(conditions))
+    return replace(space, conditions=tuple(found))
 
 
-def _setting(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
-    """A number, a word, a Range or Choices; raises UserError."""
+def setting_of(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
+    """A number, a word, a Range or Choices.
+
+    Args:
+        path: of the setting, for errors.
+        value: as a config has it.
+        domain: of its numbers, or the words that there are.
+        whole: whether its numbers are whole.
+
+    Raises:
+        UserError: if it is none of these.
+    """
     if not isinstance(value, Mapping):
         return _value(path, value, domain, whole)
     allowed = ("low", "high", "scale", "step", "choices")

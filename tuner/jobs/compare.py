@@ -20,6 +20,7 @@ from tuner.study.comparison_result import Comparison, Comparisons
 from tuner.study.confirmation import Repeats
 from tuner.study.data import load_data
 from tuner.study.natural import natural_comparison
+from tuner.study.populations import Populations
 from tuner.study.results import SavedResult, StudyResult
 
 OUTPUTS = ("text", "json")
@@ -128,6 +129,7 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
             return {r.trial: r for r in repeats}
 
         def seconds(trial: TrialResult) -> float:
+            assert isinstance(training, Populations)
             (first, *_) = training.members(Trial(0, trial.settings, 0))
             trainer = training.trainer(trial.settings)
             return epoch_seconds(trainer, first, count, training.epochs)

@@ -77,7 +77,7 @@ def textbook(space: Space) -> list[InitialTrial]:
     if not space.searched:
         return []
     found = []
-    for optimizer in space.branches["optimizer"]:
+    for optimizer in space.branches.get("optimizer", ()):
         taken = {"optimizer": optimizer}
         taken |= {g: o[0] for g, o in space.branches.items() if g != "optimizer"}
         if "constant" in space.branches.get("schedule", ()):

@@ -51,18 +51,28 @@ class _Lane:
         return "learning_rate" in self.curves or f"optimizer.{optimizer}.lr" in self.trial.settings
 
     def add(self, means: Mapping[str, float]) -> None:
+        for name in dict.fromkeys((*self.curves, *means)):
+            own = self.curves.setdefault(name, [math.nan] * self.epochs)
+            own.append(means.get(name, math.nan))
         self.epochs += 1
-        for name, number in means.items():
-            self.curves.setdefault(name, []).append(number)
+
+    def end_with(self, final: Mapping[str, float]) -> None:
+        """Takes final results as numbers of the last epoch."""
+        for name, number in final.items():
+            own = self.curves.setdefault(name, [math.nan] * self.epochs)
+            own[-1:] = [number]
 
     def curve(self) -> Curve:
         def known(name: str) -> np.ndarray:
             return np.array(self.curves.get(name, []))
 
         def whole(name: str) -> np.ndarray:
-            if name not in self.initial:
+            if name not in self.initial and name not in self.curves:
                 return np.empty(0)
-            return np.array([self.initial[name], *self.curves.get(name, [])])
+            first = self.initial.get(name, math.nan)
+            # What is not measured before the first step begins with the first epoch.
+            before = [] if math.isnan(first) and self.curves.get(name) else [first]
+            return np.array([*before, *self.curves.get(name, [])])
 
         falling = whole(GUARDED)
         if not len(falling):
@@ -168,7 +178,7 @@ class Race:
         self.rule, self.epochs, self.goal = rule, epochs, goal
         self.on_epoch, self.out_of_budget = on_epoch, out_of_budget
         self.outcomes: dict[int, Outcome] = {}
-        self.epoch, self.entered = 0, len(trials)
+        self.epoch, self.expected, self.entered = 0, 0, len(trials)
 
     @property
     def running(self) -> list[int]:
@@ -203,6 +213,7 @@ class Race:
             self.on_epoch(0, self)
         try:
             while self.heats and self.epoch < self.epochs:
+                self.expect()
                 self.epoch += 1
                 for heat in self.heats:
                     self.advance(heat, self.epoch)
@@ -215,10 +226,20 @@ class Race:
         except Interrupted:
             self.end(self.running, "INTERRUPTED", "training was interrupted")
             raise
+        finally:
+            for heat in self.heats:
+                heat.runner.close()
         for number in [n for n in self.running if self.lanes[n].lost]:
             self.above_start(self.lanes[number], "at the end", self.epochs)
         self.end(self.running, "COMPLETE", f"trained all {self.epochs} epochs")
         return [self.outcomes[number] for number in sorted(self.outcomes)]
+
+    def expect(self) -> None:
+        """Tells the runners up to which epoch nobody is compared."""
+        if self.epoch == self.expected:
+            self.expected = next((e for e in self.rungs if e > self.epoch), self.epochs)
+            for heat in self.heats:
+                heat.runner.expect(self.expected)
 
     def fail(self, error: BaseException) -> None:
         """Ends the trials that had begun with an error that stopped all training."""
@@ -272,6 +293,7 @@ class Race:
                     guard = Guard.of(arrays)
             self.heats.append(_Heat(place, runner, guard, rows_of(runner)))
         self.epoch, self.entered = plain["epoch"], plain["entered"]
+        self.expected = self.epoch
 
     def begin(self, place: int) -> _Heat:
         """A runner before its first step, its initial losses known."""
@@ -314,7 +336,12 @@ class Race:
         progress = heat.runner.epoch(epoch)
         rows = len(progress.left)
         leaves, lost = np.zeros((2, rows), bool)
-        if heat.guard is not None:
+        for number, reason in progress.failed.items():
+            self.end([number], "FAILED", reason)
+        for number, final in progress.over.items():
+            self.lanes[number].end_with(final)
+            self.end([number], "COMPLETE", f"ended by itself after epoch {epoch - 1}")
+        if heat.guard is not None and GUARDED in progress.metrics:
             # Numbers of a row that left are not read, but those of other rows are compared.
             heat.guard = heat.guard.after(progress.metrics[GUARDED])
             leaves, lost = heat.guard.leaves, heat.guard.lost
@@ -322,6 +349,8 @@ class Race:
         known = heat.runner.rows
         for number, own in heat.rows.items():
             lane = self.lanes[number]
+            if number in self.outcomes:
+                continue
             if progress.left[own].any():
                 self.not_finite(lane, progress, own, epoch)
                 continue
@@ -348,7 +377,8 @@ class Race:
             how: how far, or when it was looked at, in words.
             epoch: after which.
         """
-        reason = f"training loss above its initial {lane.initial[GUARDED]:.4g} {how}"
+        first = lane.curve().train[0]
+        reason = f"training loss above its initial {first:.4g} {how}"
         self.diverge(lane, f"{reason}, epoch {epoch}", epoch / self.epochs)
 
     def diverge(self, lane: _Lane, reason: str, share: float) -> None:

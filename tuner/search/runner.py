@@ -1,7 +1,7 @@
 """Runners: what trains the trials of a cohort, epoch by epoch; a race knows nothing else of it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -28,12 +28,16 @@ class Progress:
         left: (rows,) bool, rows whose numbers are not finite any more.
         steps: (rows,) float64, the steps that each row has taken.
         left_at: (rows,) float64, the step within an epoch at which a row left, or 0.
+        failed: trials that raised an error in the epoch, with the last line of its traceback.
+        over: trials whose training had ended by itself before the epoch, with final results.
     """
 
     metrics: Mapping[str, Array]
     left: Array
     steps: Array
     left_at: Array
+    failed: Mapping[int, str] = field(default_factory=dict)
+    over: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
 
 class Runner(Protocol):
@@ -58,6 +62,10 @@ class Runner(Protocol):
     def start(self) -> Mapping[str, Array]:
         """Metrics before the first step, (rows,) float64 each."""
 
+    def expect(self, epoch: int) -> None:
+        """All rows will be trained up to this epoch: what can be begun may be."""
+        return None
+
     def epoch(self, epoch: int) -> Progress:
         """Trains every row through an epoch, counted from 1.
 
@@ -67,6 +75,10 @@ class Runner(Protocol):
 
     def keep(self, trials: Collection[int]) -> None:
         """Goes on with the rows of these trials alone."""
+
+    def close(self) -> None:
+        """Ends what is still under way, when the race is over or was stopped."""
+        return None
 
     def save(self, folder: Path) -> None:
         """Writes the state after the last epoch into an empty folder, as plain data."""

@@ -172,8 +172,8 @@ class Outcome:
     def result(self) -> TrialResult:
         """What the study's record keeps of it, beside its curves."""
         scores = {
-            name: rounded(self.curves[name][-1] if name in self.curves else initial)
-            for name, initial in self.initial.items()
+            name: rounded(self.last(name))
+            for name in dict.fromkeys((*self.initial, *self.curves))
             if name.startswith("validation_") and name != "validation_loss"
         }
         return TrialResult(

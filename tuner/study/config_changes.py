@@ -11,13 +11,14 @@ from tuner.study.record import Record
 # What decides how a command works, and never what it finds.
 WITHOUT_EFFECT = (
     *("job", "root", "threads", "tracking", "checkpoint", "fix"),
-    *("yes", "quiet", "output", "format", "ui"),
+    *("yes", "quiet", "output", "format", "ui", "trial", "workers", "function.command"),
 )
 
 # What may differ from one command on a study to the next.
 FREE = (
     *WITHOUT_EFFECT,
-    *("budget.trials", "budget.seconds", "budget.epochs_total", "study.project"),
+    *("budget.trials", "budget.seconds", "budget.epochs_total", "budget.failures"),
+    "study.project",
     *("target", "stop", "confirm", "compare", "range"),
 )
 

@@ -22,7 +22,8 @@ def load_data(config: Config) -> "DataSet | None":
         UserError: if the data are bad, or the model or the metric is not for them.
     """
     if config.data.name == "none":
-        goal(config, None)
+        if config.function is None:
+            goal(config, None)
         return None
     from tuner.data import load
 

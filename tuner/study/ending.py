@@ -19,7 +19,6 @@ from tuner.study.audit import findings
 from tuner.study.audited import audited
 from tuner.study.natural import natural
 from tuner.study.next_round import COMPARE, TUNE, command, planned
-from tuner.study.populations import Populations
 from tuner.study.reproduce import UNTRACKED, reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
@@ -33,6 +32,7 @@ from tuner.study.results import (
     winner_of,
 )  # fmt: skip
 from tuner.study.study import Study
+from tuner.study.training import StudyTraining
 
 # Of a result's file. In the first, which did not say it, scores were kept as their negatives.
 FORMAT = 2
@@ -44,7 +44,7 @@ COMMANDS = ("reproduce", "next_round")
 def result_of(
     config: Config,
     study: Study,
-    training: Populations,
+    training: StudyTraining,
     stopped: str,
     confirmed: Confirmation | None = None,
     test: Mapping[str, float] | None = None,

@@ -17,7 +17,9 @@ SHOWN = 3
 def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[str]:
     """A few lines: the data, or the functions, how many settings a finite space holds, and `done`,
     the trials that the study has already."""
-    if data is None:
+    if config.function is not None:
+        lines = [own_line(config)]
+    elif data is None:
         lines = [function_line(config, name) for name in config.space.branches["model"]]
     else:
         from tuner.data.understood import understood
@@ -29,6 +31,14 @@ def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[
         of = f"{done} of {config.budget.trials} trials"
         lines.append(f"Study {config.study.name} goes on: it has {of}.")
     return lines
+
+
+def own_line(config: Config) -> str:
+    """A user's function, with what it asks for and how its trials are compared."""
+    own = config.function
+    assert own is not None
+    asks = f"is given {', '.join(own.asks)}" if own.asks else "asks for nothing"
+    return f"Function: {own.name}() of {own.command.partition(' ')[2]} {asks}."
 
 
 def function_line(config: Config, name: str) -> str:

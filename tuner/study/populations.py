@@ -15,7 +15,7 @@ from tuner.search.space import Chosen
 from tuner.search.trials import Goal, Trial
 from tuner.study.data import goal, loss_name
 from tuner.study.runners.population import PopulationRunner
-from tuner.study.training import Training
+from tuner.study.training import StudyTraining
 from tuner.study.units import UNITS
 from tuner.training import functions, losses
 from tuner.training.analytic import Analytic
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tuner.data import DataSet
 
 
-class Populations(Training):
+class Populations(StudyTraining):
     """Trains the trials of a config; a context, for its trainers hold threads.
 
     Args:

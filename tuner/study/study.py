@@ -203,9 +203,11 @@ def drawn(curves: Iterable[tuple[int, Curves]], *others: str) -> dict[int, Curve
 
 
 def penalty(outcome: Outcome) -> float:
-    """What a diverged trial is told in place of its value: ten times the loss at the start."""
-    start = outcome.initial[outcome.goal.curve]
-    return 10 * abs(start) if math.isfinite(start) else 1e30
+    """What a diverged trial is told in place of its value: ten times the first finite loss."""
+    curve = outcome.goal.curve
+    known = [outcome.initial[curve], *outcome.curves.get(curve, [])]
+    first = next((own for own in known if math.isfinite(own)), math.inf)
+    return 10 * abs(first) if math.isfinite(first) else 1e30
 
 
 def _unfinished(trials: Sequence[FrozenTrial], size: int) -> bool:

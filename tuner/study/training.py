@@ -1,7 +1,8 @@
 """What a study trains: it makes runners for trials, whatever these are."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from threading import Event
+from typing import TYPE_CHECKING, Protocol, Self
 
 from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Race
@@ -9,6 +10,9 @@ from tuner.search.runner import Runner
 from tuner.search.trials import Goal, Outcome, Trial
 from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Listener, StageEpochEnded, nobody
+
+if TYPE_CHECKING:
+    from tuner.data import DataSet
 
 
 class Training(Protocol):
@@ -35,6 +39,36 @@ class Training(Protocol):
             trials: in the order of their numbers.
             seeds: of each trial by its number; None is the study's own seed for all.
         """
+
+
+class StudyTraining(Training, Protocol):
+    """What a whole study trains: populations of tuner's models, or a user's function.
+
+    A context, for what trains holds threads or processes.
+
+    Attributes:
+        data: of the study, None where tuner reads none.
+        threads: that train.
+        stop: interrupts the training.
+    """
+
+    data: "DataSet | None"
+    threads: int
+    stop: Event
+
+    def __enter__(self) -> Self:
+        """Nothing is held before it is needed."""
+
+    def __exit__(self, *error: object) -> None:
+        """Lets go of what is held."""
+
+    @property
+    def unit(self) -> str:
+        """What the loss is measured in."""
+
+    @property
+    def folds(self) -> int:
+        """How many folds take turns in judging a trial."""
 
 
 def trained(

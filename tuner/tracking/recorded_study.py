@@ -156,18 +156,19 @@ def files(folder: Path) -> list[Path]:
 def about(config: Config) -> tuple[dict[str, object], str]:
     """The params of a study's run, and what MLflow shows as its description."""
     branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
+    own = config.function
+    of: dict[str, object] = {"function": own.name} if own else {"data": config.data.name}
     params: dict[str, object] = {
-        "data": config.data.name,
-        "model": branches["model"],
-        "optimizer": branches["optimizer"],
-        "schedule": branches["schedule"],
+        **of,
+        **branches,
         "sampler": config.sampler.name,
         "pruner": config.pruner.name,
         "epochs": config.budget.epochs,
         "seed": config.study.seed,
     }
     params = {**params_of(config.space.fixed), **params}
-    return params, f"{branches['model']} on {config.data.name}; the trials are the child runs"
+    what = f"the function {own.name}" if own else f"{branches['model']} on {config.data.name}"
+    return params, f"{what}; the trials are the child runs"
 
 
 def modified_ms(path: Path) -> int:

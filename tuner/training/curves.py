@@ -46,10 +46,10 @@ class Guard:
     square of this times its initial loss, or when its velocity has forgotten how it began, or, if
     its loss falls at all, has had LONG times as long.
 
-    start: initial losses, (rows,); momentum: b, (rows,), 0 for a row that has none; steps: in an
-    epoch, after which there is an evaluation; epoch: evaluations so far; above: how many of the
-    last ones stood above the start, (rows,); last: the last losses, (rows, WINDOW), nan
-    where there were none yet.
+    start: initial losses, (rows,), where none is known nan until the first loss takes its place;
+    momentum: b, (rows,), 0 for a row that has none; steps: in an epoch, after which there is an
+    evaluation; epoch: evaluations so far; above: how many of the last ones stood above the start,
+    (rows,); last: the last losses, (rows, WINDOW), nan where there were none yet.
     """
 
     start: Array
@@ -84,9 +84,10 @@ class Guard:
 
     def after(self, losses: Array) -> "Guard":
         """One evaluation later; losses that are not finite stand above."""
-        above = np.where(losses <= self.start, 0, self.above + 1)
+        start = np.where(np.isnan(self.start), losses, self.start)
+        above = np.where(losses <= start, 0, self.above + 1)
         last = np.column_stack([self.last[:, 1:], np.where(np.isnan(losses), np.inf, losses)])
-        return replace(self, epoch=self.epoch + 1, above=above, last=last)
+        return replace(self, start=start, epoch=self.epoch + 1, above=above, last=last)
 
     def take(self, keep: list[int]) -> "Guard":
         """The guard of these rows alone."""

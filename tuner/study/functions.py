@@ -1,0 +1,170 @@
+"""A user's function as what a study trains: a runner for each trial, its calls in an executor."""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+from typing import Self
+
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.function import Function
+from tuner.search.runner import Row
+from tuner.search.trials import Goal, Trial
+from tuner.study.populations import below
+from tuner.study.runners.calls import Task
+from tuner.study.runners.function import Executor, Failures, FunctionRunner
+from tuner.study.runners.local import Local
+from tuner.study.training import StudyTraining
+
+# Words within the name of a metric of which a greater, or a lower, number is better.
+GREATER = (
+    "accuracy acc score auc auroc f1 r2 precision recall map iou dice bleu rouge reward return"
+)
+LOWER = "loss error err mae mse rmse perplexity ppl nll deviance cost time seconds crossentropy"
+
+# The folders of a study that hold what its calls leave: of its trials, and of their repeats.
+TRIALS, REPEATS = "trials", "repeats"
+
+
+class Functions(StudyTraining):
+    """Trains the trials of a user's function; a context, for its calls are alive.
+
+    Args:
+        config: of the study; its function has its code.
+        threads: that tuner itself may use.
+        stop: interrupts the training.
+        folder: of the study.
+    """
+
+    def __init__(self, config: Config, threads: int, stop: Event, folder: Path) -> None:
+        assert config.function is not None
+        self.config, self.threads, self.stop, self.folder = config, threads, stop, folder
+        self.function: Function = config.function
+        self.data = None
+        if self.function.call is None:
+            raise UserError(
+                f"study.name: {config.study.name}: is of the function {self.function.name}, which "
+                f"this command has not: give {line_of(self.function, config)}"
+            )
+        self.failures = Failures(config.budget.failures, self.function.command)
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stack.close()
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Where calls are stepped, made when it is asked for first."""
+        own = Local(self.function, self.stop)
+        self.stack.callback(own.close)
+        return own
+
+    @property
+    def unit(self) -> str:
+        """What the goal is measured in."""
+        return self.goal.name
+
+    @property
+    def folds(self) -> int:
+        return self.config.data.folds or 1
+
+    @cached_property
+    def goal(self) -> Goal:
+        return goal_of(self.config)
+
+    @property
+    def epochs(self) -> int:
+        return self.config.budget.epochs
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a trial may end otherwise when it is repeated; without a seed, by chance."""
+        return True
+
+    @cached_property
+    def code(self) -> str:
+        """A digest of the file that the function is from; "" where it is from none."""
+        assert self.function.call is not None
+        try:
+            source = inspect.getsource(inspect.getmodule(self.function.call) or self.function.call)
+        except (OSError, TypeError):
+            return ""
+        return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+    def runners(
+        self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
+    ) -> list[FunctionRunner]:
+        """A runner for each trial, as `tuner.study.training` has it."""
+        return [
+            FunctionRunner(
+                self.tasks(trial, None if seeds is None else seeds[trial.number]),
+                self.executor,
+                self.goal,
+                self.failures,
+            )
+            for trial in trials
+        ]
+
+    def tasks(self, trial: Trial, seeds: Sequence[int] | None) -> dict[Row, Task]:
+        """The calls of a trial by row: of the search, or of repeats on these seeds."""
+        rows = [
+            Row(trial.number, seed, fold)
+            for seed in seeds or (self.config.study.seed,)
+            for fold in range(self.folds)
+        ]
+        return {row: self.task(trial, row, repeat=seeds is not None) for row in rows}
+
+    def task(self, trial: Trial, row: Row, repeat: bool) -> Task:
+        """One call."""
+        settings, schedule = trial.settings, trial.settings.get("schedule")
+        if repeat:
+            digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:12]
+            folder = self.folder / REPEATS / f"{digest}-seed-{row.seed}"
+        else:
+            folder = self.folder / TRIALS / str(trial.number)
+        if self.folds > 1:
+            folder /= f"fold-{row.fold}"
+        return Task(
+            settings=below(f"{self.function.name}.", settings),
+            seed=row.seed,
+            fold=row.fold,
+            folds=self.folds,
+            epochs=self.epochs,
+            schedule=(schedule, below(f"schedule.{schedule}.", settings)) if schedule else None,
+            code=self.code,
+            folder=folder,
+        )
+
+
+def goal_of(config: Config) -> Goal:
+    """What a study of a function minimises.
+
+    Raises:
+        UserError: for a metric whose name does not say which numbers are better.
+    """
+    metric, direction = config.metric, config.direction
+    if metric in (None, "loss"):
+        return Goal(greater_is_better=direction == "maximize")
+    if direction is not None:
+        return Goal(str(metric), direction == "maximize")
+    words = set(re.split(r"[^a-z0-9]+", str(metric).lower()))
+    greater, lower = words & set(GREATER.split()), words & set(LOWER.split())
+    if bool(greater) == bool(lower):
+        raise UserError(
+            f"metric: {metric}: its name does not say which numbers are better: give "
+            "direction=minimize or direction=maximize"
+        )
+    return Goal(str(metric), bool(greater))
+
+
+def line_of(function: Function, config: Config) -> str:
+    """The command that the function of a study is run by, for the job of this one."""
+    return f"{function.command} job={config.job} study.name={config.study.name}"

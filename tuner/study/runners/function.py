@@ -1,0 +1,208 @@
+"""A user's function as a runner: a generator for each row, one epoch at a time."""
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from tuner.errors import CrashError
+from tuner.files import read_json
+from tuner.search.runner import Progress, Row, Runner
+from tuner.search.trials import Goal
+from tuner.study.runners.calls import Came, End, Failure, Step, Task
+
+Array = np.ndarray
+
+SAVED = "rows.json"
+
+
+class Executor(Protocol):
+    """Where calls are stepped: in this process, or in others."""
+
+    def first(self, task: Task) -> Step | Failure | None:
+        """Begins a call, or takes it up; what it knows before the first epoch."""
+
+    def expect(self, tasks: Sequence[Task], epoch: int) -> None:
+        """Calls may be stepped up to this epoch before anybody asks."""
+
+    def step(self, task: Task, epoch: int) -> Came:
+        """What a call yields after an epoch, or how it ended before.
+
+        Raises:
+            Interrupted: if the training was asked to stop.
+        """
+
+    def drop(self, task: Task) -> None:
+        """Ends a call that is not asked any more."""
+
+    def close(self) -> None:
+        """Ends all calls."""
+
+
+class Failures:
+    """Counts trials that fail in a row, and says when these are too many.
+
+    Args:
+        most: so many in a row are.
+        command: that runs the function.
+    """
+
+    def __init__(self, most: int, command: str) -> None:
+        self.most, self.command = most, command
+        self.in_a_row, self.yielded = 0, False
+
+    def ended(self) -> None:
+        """A trial has trained to its end."""
+        self.in_a_row = 0
+
+    def failed(self, trial: int, failure: Failure, folder: Path) -> None:
+        """A trial has failed.
+
+        Raises:
+            CrashError: if it is the first of all, or one too many.
+        """
+        self.in_a_row += 1
+        if self.yielded and self.in_a_row < self.most:
+            return
+        many = f"{self.in_a_row} trials in a row, the last" if self.in_a_row > 1 else "the first"
+        raise CrashError(
+            f"trial {trial}: {failure.line}; {many} to fail: its traceback and output are in "
+            f"{folder}; mend the function, and the same command goes on"
+        )
+
+
+class FunctionRunner(Runner):
+    """The calls of one trial: a row for each seed and each fold.
+
+    A row that has ended by itself keeps its last numbers until all rows of the trial have; then
+    the trial is over. What a call yielded is in its log, so a saved state is only which rows
+    there are.
+
+    Args:
+        tasks: by row, all of one trial.
+        executor: steps the calls.
+        goal: whose curve every mapping must hold.
+        failures: counts the trials that fail.
+    """
+
+    def __init__(
+        self, tasks: Mapping[Row, Task], executor: Executor, goal: Goal, failures: Failures
+    ) -> None:
+        self.tasks, self.executor, self.goal, self.failures = tasks, executor, goal, failures
+        self.known = list(tasks)
+        self.last: dict[Row, Step] = {}
+        self.over: dict[Row, End] = {}
+        self.names: list[str] = []
+
+    @property
+    def rows(self) -> list[Row]:
+        return list(self.known)
+
+    @property
+    def steps(self) -> int:
+        return 1
+
+    @property
+    def momentum(self) -> Array:
+        return np.zeros(len(self.known))
+
+    def start(self) -> Mapping[str, Array]:
+        found = [self.executor.first(self.tasks[row]) for row in self.known]
+        before = [own.metrics if isinstance(own, Step) else {} for own in found]
+        names = dict.fromkeys((*(name for own in before for name in own), self.goal.curve))
+        return {name: np.array([own.get(name, math.nan) for own in before]) for name in names}
+
+    def expect(self, epoch: int) -> None:
+        self.executor.expect([self.tasks[row] for row in self.known], epoch)
+
+    def epoch(self, epoch: int) -> Progress:
+        finals: dict[Row, Mapping[str, float]] = {}
+        for row in self.known:
+            if row in self.over:
+                continue
+            task = self.tasks[row]
+            came = self.executor.step(task, epoch)
+            if isinstance(came, Step) and self.goal.curve not in came.metrics:
+                came = self._without_goal(came)
+            if isinstance(came, Failure):
+                self.failures.failed(row.trial, came, task.folder)
+                return self._left(failed={row.trial: came.line})
+            self.failures.yielded = True
+            if isinstance(came, End):
+                self.over[row] = came
+                if row not in self.last and isinstance(
+                    step := self.executor.step(task, came.epoch), Step
+                ):
+                    self.last[row] = step
+            else:
+                self.last[row] = came
+                if epoch == task.epochs:
+                    end = self.executor.step(task, epoch + 1)
+                    if isinstance(end, Failure):
+                        self.failures.failed(row.trial, end, task.folder)
+                        return self._left(failed={row.trial: end.line})
+                    finals[row] = end.final if isinstance(end, End) else {}
+        if all(row in self.over for row in self.known):
+            self.failures.ended()
+            ends = [self.over[row].final for row in self.known]
+            return self._left(over={self.known[0].trial: means(ends)})
+        metrics = {row: dict(self.last[row].metrics) for row in self.known}
+        if finals:
+            self.failures.ended()
+            for row, final in finals.items():
+                metrics[row] |= final
+        return self._progress(metrics, epoch)
+
+    def _without_goal(self, came: Step) -> Failure:
+        curve = self.goal.curve
+        has = ", ".join(came.metrics) or "nothing"
+        line = f"yielded no {curve} in epoch {came.epoch}, but {has}: give metric=... one of these"
+        return Failure(line, line)
+
+    def _progress(self, metrics: Mapping[Row, Mapping[str, float]], epoch: int) -> Progress:
+        names = dict.fromkeys(name for own in metrics.values() for name in own)
+        arrays = {
+            name: np.array([metrics[row].get(name, math.nan) for row in self.known])
+            for name in names
+        }
+        watched = [arrays[name] for name in ("train_loss", self.goal.curve) if name in arrays]
+        left = np.asarray(~np.isfinite(watched).all(axis=0))
+        steps = np.full(len(self.known), float(epoch))
+        return Progress(arrays, left, steps, np.zeros(len(self.known)))
+
+    def _left(
+        self,
+        failed: Mapping[int, str] | None = None,
+        over: Mapping[int, Mapping[str, float]] | None = None,
+    ) -> Progress:
+        """The trial has left by itself."""
+        none = np.zeros(len(self.known))
+        return Progress({}, none.astype(bool), none, none, failed or {}, over or {})
+
+    def keep(self, trials: Collection[int]) -> None:
+        for row in self.known:
+            if row.trial not in trials:
+                self.executor.drop(self.tasks[row])
+        self.known = [row for row in self.known if row.trial in trials]
+
+    def close(self) -> None:
+        for row in self.known:
+            self.executor.drop(self.tasks[row])
+
+    def save(self, folder: Path) -> None:
+        (folder / SAVED).write_text(json.dumps({"rows": self.known}), encoding="utf-8")
+
+    def restore(self, folder: Path) -> None:
+        saved = [Row(*row) for row in read_json(folder / SAVED)["rows"]]
+        if not set(saved) <= set(self.known):
+            raise ValueError(f"{folder}: holds other trials than these")
+        self.known = saved
+
+
+def means(finals: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The means of final results that all rows have."""
+    names = [name for name in finals[0] if all(name in own for own in finals)]
+    return {name: math.fsum(own[name] for own in finals) / len(finals) for name in names}

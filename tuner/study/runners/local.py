@@ -1,0 +1,52 @@
+"""Calls stepped in this process, one after another."""
+
+from collections.abc import Sequence
+from threading import Event
+
+from tuner.function import Function
+from tuner.study.runners.calls import Call, Came, Failure, Step, Task
+from tuner.study.runners.function import Executor
+from tuner.training.loop import Interrupted
+
+
+class Local(Executor):
+    """Generators that are alive in this process.
+
+    Args:
+        function: the user's, with its code.
+        stop: asks the training to stop.
+    """
+
+    def __init__(self, function: Function, stop: Event) -> None:
+        self.function, self.stop = function, stop
+        self.calls: dict[str, Call] = {}
+
+    def first(self, task: Task) -> Step | Failure | None:
+        self._check()
+        return self._call(task).first()
+
+    def expect(self, tasks: Sequence[Task], epoch: int) -> None:
+        """Nothing is trained ahead: one epoch after another is asked for."""
+
+    def step(self, task: Task, epoch: int) -> Came:
+        self._check()
+        return self._call(task).step(epoch)
+
+    def drop(self, task: Task) -> None:
+        call = self.calls.pop(task.key, None)
+        if call is not None:
+            call.close()
+
+    def close(self) -> None:
+        for call in self.calls.values():
+            call.close()
+        self.calls.clear()
+
+    def _call(self, task: Task) -> Call:
+        if task.key not in self.calls:
+            self.calls[task.key] = Call(self.function, task)
+        return self.calls[task.key]
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Interrupted

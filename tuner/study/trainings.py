@@ -1,0 +1,33 @@
+"""What trains the study of a config: populations of tuner's models, or a user's function."""
+
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from tuner.config import Config
+from tuner.study.functions import Functions
+from tuner.study.populations import Populations
+from tuner.study.training import StudyTraining
+
+if TYPE_CHECKING:
+    from tuner.data import DataSet
+
+
+def training_of(
+    config: Config, data: "DataSet | None", threads: int, stop: Event, folder: Path
+) -> StudyTraining:
+    """What trains the trials of a config.
+
+    Args:
+        config: of the study.
+        data: of the study, None where tuner reads none.
+        threads: that may train.
+        stop: interrupts the training.
+        folder: of the study.
+
+    Raises:
+        UserError: if it is a function's whose code this command has not.
+    """
+    if config.function is not None:
+        return Functions(config, threads, stop, folder)
+    return Populations(config, data, threads, stop)
