@@ -78,10 +78,10 @@ import json
 
 import numpy as np
 
-from tuner.search.runner import Progress, Row
+from tuner.search.runner import Progress, Row, Runner
 
 
-class BisectionRunner:
+class BisectionRunner(Runner):
     steps = 1
 
     def __init__(self, errors):

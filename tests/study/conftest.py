@@ -8,7 +8,7 @@ import numpy as np
 
 from tuner.search.pruners import Pruner
 from tuner.search.pruners.halving import Halving
-from tuner.search.runner import Progress, Row
+from tuner.search.runner import Progress, Row, Runner
 from tuner.search.samplers.quasi_random import QuasiRandom
 from tuner.search.space import Choices, Range, Space
 from tuner.search.trials import Goal, Trial
@@ -32,7 +32,7 @@ def error(x: float, width: int, epoch: int, seed: int) -> float:
     return level + 2.0 * 0.6**epoch if x < STABLE or not epoch else np.nan
 
 
-class FunctionRunner:
+class FunctionRunner(Runner):
     """Trials of the function, all rows in one list; what a user who has only a function writes."""
 
     steps = 1
