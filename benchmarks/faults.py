@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -86,7 +86,10 @@ def inject(seed: int, number: int, folder: Path, references: References) -> Faul
 
 
 def measure(seed: int, numbers: list[int], root: Path, keep: bool, told: bool) -> list[Fault]:
-    """Injects these faults, two at a time."""
+    """Injects these faults, two at a time.
+
+    A recovery that took too long beside another fault is measured again, alone.
+    """
     server = Server(root / "server")
     references = References(root, server)
     found = []
@@ -101,6 +104,19 @@ def measure(seed: int, numbers: list[int], root: Path, keep: bool, told: bool) -
                     show_one(seed, fault)
                 if not (keep and fault.violations):
                     discard(folders[fault.number])
+        for place, fault in enumerate(found):
+            if fault.recovery > ASKED:
+                folder = root / f"fault{fault.number}-alone"
+                again = inject(seed, fault.number, folder, references)
+                found[place] = replace(
+                    again,
+                    told=[*fault.told, f"again alone, {fault.recovery:.1f} s beside another fault"],
+                    violations=[*fault.violations, *again.violations],
+                )
+                if told:
+                    show_one(seed, found[place])
+                if not (keep and again.violations):
+                    discard(folder)
     finally:
         server.stop()
     return sorted(found, key=lambda fault: fault.number)
@@ -128,10 +144,12 @@ def show(seed: int, faults: list[Fault]) -> None:
         print(f"{kind:<30}{counted[kind]:8}{len(bad):10}   {again}")
     worst = max(faults, key=lambda fault: fault.recovery)
     print(f"\n{len(faults)} faults, {sum(bool(f.violations) for f in faults)} violated a promise")
+    over = [fault for fault in faults if fault.recovery > ASKED]
     missed = "" if worst.recovery <= ASKED else "   missed"
     print(
         f"worst recovery: {worst.recovery:.1f} s beyond an undisturbed command, at most "
-        f"{ASKED:g} s{missed} ({worst.kind}, --only {worst.number})"
+        f"{ASKED:g} s{missed} ({worst.kind}, --only {worst.number}); {len(over)} of {len(faults)} "
+        "took longer"
     )
 
 
