@@ -3,113 +3,22 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tuner.files import read_json
+from tuner.search.lanes import GUARDED, Lane
 from tuner.search.pruners import Rule
 from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Curves, Goal, Outcome, State, Trial, kept_curves
-from tuner.training.curves import Curve, Guard, diagnose
+from tuner.training.curves import Guard
 from tuner.training.loop import Interrupted
-
-# The curve that the guard watches.
-GUARDED = "train_loss"
 
 # The files of a saved race: what is known of its trials, and what guards a runner's rows.
 RACE, GUARD = "race.json", "guard.npz"
-
-
-@dataclass
-class _Lane:
-    """A trial under way: the mean curves of its rows so far."""
-
-    trial: Trial
-    goal: Goal
-    steps: int = 1
-    epochs: int = 0
-    initial: dict[str, float] = field(default_factory=dict)
-    curves: dict[str, list[float]] = field(default_factory=dict)
-    members: dict[tuple[int, int], float] = field(default_factory=dict)
-    rungs: dict[int, float] = field(default_factory=dict)
-    lost: bool = False
-
-    @property
-    def value(self) -> float:
-        """What is minimised, as of the last epoch."""
-        numbers = self.curves.get(self.goal.curve)
-        return self.goal.turn(numbers[-1] if numbers else self.initial[self.goal.curve])
-
-    @property
-    def has_rate(self) -> bool:
-        """Whether there is a learning rate that advice may speak of."""
-        optimizer = self.trial.settings.get("optimizer")
-        return "learning_rate" in self.curves or f"optimizer.{optimizer}.lr" in self.trial.settings
-
-    def add(self, means: Mapping[str, float]) -> None:
-        for name in dict.fromkeys((*self.curves, *means)):
-            own = self.curves.setdefault(name, [math.nan] * self.epochs)
-            own.append(means.get(name, math.nan))
-        self.epochs += 1
-
-    def end_with(self, final: Mapping[str, float]) -> None:
-        """Takes final results as numbers of the last epoch."""
-        for name, number in final.items():
-            own = self.curves.setdefault(name, [math.nan] * self.epochs)
-            own[-1:] = [number]
-
-    def curve(self) -> Curve:
-        def known(name: str) -> np.ndarray:
-            return np.array(self.curves.get(name, []))
-
-        def whole(name: str) -> np.ndarray:
-            if name not in self.initial and name not in self.curves:
-                return np.empty(0)
-            first = self.initial.get(name, math.nan)
-            # What is not measured before the first step begins with the first epoch.
-            before = [] if math.isnan(first) and self.curves.get(name) else [first]
-            return np.array([*before, *self.curves.get(name, [])])
-
-        falling = whole(GUARDED)
-        if not len(falling):
-            falling = np.array([self.goal.turn(number) for number in whole(self.goal.curve)])
-        return Curve(
-            falling,
-            whole("validation_loss"),
-            known("learning_rate"),
-            known("gradient_norm"),
-            known("update_ratio"),
-            self.steps,
-            self.has_rate,
-        )
-
-    def plain(self) -> dict[str, Any]:
-        """All that is known of it, as JSON gives it back."""
-        own = ("steps", "epochs", "initial", "curves", "lost")
-        members = [[*key, value] for key, value in self.members.items()]
-        return {
-            **{name: getattr(self, name) for name in own},
-            "members": members,
-            "rungs": list(self.rungs.items()),
-        }
-
-    def take_up(self, plain: Mapping[str, Any]) -> None:
-        """Becomes what `plain` gave of it."""
-        self.steps, self.epochs, self.lost = plain["steps"], plain["epochs"], plain["lost"]
-        self.initial, self.curves = plain["initial"], plain["curves"]
-        self.members = {(seed, fold): value for seed, fold, value in plain["members"]}
-        self.rungs = dict(plain["rungs"])
-
-    def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
-        d = diagnose(self.curve(), reason if diverged_at is not None else "")
-        return Outcome(
-            self.trial, state, reason, self.epochs, self.initial, self.curves, self.rungs,
-            diverged_at, d.label, d.evidence, d.advice, self.goal, self.members,
-        )  # fmt: skip
 
 
 @dataclass
@@ -173,7 +82,7 @@ class Race:
         on_epoch: Callable[[int, "Race"], None] = lambda epoch, race: None,
         out_of_budget: Callable[["Race"], str] = lambda race: "",
     ) -> None:
-        self.lanes = {trial.number: _Lane(trial, goal) for trial in trials}
+        self.lanes = {trial.number: Lane(trial, goal) for trial in trials}
         self.runners, self.heats = runners, list[_Heat]()
         self.rule, self.epochs, self.goal = rule, epochs, goal
         self.on_epoch, self.out_of_budget = on_epoch, out_of_budget
@@ -314,7 +223,7 @@ class Race:
 
     def remember(
         self,
-        lane: _Lane,
+        lane: Lane,
         known: Sequence[Row],
         own: Sequence[int],
         numbers: Mapping[str, list[float]],
@@ -361,7 +270,7 @@ class Race:
                 self.above_start(lane, f"up to {numbers[GUARDED][own[0]]:.4g}", epoch)
         heat.keep(self.running)
 
-    def not_finite(self, lane: _Lane, progress: Progress, rows: Sequence[int], epoch: int) -> None:
+    def not_finite(self, lane: Lane, progress: Progress, rows: Sequence[int], epoch: int) -> None:
         """Ends a trial, one of whose rows is not finite any more, as diverged at the first step
         that was not."""
         within = [int(progress.left_at[row]) for row in rows if progress.left_at[row] > 0]
@@ -369,7 +278,7 @@ class Race:
         reason = f"loss or parameters not finite at step {step}, in epoch {epoch}"
         self.diverge(lane, reason, step / (self.epochs * lane.steps))
 
-    def above_start(self, lane: _Lane, how: str, epoch: int) -> None:
+    def above_start(self, lane: Lane, how: str, epoch: int) -> None:
         """Ends a trial as diverged, for its training loss is above its initial one.
 
         Args:
@@ -381,7 +290,7 @@ class Race:
         reason = f"training loss above its initial {first:.4g} {how}"
         self.diverge(lane, f"{reason}, epoch {epoch}", epoch / self.epochs)
 
-    def diverge(self, lane: _Lane, reason: str, share: float) -> None:
+    def diverge(self, lane: Lane, reason: str, share: float) -> None:
         """Ends a trial as diverged at this share of the full training."""
         self.outcomes[lane.trial.number] = lane.outcome("DIVERGED", reason, share)
 

@@ -1,0 +1,113 @@
+"""Lanes: what is known of each trial of a race, the mean curves of its rows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tuner.search.trials import Goal, Outcome, State, Trial
+from tuner.training.curves import Curve, diagnose
+
+# The curve that the guard watches.
+GUARDED = "train_loss"
+
+
+@dataclass
+class Lane:
+    """A trial under way: the mean curves of its rows so far."""
+
+    trial: Trial
+    goal: Goal
+    steps: int = 1
+    epochs: int = 0
+    initial: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    members: dict[tuple[int, int], float] = field(default_factory=dict)
+    rungs: dict[int, float] = field(default_factory=dict)
+    lost: bool = False
+
+    @property
+    def value(self) -> float:
+        """What is minimised, as of the last epoch."""
+        numbers = self.curves.get(self.goal.curve)
+        return self.goal.turn(numbers[-1] if numbers else self.initial[self.goal.curve])
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether there is a learning rate that advice may speak of."""
+        optimizer = self.trial.settings.get("optimizer")
+        return "learning_rate" in self.curves or f"optimizer.{optimizer}.lr" in self.trial.settings
+
+    def add(self, means: Mapping[str, float]) -> None:
+        """Takes the numbers of an epoch; a curve that has none in it gets a gap."""
+        for name in dict.fromkeys((*self.curves, *means)):
+            own = self.curves.setdefault(name, [math.nan] * self.epochs)
+            own.append(means.get(name, math.nan))
+        self.epochs += 1
+
+    def end_with(self, final: Mapping[str, float]) -> None:
+        """Takes final results as numbers of the last epoch."""
+        for name, number in final.items():
+            own = self.curves.setdefault(name, [math.nan] * self.epochs)
+            own[-1:] = [number]
+
+    def curve(self) -> Curve:
+        """What is diagnosed."""
+
+        def known(name: str) -> np.ndarray:
+            return np.array(self.curves.get(name, []))
+
+        def whole(name: str) -> np.ndarray:
+            if name not in self.initial and name not in self.curves:
+                return np.empty(0)
+            first = self.initial.get(name, math.nan)
+            # What is not measured before the first step begins with the first epoch.
+            before = [] if math.isnan(first) and self.curves.get(name) else [first]
+            return filled([*before, *self.curves.get(name, [])])
+
+        falling = whole(GUARDED)
+        if not len(falling):
+            falling = np.array([self.goal.turn(number) for number in whole(self.goal.curve)])
+        return Curve(
+            falling,
+            whole("validation_loss"),
+            known("learning_rate"),
+            known("gradient_norm"),
+            known("update_ratio"),
+            self.steps,
+            self.has_rate,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """All that is known of it, as JSON gives it back."""
+        own = ("steps", "epochs", "initial", "curves", "lost")
+        members = [[*key, value] for key, value in self.members.items()]
+        return {
+            **{name: getattr(self, name) for name in own},
+            "members": members,
+            "rungs": list(self.rungs.items()),
+        }
+
+    def take_up(self, plain: Mapping[str, Any]) -> None:
+        """Becomes what `plain` gave of it."""
+        self.steps, self.epochs, self.lost = plain["steps"], plain["epochs"], plain["lost"]
+        self.initial, self.curves = plain["initial"], plain["curves"]
+        self.members = {(seed, fold): value for seed, fold, value in plain["members"]}
+        self.rungs = dict(plain["rungs"])
+
+    def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
+        """How it ended, with the diagnosis of its curve."""
+        d = diagnose(self.curve(), reason if diverged_at is not None else "")
+        return Outcome(
+            self.trial, state, reason, self.epochs, self.initial, self.curves, self.rungs,
+            diverged_at, d.label, d.evidence, d.advice, self.goal, self.members,
+        )  # fmt: skip
+
+
+def filled(numbers: Sequence[float]) -> np.ndarray:
+    """Numbers with that before a gap in its place."""
+    found = np.array(numbers, dtype=float)
+    known = np.maximum.accumulate(np.where(np.isnan(found), 0, np.arange(len(found))))
+    return np.asarray(found[known])
