@@ -4,6 +4,8 @@ What a training function of one's own needs is here: `main` makes it a command, 
 from Python, `range`, `choices` and `branch` declare what is searched, `save` keeps a model.
 """
 
+from importlib import import_module
+
 from tuner.function import Branch, branch, choices, range
 
 __version__ = "0.1.0"
@@ -11,10 +13,13 @@ __version__ = "0.1.0"
 __all__ = ["Branch", "branch", "choices", "main", "range"]
 
 
-def __getattr__(name: str) -> object:
-    """What takes time to import waits until it is asked for."""
-    if name == "main":
-        from tuner.own_command import main
+# What takes time to import waits until it is asked for: the modules, by name.
+LATER = {"main": "tuner.own_command"}
 
-        return main
+
+def __getattr__(name: str) -> object:
+    """What is in LATER."""
+    if name in LATER:
+        found: object = getattr(import_module(LATER[name]), name)
+        return found
     raise AttributeError(f"module 'tuner' has no attribute {name!r}")

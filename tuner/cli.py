@@ -5,21 +5,29 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Event
 from traceback import format_exception
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import tuner
 from tuner import completion, discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
-from tuner.errors import CrashError, UserError, masked
+from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
 from tuner.function import Function
 from tuner.report.first_word import first_word
+
+if TYPE_CHECKING:
+    from tuner.config import Config
+
+# Seconds between two looks at a study that another process is at work on.
+POLL = 1.0
 
 # Settings of libraries that they read in the current folder, and tuner forgets.
 LIBRARIES = ("matplotlibrc", ".numba_config.yaml")
@@ -238,7 +246,7 @@ def command(arguments: list[str], function: Function | None = None) -> int:
     signals.begin()
     try:
         with streams.aside() if config.output == "json" else nullcontext():
-            code = run(config, signals.stop)
+            code = run_when_free(run, config, signals.stop)
     except Interrupted:
         print(stopped, file=sys.stderr if config.output == "json" else sys.stdout)
         code = signals.code
@@ -247,6 +255,37 @@ def command(arguments: list[str], function: Function | None = None) -> int:
     except Exception as error:
         raise crash(error, config.root / "studies" / config.study.name) from error
     return code
+
+
+def run_when_free(run: Callable[..., int], config: "Config", stop: Event) -> int:
+    """Runs a job, and waits for `wait` seconds if another process is at work on its study.
+
+    Raises:
+        BusyError: if it still is then.
+        Interrupted: if the command was asked to stop.
+    """
+    from tuner.processes.lock import at_work
+    from tuner.training.loop import Interrupted
+
+    folder = config.root / "studies" / config.study.name
+    until = time.monotonic() + config.wait
+    told = False
+    while True:
+        try:
+            return run(config, stop)
+        except BusyError as busy:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise
+            if not told:
+                line = f"tuner: {busy}; waiting for it, {config.wait:g} s at most"
+                print(line, file=sys.stderr, flush=True)
+                told = True
+            while (left := until - time.monotonic()) > 0:
+                if stop.wait(min(POLL, left)):
+                    raise Interrupted from None
+                if not at_work(folder):
+                    break
 
 
 def check_libraries() -> None:

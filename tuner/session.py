@@ -24,7 +24,7 @@ from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
-from tuner.study.data import load_data
+from tuner.study.data import load_data, named_after
 from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
 from tuner.study.events import (
     Abandoned,
@@ -65,7 +65,9 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
     Raises:
         UserError: before anything is written.
     """
-    data, folder = load_data(config), config.root / "studies" / config.study.name
+    data = load_data(config)
+    config = named_after(config, data)
+    folder = config.root / "studies" / config.study.name
     if not (folder / FILE).exists():
         builder.initial(config)
     threads = config.threads or len(os.sched_getaffinity(0))

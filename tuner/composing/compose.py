@@ -15,6 +15,7 @@ from tuner.composing.references import References
 from tuner.composing.short_names import full_path
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
+from tuner.dated import dated, is_pattern
 from tuner.errors import UserError
 from tuner.function import Function
 
@@ -121,6 +122,7 @@ def composed(
         if function is not None:
             value = own.chosen(config, function, path, value)
         put(config, path, value)
+    name_after_today(config)
     check_references(config)
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
@@ -128,6 +130,20 @@ def composed(
     if isinstance(compared, dict) and compared.get("data") is not None:
         raise UserError(f"compare.data: {compared['data']}: give {DATA}=[...] for several data")
     return {str(key): value for key, value in plain.items()}
+
+
+def name_after_today(config: Any) -> None:
+    """Gives a study whose name is a pattern the name of this day, and keeps the pattern.
+
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+    """
+    from omegaconf import OmegaConf
+
+    name = OmegaConf.select(config, "study.name")
+    if isinstance(name, str) and is_pattern(name):
+        OmegaConf.update(config, "study.pattern", name, force_add=True)
+        OmegaConf.update(config, "study.name", dated(name))
 
 
 def parse(overrides: Sequence[str]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from tuner.config.schema import Config
+from tuner.config.schema import LATEST, Config
 from tuner.errors import UserError
 from tuner.files import check_place
 from tuner.function import Function
@@ -28,6 +28,11 @@ def check_together(config: Config) -> None:
         raise UserError(
             f"study.warm_start: {config.study.warm_start}: {config.sampler.no_initial_trials}: "
             "give another sampler"
+        )
+    if config.study.warm_start == LATEST and config.study.pattern is None:
+        raise UserError(
+            f"study.warm_start: {LATEST}: is the newest study whose name is of one pattern: give "
+            "one, as study.name=nightly-@date"
         )
     if config.study.warm_start == config.study.name:
         raise UserError(f"study.warm_start: {config.study.name}: must be another study")

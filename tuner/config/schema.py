@@ -17,12 +17,16 @@ Plain = dict[str, Any]
 # What a trial is made of, and the conditions between its settings: the keys of the space.
 KEYS = ("optimizer", "schedule", "model", "loss", "batch_size", "where")
 
+# As study.warm_start: the newest study of the pattern of study.name.
+LATEST = "latest"
+
 # Of trials, epochs and the like: what more would take years.
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
-# What a study may be called.
+# What a study may be called; @data becomes the digest of its data when these are read.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+ASKED_NAME = r"^(?:[A-Za-z0-9]|@data)(?:[A-Za-z0-9._-]|@data)*$"
 
 # Threads beyond those of any machine, and seeds beyond what any mean needs.
 THREADS, SEEDS = 4096, 10_000
@@ -75,12 +79,13 @@ class Strict(BaseModel):
 class StudyConfig(Strict):
     """study: its name, its randomness, and what it tries first."""
 
-    name: Annotated[str, Field(pattern=NAME, max_length=100)]
+    name: Annotated[str, Field(pattern=ASKED_NAME, max_length=100)]
     project: Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_printed)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     cohort: Count
     defaults: bool = True
     warm_start: Annotated[str, Field(pattern=NAME)] | None = None
+    pattern: str | None = None
 
 
 class BudgetConfig(Strict):
@@ -184,6 +189,7 @@ class Config(Strict):
     root: Annotated[Path, Field(strict=False), AfterValidator(_folder)]
     threads: Annotated[int, Field(ge=1, le=THREADS)] | None
     workers: Annotated[int, Field(ge=1, le=THREADS)] = 1
+    wait: Annotated[float, Field(ge=0, le=10**7)] = 0
     fix: bool = False
     yes: bool = False
     quiet: bool = False

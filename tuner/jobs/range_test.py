@@ -20,7 +20,7 @@ from tuner.report import terminal
 from tuner.report.notes import note, say
 from tuner.report.progress import Progress
 from tuner.report.range_test import describe, headline
-from tuner.study.data import load_data
+from tuner.study.data import load_data, named_after
 from tuner.study.introduction import introduction
 from tuner.study.populations import Populations
 from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
@@ -52,6 +52,7 @@ def run(config: Config, stop: Event) -> int:
     """
     optimizers_of(config.space)
     data = load_data(config)
+    config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
     with owned(folder):
         place = folder / "range"

@@ -11,14 +11,14 @@ from tuner.study.record import Record
 # What decides how a command works, and never what it finds.
 WITHOUT_EFFECT = (
     *("job", "root", "threads", "tracking", "checkpoint", "fix"),
-    *("yes", "quiet", "output", "format", "ui", "trial", "workers", "function.command"),
+    *("yes", "quiet", "output", "format", "ui", "trial", "wait", "workers", "function.command"),
 )
 
 # What may differ from one command on a study to the next.
 FREE = (
     *WITHOUT_EFFECT,
     *("budget.trials", "budget.seconds", "budget.epochs_total", "budget.failures"),
-    "study.project",
+    *("study.project", "study.pattern"),
     *("target", "stop", "confirm", "compare", "range"),
 )
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuner.config import Config
+from tuner.dated import DIGEST, DIGITS
 from tuner.errors import UserError
 from tuner.search.trials import Goal
 from tuner.study.model_memory import check_models
@@ -33,6 +34,23 @@ def load_data(config: Config) -> "DataSet | None":
     check_models(config, data)
     goal(config, data)
     return data
+
+
+def named_after(config: Config, data: "DataSet | None") -> Config:
+    """The config with the digest of its data in the place of @data in the study's name.
+
+    Raises:
+        UserError: where there are no data.
+    """
+    name = config.study.name
+    if DIGEST not in name:
+        return config
+    if data is None:
+        raise UserError(f"study.name: {name}: {DIGEST} is for studies on data: give another name")
+    name = name.replace(DIGEST, data.digest[:DIGITS])
+    study = config.study.model_copy(update={"name": name})
+    plain = {**config.plain, "study": {**config.plain["study"], "name": name}}
+    return config.model_copy(update={"study": study, "plain": plain})
 
 
 def check_fit(config: Config, data: "DataSet") -> None:

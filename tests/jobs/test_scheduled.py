@@ -1,0 +1,126 @@
+"""Jobs that run at night: names by the day, the last night's settings, a study that is at work."""
+
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.conftest import Command, until
+from tuner.composing import compose
+from tuner.config import check
+from tuner.dated import dated, matches
+from tuner.errors import UserError
+
+NIGHT = "study.name=nightly-@date"
+SMALL = ("data=iris", "budget.trials=4", "budget.epochs=3", "study.cohort=4", "confirm.top=0")
+
+
+def test_a_name_holds_the_day_and_the_time_in_utc() -> None:
+    now = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+    assert dated("a-@date-@time", now) == "a-2026-02-03-040506"
+    assert dated("plain", now) == "plain"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("n-@date", "n-2026-02-03", True),
+        ("n-@date", "n-2026-02-03-b", False),
+        ("n.@time", "n.040506", True),
+        ("n.@time", "nx040506", False),
+        ("n-@data", "n-0123456789ab", True),
+        ("n-@data", "n-0123", False),
+        ("@date-@data", "2026-02-03-0123456789ab", True),
+    ],
+)
+def test_a_pattern_knows_the_names_that_it_has_given(pattern: str, name: str, fits: bool) -> None:
+    assert matches(pattern, name) is fits
+
+
+def test_the_config_has_the_name_of_today_and_keeps_its_pattern() -> None:
+    plain = compose([NIGHT], None)
+    assert matches("nightly-@date", plain["study"]["name"])
+    assert check(plain).study.pattern == "nightly-@date"
+    assert check(compose([], None)).study.pattern is None
+
+
+def test_the_latest_study_needs_a_pattern() -> None:
+    with pytest.raises(UserError, match=r"study\.warm_start: latest: .* study\.name=nightly-@date"):
+        check(compose(["study.warm_start=latest"], None))
+
+
+def test_the_first_night_starts_from_nothing_and_the_second_from_the_first(
+    command: Command,
+) -> None:
+    first = command.call(NIGHT.replace("@date", "2020-01-01"), *SMALL)
+    assert first.code == 0, first.err
+    diverged = command.call(
+        NIGHT.replace("@date", "2020-01-02"), *SMALL, "optimizer=sgd", "lr=1e12", "defaults=false"
+    )
+    assert diverged.code == 3
+    other = command.call("study.name=nightly-of-others", *SMALL)
+    assert other.code == 0
+    second = command.call(NIGHT, *SMALL, "study.warm_start=latest")
+    assert second.code == 0, second.err
+    name = dated("nightly-@date")
+    origins = [t["origin"] for t in command.result(name)["all"] if t["origin"]]
+    assert {o["study"] for o in origins if "study" in o} == {"nightly-2020-01-01"}
+
+
+def test_a_first_night_says_that_there_is_no_earlier_one(command: Command) -> None:
+    done = command.call(NIGHT, *SMALL, "study.warm_start=latest")
+    assert done.code == 0, done.err
+    assert "study.warm_start: latest: no study of nightly-@date has a winner yet." in done.out
+
+
+def test_a_study_is_called_after_its_data(command: Command) -> None:
+    done = command.call("study.name=iris-@data", *SMALL)
+    assert done.code == 0, done.err
+    (folder,) = (command.root / "studies").iterdir()
+    assert matches("iris-@data", folder.name)
+    again = command.call("study.name=iris-@data", *SMALL)
+    assert f"Study {folder.name} is finished" in again.out
+    plain = Command(command.root, {})
+    none = plain.call("study.name=a-@data", "+experiment=quadratic")
+    assert none.code == 2
+    assert "study.name: a-@data: @data is for studies on data" in none.err
+
+
+@pytest.mark.parametrize("wait", ["0", "1"])
+def test_a_study_at_work_is_waited_for_no_longer_than_asked(
+    command: Command, wait: str, processes: list["subprocess.Popen[str]"]
+) -> None:
+    holder = held(command.folder(), 30)
+    processes.append(holder)
+    until((command.folder() / "owner.json").exists, holder)
+    began = time.monotonic()
+    done = command.call(f"wait={wait}", *SMALL)
+    assert done.code == 75
+    assert time.monotonic() - began >= float(wait)
+    assert ("waiting for it, 1 s at most" in done.err) == (wait == "1")
+
+
+def test_a_study_that_is_free_in_time_is_tuned(
+    command: Command, processes: list["subprocess.Popen[str]"]
+) -> None:
+    holder = held(command.folder(), 1.5)
+    processes.append(holder)
+    until((command.folder() / "owner.json").exists, holder)
+    done = command.call("wait=60", *SMALL)
+    assert done.code == 0, done.err
+    assert "is at work: process" in done.err
+
+
+def held(folder: Path, seconds: float) -> "subprocess.Popen[str]":
+    """A process that owns a study for some seconds."""
+    code = f"""
+import time
+from pathlib import Path
+from tuner.processes.lock import owned
+with owned(Path({str(folder)!r})):
+    time.sleep({seconds})
+"""
+    return subprocess.Popen([sys.executable, "-c", code], text=True)

@@ -1,0 +1,46 @@
+"""Names of studies that a scheduled job makes anew: `study.name=nightly-@date`."""
+
+import re
+from datetime import UTC, datetime
+
+# What stands for the day and the time of a command, both in UTC, and how they are written.
+TOKENS = {"@date": "%Y-%m-%d", "@time": "%H%M%S"}
+
+# What stands for the digest of the data, which is known when these are read.
+DIGEST, DIGITS = "@data", 12
+
+
+def dated(name: str, now: datetime | None = None) -> str:
+    """A study's name with the day and the time of the command in the place of @date and @time.
+
+    >>> dated("nightly-@date", datetime(2026, 11, 29, 3, tzinfo=UTC))
+    'nightly-2026-11-29'
+
+    Args:
+        name: as it is given.
+        now: of the command; the present where none is given.
+    """
+    moment = now or datetime.now(UTC)
+    for token, form in TOKENS.items():
+        name = name.replace(token, moment.strftime(form))
+    return name
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name holds what stands for something else."""
+    return any(token in name for token in (*TOKENS, DIGEST))
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a study may have got its name from a pattern.
+
+    >>> matches("nightly-@date", "nightly-2026-11-29")
+    True
+    >>> matches("nightly-@date", "nightly-of-others")
+    False
+    """
+    forms = {"@date": r"\d{4}-\d\d-\d\d", "@time": r"\d{6}", DIGEST: rf"[0-9a-f]{{{DIGITS}}}"}
+    expression = re.escape(pattern)
+    for token, form in forms.items():
+        expression = expression.replace(re.escape(token), form)
+    return re.fullmatch(expression, name) is not None
