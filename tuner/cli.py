@@ -20,11 +20,14 @@ from tuner import completion, discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
-from tuner.function import Function
+from tuner.function import Function, Plain
 from tuner.report.first_word import first_word
 
 if TYPE_CHECKING:
     from tuner.config import Config
+
+# The forms of the log (the key `log`).
+LOGS = ("plain", "json")
 
 # Seconds between two looks at a study that another process is at work on.
 POLL = 1.0
@@ -183,9 +186,7 @@ def main(arguments: Sequence[str] | None = None, function: Function | None = Non
         print("tuner: the current folder was deleted: go to another one", file=sys.stderr)
         return CrashError.exit_code
     except UserError as error:
-        for line in error.args:
-            print(f"tuner: {line}", file=sys.stderr)
-        return error.exit_code
+        return tell(error)
 
 
 def command(arguments: list[str], function: Function | None = None) -> int:
@@ -230,6 +231,36 @@ def command(arguments: list[str], function: Function | None = None) -> int:
 
             print(yaml.safe_dump(shown(plain), sort_keys=False), end="")
             return 0
+    with streams.logged(form if (form := plain.get("log")) in LOGS else None):
+        try:
+            return work(plain, function, signals, stopped)
+        except UserError as error:
+            return tell(error)
+
+
+def tell(error: UserError) -> int:
+    """Prints what the user can mend, and returns the exit code."""
+    for line in error.args:
+        print(f"tuner: {line}", file=sys.stderr)
+    return error.exit_code
+
+
+def work(plain: Plain, function: Function | None, signals: "Signals", stopped: str) -> int:
+    """Checks a composed config and runs its job.
+
+    Args:
+        plain: the config.
+        function: as `main` takes it.
+        signals: ask the job to stop.
+        stopped: what to print then.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for what the user can mend.
+    """
+    with uncollected():
         if word := first_word(plain):
             print(word, file=sys.stderr, flush=True)
         from tuner.config import check

@@ -17,9 +17,9 @@ from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.report import files, note, terminal
 from tuner.report.best import BEST
+from tuner.report.log import watching
 from tuner.report.notes import say
 from tuner.report.outcome import FEW, outcome
-from tuner.report.progress import Progress
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
@@ -187,10 +187,11 @@ class Session:
         own, others = self.config, builder.other_numerics(self.record)
         modules = UNTRACKED if tracker is None else TRACKED
         background = Background(modules) if self.training.data is not None else nullcontext()
+        listeners: list[Listener] = []
         with background as saving:
             try:
-                with Progress(own.budget.trials, self.training.goal, quiet=own.quiet) as progress:
-                    listeners: list[Listener] = [progress, *([tracker] if tracker else [])]
+                with watching(own, self.training.goal, own.budget.trials) as progress:
+                    listeners += [progress, *([tracker] if tracker else [])]
                     if saving is not None:
                         # Not at once: the first trials do not share the cores.
                         listeners.append(after_each_cohort(saving.prepare))
@@ -214,8 +215,7 @@ class Session:
             if result.test:
                 assert saving is not None
                 saving.result(self.deadline)
-            if tracker is not None:
-                tracker(Ended(result))
+            tell_all(listeners)(Ended(result))
         link = tracker.link() if tracker else None
         facts = facts_of(self.started, self.training.threads, self.tracking.key, link)
         saved = SavedResult(result, facts, builder.state(self.config, self.study))

@@ -1,10 +1,12 @@
 """Streams that never stop the work: what cannot be printed is dropped, and the work goes on."""
 
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
 # Signs that steer a terminal, and those that turn the direction of a line.
@@ -93,3 +95,64 @@ def install() -> None:
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, Lenient(stream, plain=name == "stdout"))
+
+
+def log_line(form: str, event: str, **fields: Any) -> str:
+    """A line of the log.
+
+    Args:
+        form: plain, or json: one object a line.
+        event: its name.
+        fields: what there is to know of it; a text called `said` is what plain lines show alone.
+    """
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if form == "json":
+        return json.dumps({"time": moment, "event": event, **fields})
+    said = fields.pop("said", None)
+    told = said or " ".join(f"{key}={value}" for key, value in fields.items() if value is not None)
+    return f"{moment} {event}: {told}"
+
+
+class Lined:
+    """A text stream that writes each line with its time, as a line of the log.
+
+    Args:
+        stream: that is written to.
+        form: of the lines.
+    """
+
+    def __init__(self, stream: TextIO, form: str) -> None:
+        self.stream, self.form, self.begun = stream, form, ""
+
+    def write(self, text: str) -> int:
+        """Writes the lines that are whole; the rest waits for its end."""
+        *whole, self.begun = (self.begun + text).split("\n")
+        for said in whole:
+            if said.strip():
+                self.tell("said", said=said.removeprefix("tuner: "))
+        return len(text)
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Writes one event."""
+        self.stream.write(log_line(self.form, event, **fields) + "\n")
+        self.stream.flush()
+
+    def flush(self) -> None:
+        """Nothing waits but a line that has not ended."""
+        self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def logged(form: str | None) -> Iterator[None]:
+    """Meanwhile all that goes to the standard error are lines of the log, if there is one."""
+    if form is None:
+        yield
+        return
+    lined = Lined(sys.stderr, form)
+    with redirect_stderr(lined):
+        yield
+    if lined.begun.strip():
+        lined.write("\n")

@@ -1,5 +1,7 @@
 """Jobs that run at night: names by the day, the last night's settings, a study that is at work."""
 
+import json
+import re
 import subprocess
 import sys
 import time
@@ -124,3 +126,41 @@ with owned(Path({str(folder)!r})):
     time.sleep({seconds})
 """
     return subprocess.Popen([sys.executable, "-c", code], text=True)
+
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \w+: .+")
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_json_log_is_an_object_a_line_and_the_result_stands_alone(
+    command: Command, output: str
+) -> None:
+    done = command.call(*SMALL, "log=json", f"output={output}")
+    assert done.code == 0, done.err
+    events = [json.loads(line) for line in done.err.splitlines()]
+    assert all({"time", "event"} <= event.keys() for event in events)
+    told = [event["event"] for event in events]
+    assert told.count("trial") == 4
+    assert told[-1] == "ended"
+    if output == "json":
+        assert json.loads(done.out)["result"] == command.result()
+
+
+def test_a_plain_log_has_the_time_in_every_line(command: Command) -> None:
+    done = command.call(*SMALL, "log=plain")
+    assert done.code == 0, done.err
+    assert all(LINE.fullmatch(line) for line in done.err.splitlines()), done.err
+
+
+def test_mistakes_and_waiting_are_lines_of_the_log(command: Command) -> None:
+    wrong = command.call(*SMALL, "log=json", "budget.trials=-1")
+    assert wrong.code == 2
+    (event,) = [e for e in map(json.loads, wrong.err.splitlines()) if "budget" in e["said"]]
+    assert event["event"] == "said"
+    no_form = command.call(*SMALL, "log=loud")
+    assert no_form.code == 2
+    assert no_form.err.startswith("tuner: log: 'loud': must be 'plain' or 'json'")
+
+
+def test_a_quiet_command_logs_nothing(command: Command) -> None:
+    assert command.call(*SMALL, "log=json", "quiet=true").err == ""

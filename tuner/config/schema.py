@@ -194,6 +194,7 @@ class Config(Strict):
     yes: bool = False
     quiet: bool = False
     output: Literal["text", "json"] = "text"
+    log: Literal["plain", "json"] | None = None
     format: Literal["python", "yaml", "torch"] = "python"
     trial: Annotated[int, Field(ge=0)] | None = None
     dtype: Literal["float32", "float64"]

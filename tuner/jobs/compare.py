@@ -12,8 +12,8 @@ from tuner.files import write_json
 from tuner.processes.lock import owned
 from tuner.report import comparison as words
 from tuner.report import terminal
+from tuner.report.log import watching
 from tuner.report.notes import note
-from tuner.report.progress import Progress
 from tuner.search.trials import ENDED, Trial, TrialResult
 from tuner.study.comparison import compare, epoch_seconds, group_of, profiles
 from tuner.study.comparison_result import Comparison, Comparisons
@@ -124,7 +124,7 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
 
         def again(asked: Sequence[TrialResult], stream: int) -> dict[int, Repeats]:
             own = list({trial.number: trial for trial in asked}.values())
-            with Progress(quiet=config.quiet) as progress:
+            with watching(config) as progress:
                 repeats = opened.repeating.repeats(own, stream, count, progress)
             return {r.trial: r for r in repeats}
 

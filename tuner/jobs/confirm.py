@@ -11,7 +11,7 @@ from tuner.errors import UserError
 from tuner.files import write_json
 from tuner.report import confirmation, terminal
 from tuner.report.claim import claim_of
-from tuner.report.progress import Progress
+from tuner.report.log import watching
 from tuner.search.trials import TrialResult, ranked
 from tuner.study.natural import natural_confirmation
 from tuner.study.results import Confirmation, StudyResult
@@ -42,7 +42,7 @@ def run(config: Config, stop: Event) -> int:
         trials = chosen(config, opened.study.results())
         seeds = config.confirm.seeds
         with (
-            Progress(quiet=config.quiet) as progress,
+            watching(config) as progress,
             announced(lambda: progress.note("compiling for this machine, which happens once")),
         ):
             confirmed = opened.repeating.confirmation(trials, seeds, progress)

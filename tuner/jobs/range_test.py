@@ -17,8 +17,8 @@ from tuner.files import read_json, write, write_json
 from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report import terminal
+from tuner.report.log import watching
 from tuner.report.notes import note, say
-from tuner.report.progress import Progress
 from tuner.report.range_test import describe, headline
 from tuner.study.data import load_data, named_after
 from tuner.study.introduction import introduction
@@ -94,7 +94,7 @@ def measured(
     threads = config.threads or len(os.sched_getaffinity(0))
     with (
         Populations(config, data, threads, stop) as training,
-        Progress(quiet=config.quiet) as progress,
+        watching(config) as progress,
         announced(lambda: progress.note(COMPILING)),
     ):
         result = Measurement(config, training, threads, stop, progress).run(key)

@@ -11,7 +11,18 @@ from tuner.study.record import Record
 # What decides how a command works, and never what it finds.
 WITHOUT_EFFECT = (
     *("job", "root", "threads", "tracking", "checkpoint", "fix"),
-    *("yes", "quiet", "output", "format", "ui", "trial", "wait", "workers", "function.command"),
+    *(
+        "yes",
+        "quiet",
+        "output",
+        "format",
+        "log",
+        "ui",
+        "trial",
+        "wait",
+        "workers",
+        "function.command",
+    ),
 )
 
 # What may differ from one command on a study to the next.

@@ -1,0 +1,124 @@
+"""The log of a scheduled job: what a study tells, a line an event, with the time in UTC."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Self
+
+from tuner.config import Config
+from tuner.config.schema import Plain
+from tuner.report.displays import GROWTH, INTERVAL, LONGEST
+from tuner.report.progress import Progress
+from tuner.search.trials import Goal, Outcome, rounded
+from tuner.streams import Lined
+from tuner.study.events import (
+    Abandoned,
+    Asked,
+    Began,
+    CohortEnded,
+    Confirmed,
+    Ended,
+    EpochEnded,
+    Event,
+    StageBegan,
+    TrialsEnded,
+)  # fmt: skip
+
+
+class Log:
+    """Listens to a study and writes what it hears; a context, as Progress is.
+
+    Args:
+        goal: of the study.
+        lined: that is written to.
+        clock: tells seconds.
+    """
+
+    def __init__(
+        self, goal: Goal, lined: Lined, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.goal, self.lined, self.clock = goal, lined, clock
+        self.started = self.told = clock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.lined.flush()
+
+    def note(self, message: str) -> None:
+        """A line of its own."""
+        self.lined.tell("said", said=message)
+
+    def __call__(self, event: Event) -> None:
+        """Hears of an event."""
+        match event:
+            case Began(results):
+                self.lined.tell("began", trials=len(results))
+            case Abandoned(numbers) if numbers:
+                self.lined.tell("abandoned", trials=list(numbers))
+            case Asked(trials):
+                self.lined.tell("asked", trials=[trial.number for trial in trials])
+            case EpochEnded():
+                self.went(event)
+            case TrialsEnded(outcomes, again):
+                for outcome in outcomes:
+                    self.lined.tell("trial", **self.ended(outcome), again=again or None)
+            case CohortEnded(results):
+                values = [t.value for t in results if t.value is not None and t.state == "COMPLETE"]
+                best = self.goal.turn(min(values)) if values else None
+                self.lined.tell("cohort", trials=len(results), **{f"best_{self.goal.name}": best})
+            case StageBegan(what):
+                self.lined.tell("stage", said=what)
+            case Confirmed(confirmation):
+                self.lined.tell("confirmed", winner=confirmation.winner)
+            case Ended(result):
+                winner = result.winner
+                self.lined.tell(
+                    "ended",
+                    stopped=result.stopped,
+                    winner=None if winner is None else winner.number,
+                    **{self.goal.name: None if winner is None else winner.value},
+                )
+
+    def went(self, event: EpochEnded) -> None:
+        """An epoch has ended: told as often as the log of a long study can be read."""
+        now = self.clock()
+        if now - self.told >= min(LONGEST, max(INTERVAL, GROWTH * (now - self.started))):
+            self.told = now
+            best = None if event.best is None else rounded(self.goal.turn(event.best))
+            self.lined.tell(
+                "epoch",
+                epoch=event.epoch,
+                epochs=event.epochs,
+                running=event.running,
+                pruned=event.pruned,
+                diverged=event.diverged,
+                **{f"best_{self.goal.name}": best},
+            )
+
+    def ended(self, outcome: Outcome) -> Plain:
+        """How a trial ended."""
+        value = rounded(outcome.value)
+        return {
+            "number": outcome.trial.number,
+            "state": outcome.state,
+            self.goal.name: None if value is None else self.goal.turn(value),
+            "epochs": outcome.epochs,
+            "label": outcome.label,
+            "reason": outcome.reason,
+        }
+
+
+def watching(config: Config, goal: Goal | None = None, trials: int = 1) -> Progress | Log:
+    """What shows how far a command is: the log, if it is to write one, or progress.
+
+    Args:
+        config: of the command.
+        goal: of the study.
+        trials: of the study in all, for commands that train cohorts.
+    """
+    own = goal or Goal()
+    if config.log is not None and isinstance(sys.stderr, Lined) and not config.quiet:
+        return Log(own, sys.stderr)
+    return Progress(trials, own, quiet=config.quiet)
