@@ -74,6 +74,19 @@ TYPED_PAIRS = [
     for t in _TASKS
 ]
 
+# Hidden layers in turn, so that every activation and task meets several and none of its pairs
+# takes all of them; without hidden layers an activation changes nothing.
+_WIDTHS = [(6,), (8, 5, 3)]
+SHAPED_PAIRS = [
+    pytest.param(*own.values, _WIDTHS[i % len(_WIDTHS)], marks=own.marks)
+    for i, own in enumerate(TYPED_PAIRS)
+]
+SHAPED_PAIRS += [
+    pytest.param(*own.values, (), marks=own.marks)
+    for own in TYPED_PAIRS
+    if own.values[0] == _ACTIVATIONS[0]
+]
+
 
 def rules_of(activation: str, task: str, dtype: Any) -> list[str]:
     """The optimizers that meet one of TYPED_PAIRS: all, or few where that is quick in float32."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import (
+    SHAPED_PAIRS,
     TYPED_PAIRS,
     TYPED_RULES,
     assert_identical,
@@ -21,10 +22,9 @@ from tuner.training.population import create, join, take
 ALONE = (0, 13, 31, 47, 63)
 
 
-@pytest.mark.parametrize("hidden", [(), (6,), (8, 5, 3)])
-@pytest.mark.parametrize(("activation", "task", "dtype"), TYPED_PAIRS)
+@pytest.mark.parametrize(("activation", "task", "dtype", "hidden"), SHAPED_PAIRS)
 def test_a_row_alone_is_bit_identical_to_the_same_row_among_63_others(
-    activation: str, task: str, hidden: tuple[int, ...], dtype: type
+    activation: str, task: str, dtype: type, hidden: tuple[int, ...]
 ):
     problem = supervised(task, hidden, activation, dtype)
     members = mixed_members(64, rules=rules_of(activation, task, dtype))
