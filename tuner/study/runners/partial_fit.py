@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import RegressorMixin, clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import _safe_indexing
 
@@ -25,6 +25,9 @@ Array = np.ndarray
 Metadata = Mapping[str, Any]
 
 SAVED = "epoch.json"
+
+# Parameters of scikit-learn's that are a learning rate, and one too small to train.
+RATES, STILL = ("eta0", "learning_rate_init"), 1e-300
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,12 @@ class PartialFitRunner(Runner):
     """Trains each estimator alone, several at once over processes.
 
     The training loss is 1 less the estimator's own score (accuracy or R2) on what it trains on, by
-    its weights; before the first epoch it is that of a constant prediction. What an estimator
-    raises in training is kept, and its row leaves. A state is restored by training
-    again, for estimators of others cannot be kept without pickle; the order of the samples of an
-    epoch is that of the seed, so what does not draw by itself ends at the same numbers.
+    its weights. That of regressors is guarded; it starts where nothing is learned yet. That of
+    classifiers is not: an accuracy cannot explode, and of an estimator that learns slowly it stays
+    for long below that of the most frequent class. What an estimator raises in training is kept,
+    and its row leaves. A state is restored by training again, for estimators of others cannot be
+    kept without pickle; the order of the samples of an epoch is that of the seed, so what does not
+    draw by itself ends at the same numbers.
 
     Args:
         estimators: by row, not fitted.
@@ -110,9 +115,12 @@ class PartialFitRunner(Runner):
         return np.zeros(len(self.fitted))
 
     def start(self) -> Mapping[str, Array]:
-        return self.metrics(
-            [constant(own, self.samples[row], self.scorer) for row, own in self.fitted.items()]
-        )
+        own = [(estimator, self.samples[row]) for row, estimator in self.fitted.items()]
+        scores = [constant(*known, self.scorer) for known in own]
+        metrics = self.metrics([(np.nan, score) for score in scores])
+        if metrics.pop("train_loss", None) is not None and all(is_regressor(k) for k, _ in own):
+            metrics["train_loss"] = np.array([unlearned(*known) for known in own], np.float64)
+        return metrics
 
     def metrics(self, results: Sequence[tuple[float, float]]) -> dict[str, Array]:
         """Curves (rows,) from training losses, where all estimators have one, and scores."""
@@ -152,19 +160,45 @@ class PartialFitRunner(Runner):
             self.epoch(epoch)
 
 
-def constant(estimator: Any, samples: Samples, scorer: Scorer) -> tuple[float, float]:
-    """Training loss and score of predicting what is most frequent, or the mean."""
+def constant(estimator: Any, samples: Samples, scorer: Scorer) -> float:
+    """The score of predicting what is most frequent, or the mean; nan where it cannot be judged."""
+    if not getattr(scorer, "plain", False):
+        return np.nan  # a function gets candidates alone
     kind = DummyClassifier(strategy="prior") if is_classifier(estimator) else DummyRegressor()
     kind.fit(samples.X, samples.y, sample_weight=_counting(samples))
-    loss = _loss(kind, samples) if _has_loss(estimator) else np.nan
-    if not getattr(scorer, "plain", False):
-        return loss, np.nan  # a function gets candidates alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a constant is judged for the curve alone
         try:
-            return loss, scorer(kind, samples).rank
+            return scorer(kind, samples).rank
         except Exception:  # a scorer may want what a constant has not
-            return loss, np.nan
+            return np.nan
+
+
+def unlearned(estimator: Any, samples: Samples) -> float:
+    """The training loss of a regressor that has learned nothing; nan if its score is not R2.
+
+    That is the loss of predicting zero, where the coefficients of linear ones start: above that of
+    the mean, by as much as the mean is away from zero in deviations of y. Weights that are drawn
+    may start higher. They are found by a step on one sample with a rate too small to matter, where
+    a rate can be set.
+    """
+    if getattr(type(estimator), "score", None) is not RegressorMixin.score:
+        return np.nan
+    zero = DummyRegressor(strategy="constant", constant=np.zeros(np.shape(samples.y)[1:]))
+    losses = [_loss(zero.fit(samples.X, samples.y), samples)]
+    known = estimator.get_params(deep=False)
+    rates: dict[str, Any] = {name: STILL for name in RATES if name in known}
+    if rates:
+        steady = {"learning_rate": "constant"} if "learning_rate" in known else {}
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                own = clone(estimator).set_params(**rates, **steady)
+                own.partial_fit(_safe_indexing(samples.X, [0]), np.asarray(samples.y)[:1])
+                losses.append(_loss(own, samples))
+            except Exception:  # the first epoch will raise it, and tell
+                pass
+    return max(losses)
 
 
 def one_epoch(
