@@ -13,6 +13,7 @@ from tuner.composing.next_round import NEXT, apply_next
 from tuner.composing.ranges import RANGE, apply_range, check_ranges
 from tuner.composing.references import References
 from tuner.composing.short_names import full_path
+from tuner.composing.state import aside
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
 from tuner.dated import dated, is_pattern
@@ -52,7 +53,7 @@ def compose(
         several = [o for o in parsed if many_data(o.key_or_group, o.value())]
         if several and function is None:
             return compose_each(overrides, several[-1], extra_folder)
-        with within(SECONDS):
+        with aside(), within(SECONDS):
             return composed(parsed, extra_folder, function)
 
 

@@ -1,0 +1,23 @@
+"""Hydra's state: it belongs to the whole process, where a program may use Hydra itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+# One thread after another composes.
+_COMPOSING = Lock()
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Meanwhile Hydra is as if nobody had begun with it; then it is as it was before."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+
+    with _COMPOSING:
+        before = Singleton.get_state()
+        GlobalHydra.instance().clear()
+        try:
+            yield
+        finally:
+            Singleton.set_state(before)
