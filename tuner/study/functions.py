@@ -1,7 +1,6 @@
 """A user's function as what a study trains: a runner for each trial, its calls in an executor."""
 
 import hashlib
-import inspect
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from tuner.errors import UserError
 from tuner.function import Function
 from tuner.search.runner import Row
 from tuner.search.trials import Goal, Trial
+from tuner.study.function_code import digest
 from tuner.study.populations import below
 from tuner.study.runners.calls import Task
 from tuner.study.runners.function import Executor, Failures, FunctionRunner
@@ -91,13 +91,9 @@ class Functions(StudyTraining):
 
     @cached_property
     def code(self) -> str:
-        """A digest of the file that the function is from; "" where it is from none."""
+        """A digest of the function's source, and of what it calls of its own module."""
         assert self.function.call is not None
-        try:
-            source = inspect.getsource(inspect.getmodule(self.function.call) or self.function.call)
-        except (OSError, TypeError):
-            return ""
-        return hashlib.sha256(source.encode()).hexdigest()[:16]
+        return digest(self.function.call)
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
@@ -126,8 +122,8 @@ class Functions(StudyTraining):
         """One call."""
         settings, schedule = trial.settings, trial.settings.get("schedule")
         if repeat:
-            digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:12]
-            folder = self.folder / REPEATS / f"{digest}-seed-{row.seed}"
+            own = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:12]
+            folder = self.folder / REPEATS / f"{own}-seed-{row.seed}"
         else:
             folder = self.folder / TRIALS / str(trial.number)
         if self.folds > 1:
