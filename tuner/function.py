@@ -23,6 +23,9 @@ ASKED = ("epochs", "seed", "fold", "folds", "schedule", "checkpoint", "log")
 KINDS: dict[Any, str] = {float: "number", int: "whole", str: "text", bool: "flag"}
 ANY, BRANCH = "any", "branch"
 
+# How a function is run that no command has: `tuner.tune(train)`, in Python.
+CALLED = "tuner.tune"
+
 # Keys of a range as a config has it.
 LOW, CHOICES = "low", "choices"
 
@@ -114,6 +117,11 @@ class Function:
     asks: tuple[str, ...]
     command: str = field(compare=False)
     call: Callable[..., Any] | None = field(default=None, compare=False)
+
+    @property
+    def is_called(self) -> bool:
+        """Whether no command runs it, but `tuner.tune` in Python."""
+        return self.command.startswith(f"{CALLED}(")
 
     def plain(self) -> Plain:
         """What the config of a study keeps of it; no code."""

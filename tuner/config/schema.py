@@ -219,8 +219,12 @@ class Config(Strict):
 
     @property
     def program(self) -> str:
-        """How the command begins, as people type it."""
-        return "python -m tuner" if self.function is None else self.function.command
+        """How the command begins, as people type it.
+
+        What `tuner.tune` has trained, the command of tuner's own models looks at.
+        """
+        own = self.function
+        return "python -m tuner" if own is None or own.is_called else own.command
 
     @property
     def given(self) -> Plain:

@@ -162,5 +162,10 @@ def goal_of(config: Config) -> Goal:
 
 
 def line_of(function: Function, config: Config) -> str:
-    """The command that the function of a study is run by, for the job of this one."""
-    return f"{function.command} job={config.job} study.name={config.study.name}"
+    """How the function of a study is run, for the job of this command."""
+    name = config.study.name
+    if not function.is_called:
+        return f"{function.command} job={config.job} study.name={name}"
+    if config.job == "tune":
+        return f"{function.command[:-1]}, name={name!r}) in Python"
+    return f"job={config.job} study.name={name} to a script with tuner.main({function.name})"

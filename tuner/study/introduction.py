@@ -38,7 +38,8 @@ def own_line(config: Config) -> str:
     own = config.function
     assert own is not None
     asks = f"is given {', '.join(own.asks)}" if own.asks else "asks for nothing"
-    return f"Function: {own.name}() of {own.command.partition(' ')[2]} {asks}."
+    script = "" if own.is_called else f" of {own.command.partition(' ')[2]}"
+    return f"Function: {own.name}(){script} {asks}."
 
 
 def function_line(config: Config, name: str) -> str:
