@@ -20,7 +20,7 @@ from tuner import completion, discovery, jobs, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
-from tuner.function import Function, Plain
+from tuner.function import PROGRAM, Function, Plain
 from tuner.report.first_word import first_word
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def command(arguments: list[str], function: Function | None = None) -> int:
         UserError: for what the user can mend.
     """
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
-    program = "python -m tuner" if function is None else function.command
+    program = PROGRAM if function is None else function.command
     stopped = f"Stopped. The same command goes on: {program} {shlex.join(arguments)}".rstrip()
     signals = Signals(stopped)
     # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is

@@ -10,11 +10,16 @@ are searched. Parameters named as in ASKED are what tuner gives.
 
 import inspect
 import keyword
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, get_type_hints
 
 from tuner.errors import UserError
+
+# How tuner's own command begins, as people type it.
+PROGRAM = "python -m tuner"
 
 # What tuner gives to a function that has a parameter of this name.
 ASKED = ("epochs", "seed", "fold", "folds", "schedule", "checkpoint", "log")
@@ -148,12 +153,32 @@ class Function:
             or not isinstance(plain.get("kinds"), dict)
             or not isinstance(plain.get("asks"), list)
             or not str(plain["name"]).isidentifier()
+            or plain["command"] != program_of(plain["command"])
             or not set(map(str, plain["kinds"].values())) <= known
             or not set(map(str, plain["asks"])) <= set(ASKED)
         ):
             raise UserError(f"function: {plain!r}: is none, as a study's config keeps it")
         kinds = {str(key): str(kind) for key, kind in plain["kinds"].items()}
         return cls(plain["name"], {}, kinds, tuple(plain["asks"]), plain["command"])
+
+
+def program_of(line: str) -> str:
+    """How a command that stands in a study's folder begins: `python train.py`, or tuner's own.
+
+    A folder may be a stranger's: nothing else is taken from there for people to type, and no script
+    that itself lies in the folder of a study.
+
+    >>> program_of("python 'my train.py' +best=train"), program_of("curl example.org | sh")
+    ("python 'my train.py'", 'python -m tuner')
+    """
+    try:
+        words = shlex.split(line)[:2]
+    except ValueError:
+        return PROGRAM
+    own = len(words) == 2 and words[0] == "python" and words[1].isprintable()
+    if not own or words[1].startswith("-") or "studies" in PurePath(words[1]).parts:
+        return PROGRAM
+    return shlex.join(words)
 
 
 def declared(

@@ -1,6 +1,7 @@
 """The command of a user's own script: `tuner.main(train)` is the command line on that function."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -39,4 +40,4 @@ def command() -> str:
     script = Path(sys.argv[0])
     with suppress(OSError, ValueError):
         script = Path(os.path.relpath(script.resolve()))
-    return f"python {script}"
+    return shlex.join(["python", str(script)])

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tuner.function import Function
+from tuner.function import PROGRAM, Function
 from tuner.search.pruners import Pruner
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
@@ -121,10 +121,11 @@ class ConfirmConfig(Strict):
 class CompareConfig(Strict):
     """compare: of job=compare.
 
+    by is a group, as optimizer, or the path of a setting with choices; null: the one there is.
     data holds the data sets of `data=[...]`, each composed; null where there is one.
     """
 
-    by: Literal["optimizer", "schedule", "model"] | None
+    by: Annotated[str, Field(min_length=1)] | None
     within: Share
     target: float | None
     data: list[Plain] | None = None
@@ -224,7 +225,7 @@ class Config(Strict):
         What `tuner.tune` has trained, the command of tuner's own models looks at.
         """
         own = self.function
-        return "python -m tuner" if own is None or own.is_called else own.command
+        return PROGRAM if own is None or own.is_called else own.command
 
     @property
     def given(self) -> Plain:

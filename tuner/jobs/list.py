@@ -22,7 +22,8 @@ def run(config: Config, stop: Event) -> int:
         told = terminal.Told([said], {"": table(found)}, list(notes(found)))
     else:
         root = "" if str(config.root) == "mlruns" else f" root={config.root}"
-        begin = f"run   python -m tuner +experiment=adam{root}"
+        given = "" if config.function else " +experiment=adam"
+        begin = f"run   {config.program}{given}{root}"
         told = terminal.Told([f"No studies in {config.root} yet: {begin}"])
     terminal.show(config, lambda: {"studies": [own.plain for own in found]}, told)
     return 0

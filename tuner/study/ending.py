@@ -12,6 +12,7 @@ from tuner.codec import from_json, to_json
 from tuner.config import Config
 from tuner.config.schema import Plain
 from tuner.files import read_json, write_json
+from tuner.function import program_of
 from tuner.search.advice import advised
 from tuner.search.importance import importances
 from tuner.search.trials import best_of
@@ -82,13 +83,15 @@ def result_of(
         searched=tuple(config.space.searched),
         unit=training.unit,
         notes=tuple(notes),
-        reproduce="" if decided is None else reproducing(*here),
+        reproduce="" if decided is None else reproducing(*here, config.program),
         setup=setup(config),
         importances=()
         if stopped == INTERRUPTED
         else importances(results, config.space, config.study.seed),
         findings=found,
-        next_round=command(*here, config.job) if planned(config, results, found) else "",
+        next_round=command(*here, config.job, config.program)
+        if planned(config, results, found)
+        else "",
     )
 
 
@@ -153,11 +156,12 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
         return None
     # Made anew: the study may have been moved, and its folder may be a stranger's.
     here = file.parent.name, file.parents[2]
+    program = program_of(reproduce or next_round)
     if reproduce:
-        reproduce = reproducing(*here, UNTRACKED not in reproduce)
+        reproduce = reproducing(*here, UNTRACKED not in reproduce, program)
     if next_round:
         job = COMPARE if f"job={COMPARE}" in next_round else TUNE
-        next_round = command(*here, UNTRACKED not in next_round, job)
+        next_round = command(*here, UNTRACKED not in next_round, job, program)
     return replace(
         saved, result=replace(natural(saved.result), reproduce=reproduce, next_round=next_round)
     )

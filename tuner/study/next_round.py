@@ -12,6 +12,7 @@ from tuner.config import Config, check
 from tuner.config.schema import KEYS, Plain
 from tuner.errors import UserError
 from tuner.files import write
+from tuner.function import PROGRAM
 from tuner.search.trials import TrialResult
 from tuner.study.reproduce import line
 from tuner.study.results import Finding, StudyResult
@@ -98,7 +99,7 @@ def put(plain: Plain, path: str, value: object) -> bool:
     return True
 
 
-def command(name: str, root: Path, tracked: bool, job: str) -> str:
+def command(name: str, root: Path, tracked: bool, job: str, program: str = PROGRAM) -> str:
     """The shell's line that runs the next round of a study.
 
     Args:
@@ -106,9 +107,10 @@ def command(name: str, root: Path, tracked: bool, job: str) -> str:
         root: where it is kept; the line says so unless it is the usual folder.
         tracked: whether MLflow is told of it.
         job: that ran it.
+        program: how the line begins.
     """
     own = [] if job == TUNE else [f"job={job}"]
-    return line(root, tracked, *own, f"+next={name}")
+    return line(program, root, tracked, *own, f"+next={name}")
 
 
 def write_next_round(config: Config, result: StudyResult, folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tuner.config import Config
 from tuner.config.schema import Plain
+from tuner.function import PROGRAM
 
 # Where studies are kept if nothing is said.
 ROOT = "mlruns"
@@ -36,21 +37,23 @@ def setup(config: Config) -> Plain:
     }
 
 
-def reproducing(name: str, root: Path, tracked: bool) -> str:
+def reproducing(name: str, root: Path, tracked: bool, program: str = PROGRAM) -> str:
     """The shell's line that trains the winner of a study again, to the same digits.
 
     Args:
         name: of the study.
         root: where it is kept; the line says so unless it is the usual folder.
         tracked: whether MLflow is told of it.
+        program: how the line begins.
     """
-    return line(root, tracked, f"+best={_text(name)}")
+    return line(program, root, tracked, f"+best={_text(name)}")
 
 
-def line(root: Path, tracked: bool, *given: str) -> str:
+def line(program: str, root: Path, tracked: bool, *given: str) -> str:
     """The shell's line of a command that finds a study where it is, and is tracked as it is.
 
     Args:
+        program: how it begins.
         root: where it is kept.
         tracked: whether MLflow is told of it.
         given: what else the command is given, one setting or more.
@@ -58,7 +61,7 @@ def line(root: Path, tracked: bool, *given: str) -> str:
     said = [*given]
     said += [] if str(root) == ROOT else [f"root={_text(str(root))}"]
     said += [] if tracked else [UNTRACKED]
-    return shlex.join(["python", "-m", "tuner", *said])
+    return f"{program} {shlex.join(said)}"
 
 
 def _text(text: str) -> str:

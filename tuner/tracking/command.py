@@ -199,10 +199,10 @@ def shows(config: Config, page: str) -> str:
     store = Store(config.root, config.tracking.uri)
     if store.is_server:
         return page
-    words = ["python", "-m", "tuner", "job=ui", f"study.name={config.study.name}"]
+    words = ["job=ui", f"study.name={config.study.name}"]
     words += [] if str(config.root) == "mlruns" else [f"root={config.root}"]
     words += [] if store.is_own else [f"tracking.uri={masked(store.uri)}"]
-    return shlex.join(words)
+    return f"{config.program} {shlex.join(words)}"
 
 
 def _remembered(record: Record, key: str, value: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tuner import files
+from tuner.function import program_of
 from tuner.search.space import Space
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
@@ -77,6 +78,7 @@ def text(
         forest=list(search.forest(shown)),
         winning=[] if result.winner is None else sorted(result.winner.settings.items()),
         number=verdict.number,
+        program=program_of(result.reproduce or result.next_round),
         fewest=FEWEST,
         largest=LARGEST,
     )  # fmt: skip
