@@ -85,7 +85,7 @@ def test_a_comparison_is_told_in_a_headline_a_table_and_sentences() -> None:
         "  a     0.2 (0.1 to 0.3)",
         "0.300 +- 0.020",
         "none ended: 4 diverged, 0 pruned",
-        "until the mean reaches 0.25;",
+        "until the mean reaches 0.25",
         "the study stopped short of its trials: it was interrupted",
         "2 trials were pruned",
         "Models on iris: a (trial 1, loss 0.2 (0.1 to 0.3)) is the best of them once tuned, by",

@@ -86,7 +86,7 @@ def test_what_no_sampler_drew_is_not_counted_in_a_branch():
         trial(4, 0.7, "adam"),
         trial(5, None, "adam", state="INTERRUPTED"),
     ]
-    sgd, adam = branches_of(trials, "optimizer", ("sgd", "adam"))
+    sgd, adam = branches_of(trials, "optimizer", {"sgd": "sgd", "adam": "adam"})
     assert (numbers(sgd.drawn), numbers(adam.drawn)) == ([3], [4])
     assert (sgd.default, adam.default) == (trials[0], trials[1])
 
@@ -96,10 +96,11 @@ def test_a_branch_without_a_textbook_of_its_own_has_that_of_the_study():
     book = replace(book, settings={**book.settings, "schedule": "constant"})
     own = trial(1, 0.3)
     own = replace(own, settings={**own.settings, "schedule": "cosine"})
-    constant, cosine = branches_of([book, own], "schedule", ("constant", "cosine"))
+    schedules = {"constant": "constant", "cosine": "cosine"}
+    constant, cosine = branches_of([book, own], "schedule", schedules)
     assert (constant.default, cosine.default) == (book, book)
     unfinished = replace(book, state="DIVERGED")
-    assert branches_of([unfinished, own], "schedule", ("cosine",))[0].default is None
+    assert branches_of([unfinished, own], "schedule", {"cosine": "cosine"})[0].default is None
 
 
 def test_the_best_are_those_that_trained_to_the_end():

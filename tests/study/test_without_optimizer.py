@@ -167,7 +167,8 @@ def test_only_what_can_be_drawn_is_drawn(told: Told) -> None:
     assert told.pictures == {pictures.LOSSES}
     winner = told.result.winner
     assert winner is not None
-    assert f"Study function: how the loss fell (winner: trial {winner.number})" in told.drawn
+    went = "loss fell" if told.result.goal == Goal() else "accuracy went"
+    assert f"Study function: how the {went} (winner: trial {winner.number})" in told.drawn
     assert f"winner: trial {winner.number}" in told.drawn
 
 

@@ -1,4 +1,4 @@
-"""Tune several optimizers, schedules or models at equal budgets, and compare them."""
+"""Tune several optimizers, schedules, models or choices at equal budgets, and compare them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,7 +50,7 @@ def run(config: Config, stop: Event) -> int:
             if saved.result.all_diverged:
                 return diverged(config, opened, saved, Comparisons(by, found, None))
         if comparison := compared(own, by, stop):
-            found[own.data.name], results[own.data.name] = comparison, saved.result
+            found[subject(own)], results[subject(own)] = comparison, saved.result
         else:
             note(own, f"Study {own.study.name}: no trial has ended: nothing to compare")
     folder = config.root / "studies" / config.study.name
@@ -70,6 +70,11 @@ def run(config: Config, stop: Event) -> int:
     )
     terminal.show(config, lambda: plain(comparisons), told)
     return 0
+
+
+def subject(config: Config) -> str:
+    """What is trained, in a word: the data, or the user's function."""
+    return config.data.name if config.function is None else f"{config.function.name}()"
 
 
 def plain(comparisons: Comparisons) -> Plain:
@@ -128,8 +133,9 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
                 repeats = opened.repeating.repeats(own, stream, count, progress)
             return {r.trial: r for r in repeats}
 
-        def seconds(trial: TrialResult) -> float:
-            assert isinstance(training, Populations)
+        def seconds(trial: TrialResult) -> float | None:
+            if not isinstance(training, Populations):
+                return None  # a function is not timed apart from those that train beside it
             (first, *_) = training.members(Trial(0, trial.settings, 0))
             trainer = training.trainer(trial.settings)
             return epoch_seconds(trainer, first, count, training.epochs)

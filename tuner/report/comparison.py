@@ -8,11 +8,19 @@ from pathlib import Path
 from tuner.report import verdict
 from tuner.report.reached import plus_minus, reached
 from tuner.search.trials import Goal
-from tuner.study.comparison_result import BranchResult, Comparison, Comparisons, Profiles
+from tuner.study.comparison_result import (
+    BranchResult,
+    Comparison,
+    Comparisons,
+    Profiles,
+    plural,
+)  # fmt: skip
 from tuner.study.results import Repeated, StudyResult
 
 HEAD = ("", "tuned, 95 % interval", "textbook", "tuning gains", "epochs", "seconds", "good rates")
 
+# Columns that stand there only if they say something: a user's function has no textbook.
+MAYBE = ("textbook", "tuning gains", "seconds", "good rates")
 
 # Why a study may say of its own trials what a comparison does not, and the other way round.
 OTHERWISE = "which confirms the best of all trials, on other seeds than those that judge each {by}"
@@ -59,13 +67,25 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
 def tables(comparisons: Comparisons) -> dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]]:
     """A table for each data set, and one over all of them, each under its words."""
     found: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
-        _words(name, own, comparisons.by): (HEAD, [_row(branch, own) for branch in _order(own)])
+        _words(name, own, comparisons.by): told(HEAD, [_row(branch, own) for branch in _order(own)])
         for name, own in comparisons.data.items()
     }
     if comparisons.profiles is not None:
         words, table = _across(comparisons.profiles, comparisons.by)
         found[words] = table
     return found
+
+
+def told(
+    head: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """A table without the columns of MAYBE in which nothing stands."""
+    kept = [
+        place
+        for place, name in enumerate(head)
+        if name not in MAYBE or any(row[place] != "-" for row in rows)
+    ]
+    return [head[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def evidence(
@@ -110,7 +130,8 @@ def _places(comparisons: Comparisons, folder: Path) -> str:
 
 
 def _title(by: str, name: str) -> str:
-    return f"{by.capitalize()}s on {name if name != 'none' else 'a function'}"
+    words = plural(by)
+    return f"{words[0].upper()}{words[1:]} on {name if name != 'none' else 'a function'}"
 
 
 def _words(name: str, comparison: Comparison, by: str) -> str:
@@ -125,10 +146,14 @@ def _words(name: str, comparison: Comparison, by: str) -> str:
 
 def _of_data(comparison: Comparison) -> Iterator[str]:
     """What a table cannot say."""
-    yield (
-        f"  epochs, seconds: until the mean reaches {comparison.target:.4g}; good rates: decades "
-        "of learning rates that are good, the lowest and the highest of them"
-    )
+    both = "epochs, seconds" if comparison.seconds else "epochs"
+    said = f"  {both}: until the mean reaches {comparison.target:.4g}"
+    if any(branch.basin for branch in comparison.branches.values()):
+        said += (
+            "; good rates: decades of learning rates that are good, the lowest and the highest of "
+            "them"
+        )
+    yield said
     if comparison.stopped:
         yield f"  the study stopped short of its trials: {comparison.stopped}"
     if pruned := sum(branch.pruned for branch in comparison.branches.values()):

@@ -49,23 +49,29 @@ def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> Non
             reached,
             folder / RATES,
             f"{subject}: which learning rates worked{won}",
-            unit if goal.curve == "validation_loss" else goal.name,
+            f"validation {unit}" if goal.curve == "validation_loss" else goal.title,
             None if winner is None else winner.number,
             goal.greater_is_better,
             says,
         )
+    # A user's function may yield no losses: then what counts is drawn.
+    has_losses = not curves or any("validation_loss" in own for own in curves.values())
+    drawn = "validation_loss" if has_losses else goal.curve
+    fell = "the loss fell" if has_losses else f"the {goal.name} went"
+    what = f"validation {unit}" if has_losses else goal.title
+    beside = "train_loss" if has_losses else ""
     lines = [
         TrialCurve(
             number=trial.number,
             state=trial.state,
             epochs=range(trial.epochs + 1),
-            train_loss=_finite(curves[trial.number].get("train_loss"), trial.epochs),
-            validation_loss=_finite(curves[trial.number].get("validation_loss"), trial.epochs),
+            train_loss=_finite(curves[trial.number].get(beside), trial.epochs),
+            validation_loss=_finite(curves[trial.number].get(drawn), trial.epochs),
         )
         for trial in result.all
     ]
     named = {name: trial.number for name, trial in standing(result).items()}
-    loss_curves(lines, folder / LOSSES, f"{subject}: how the loss fell{won}", unit, named, says)
+    loss_curves(lines, folder / LOSSES, f"{subject}: how {fell}{won}", what, named, says)
 
 
 def _finite(curve: Sequence[float | None] | None, epochs: int) -> np.ndarray:

@@ -18,6 +18,9 @@ Table = tuple[list[str], list[list[str]]]
 
 ALL_IS_WELL = "nothing: all is well"
 
+# So many settings tell a trial of a user's function.
+SHOWN = 4
+
 # The order of a table: what trained to the end, then what went far.
 STATES = ("COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED")
 
@@ -57,11 +60,12 @@ def table(result: StudyResult, count: int = 10) -> Table:
     places = {number: place for place, number in enumerate(fresh)}
     won = None if result.winner is None else result.winner.number
     groups = [
-        name
-        for name in ("optimizer", "schedule", "model")
-        if len({trial.settings.get(name) for trial in result.all}) > 1
+        path
+        for path in dict.fromkeys(("optimizer", "schedule", "model", *branches(result)))
+        if len({trial.settings.get(path) for trial in result.all}) > 1
     ]
-    head = ["trial", *groups, "settings", f"{goal.name} in the search", "how it ended"]
+    head = ["trial", *(path.rpartition(".")[2] for path in groups), "settings"]
+    head += [f"{goal.name} in the search", "how it ended"]
     if confirmed:
         head.insert(-1, f"on the {confirmed.seeds} seeds that chose")
 
@@ -135,12 +139,30 @@ def settings_of(trial: TrialResult, searched: Sequence[str], told: Sequence[str]
         told: paths that are told elsewhere.
     """
     own = [path for path in searched if path in trial.settings and path not in told]
-    short = {path: path.split(".", 2)[-1] for path in own}
+    short = {path: _last(path, trial.settings) for path in own}
     names = list(short.values())
     return ", ".join(
         f"{path if names.count(name) > 1 else name} {number(trial.settings[path])}"
         for path, name in short.items()
     )
+
+
+def _last(path: str, settings: Settings) -> str:
+    """The last words of a setting's path, below the option of its branch."""
+    group, _, below = path.partition(".")
+    key, _, own = below.partition(".")
+    option, _, last = own.partition(".")
+    # A branch of a user's function stands below the name of the function.
+    return last if last and settings.get(f"{group}.{key}") == option else path.split(".", 2)[-1]
+
+
+def branches(result: StudyResult) -> list[str]:
+    """The searched settings of which each option has settings of its own."""
+    return [
+        path
+        for path in result.searched
+        if any(own.startswith(f"{path}.") for trial in result.all for own in trial.settings)
+    ]
 
 
 def number(value: Any) -> str:
@@ -149,11 +171,17 @@ def number(value: Any) -> str:
 
 
 def subject_of(trial: TrialResult, searched: Sequence[str]) -> str:
-    """What a trial is in a few words: its optimizer, its schedule and its rate, or its settings."""
+    """What a trial is in a few words: its optimizer, its schedule and its rate, or its settings.
+
+    Of a user's function these are its settings, the first of them where there are many.
+    """
     parts = [name for name in (trial.optimizer, trial.schedule) if name is not None]
     if trial.learning_rate is not None:
         parts.append(f"learning rate {trial.learning_rate:.4g}")
-    told = ", ".join(parts) or settings_of(trial, searched)
+    if "optimizer" not in trial.settings:
+        first = [path for path in searched if path in trial.settings]
+        parts = [settings_of(trial, first[:SHOWN]), *(["..."] if first[SHOWN:] else [])]
+    told = ", ".join(filter(None, parts))
     return f"trial {trial.number} ({told})" if told else f"trial {trial.number}"
 
 
@@ -258,12 +286,14 @@ def _state(trial: TrialResult) -> str:
 
 def _searched(best: TrialResult, result: StudyResult) -> Iterator[str]:
     """What the search believed of its best trial."""
+    goal = result.goal
     scores = {name.removeprefix("validation_"): value for name, value in best.scores.items()}
     scores = {"loss": best.validation_loss, **scores}
+    where = "validation" if goal.curve.startswith("validation_") else "with"
     yield f"The search ranks trial {best.number} first:"
     if result.winner is None or result.winner.number != best.number:
         yield from exact(best.settings, result.searched)
-    yield f"  validation {_listed(scores, result.goal)}{_spread(best)}"
+    yield f"  {where} {_listed(scores, goal)}{_spread(best)}"
 
 
 def _listed(scores: Mapping[str, float | None], goal: Goal) -> str:

@@ -32,7 +32,7 @@ def advised(trials: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
 
 def _kind(trial: TrialResult) -> str:
     """What trials have in common that can be compared: all that is no number of theirs."""
-    rate = f"optimizer.{trial.optimizer}.lr"
+    rate = trial.rate_path
     words = {k: v for k, v in trial.settings.items() if k != rate and not isinstance(v, float)}
     return repr(sorted(words.items()))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tuner.search.trials import Goal, Outcome, State, Trial
+from tuner.search.trials import Goal, Outcome, State, Trial, rate_path
 from tuner.training.curves import Curve, diagnose
 
 # The curve that the guard watches.
@@ -37,8 +37,7 @@ class Lane:
     @property
     def has_rate(self) -> bool:
         """Whether there is a learning rate that advice may speak of."""
-        optimizer = self.trial.settings.get("optimizer")
-        return "learning_rate" in self.curves or f"optimizer.{optimizer}.lr" in self.trial.settings
+        return "learning_rate" in self.curves or rate_path(self.trial.settings) is not None
 
     def add(self, means: Mapping[str, float]) -> None:
         """Takes the numbers of an epoch; a curve that has none in it gets a gap."""

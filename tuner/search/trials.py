@@ -10,6 +10,9 @@ from tuner.codec import Settings
 
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED"]
 
+# What a learning rate is called among the settings of a user's function.
+RATES = ("lr", "learning_rate")
+
 # The states of trials that say something of their settings.
 ENDED = ("COMPLETE", "PRUNED", "DIVERGED")
 
@@ -34,6 +37,11 @@ class Goal:
     def name(self) -> str:
         """In words: loss, accuracy."""
         return self.curve.removeprefix("validation_")
+
+    @property
+    def title(self) -> str:
+        """In words: validation loss, validation accuracy; of a user's function also reward."""
+        return self.curve.replace("validation_", "validation ", 1)
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class TrialResult:
     @property
     def optimizer(self) -> str | None:
         """The name of its optimizer, if it has one."""
-        return self.settings.get("optimizer")
+        return optimizer_of(self.settings)
 
     @property
     def schedule(self) -> str | None:
@@ -104,7 +112,13 @@ class TrialResult:
     @property
     def learning_rate(self) -> float | None:
         """The rate that it started with, if it has one."""
-        return self.settings.get(f"optimizer.{self.optimizer}.lr")
+        path = self.rate_path
+        return None if path is None else self.settings[path]
+
+    @property
+    def rate_path(self) -> str | None:
+        """The path of its learning rate, if it has one."""
+        return rate_path(self.settings)
 
     @property
     def is_default(self) -> bool:
@@ -115,6 +129,39 @@ class TrialResult:
     def member_epochs(self) -> int:
         """Epochs that all its members were trained, all together."""
         return self.epochs * max(1, len(self.members))
+
+
+def optimizer_of(settings: Settings) -> str | None:
+    """The name of a trial's optimizer: of a user's function, what it calls its `optimizer`.
+
+    >>> optimizer_of({"train.optimizer": "sgd", "train.optimizer.sgd.lr": 0.1})
+    'sgd'
+    """
+    if "optimizer" in settings:
+        found = settings["optimizer"]
+    else:
+        ends = (own for path, own in settings.items() if path.split(".")[1:] == ["optimizer"])
+        found = next(ends, None)
+    return found if isinstance(found, str) else None
+
+
+def rate_path(settings: Settings) -> str | None:
+    """The path of a trial's learning rate: of a user's function, of the one setting called so.
+
+    It is none where two are called so, or it is no positive number.
+
+    >>> rate_path({"train.width": 8, "train.lr": 0.1})
+    'train.lr'
+    """
+    if "optimizer" in settings:
+        path = f"optimizer.{settings['optimizer']}.lr"
+        return path if path in settings else None
+    found = [path for path in settings if "." in path and path.rpartition(".")[2] in RATES]
+    if len(found) != 1:
+        return None
+    rate = settings[found[0]]
+    positive = isinstance(rate, int | float) and not isinstance(rate, bool) and rate > 0
+    return found[0] if positive else None
 
 
 @dataclass(frozen=True)
@@ -174,7 +221,7 @@ class Outcome:
         scores = {
             name: rounded(self.last(name))
             for name in dict.fromkeys((*self.initial, *self.curves))
-            if name.startswith("validation_") and name != "validation_loss"
+            if name != "validation_loss" and name.startswith(("validation_", self.goal.curve))
         }
         return TrialResult(
             number=self.trial.number,

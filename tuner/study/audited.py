@@ -64,9 +64,9 @@ class Audited:
         """The best trials that have a setting, the best first."""
         return ranked([trial for trial in self.trials if path in trial.settings])[:TOP]
 
-    def rate(self, optimizer: str | None) -> Setting | None:
-        """How the learning rate of an optimizer is searched, if it is."""
-        return self.space.searched.get(f"optimizer.{optimizer}.lr")
+    def rate(self, path: str | None) -> Setting | None:
+        """How the learning rate at a path is searched, if it is."""
+        return None if path is None else self.space.searched.get(path)
 
     @cached_property
     def reached(self) -> Array:

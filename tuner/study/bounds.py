@@ -117,12 +117,30 @@ def short(new: float, old: float) -> float:
     return next((n for n in digits if (n - old) / (new - old) >= 0.5), new)
 
 
-def domain_of(path: str, fixed: Settings) -> Domain | None:
+def own_domain(setting: Setting) -> Domain | None:
+    """The numbers that a setting of a user's function may be, as far as its range tells.
+
+    What is searched from 0 up is never below it, a whole number from 1 up never below that, and a
+    share of one, searched on a linear scale within 0 and 1, never above 1.
+    """
+    numbers = ordered(setting) if isinstance(setting, Choices) else [setting.low, setting.high]
+    if not numbers:
+        return None
+    scale = "linear" if isinstance(setting, Choices) else setting.scale
+    whole = all(isinstance(number, int) for number in numbers)
+    above, share = numbers[0] >= 0, numbers[0] >= 0 and numbers[-1] <= 1 and scale == "linear"
+    low = 1.0 if whole and numbers[0] >= 1 else 0.0 if above else -math.inf
+    high = 1.0 if share or scale == "reverse_log" else math.inf
+    return Domain(low, high, low_closed=low == 1 or scale != "log", high_closed=share)
+
+
+def domain_of(path: str, fixed: Settings, setting: Setting | None = None) -> Domain | None:
     """The numbers that a setting may be; None for one that is no number.
 
     Args:
         path: of the setting.
         fixed: settings of the space that are not searched, which name the parts of a schedule.
+        setting: how it is searched; of one of a user's function nothing else is known.
     """
     group, _, rest = path.partition(".")
     option, _, key = rest.partition(".")
@@ -142,4 +160,6 @@ def domain_of(path: str, fixed: Settings) -> Domain | None:
         found = known[key].domain
     elif group == "schedule":
         found = schedules.schedule_hyperparameters(option)[key].domain
+    elif setting is not None:
+        found = own_domain(setting)
     return found if isinstance(found, Domain) else None

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.codec import Settings
 from tuner.config import Config
 from tuner.errors import UserError
-from tuner.search.space import Range, Space
+from tuner.search.ranges import Choices, Range
+from tuner.search.space import Space
 from tuner.search.statistics import bars, expected_best, profile, ratios_of, winners, worth
 from tuner.search.trials import ENDED, Goal, TrialResult, ranked
-from tuner.study.comparison_result import Basin, BranchResult, Comparison, Profiles
+from tuner.study.comparison_result import GROUPS, Basin, BranchResult, Comparison, Profiles
 from tuner.study.confirmation import CHOOSING, JUDGING, Repeats, by_mean, equals, over_best
 from tuner.study.results import Repeated
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
-
-GROUPS = ("optimizer", "schedule", "model")
 
 # The fastest alone, up to twice as many epochs, and however many.
 TAUS = (1.0, 2.0, math.inf)
@@ -78,31 +78,59 @@ def group_of(config: Config) -> str:
     Raises:
         UserError: where there is nothing, or more than one thing.
     """
-    branches, by = config.space.branches, config.compare.by
-    several = [name for name in GROUPS if len(branches.get(name, ())) > 1]
+    branches, by, own = config.space.branches, config.compare.by, config.function
+    several = [name for name in branches if len(branches[name]) > 1 and (own or name in GROUPS)]
+    choices = [p for p, s in config.space.searched.items() if isinstance(s, Choices)]
+    whole = [path for path in choices if path not in branches and not _below(path, branches)]
     if by is None and len(several) > 1:
         raise UserError(
             f"compare.by: null: several of {' and '.join(several)} are chosen: say which to compare"
         )
     if by is None and several:
         return several[0]
-    if by is None or by not in several:
-        what = by or GROUPS[0]
+    if by in (*several, *whole):
+        return str(by)
+    known = ", ".join((*several, *whole))
+    if own is not None:
+        asked = "null" if by is None else by
+        if not known:
+            raise UserError(
+                f"compare.by: {asked}: {own.name}() has no branch and no choices to compare: give "
+                f"some, as '{own.name}.<setting>={{choices: [...]}}'"
+            )
+        raise UserError(f"compare.by: {asked}: say what to compare: must be one of {known}")
+    what = by or GROUPS[0]
+    if what in branches or by is None:
         raise UserError(
             f"{what}: {', '.join(branches.get(what, ()))}: nothing to compare it with: choose "
             f"several, as {what}=[one,other]"
         )
-    return by
+    must = f"must be {' or '.join(GROUPS)}, or a setting with choices"
+    raise UserError(f"compare.by: {by}: {must}{f': {known}' if known else ''}")
 
 
-def branches_of(trials: Sequence[TrialResult], by: str, options: Sequence[str]) -> list[Branch]:
-    """The branches of a group, each with its trials."""
+def _below(path: str, branches: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a setting stands below a branch, so that other branches have none of it."""
+    return any(path.startswith(f"{branch}.") and len(o) > 1 for branch, o in branches.items())
+
+
+def options_of(config: Config, by: str) -> Settings:
+    """What is compared: the values of the setting, by the names that branches have."""
+    if by in config.space.branches:
+        return {name: name for name in config.space.branches[by]}
+    setting = config.space.searched[by]
+    assert isinstance(setting, Choices)
+    return {str(value): value for value in setting.options}
+
+
+def branches_of(trials: Sequence[TrialResult], by: str, options: Settings) -> list[Branch]:
+    """The branches of a group, each with its trials; `options` are its values by name."""
     ended = [trial for trial in trials if trial.state in ENDED]
     books = [trial for trial in ended if trial.is_default]
     out = []
-    for name in options:
-        own = [t for t in ended if t.settings.get(by) == name and not t.origin]
-        near = [t for t in books if t.settings.get(by) == name] or books
+    for name, value in options.items():
+        own = [t for t in ended if t.settings.get(by) == value and not t.origin]
+        near = [t for t in books if t.settings.get(by) == value] or books
         whole = [t for t in near if t.state == "COMPLETE"]
         out.append(Branch(name, own, whole[0] if whole else None))
     return out
@@ -114,7 +142,7 @@ def compare(
     goal: Goal,
     trials: Sequence[TrialResult],
     again: Again,
-    seconds: Callable[[TrialResult], float],
+    seconds: Callable[[TrialResult], float | None],
     stopped: str | None,
 ) -> Comparison:
     """Compares the branches of a finished study.
@@ -125,11 +153,11 @@ def compare(
         goal: what the study minimises.
         trials: all of the study.
         again: trains trials again on fresh seeds.
-        seconds: measures a trial's share of the time of an epoch (`epoch_seconds`).
+        seconds: measures a trial's share of the time of an epoch (`epoch_seconds`), if it can.
         stopped: why the study ended before it had its trials.
     """
     asked = config.compare
-    branches = branches_of(trials, by, config.space.branches[by])
+    branches = branches_of(trials, by, options_of(config, by))
     tuned = chosen(branches, again, max(1, config.confirm.top))
     books = {b.name: b.default for b in branches if b.default is not None}
     judged = again([*tuned.values(), *books.values()], JUDGING)
@@ -171,7 +199,7 @@ def compare(
             for b in branches
         },
         stopped=stopped,
-        seconds={name: seconds(trial) for name, trial in tuned.items()},
+        seconds={n: took for n, own in tuned.items() if (took := seconds(own)) is not None},
     )
 
 
@@ -202,10 +230,10 @@ def basin(branch: Branch, space: Space, within: float) -> Basin | None:
     Returns:
         None where no range of rates is searched on a log scale, or none gains anything.
     """
-    optimizers = {trial.optimizer for trial in branch.drawn}
-    if len(optimizers) != 1:
+    paths = {trial.rate_path for trial in branch.drawn}
+    if len(paths) != 1:
         return None
-    setting = space.searched.get(f"optimizer.{optimizers.pop()}.lr")
+    setting = space.searched.get(paths.pop() or "")
     if not isinstance(setting, Range) or setting.scale != "log":
         return None
     values, start = np.array(branch.values), known(branch.drawn[0].start)

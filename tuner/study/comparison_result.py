@@ -1,6 +1,7 @@
 """Results of a comparison: what the branches of studies reach, as types.
 
-A branch is an option of a group: an optimizer, a schedule or a model.
+A branch is an option of a group: an optimizer, a schedule or a model. Of a setting with choices it
+is one of these.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,14 @@ from dataclasses import dataclass
 from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
 from tuner.study.results import Repeated
+
+# The groups whose options are compared.
+GROUPS = ("optimizer", "schedule", "model")
+
+
+def plural(by: str) -> str:
+    """What is compared, in words: optimizers, values of train.width."""
+    return f"{by}s" if by in GROUPS else f"values of {by}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ class Comparisons:
     """What is compared, on each data set and over all of them.
 
     Attributes:
-        by: the group.
+        by: the group, or the setting.
         data: by the name of the data set.
         profiles: None where there is one data set.
     """

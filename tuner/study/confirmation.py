@@ -9,7 +9,7 @@ import numpy as np
 
 from tuner.codec import Settings
 from tuner.search.statistics import Interval, interval
-from tuner.search.trials import Outcome, Trial, TrialResult, rounded
+from tuner.search.trials import Outcome, Trial, TrialResult, optimizer_of, rounded
 from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Confirmed, Listener, StageBegan, nobody
 from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, Repeated
@@ -76,7 +76,7 @@ class Repeats:
         """The fields of `Repeated`: the mean, and by how much it is worse than another."""
         return {
             "trial": self.trial,
-            "optimizer": self.settings.get("optimizer"),
+            "optimizer": optimizer_of(self.settings),
             "believed": self.believed,
             "values": tuple(self.values),
             "diverged": self.diverged,

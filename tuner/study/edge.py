@@ -36,7 +36,8 @@ class EdgeRun:
 
 def rate_path(trial: TrialResult) -> str:
     """The path of a trial's learning rate."""
-    return f"optimizer.{trial.optimizer}.lr"
+    assert trial.rate_path is not None
+    return trial.rate_path
 
 
 def key_of(winner: TrialResult) -> str:

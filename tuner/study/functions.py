@@ -69,8 +69,8 @@ class Functions(StudyTraining):
 
     @property
     def unit(self) -> str:
-        """What the goal is measured in."""
-        return self.goal.name
+        """What the losses are measured in."""
+        return "loss"
 
     @property
     def folds(self) -> int:

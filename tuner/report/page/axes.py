@@ -97,8 +97,9 @@ def of_values(label: str, values: Sequence[float], log: bool = False) -> Axis:
 
 def of_goal(goal: Goal, unit: str, values: Sequence[float]) -> Axis:
     """The axis of what counts: losses on a log scale, scores on a linear one."""
-    what = unit if goal.curve == "validation_loss" and unit else goal.name
-    return of_values(f"validation {what}", values, log=not goal.greater_is_better)
+    own = goal.curve == "validation_loss" and unit
+    what = f"validation {unit}" if own else goal.title
+    return of_values(what, values, log=not goal.greater_is_better)
 
 
 def roomy(axis: Axis) -> Axis:

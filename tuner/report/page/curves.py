@@ -19,7 +19,7 @@ def losses_and_scores(shown: Shown) -> Iterator[Chart]:
     goal, unit = shown.result.goal, shown.result.unit or "loss"
     names = {"validation_loss": f"validation {unit}", "train_loss": f"training {unit}"}
     if goal.curve not in names:
-        names = {goal.curve: f"validation {goal.name}", **names}
+        names = {goal.curve: goal.title, **names}
     own = shown.curves.values()
     if all(curves.get("train_loss") == curves.get("validation_loss") for curves in own):
         # A function is all that its trials train on.

@@ -124,7 +124,7 @@ def forest(shown: Shown) -> Iterator[Chart]:
     finite = [goal.turn(n) for own in means for n in own if math.isfinite(n)]
     believed = [goal.turn(own.believed) for _, own in rows if own.believed is not None]
     options = tuple(name for name, _ in reversed(rows))
-    x = of_values(f"validation {goal.name} on fresh seeds", finite + believed,
+    x = of_values(f"{goal.title} on fresh seeds", finite + believed,
                   log=not goal.greater_is_better)  # fmt: skip
     chart = Chart("The confirmation", x, Axis("", -0.5, len(rows) - 0.5, options=options))
     for name, own in rows:

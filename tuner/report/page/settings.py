@@ -46,7 +46,7 @@ def each(shown: Shown) -> Iterator[Chart]:
     That is the line through the best trial of each part of the range: what the setting allows if
     all others are chosen well (Godbole et al., the Deep Learning Tuning Playbook).
     """
-    rates = {f"optimizer.{trial.optimizer}.lr" for trial in shown.drawn}
+    rates = {trial.rate_path for trial in shown.drawn}
     for path in shown.space.searched:
         own = [t for t in shown.drawn if path in t.settings]
         if path in rates or len(own) < 2:

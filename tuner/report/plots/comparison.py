@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from tuner.report.plots.style import INK, Style, canvas, finish, line, loss_scale
-from tuner.study.comparison_result import Comparison, Profiles
+from tuner.study.comparison_result import Comparison, Profiles, plural
 
 DIAMOND: Style = {"linestyle": "", "marker": "D", "markersize": 5}
 # Bars at the same k stand so many times apart.
@@ -29,8 +29,10 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
         file: the picture.
     """
     goal, curves = comparison.goal, comparison.curves
-    measure = unit if goal.name == "loss" else goal.name
-    figure, axes = canvas(f"Study {comparison.study}: what {by}s reach by the number of trials")
+    measure = f"validation {unit}" if goal.name == "loss" else goal.title
+    figure, axes = canvas(
+        f"Study {comparison.study}: what {plural(by)} reach by the number of trials"
+    )
     most = max(len(own) for own in curves.values())
     known = {name: _textbook(comparison, name) for name in curves}
     books = {default for default in known.values() if np.isfinite(default)}
@@ -62,7 +64,7 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
     # What a band holds is a guess; the curves themselves set the scale.
     loss_scale(axes, heights, room_on_top=False)
     axes.set_xlabel("Trials of a branch, k")
-    axes.set_ylabel(f"Expected best of k: validation {measure}")
+    axes.set_ylabel(f"Expected best of k: {measure}")
     finish(figure, axes, handles, file)
 
 
@@ -82,7 +84,7 @@ def draw_profiles(profiles: Profiles, by: str, file: Path) -> None:
         file: the picture.
     """
     ratios = {n: [math.inf if r is None else r for r in own] for n, own in profiles.ratios.items()}
-    figure, axes = canvas(f"How soon {by}s reach the targets of {', '.join(profiles.data)}")
+    figure, axes = canvas(f"How soon {plural(by)} reach the targets of {', '.join(profiles.data)}")
     finite = [r for own in ratios.values() for r in own if np.isfinite(r)]
     top = max([2.0, *finite]) * 1.1
     handles = []

@@ -106,6 +106,11 @@ def loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bo
         axes.set_ylim(low - 0.06 * span, high + share * span)
 
 
+def first_capital(words: str) -> str:
+    """Words as they stand at an axis; what a user calls a curve keeps its letters."""
+    return words[:1].upper() + words[1:]
+
+
 def colours(count: int) -> list[str]:
     """So many colours; where there are more than the palette has, they come again."""
     return [COLOURS[index % len(COLOURS)] for index in range(count)]

@@ -22,6 +22,7 @@ from tuner.report.plots.style import (
     cross_at_edge,
     dot,
     finish,
+    first_capital,
     loss_scale,
 )
 
@@ -62,7 +63,7 @@ def learning_rates(
     trials: Sequence[Reached],
     file: Path,
     title: str,
-    what: str = "loss",
+    what: str = "validation loss",
     winner: int | None = None,
     greater_is_better: bool = False,
     says: Mapping[str, str] | None = None,
@@ -73,7 +74,7 @@ def learning_rates(
         trials: those without a learning rate are left out.
         file: the picture.
         title: the study.
-        what: was measured and its unit, as "cross-entropy (nats)".
+        what: was measured and its unit, as "validation cross-entropy (nats)".
         winner: its number; it gets a ring.
         greater_is_better: whether that holds of what was measured.
         says: text chunks of the file, by keyword.
@@ -110,7 +111,7 @@ def learning_rates(
         handles[-1].set_markerfacecolor("none")
     axes.set_xscale("log")
     axes.set_xlabel("Learning rate (log scale)")
-    axes.set_ylabel(f"Validation {what} at the end")
+    axes.set_ylabel(f"{first_capital(what)} at the end")
     values = [trial.value for trial in usable]
     if greater_is_better and values:
         span = max(max(values) - min(values), 1e-12)
@@ -131,7 +132,7 @@ def loss_curves(
     trials: Sequence[TrialCurve],
     file: Path,
     title: str,
-    loss: str = "loss",
+    what: str = "validation loss",
     named: Mapping[str, int] | None = None,
     says: Mapping[str, str] | None = None,
 ) -> None:
@@ -139,8 +140,7 @@ def loss_curves(
 
     Args:
         trials: all of the study.
-        file, title, says: as `learning_rates` has them.
-        loss: what was measured and its unit.
+        file, title, what, says: as `learning_rates` has them.
         named: numbers of trials, by what each is called.
     """
     figure, axes = canvas(title, DPI)
@@ -168,7 +168,7 @@ def loss_curves(
         end = ", diverged" if trial.state == "DIVERGED" else ""
         said = f"{name}: trial {trial.number}{end}"
         handles.append(Line2D([], [], color=colour, linewidth=2.2, label=said))
-    if handles:
+    if any(np.isfinite(trial.train_loss).any() for trial in chosen.values()):
         handles.append(Line2D([], [], color=INK, linestyle=":", label="training loss of the same"))
     if red:
         shown = f"{len(red)} of {len(diverged)}" if diverged[len(red) :] else f"{len(red)}"
@@ -179,7 +179,7 @@ def loss_curves(
         _leave(axes, *_finite(trial), RED)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Epoch")
-    axes.set_ylabel(f"Validation {loss}")
+    axes.set_ylabel(first_capital(what))
     finish(figure, axes, handles, file, says)
 
 

@@ -48,7 +48,7 @@ def _look(study: Audited, path: str) -> Finding | float | None:
     setting = study.space.searched[path]
     tops = study.top_with(path)
     tried = [trial for trial in study.ended if path in trial.settings]
-    domain = None if path in study.space.branches else domain_of(path, study.space.fixed)
+    domain = None if path in study.space.branches else domain_of(path, study.space.fixed, setting)
     if domain is None or not tops or len(tried) < FEWEST:
         return None
     winner = study.winner
@@ -96,5 +96,5 @@ def _with(choices: Choices, new: float) -> dict[str, list[float]]:
 
 def _beyond_lies_divergence(study: Audited, path: str) -> bool:
     """Whether a path is of learning rates of which the highest all diverged."""
-    _, optimizer, key = (*path.split("."), "", "")[:3]
-    return key == "lr" and wall(study, optimizer) is not None
+    whose = {trial.optimizer for trial in study.ended if trial.rate_path == path}
+    return any(wall(study, optimizer) is not None for optimizer in whose)

@@ -38,7 +38,7 @@ def check(study: Audited) -> Iterator[Finding]:
         if share <= MANY:
             yield Finding(CHECK, True, share, MANY, said, "")
             continue
-        advice, changes = _mend(study, optimizer, own, lost, above)
+        advice, changes = _mend(study, own, lost, above)
         yield Finding(CHECK, False, share, MANY, said, advice, changes)
 
 
@@ -55,16 +55,17 @@ def wall(study: Audited, optimizer: str | None) -> float | None:
 
 def _mend(
     study: Audited,
-    optimizer: str | None,
     own: Sequence[TrialResult],
     lost: Sequence[TrialResult],
     above: float | None,
 ) -> tuple[str, Settings]:
     """What to do, and what the next round sets."""
-    path, searched = f"optimizer.{optimizer}.lr", study.rate(optimizer)
-    if above is None:
-        rates = any(trial.learning_rate is not None for trial in own)
-        ways = "clip gradients, warm up or make smaller steps" if rates else "try gentler settings"
+    path = next((trial.rate_path for trial in own if trial.rate_path), None)
+    searched = study.rate(path)
+    if above is None or path is None:
+        if path is None:
+            return "try gentler settings", {}
+        ways = "clip gradients, warm up or make smaller steps"
         return f"it does not go by the learning rate: {ways}", {}
     if len(lost) == len(own):
         high = float(f"{above / LOWER:.2g}")
