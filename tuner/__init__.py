@@ -10,11 +10,11 @@ from tuner.function import Branch, branch, choices, range
 
 __version__ = "0.1.0"
 
-__all__ = ["Branch", "branch", "choices", "main", "range"]
+__all__ = ["Branch", "branch", "choices", "main", "range", "save"]
 
 
 # What takes time to import waits until it is asked for: the modules, by name.
-LATER = {"main": "tuner.own_command"}
+LATER = {"main": "tuner.own_command", "save": "tuner.study.runners.calls"}
 
 
 def __getattr__(name: str) -> object:

@@ -14,6 +14,7 @@ from tuner.errors import UserError
 from tuner.function import Function
 from tuner.search.runner import Row
 from tuner.search.trials import Goal, Trial
+from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.function_code import digest
 from tuner.study.populations import below
 from tuner.study.runners.calls import Task
@@ -51,7 +52,7 @@ class Functions(StudyTraining):
                 f"study.name: {config.study.name}: is of the function {self.function.name}, which "
                 f"this command has not: give {line_of(self.function, config)}"
             )
-        self.failures = Failures(config.budget.failures, self.function.command)
+        self.failures = Failures(config.budget.failures)
         self.stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -128,6 +129,7 @@ class Functions(StudyTraining):
             folder = self.folder / TRIALS / str(trial.number)
         if self.folds > 1:
             folder /= f"fold-{row.fold}"
+        what = f"a repeat on seed {row.seed}" if repeat else f"trial {trial.number}"
         return Task(
             settings=below(f"{self.function.name}.", settings),
             seed=row.seed,
@@ -137,7 +139,24 @@ class Functions(StudyTraining):
             schedule=(schedule, below(f"schedule.{schedule}.", settings)) if schedule else None,
             code=self.code,
             folder=folder,
+            keep=self.keeps(row, repeat),
+            what=what,
         )
+
+    def keeps(self, row: Row, repeat: bool) -> bool:
+        """Whether the model of a call may become that of the study.
+
+        It is the model of the first seed that judges the winner; where nothing is confirmed that of
+        its trial. Of several folds it is the first one's.
+        """
+        if not self.config.confirm.top:
+            return not repeat and row.fold == 0
+        return repeat and row.fold == 0 and row.seed == self.judge
+
+    @cached_property
+    def judge(self) -> int:
+        """The first of the seeds that judge a winner."""
+        return fresh(self.config.study.seed, JUDGING, 1)[0]
 
 
 def goal_of(config: Config) -> Goal:

@@ -6,28 +6,36 @@ what it yields again is dropped.
 """
 
 import json
-import math
 import shutil
 import sys
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from traceback import format_exc
+from traceback import format_exception
 from typing import Any
 
 from tuner.codec import Settings
-from tuner.function import ASKED, BRANCH, Branch, Function
+from tuner.errors import masked
+from tuner.function import ASKED, Function
+from tuner.study.runners import models
 from tuner.study.runners.factors import Factors
+from tuner.study.runners.output import Output
+from tuner.study.runners.randomness import Randomness
+from tuner.study.runners.yields import EPOCH, Log, WrongYield, arguments, numbers, same
+from tuner.training.loop import Interrupted
 
 # The files of a call: what it has yielded, what it printed, why it failed; what it saves itself,
 # what it logs, and the model that it keeps.
 LOG, OUTPUT, TRACEBACK = "yields.jsonl", "output.txt", "traceback.txt"
 CHECKPOINT, ARTIFACTS, MODEL = "checkpoint", "artifacts", "model"
 
-# Under which a function says of what epoch a mapping is.
-EPOCH = "epoch"
+# Of an entry of a log: from which epoch on a function that was run again yielded other numbers.
+DIFFERS = "differs"
+
+# Characters of the line that says why a call failed.
+LONGEST = 300
 
 # The folder of the call that is under way in this thread of work, for `tuner.save` and `log`.
 CURRENT: ContextVar["Task"] = ContextVar("call")
@@ -44,6 +52,7 @@ class Task:
         code: a digest of the function's source: what other code has yielded is forgotten.
         folder: of the call.
         keep: whether a model that it saves is kept.
+        what: it is, in words, as "trial 7".
     """
 
     settings: Settings
@@ -55,6 +64,7 @@ class Task:
     code: str
     folder: Path
     keep: bool = field(default=False, compare=False)
+    what: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:
@@ -64,7 +74,7 @@ class Task:
     def header(self) -> dict[str, Any]:
         """What the log begins with: of another one it is no log."""
         own = asdict(self)
-        del own["folder"], own["keep"]
+        del own["folder"], own["keep"], own["what"]
         plain: dict[str, Any] = json.loads(json.dumps(own, sort_keys=True))
         return plain
 
@@ -101,16 +111,16 @@ class Failure:
 Came = Step | End | Failure
 
 
-class WrongYield(Exception):
-    """What a function yields or returns is not what it must be."""
-
-
 class Call:
     """One call of a function, new or taken up.
 
     Args:
         function: the user's, with its code.
         task: what it is called with.
+
+    Attributes:
+        differs: the first epoch of which it yielded other numbers, run again, than stand in its
+            log; None where it did not.
     """
 
     def __init__(self, function: Function, task: Task) -> None:
@@ -119,13 +129,13 @@ class Call:
         self.initial: Step | None = None
         self.steps: list[Step] = []
         self.over: End | Failure | None = None
-        self.differs = False
-        self.resumed = False
-        self.at = 0
+        self.differs: int | None = None
+        # Whether it goes on from a checkpoint, and the epoch that the generator is at.
+        self.resumed, self.at = False, 0
+        self.randomness = Randomness(task.seed)
         task.folder.mkdir(parents=True, exist_ok=True)
+        self.output = Output(task.folder / OUTPUT)
         self._read()
-        self.log = (task.folder / LOG).open("a", encoding="utf-8")
-        self.output = (task.folder / OUTPUT).open("a", encoding="utf-8")
 
     def first(self) -> Step | None:
         """What it knows before the first epoch; None where its first mapping is of that."""
@@ -142,16 +152,15 @@ class Call:
         return self.over
 
     def close(self) -> None:
-        """Ends the generator, whose `finally` runs, and closes the files."""
-        if self.generator is not None:
+        """Ends the generator, whose `finally` runs."""
+        generator, self.generator = self.generator, None
+        if generator is not None:
             with self._inside():
                 try:
-                    self.generator.close()
-                except Exception:  # what a user's `finally` raises changes nothing any more
-                    print(format_exc(), file=sys.stderr)
-            self.generator = None
-        self.log.close()
-        self.output.close()
+                    generator.close()
+                except (Exception, SystemExit) as error:
+                    # What a user's `finally` raises changes nothing any more.
+                    print(told(error), file=sys.stderr)
 
     def _until(self, epoch: int) -> None:
         """Steps until an epoch is known; with 0 until the first yield, the last one to its end."""
@@ -168,34 +177,46 @@ class Call:
         try:
             if self.generator is None:
                 self.generator = self._begin()
-                self.at = 0
             with self._inside():
                 found = next(self.generator)
             self._take(found)
         except StopIteration as stop:
             self.generator = None
+            if self.resumed and self.at == 0 and len(self.steps) < self.task.epochs:
+                # Its checkpoint is of the end, the log is not.
+                self._again()
+                return
             try:
                 self._end(stop.value)
             except WrongYield as error:
-                self._fail(f"{type(error).__name__}: {error}", str(error))
+                self._fail(str(error), str(error))
         except WrongYield as error:
-            self.close_generator()
+            self.close()
             self._fail(str(error), str(error))
-        except Exception as error:
+        except Interrupted:
+            self.generator = None
+            raise
+        except (Exception, SystemExit) as error:
             self.generator = None
             if self.resumed and self.at == 0:
                 self._again()
                 return
-            line = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-            self._fail(line, format_exc())
+            said = masked(" ".join(str(error).split()))
+            self._fail(f"{type(error).__name__}: {said}".rstrip(": "), told(error))
 
     def _begin(self) -> Generator[Any, None, Any]:
         """The generator before its first step."""
-        task = self.task
+        task, self.at = self.task, 0
         checkpoint = task.folder / CHECKPOINT
+        (task.folder / TRACEBACK).unlink(missing_ok=True)
         if "checkpoint" in self.asks:
             checkpoint.mkdir(exist_ok=True)
             self.resumed = any(checkpoint.iterdir())
+        if not self.resumed:
+            # What it printed, logged and saved it does again.
+            (task.folder / OUTPUT).unlink(missing_ok=True)
+            for name in (ARTIFACTS, MODEL):
+                shutil.rmtree(task.folder / name, ignore_errors=True)
         given: dict[str, Any] = {
             "epochs": task.epochs,
             "seed": task.seed,
@@ -235,7 +256,9 @@ class Call:
             self._write({"initial": metrics})
             return
         if self.at == 0 and epoch == 0:
-            return  # it is known
+            if self.initial is not None and not same(metrics, self.initial.metrics):
+                self._differ(0)
+            return
         if self.at == 0 and self.resumed:
             if epoch > len(self.steps) + 1:
                 self._again()
@@ -245,157 +268,127 @@ class Call:
             raise WrongYield(f"yielded {EPOCH} {epoch}, where {expected} was to come")
         self.at = epoch
         if epoch > self.task.epochs:
-            self.close_generator()
+            self.close()
             self._end(None)
-        elif epoch <= len(self.steps):
-            self.differs |= not same(metrics, self.steps[epoch - 1].metrics)
-        else:
+        elif epoch > len(self.steps):
             self.steps.append(Step(epoch, metrics))
             self._write({"epoch": epoch, "metrics": metrics})
+        elif not same(metrics, self.steps[epoch - 1].metrics):
+            self._differ(epoch)
+
+    def _differ(self, epoch: int) -> None:
+        """It is not deterministic: what it yielded first counts, and the log says so."""
+        if self.differs is None:
+            self.differs = epoch
+            self._write({DIFFERS: epoch})
 
     def _again(self) -> None:
         """Forgets a checkpoint that is damaged or further than the log, and begins anew."""
-        self.close_generator()
+        self.close()
         shutil.rmtree(self.task.folder / CHECKPOINT, ignore_errors=True)
         self.resumed, self.at = False, 0
-
-    def close_generator(self) -> None:
-        """Ends the generator, whose `finally` runs."""
-        generator, self.generator = self.generator, None
-        if generator is not None:
-            with self._inside():
-                generator.close()
+        self.randomness = Randomness(self.task.seed)
 
     def _end(self, returned: Any) -> None:
         """The generator has ended, and returned something."""
         final: Mapping[str, float] = {}
-        if isinstance(returned, Mapping):
-            final, _ = numbers(returned)
-        elif returned is not None and self.task.keep:
-            from tuner.study.runners.models import save
-
-            save(returned, self.task.folder / MODEL)
+        if isinstance(returned, Mapping) and not models.is_model(returned):
+            final, _ = numbers(returned, "returned")
+        elif returned is not None:
+            if wrong := models.refusal(returned):
+                raise WrongYield(f"returned {wrong}; or return a mapping of numbers")
+            if self.task.keep:
+                try:
+                    models.save(returned, self.task.folder / MODEL)
+                except Exception as error:  # of the model's library
+                    raise WrongYield(f"returned a model that cannot be saved: {error}") from None
         if not self.steps:
             raise WrongYield("ended without a mapping of an epoch")
         self.over = End(len(self.steps), final)
         self._write({"end": len(self.steps), "final": final})
 
     def _fail(self, line: str, traceback: str) -> None:
+        """It is over; what it did stands in its log no more than that it failed."""
+        line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
         self.over = Failure(line, traceback)
-        (self.task.folder / TRACEBACK).write_text(traceback, encoding="utf-8")
+        (self.task.folder / TRACEBACK).write_text(f"{traceback.rstrip()}\n", encoding="utf-8")
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        self.log.write(json.dumps(entry) + "\n")
-        self.log.flush()
+        with (self.task.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry) + "\n")
 
     def _read(self) -> None:
         """Takes up the log of an earlier process, if it is of this task."""
         path = self.task.folder / LOG
-        entries: list[Any] = []
-        try:
+        text, whole = "", f"{json.dumps(self.task.header())}\n"
+        with suppress(OSError, ValueError):
             text = path.read_text(encoding="utf-8")
-            # What follows the last line break was cut short.
-            entries = [json.loads(line) for line in text.split("\n")[:-1]]
-        except (OSError, ValueError):
-            entries = []
-        if not entries or entries[0] != self.task.header():
+        if not text.startswith(whole):
             for name in (CHECKPOINT, ARTIFACTS, MODEL):
                 shutil.rmtree(self.task.folder / name, ignore_errors=True)
-            for name in (LOG, OUTPUT, TRACEBACK):
+            for name in (OUTPUT, TRACEBACK):
                 (self.task.folder / name).unlink(missing_ok=True)
-            path.write_text(json.dumps(self.task.header()) + "\n", encoding="utf-8")
-            return
-        whole = "".join(json.dumps(entry) + "\n" for entry in entries)
-        if whole != text:
             path.write_text(whole, encoding="utf-8")
-        for entry in entries[1:]:
+            return
+        for line in text.removeprefix(whole).splitlines(keepends=True):
+            # What was cut short is none, nor is what follows it.
+            if not line.endswith("\n") or not self._known(line):
+                path.write_text(whole, encoding="utf-8")
+                break
+            whole += line
+
+    def _known(self, line: str) -> bool:
+        """Takes up a line of a log; whether it is the next of one."""
+        try:
+            entry = json.loads(line)
             if "initial" in entry:
                 self.initial = Step(0, entry["initial"])
-            elif "metrics" in entry:
-                self.steps.append(Step(entry["epoch"], entry["metrics"]))
-            else:
+            elif DIFFERS in entry:
+                self.differs = entry[DIFFERS]
+            elif "end" in entry:
                 self.over = End(entry["end"], entry["final"])
+            elif entry["epoch"] != len(self.steps) + 1:
+                return False
+            else:
+                self.steps.append(Step(entry["epoch"], entry["metrics"]))
+        except (ValueError, LookupError, TypeError):
+            return False
+        return True
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
         """While the user's code runs: what it prints goes to the call's file."""
         token = CURRENT.set(self.task)
         try:
-            with redirect_stdout(self.output), redirect_stderr(self.output):
+            with self.randomness(), redirect_stdout(self.output), redirect_stderr(self.output):
                 yield
         finally:
             CURRENT.reset(token)
-            self.output.flush()
+            self.output.rest()
 
 
-def arguments(function: Function, settings: Settings) -> dict[str, Any]:
-    """The settings as the function takes them: of a branch, the option with its own."""
-    found: dict[str, Any] = {}
-    for key, kind in function.kinds.items():
-        value = found[key] = settings[key]
-        if kind == BRANCH:
-            below = f"{key}.{value}."
-            own = {p[len(below) :]: v for p, v in settings.items() if p.startswith(below)}
-            found[key] = Branch(value, own)
-    return found
+def told(error: BaseException) -> str:
+    """The traceback of an error in a user's code, from that code on."""
+    own = error.__traceback__
+    while own is not None and own.tb_frame.f_code.co_filename == __file__:
+        own = own.tb_next
+    return masked("".join(format_exception(type(error), error, own)))
 
 
-def numbers(found: Any) -> tuple[dict[str, float], int | None]:
-    """A mapping of numbers, and the epoch that it says it is of.
+def save(model: Any) -> None:
+    """Keeps a model of the training that is under way; the winner's is in the study's folder.
 
-    Raises:
-        WrongYield: for anything else.
-    """
-    if not isinstance(found, Mapping):
-        raise WrongYield(f"yielded {found!r:.100}: must be a mapping of numbers by name")
-    metrics: dict[str, float] = {}
-    epoch = None
-    for key, value in found.items():
-        if not isinstance(key, str) or not key.replace("_", "a").replace(".", "a").isalnum():
-            raise WrongYield(f"yielded the name {key!r:.100}: must be of letters, digits, _ and .")
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise WrongYield(f"yielded {key} {value!r:.100}: must be a number") from None
-        if key == EPOCH:
-            epoch = int(number)
-        else:
-            metrics[key] = number
-    return metrics, epoch
-
-
-def same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    """Whether two mappings hold the same numbers; nan is nan."""
-    return one.keys() == other.keys() and all(
-        value == other[key] or (math.isnan(value) and math.isnan(other[key]))
-        for key, value in one.items()
-    )
-
-
-class Log:
-    """Keeps files of a trial, which MLflow shows with it.
+    Where a function is run by hand, nothing is kept.
 
     Args:
-        folder: where they are kept, made when there is one.
+        model: the path of a file or a folder, an array or a mapping of arrays, a module of
+            PyTorch, a booster, or an estimator of scikit-learn.
+
+    Raises:
+        TypeError: for anything else.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def text(self, name: str, text: str) -> None:
-        """Keeps a text under this file name."""
-        self._place(name).write_text(text, encoding="utf-8")
-
-    def figure(self, name: str, figure: Any) -> None:
-        """Keeps a matplotlib figure under this file name."""
-        figure.savefig(self._place(name))
-
-    def file(self, path: str | Path) -> None:
-        """Keeps a copy of a file."""
-        shutil.copyfile(path, self._place(Path(path).name))
-
-    def _place(self, name: str) -> Path:
-        if Path(name).name != name or name in ("", ".", ".."):
-            raise ValueError(f"{name!r}: must be the name of a file, without a folder")
-        self.folder.mkdir(exist_ok=True)
-        return self.folder / name
+    if wrong := models.refusal(model):
+        raise TypeError(wrong)
+    task = CURRENT.get(None)
+    if task is not None and task.keep:
+        models.save(model, task.folder / MODEL)

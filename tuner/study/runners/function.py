@@ -12,7 +12,7 @@ from tuner.errors import CrashError
 from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal
-from tuner.study.runners.calls import Came, End, Failure, Step, Task
+from tuner.study.runners.calls import TRACEBACK, Came, End, Failure, Step, Task
 
 Array = np.ndarray
 
@@ -45,33 +45,45 @@ class Executor(Protocol):
 class Failures:
     """Counts trials that fail in a row, and says when these are too many.
 
+    They are in a row where no other training came past the epoch that they failed in: a setting
+    that fails now and then is no reason to stop, an error that meets all of them is.
+
     Args:
-        most: so many in a row are.
-        command: that runs the function.
+        most: so many in a row are too many.
+        yielded: whether a trial of the study has trained an epoch before.
     """
 
-    def __init__(self, most: int, command: str) -> None:
-        self.most, self.command = most, command
-        self.in_a_row, self.yielded = 0, False
+    def __init__(self, most: int, yielded: bool = False) -> None:
+        self.most, self.yielded = most, yielded
+        self.in_a_row, self.furthest = 0, 0
+        self.too_many: CrashError | None = None
 
-    def ended(self) -> None:
-        """A trial has trained to its end."""
-        self.in_a_row = 0
+    def passed(self, epoch: int) -> None:
+        """A training has come past an epoch."""
+        self.yielded = True
+        if self.in_a_row and epoch >= self.furthest:
+            self.in_a_row = self.furthest = 0
 
-    def failed(self, trial: int, failure: Failure, folder: Path) -> None:
-        """A trial has failed.
-
-        Raises:
-            CrashError: if it is the first of all, or one too many.
-        """
+    def failed(self, task: Task, epoch: int, line: str) -> None:
+        """A training has failed in an epoch; `check` says if that is one too many."""
         self.in_a_row += 1
+        self.furthest = max(self.furthest, epoch)
         if self.yielded and self.in_a_row < self.most:
             return
-        many = f"{self.in_a_row} trials in a row, the last" if self.in_a_row > 1 else "the first"
-        raise CrashError(
-            f"trial {trial}: {failure.line}; {many} to fail: its traceback and output are in "
-            f"{folder}; mend the function, and the same command goes on"
+        who = f"{task.what} failed, the first of all"
+        if self.yielded and self.most > 1:
+            who = f"{self.in_a_row} trainings in a row failed, the last of them {task.what}"
+        elif self.yielded:
+            who = f"{task.what} failed"
+        self.too_many = CrashError(
+            f"{who}: {line}; its traceback and output are in {task.folder}; mend the function, and "
+            "the same command goes on"
         )
+
+    def check(self) -> None:
+        """Raises CrashError if too many have failed."""
+        if self.too_many is not None:
+            raise self.too_many
 
 
 class FunctionRunner(Runner):
@@ -123,44 +135,47 @@ class FunctionRunner(Runner):
         for row in self.known:
             if row in self.over:
                 continue
-            task = self.tasks[row]
-            came = self.executor.step(task, epoch)
-            if isinstance(came, Step) and self.goal.curve not in came.metrics:
-                came = self._without_goal(came)
+            came = self._came(row, epoch)
             if isinstance(came, Failure):
-                self.failures.failed(row.trial, came, task.folder)
-                return self._left(failed={row.trial: came.line})
-            self.failures.yielded = True
+                return self._failed(row, epoch, came.line)
             if isinstance(came, End):
                 self.over[row] = came
                 if row not in self.last and isinstance(
-                    step := self.executor.step(task, came.epoch), Step
+                    step := self.executor.step(self.tasks[row], came.epoch), Step
                 ):
                     self.last[row] = step
             else:
                 self.last[row] = came
-                if epoch == task.epochs:
-                    end = self.executor.step(task, epoch + 1)
+                if epoch == self.tasks[row].epochs:
+                    end = self.executor.step(self.tasks[row], epoch + 1)
                     if isinstance(end, Failure):
-                        self.failures.failed(row.trial, end, task.folder)
-                        return self._left(failed={row.trial: end.line})
+                        return self._failed(row, epoch, end.line)
                     finals[row] = end.final if isinstance(end, End) else {}
+            self.failures.passed(epoch)
         if all(row in self.over for row in self.known):
-            self.failures.ended()
             ends = [self.over[row].final for row in self.known]
             return self._left(over={self.known[0].trial: means(ends)})
         metrics = {row: dict(self.last[row].metrics) for row in self.known}
-        if finals:
-            self.failures.ended()
-            for row, final in finals.items():
-                metrics[row] |= final
+        for row, final in finals.items():
+            metrics[row] |= final
         return self._progress(metrics, epoch)
 
-    def _without_goal(self, came: Step) -> Failure:
-        curve = self.goal.curve
+    def _came(self, row: Row, epoch: int) -> Came:
+        """What a row yields after an epoch, or how it ended; without the goal it fails."""
+        task, curve = self.tasks[row], self.goal.curve
+        came = self.executor.step(task, epoch)
+        if not isinstance(came, Step) or curve in came.metrics:
+            return came
         has = ", ".join(came.metrics) or "nothing"
-        line = f"yielded no {curve} in epoch {came.epoch}, but {has}: give metric=... one of these"
+        line = f"yielded no {curve} in epoch {came.epoch}, but {has}"
+        line += f": yield {curve}, or give metric=... one of these" if came.metrics else ""
+        (task.folder / TRACEBACK).write_text(f"{line}\n", encoding="utf-8")
         return Failure(line, line)
+
+    def _failed(self, row: Row, epoch: int, line: str) -> Progress:
+        """A row has failed, and its trial with it."""
+        self.failures.failed(self.tasks[row], epoch, line)
+        return self._left(failed={row.trial: line})
 
     def _progress(self, metrics: Mapping[Row, Mapping[str, float]], epoch: int) -> Progress:
         names = dict.fromkeys(name for own in metrics.values() for name in own)
@@ -183,10 +198,16 @@ class FunctionRunner(Runner):
         return Progress({}, none.astype(bool), none, none, failed or {}, over or {})
 
     def keep(self, trials: Collection[int]) -> None:
+        """Goes on with the rows of these trials alone.
+
+        Raises:
+            CrashError: if what has left was one trial too many to fail; it is over by now.
+        """
         for row in self.known:
             if row.trial not in trials:
                 self.executor.drop(self.tasks[row])
         self.known = [row for row in self.known if row.trial in trials]
+        self.failures.check()
 
     def close(self) -> None:
         for row in self.known:

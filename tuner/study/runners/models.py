@@ -7,41 +7,80 @@ from typing import Any
 
 import numpy as np
 
+# Of the files of boosters, where their library tells the format by it.
+ENDINGS = {"xgboost": "json", "catboost": "cbm"}
+
+
+def is_model(found: Any) -> bool:
+    """Whether a mapping is one of arrays, which is a model; one of numbers is none."""
+    return isinstance(found, Mapping) and any(
+        isinstance(value, np.ndarray) and value.ndim for value in found.values()
+    )
+
+
+def refusal(model: Any) -> str:
+    """Why a model cannot be saved, in words; "" where it can."""
+    if isinstance(model, str | Path):
+        return "" if Path(model).exists() else f"{str(model)!r}: is no file and no folder"
+    if isinstance(model, np.ndarray):
+        return "" if model.dtype != object else "an array of objects: give one of numbers"
+    if isinstance(model, Mapping):
+        arrays = all(isinstance(v, np.ndarray) and v.dtype != object for v in model.values())
+        if arrays and all(isinstance(key, str) for key in model):
+            return ""
+    elif (
+        any(hasattr(model, name) for name in ("state_dict", "save_model"))
+        or _is_keras(model)
+        or (hasattr(model, "get_params") and hasattr(model, "fit"))
+    ):
+        return ""
+    return (
+        f"{type(model).__name__}: tuner saves files, arrays, modules of PyTorch, models of Keras, "
+        "boosters and estimators of scikit-learn: save it to a file, and give its path"
+    )
+
+
+def _is_keras(model: Any) -> bool:
+    return hasattr(model, "save") and type(model).__module__.partition(".")[0] == "keras"
+
 
 def save(model: Any, folder: Path) -> None:
-    """Writes a model into a folder, in the place of what is there.
+    """Writes a model into a folder, in the place of what is there once it is whole.
 
     Args:
         model: the path of a file or a folder, which is copied; an array or a mapping of arrays
-            (`model.npz`); what has a `state_dict`, as PyTorch's modules (`model.pt`); what has a
-            `save_model`, as boosters (`model.txt`); an estimator of scikit-learn (`model.skops`).
+            (`model.npz`); what has a `state_dict`, as PyTorch's modules (`model.pt`); a model of
+            Keras (`model.keras`); what has a `save_model`, as boosters (`model.txt`, or as their
+            library calls it); an estimator of scikit-learn (`model.skops`).
         folder: made if need be.
-
-    Raises:
-        TypeError: for anything else.
     """
+    draft = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    _write(model, draft)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    draft.rename(folder)
+
+
+def _write(model: Any, folder: Path) -> None:
     if isinstance(model, str | Path):
         path = Path(model)
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         copy(path, folder / path.name)
     elif isinstance(model, np.ndarray):
         np.savez(folder / "model.npz", model, allow_pickle=False)
-    elif isinstance(model, Mapping) and all(isinstance(v, np.ndarray) for v in model.values()):
+    elif isinstance(model, Mapping):
         np.savez(folder / "model.npz", allow_pickle=False, **model)
     elif hasattr(model, "state_dict"):
         import torch
 
         torch.save(model.state_dict(), folder / "model.pt")
+    elif _is_keras(model):
+        model.save(folder / "model.keras")
     elif hasattr(model, "save_model"):
-        model.save_model(str(folder / "model.txt"))
-    elif hasattr(model, "get_params") and hasattr(model, "fit"):
+        library = type(model).__module__.partition(".")[0]
+        model.save_model(str(folder / f"model.{ENDINGS.get(library, 'txt')}"))
+    else:
         from skops import io
 
         io.dump(model, folder / "model.skops")
-    else:
-        raise TypeError(
-            f"{type(model).__name__}: tuner saves files, arrays, PyTorch modules, boosters and "
-            "estimators of scikit-learn: save it to a file, and give its path"
-        )
