@@ -3,6 +3,7 @@
 from itertools import product
 
 from tuner.config.schema import LATEST, Config
+from tuner.config.workers import check_workers
 from tuner.errors import UserError
 from tuner.files import check_place
 from tuner.function import Function
@@ -62,6 +63,7 @@ def _check_function(config: Config, function: Function) -> None:
             )
     if config.job in ("range_test", "plot_descent"):
         raise UserError(f"job: {config.job}: is for tuner's own models, not for functions")
+    check_workers(config.workers, function)
 
 
 def _check_averages(space: Space) -> None:

@@ -26,12 +26,11 @@ def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[An
         arguments: of its command line.
         pipes: keywords as subprocess.Popen has them.
     """
+    usual: Any = {"env": environment(), "stderr": subprocess.DEVNULL}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, str(os.getpid()), *map(str, arguments)],
-        env=environment(),
-        stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the study
-        **pipes,
+        **{**usual, **pipes},
     )
 
 
@@ -45,8 +44,8 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
 
 
-def stand_back() -> list[str]:
-    """Called by such a process: the study decides when it ends, and its training goes first.
+def bound() -> list[str]:
+    """Called by such a process: the study decides when it ends.
 
     It is killed when the study is gone, whatever it is at, even if it is stopped.
 
@@ -59,6 +58,12 @@ def stand_back() -> list[str]:
         os._exit(1)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.SIG_IGN)
+    return arguments
+
+
+def stand_back() -> list[str]:
+    """Called by such a process that the training goes before; otherwise as `bound`."""
+    arguments = bound()
     os.nice(10)
     # MLflow, and imports, make objects by the thousand that stay, and hardly a cycle of them.
     gc.set_threshold(50_000, 50, 100)

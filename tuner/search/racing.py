@@ -118,6 +118,7 @@ class Race:
                 where not all had begun.
         """
         if not self.epoch:
+            self.expect()
             self.heats = [self.begin(place) for place in range(len(self.runners))]
             self.on_epoch(0, self)
         try:
@@ -147,8 +148,9 @@ class Race:
         """Tells the runners up to which epoch nobody is compared."""
         if self.epoch == self.expected:
             self.expected = next((e for e in self.rungs if e > self.epoch), self.epochs)
-            for heat in self.heats:
-                heat.runner.expect(self.expected)
+            own = [heat.runner for heat in self.heats] if self.heats else self.runners
+            for runner in own:
+                runner.expect(self.expected)
 
     def fail(self, error: BaseException) -> None:
         """Ends the trials that had begun with an error that stopped all training."""

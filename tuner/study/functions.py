@@ -31,6 +31,9 @@ LOWER = "loss error err mae mse rmse perplexity ppl nll deviance cost time secon
 # The folders of a study that hold what its calls leave: of its trials, and of their repeats.
 TRIALS, REPEATS = "trials", "repeats"
 
+# That of the processes that step the calls, while they are there.
+WORKERS = "workers"
+
 
 class Functions(StudyTraining):
     """Trains the trials of a user's function; a context, for its calls are alive.
@@ -64,7 +67,15 @@ class Functions(StudyTraining):
     @cached_property
     def executor(self) -> Executor:
         """Where calls are stepped, made when it is asked for first."""
-        own = Local(self.function, self.stop)
+        own: Executor
+        if self.config.workers == 1:
+            own = Local(self.function, self.stop)
+        else:
+            from tuner.study.runners.cluster import Cluster
+
+            folder = self.folder / WORKERS
+            of = self.config
+            own = Cluster(self.function, of.workers, of.threads, self.stop, folder)
         self.stack.callback(own.close)
         return own
 

@@ -39,7 +39,8 @@ def own_line(config: Config) -> str:
     assert own is not None
     asks = f"is given {', '.join(own.asks)}" if own.asks else "asks for nothing"
     script = "" if own.is_called else f" of {own.command.partition(' ')[2]}"
-    return f"Function: {own.name}(){script} {asks}."
+    many = f", trained by {config.workers} workers" if config.workers > 1 else ""
+    return f"Function: {own.name}(){script} {asks}{many}."
 
 
 def function_line(config: Config, name: str) -> str:

@@ -1,10 +1,12 @@
 """Calls stepped in this process, one after another."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Event
 
 from tuner.function import Function
 from tuner.study.runners.calls import Call, Came, Failure, Step, Task
+from tuner.study.runners.cutting import Cut, Cutter
 from tuner.study.runners.function import Executor
 from tuner.training.loop import Interrupted
 
@@ -14,33 +16,49 @@ class Local(Executor):
 
     Args:
         function: the user's, with its code.
-        stop: asks the training to stop.
+        stop: asks the training to stop: before the next epoch, or within the one that is under way
+            where that takes too long.
     """
 
     def __init__(self, function: Function, stop: Event) -> None:
         self.function, self.stop = function, stop
         self.calls: dict[str, Call] = {}
+        self.cutter = Cutter(stop)
 
     def first(self, task: Task) -> Step | Failure | None:
         self._check()
-        return self._call(task).first()
+        with self.cutter.watched():
+            try:
+                return self._call(task).first()
+            except Cut:
+                raise Interrupted from None
 
     def expect(self, tasks: Sequence[Task], epoch: int) -> None:
         """Nothing is trained ahead: one epoch after another is asked for."""
 
     def step(self, task: Task, epoch: int) -> Came:
         self._check()
-        return self._call(task).step(epoch)
+        with self.cutter.watched():
+            try:
+                return self._call(task).step(epoch)
+            except Cut:
+                raise Interrupted from None
 
     def drop(self, task: Task) -> None:
         call = self.calls.pop(task.key, None)
         if call is not None:
-            call.close()
+            self._close(call)
 
     def close(self) -> None:
         for call in self.calls.values():
-            call.close()
+            self._close(call)
         self.calls.clear()
+        self.cutter.close()
+
+    def _close(self, call: Call) -> None:
+        """Ends a call; a `finally` that takes too long is cut short as an epoch is."""
+        with self.cutter.watched(), suppress(Cut):
+            call.close()
 
     def _call(self, task: Task) -> Call:
         if task.key not in self.calls:

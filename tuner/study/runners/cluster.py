@@ -1,0 +1,276 @@
+"""Calls stepped in other processes, the workers of a Dask cluster.
+
+One task steps a call through an epoch, or some where they are short, and waits for the one before
+it; a call stays with the worker that has its generator. Everything that a worker knows stands in
+the logs of the calls, so one that dies costs the time to run its calls again, and no number.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any
+
+from tuner.errors import CrashError
+from tuner.function import Function
+from tuner.study.runners import worker
+from tuner.study.runners.calls import TRACEBACK, Came, End, Failure, Step, Task
+from tuner.study.runners.cutting import AGAIN, PATIENCE
+from tuner.study.runners.deaths import Died
+from tuner.study.runners.function import Executor
+from tuner.study.runners.hiring import hired, ready
+from tuner.training.loop import Interrupted
+
+# Tasks of a call that wait at a time: while one is told of, the next runs.
+AHEAD = 2
+
+# A call that takes so many workers with it, and comes no further, has failed.
+DEATHS = 3
+
+# Seconds from one look at the stop to the next.
+GLANCE = 0.1
+
+
+@dataclass
+class Live:
+    """A call as this process knows it.
+
+    Attributes:
+        task: of the call.
+        home: the name of the worker that has its generator.
+        target: the epoch that it is to come to.
+        initial, steps, over: as a `Call` has them.
+        chain: tasks that are under way.
+        deaths: of workers in a row, at the epoch `died_at`.
+    """
+
+    task: Task
+    home: str
+    target: int = 0
+    initial: Step | None = None
+    steps: list[Step] = field(default_factory=list)
+    over: End | Failure | None = None
+    chain: list[Any] = field(default_factory=list)
+    deaths: int = 0
+    died_at: int = -1
+
+    def wants(self) -> bool:
+        """Whether it has not come to its target; the last epoch is over when the call is."""
+        short = len(self.steps) < self.target or self.target == self.task.epochs
+        return self.over is None and short
+
+    def knows(self, epoch: int) -> bool:
+        """Whether `came` can be asked; with 0, what it knows before the first epoch."""
+        if epoch == 0:
+            return self.initial is not None or bool(self.steps) or self.over is not None
+        return self.over is not None or len(self.steps) >= epoch != self.task.epochs
+
+    def came(self, epoch: int) -> Came:
+        """What it yielded after an epoch, or how it ended before, as `Call.step`."""
+        failed_last = epoch == self.task.epochs and isinstance(self.over, Failure)
+        if epoch <= len(self.steps) and not failed_last:
+            return self.steps[epoch - 1]
+        assert self.over is not None
+        return self.over
+
+
+class Cluster(Executor):
+    """Workers on this machine.
+
+    Args:
+        function: the user's, with its code.
+        workers: how many.
+        threads: of each, for libraries that have their own; None for a fair share.
+        stop: asks the training to stop.
+        folder: for what workers need on a disk, while they are there.
+    """
+
+    def __init__(
+        self, function: Function, workers: int, threads: int | None, stop: Event, folder: Path
+    ) -> None:
+        self.function, self.workers, self.stop, self.folder = function, workers, stop, folder
+        self.threads = threads
+        self.calls: dict[str, Live] = {}
+        self.dropped: dict[str, Any] = {}
+        self.queue: SimpleQueue[tuple[Live, Any] | Died] = SimpleQueue()
+        self.unborn = 0
+        self.stack = ExitStack()
+
+    @cached_property
+    def client(self) -> Any:
+        """The client of a cluster that is started when the first call is expected."""
+        client = self.stack.enter_context(
+            hired(self.function, self.workers, self.threads, self.folder, self.queue.put)
+        )
+        while not ready(client, self.workers, GLANCE):
+            self._check()
+            with suppress(Empty):
+                self._take(self.queue.get_nowait())
+        return client
+
+    def first(self, task: Task) -> Step | Failure | None:
+        live = self._live(task)
+        self._ask(live, max(live.target, 1))
+        while not live.knows(0):
+            self._wait()
+        return live.initial
+
+    def expect(self, tasks: Sequence[Task], epoch: int) -> None:
+        for task in tasks:
+            self._check()
+            self._ask(self._live(task), epoch)
+
+    def step(self, task: Task, epoch: int) -> Came:
+        self._check()
+        live = self._live(task)
+        if not live.knows(epoch):
+            self._ask(live, min(epoch, task.epochs))
+        while not live.knows(epoch):
+            self._wait()
+        return live.came(epoch)
+
+    def drop(self, task: Task) -> None:
+        live = self.calls.pop(task.key, None)
+        if live is None:
+            return
+        self._cancel(live)
+        # It runs on the worker after what is under way there.
+        self.dropped[task.key] = self._submit(live.home, worker.drop, task.key)
+
+    def close(self) -> None:
+        if "client" in self.__dict__:
+            for live in self.calls.values():
+                self._cancel(live)
+            with suppress(Exception):  # whoever does not answer is killed below
+                self.client.sync(
+                    self.client._run,
+                    worker.end,
+                    on_error="ignore",
+                    callback_timeout=PATIENCE + 3 * AGAIN,
+                )
+        self.calls.clear()
+        self.dropped.clear()
+        self.stack.close()
+
+    def _live(self, task: Task) -> Live:
+        if task.key not in self.calls:
+            self.calls[task.key] = Live(task, self._idlest())
+        return self.calls[task.key]
+
+    def _loads(self) -> Counter[str]:
+        """How many calls each worker has that are not over."""
+        loads = Counter({str(name): 0 for name in range(self.workers)})
+        loads.update(live.home for live in self.calls.values() if live.over is None)
+        return loads
+
+    def _idlest(self) -> str:
+        loads = self._loads()
+        return min(loads, key=lambda name: loads[name])
+
+    def _ask(self, live: Live, target: int) -> None:
+        """Has a call stepped up to an epoch."""
+        live.target = max(live.target, target)
+        if live.wants() and not live.chain:
+            live.home = self._home(live)
+        self._fill(live)
+
+    def _home(self, live: Live) -> str:
+        """Where a call goes on: where its generator is, or on a worker that has less to do.
+
+        Elsewhere a call without a checkpoint is run again from its beginning.
+        """
+        loads, done = self._loads(), len(live.steps)
+        idle = min(loads, key=lambda name: loads[name])
+        again = 0 if "checkpoint" in self.function.asks else done
+        saved = (loads[live.home] - loads[idle] - 1) * (live.target - done)
+        if not saved > again:
+            return live.home
+        self.dropped[live.task.key] = self._submit(live.home, worker.drop, live.task.key)
+        return idle
+
+    def _fill(self, live: Live) -> None:
+        """Keeps some tasks of a call waiting, each for the one before it."""
+        missing = max(1, live.target - len(live.steps))
+        while live.wants() and len(live.chain) < min(AHEAD, missing):
+            before = live.chain[-1] if live.chain else self.dropped.pop(live.task.key, None)
+            known = len(live.steps)
+            future = self._submit(live.home, worker.advance, live.task, known, live.target, before)
+            live.chain.append(future)
+            future.add_done_callback(lambda done, live=live: self._tell(live, done))
+
+    def _submit(self, home: str, function: Any, *arguments: object) -> Any:
+        """A task on a worker, or on another one if that is gone."""
+        return self.client.submit(
+            function, *arguments, pure=False, workers=[home], allow_other_workers=True
+        )
+
+    def _tell(self, live: Live, future: Any) -> None:
+        """A task is over; its result is fetched in the thread of Dask's callbacks."""
+        if not future.cancelled():
+            with suppress(Exception):  # whoever takes it asks again
+                future.result()
+            self.queue.put((live, future))
+
+    def _cancel(self, live: Live) -> None:
+        if live.chain:
+            self.client.cancel(live.chain)
+            live.chain.clear()
+
+    def _wait(self) -> None:
+        """Waits a moment for news, and takes it.
+
+        Raises:
+            Interrupted: if the training was asked to stop.
+        """
+        self._check()
+        with suppress(Empty):
+            self._take(self.queue.get(timeout=GLANCE))
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Interrupted
+
+    def _take(self, news: tuple[Live, Any] | Died) -> None:
+        """Takes what a task has found, or the death of a worker."""
+        if isinstance(news, Died):
+            self._died(news)
+            return
+        live, future = news
+        if future not in live.chain or future.cancelled():
+            return
+        batch = future.result()
+        live.chain.remove(future)
+        self.unborn = 0
+        if batch.broken:
+            name = self.function.name
+            raise CrashError(f"workers: {name}() cannot be loaded in a worker: {batch.broken}")
+        live.home, live.initial = batch.worker, live.initial or batch.initial
+        live.steps += batch.steps[max(0, len(live.steps) - batch.since) :]
+        live.over = live.over or batch.over
+        self._fill(live)
+
+    def _died(self, news: Died) -> None:
+        """A worker has died; another one takes its place, and the tasks go on by themselves."""
+        live = self.calls.get(news.call)
+        if live is None:
+            self.unborn += 1
+            if self.unborn > DEATHS * self.workers:
+                raise CrashError(f"workers: they end as they start: {news.how}{news.said}")
+            return
+        if live.over is not None:
+            return
+        known = len(live.steps)
+        live.deaths = live.deaths + 1 if live.died_at == known else 1
+        live.died_at = known
+        if live.deaths >= DEATHS:
+            line = (
+                f"took its worker with it {DEATHS} times, after epoch {known}: the process "
+                f"{news.how}"
+            )
+            (live.task.folder / TRACEBACK).write_text(line + "\n", encoding="utf-8")
+            self._cancel(live)
+            live.over = Failure(line, line)
