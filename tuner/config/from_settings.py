@@ -16,19 +16,22 @@ def grouped(settings: Settings) -> Plain:
     Returns:
         What stands under each group, `{"optimizer": {"adam": {"lr": 0.01}}}`. Infinity, as a limit
         that is none, is None, which stands for it in a config; `model.mlp.hidden.0` is the first of
-        a list.
+        a list. A branch of a user's function, `train.rule`, is as a group is.
     """
     found: Plain = {}
+    branches = {path.rpartition(".")[0].rpartition(".")[0] for path in settings} & settings.keys()
     for path, value in settings.items():
-        if path in KEYS and isinstance(value, str):
-            found.setdefault(path, {}).setdefault(value, {})
-            continue
         *above, last = path.split(".")
+        if path in {*KEYS, *branches} and isinstance(value, str):
+            above, last, value = [*above, last], value, {}
         holder = found
         for part in above:
             holder = holder.setdefault(part, {})
         infinite = isinstance(value, float) and math.isinf(value)
-        holder[last] = None if infinite else value
+        if value == {}:
+            holder.setdefault(last, value)
+        else:
+            holder[last] = None if infinite else value
     return {key: _lists(value) for key, value in found.items()}
 
 
