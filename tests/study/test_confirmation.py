@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tuner.search.trials import Outcome, Trial
 from tuner.study.confirmation import (
     CHOOSING,
     JUDGING,
     Repeats,
+    _kept,
     by_mean,
     complexity,
     equals,
@@ -143,3 +145,15 @@ def test_the_usual_optimizers_are_those_with_little_to_them(order: tuple[str, ..
 @pytest.mark.parametrize("name", optimizers.names())
 def test_there_is_nothing_less_than_gradient_descent(name: str):
     assert complexity(settings("sgd")) <= complexity(settings(name))
+
+
+def test_a_run_that_ended_by_itself_keeps_its_last_number_in_the_mean_curve() -> None:
+    def ended(*losses: float) -> Outcome:
+        curves = {"validation_loss": [*losses]}
+        args: tuple[Any, ...] = (Trial(0, {}, 0), "COMPLETE", "", len(losses), {}, curves)
+        return Outcome(*args, {}, None, "", "", "")
+
+    assert _kept([ended(4.0, 2.0), ended(6.0, 4.0, 3.0, 1.0)]) == {
+        "values": [2.0, 1.0],
+        "curve": [5.0, 3.0, 2.5, 1.5],
+    }

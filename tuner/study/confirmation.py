@@ -284,5 +284,8 @@ def _kept(outcomes: Sequence[Outcome]) -> Kept:
     curve: list[float | None] = []
     if all(complete):
         curves = [[o.goal.turn(v) for v in o.curves[o.goal.curve]] for o in outcomes]
+        # One that has ended by itself keeps its last number.
+        longest = max(map(len, curves))
+        curves = [own + own[-1:] * (longest - len(own)) for own in curves]
         curve = [rounded(float(v)) for v in np.mean(curves, axis=0)]
     return {"values": values, "curve": curve}
