@@ -27,16 +27,17 @@ class Factors:
         """The factor of a step.
 
         Args:
-            step: counted from 0.
+            step: counted from 0; that of the end, which PyTorch's schedulers ask for when all
+                steps are done, is as the last.
             steps: of the whole training; the epochs where none are given, for a step an epoch.
 
         Raises:
             ValueError: if the step is none of these.
         """
         total = self.epochs if steps is None else int(steps)
-        if not 0 <= step < total:
+        if not 0 <= step <= total:
             raise ValueError(f"step {step}: must be at least 0 and below {total}, the steps in all")
-        return float(self._table(total)[step])
+        return float(self._table(total)[min(step, total - 1)])
 
     @lru_cache(maxsize=4)  # noqa: B019 (a call has one, and ends with it)
     def _table(self, total: int) -> np.ndarray:
