@@ -63,7 +63,8 @@ def _number(value: Any) -> float | None:
     if isinstance(value, str | bytes):
         return None
     try:
-        return float(value)
+        # A tensor of PyTorch's that has a gradient warns of being made a number.
+        return float(value.detach() if hasattr(value, "detach") else value)
     except Exception:  # each library has its own for what it cannot make one of
         return None
 
