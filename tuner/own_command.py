@@ -39,5 +39,5 @@ def command() -> str:
     """How this process was started, as people type it."""
     script = Path(sys.argv[0])
     with suppress(OSError, ValueError):
-        script = Path(os.path.relpath(script.resolve()))
+        script = Path(os.path.relpath(script))
     return shlex.join(["python", str(script)])
