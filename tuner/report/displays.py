@@ -1,10 +1,13 @@
-"""Displays: where progress is shown: a bar on a terminal, plain lines elsewhere, or nowhere."""
+"""Displays: where progress is shown: a bar on a terminal or in a notebook, lines, or nowhere."""
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from html import escape
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -14,6 +17,9 @@ INTERVAL, GROWTH, LONGEST = 5.0, 1 / 60, 60.0
 
 # A bar's pictures in a second, and its characters.
 RATE, WIDTH = 4, 30
+
+# Seconds from one picture of a notebook's bar to the next, each of which the notebook is sent.
+PACE = 0.5
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,101 @@ class Bar(Display):
         return Group(top, Text(shown.line, no_wrap=True, overflow="ellipsis"))
 
 
+# Shows an output of a notebook's cell, by its types, and returns what shows another in its place.
+Show = Callable[[Mapping[str, str]], Callable[[Mapping[str, str]], object]]
+
+
+class Cell(Display):
+    """A bar, the times and the state in words in the output of a notebook's cell.
+
+    They go on by themselves, as on a terminal. It is one output, shown anew each time, so that a
+    notebook keeps its last state alone; it needs no widgets.
+
+    Args:
+        show: shows an output.
+    """
+
+    def __init__(self, show: Show) -> None:
+        self.show = show
+        self.again: Callable[[Mapping[str, str]], object] | None = None
+        self.now: Now | None = None
+        self.lines: list[str] = []
+        self.lock, self.closed = Lock(), Event()
+        self.thread: Thread | None = None
+
+    def begin(self, now: Now) -> None:
+        """The bar shows this from now on."""
+        self.now = now
+        self.refresh()
+        if self.thread is None:
+            # With the context of this thread, in which the notebook knows whose cell it is.
+            self.thread = Thread(target=copy_context().run, args=[self.go_on], daemon=True)
+            self.thread.start()
+
+    def end(self, now: Now) -> None:
+        """Leaves a line that says how it ended."""
+        shown, self.now = now(), None
+        self.note(f"{shown.line}, {duration(shown.elapsed)}")
+
+    def note(self, message: str) -> None:
+        """A line of its own, above the bar."""
+        self.lines.append(message)
+        self.refresh()
+
+    def close(self) -> None:
+        """The bar goes away, the lines stay."""
+        self.closed.set()
+        if self.thread is not None:
+            self.thread.join()
+        self.now = None
+        if self.again is not None:
+            self.refresh()
+
+    def go_on(self) -> None:
+        """Shows the bar again and again until it is closed."""
+        while not self.closed.wait(PACE):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Shows the lines, and the bar below them."""
+        with self.lock:
+            picture = self.picture()
+            if self.again is None:
+                self.again = self.show(picture)
+            else:
+                self.again(picture)
+
+    def picture(self) -> dict[str, str]:
+        """The output, as text and as HTML."""
+        now = self.now
+        text, html = [*self.lines], [f"<div>{escape(line)}</div>" for line in self.lines]
+        if now is not None:
+            shown = now()
+            share = "" if shown.share is None else f"{shown.share:4.0%}"
+            full = round(WIDTH * (shown.share or 0))
+            text += [f"[{'#' * full:<{WIDTH}}] {share} {shown.times}", shown.line]
+            value = "" if shown.share is None else f' value="{shown.share:.4f}"'
+            html.append(
+                f'<div><progress max="1"{value} style="width: 20em"></progress> <b>{share}</b> '
+                f"{escape(shown.times)}</div><div>{escape(shown.line)}</div>"
+            )
+        return {"text/plain": "\n".join(text), "text/html": "".join(html)}
+
+
+def notebook() -> Show | None:
+    """What shows an output of the cell that is at work; None outside of notebooks."""
+    python: Any = sys.modules.get("IPython")
+    shell = None if python is None else python.get_ipython()
+    if getattr(shell, "kernel", None) is None:
+        return None
+
+    def show(output: Mapping[str, str]) -> Callable[[Mapping[str, str]], object]:
+        handle = python.display.display(output, raw=True, display_id=True)
+        return lambda other: handle.update(other, raw=True)
+
+    return show
+
+
 def display(stream: TextIO, clock: Callable[[], float], *, quiet: bool) -> Display:
     """The display that goes with a stream.
 
@@ -189,6 +290,8 @@ def display(stream: TextIO, clock: Callable[[], float], *, quiet: bool) -> Displ
     """
     if quiet:
         return Display()
+    if stream is sys.stderr and (show := notebook()) is not None:
+        return Cell(show)
     if stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
         return Bar(stream)
     return Lines(stream, clock)

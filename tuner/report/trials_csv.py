@@ -5,7 +5,6 @@ import io
 import json
 from typing import Any
 
-from tuner.config.schema import Plain
 from tuner.errors import printable
 from tuner.search.trials import TrialResult
 from tuner.study.natural import natural
@@ -18,37 +17,45 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def text(result: StudyResult) -> str:
-    """The trials in the order of their numbers, scores as people read them, numbers exact.
-
-    A column for each setting that was searched; it is empty where a trial has it not. What was not
-    finite is empty as well.
+    """The trials as `table` has them; what a trial has not, or was not finite, is empty.
 
     Args:
         result: how the study ended.
     """
+    head, rows = table(result)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_cell, head))
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return file.getvalue()
+
+
+def table(result: StudyResult) -> tuple[list[str], list[list[Any]]]:
+    """The trials in the order of their numbers, scores as people read them, numbers exact.
+
+    A column for each setting that was searched. What a trial has not is None.
+
+    Args:
+        result: how the study ended.
+
+    Returns:
+        The names of the columns, and a row for each trial.
+    """
     found, curve = natural(result), result.goal.curve
     winner = None if result.winner is None else result.winner.number
     metrics = dict.fromkeys(["validation_loss", *(name for t in found.all for name in t.scores)])
-    rows: list[Plain] = [
-        {
-            "number": trial.number,
-            "state": trial.state,
-            "winner": trial.number == winner,
-            "label": trial.label,
-            "epochs": trial.epochs,
-            curve: trial.value,
-            **{name: _measured(trial, name) for name in metrics if name != curve},
-            **{path: trial.settings.get(path) for path in result.searched},
-        }
+    others = [name for name in metrics if name != curve]
+    rows = [
+        [
+            *(trial.number, trial.state, trial.number == winner, trial.label, trial.epochs),
+            trial.value,
+            *(_measured(trial, name) for name in others),
+            *(trial.settings.get(path) for path in result.searched),
+        ]
         for trial in found.all
     ]
-    head = ["number", "state", "winner", "label", "epochs", curve]
-    head += [name for name in metrics if name != curve]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(_cell, [*head, *result.searched]))
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return file.getvalue()
+    head = ["number", "state", "winner", "label", "epochs", curve, *others, *result.searched]
+    return head, rows
 
 
 def _measured(trial: TrialResult, name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tuner import files
 from tuner.function import program_of
@@ -44,8 +45,6 @@ def text(
     times: Mapping[int, tuple[int, int]],
 ) -> str:
     """The page; the arguments are those of `write`."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     from tuner.report import verdict
     from tuner.report.page import curves as of_curves
     from tuner.report.page import search, settings
@@ -53,14 +52,7 @@ def text(
     from tuner.search.importance import FEWEST, LARGEST
 
     shown = Shown(result, curves, space, times)
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return pages.get_template("report.html.jinja").render(
+    filled: str = template("report.html.jinja").render(
         policy=POLICY,
         result=result,
         headline=verdict.sentences(result),
@@ -82,3 +74,18 @@ def text(
         fewest=FEWEST,
         largest=LARGEST,
     )  # fmt: skip
+    return filled
+
+
+def template(name: str) -> Any:
+    """A template of this folder, which escapes what it is given."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template(name)
