@@ -5,21 +5,30 @@ from Python, `range`, `choices` and `branch` declare what is searched, `save` ke
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from tuner.function import Branch, branch, choices, range
 
+if TYPE_CHECKING:
+    from tuner.own_command import main
+    from tuner.study.runners.calls import save
+    from tuner.tuning import tune
+
 __version__ = "0.1.0"
 
-__all__ = ["Branch", "branch", "choices", "main", "range", "save"]
-
+__all__ = ["Branch", "branch", "choices", "main", "range", "save", "tune"]
 
 # What takes time to import waits until it is asked for: the modules, by name.
-LATER = {"main": "tuner.own_command", "save": "tuner.study.runners.calls"}
+WAITING = {
+    "main": "tuner.own_command",
+    "save": "tuner.study.runners.calls",
+    "tune": "tuner.tuning",
+}
 
 
 def __getattr__(name: str) -> object:
-    """What is in LATER."""
-    if name in LATER:
-        found: object = getattr(import_module(LATER[name]), name)
+    """What waits, from its module."""
+    if name in WAITING:
+        found: object = getattr(import_module(WAITING[name]), name)
         return found
     raise AttributeError(f"module 'tuner' has no attribute {name!r}")

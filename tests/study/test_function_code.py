@@ -10,7 +10,7 @@ import pytest
 
 from tuner.study.function_code import digest
 
-SCRIPT = '''
+SCRIPT = """
 import functools
 
 RATE, NAMES = 0.1, ("a", "b")
@@ -48,7 +48,7 @@ def train(lr=0.1, *, epochs):
 
 def main():
     return TRIALS
-'''
+"""
 
 
 def loaded(text: str, folder: Path) -> ModuleType:

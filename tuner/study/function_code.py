@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -55,10 +56,8 @@ def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
         if name in function.__globals__:
             yield name, function.__globals__[name]
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
+        with suppress(ValueError):  # it is not set yet
             yield name, cell.cell_contents
-        except ValueError:  # it is not set yet
-            pass
 
 
 def _names(code: CodeType) -> Iterator[str]:

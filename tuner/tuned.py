@@ -1,0 +1,154 @@
+"""A study that was tuned from Python: its winner, trials and curves, and how it shows itself."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tuner.codec import Settings
+from tuner.config import Config
+from tuner.config.function_space import SCHEDULE
+from tuner.config.schema import Plain
+from tuner.report import page, terminal, trials_csv
+from tuner.report.outcome import outcome
+from tuner.report.page import cell
+from tuner.search.space import Space
+from tuner.search.trials import Curves
+from tuner.study.populations import below
+from tuner.study.results import StudyResult, Winner
+from tuner.study.runners.calls import arguments
+from tuner.study.runners.factors import Factors
+from tuner.study.study import drawn
+
+
+class TunedStudy:
+    """A study as `tuner.tune` returns it. It shows its verdict where it is printed, and in a
+    notebook its best trials and a chart of curves as well.
+
+    Args:
+        config: of the study.
+        result: how it ended; inside, lower is better.
+        curves: of its trials, by number.
+        space: what was searched.
+        times: when trials were asked and told, in milliseconds since 1970, by number.
+        shown: what opens the curves in MLflow: a URL or a command; "" where there is none.
+
+    Attributes:
+        result: as it was given; `tuner.study.results.StudyResult` says what it holds.
+        curves_by_trial: as they were given.
+        folder: of the study, an absolute path.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        result: StudyResult,
+        curves: Mapping[int, Curves],
+        space: Space,
+        times: Mapping[int, tuple[int, int]],
+        shown: str = "",
+    ) -> None:
+        self.config, self.result, self.curves_by_trial = config, result, curves
+        self.space, self.times, self.shown = space, times, shown
+        self.folder = (config.root / "studies" / config.study.name).resolve()
+
+    @property
+    def name(self) -> str:
+        """The name of the study, by which another call goes on with it."""
+        return self.result.study
+
+    @property
+    def winner(self) -> Winner | None:
+        """The one trial that counts; None where every trial diverged or failed.
+
+        Its `number`, its `settings` by path, and its `value` on the fresh seeds that judged it,
+        with the ends `low` and `high` of its 95 % interval.
+        """
+        return self.result.winner
+
+    @property
+    def best(self) -> Plain | None:
+        """The winner's settings, as the function takes them: `train(**study.best, ...)`.
+
+        Of tuner's own models, by path. None where there is no winner.
+        """
+        if self.winner is None:
+            return None
+        function, settings = self.config.function, self.winner.settings
+        if function is None:
+            return dict(settings)
+        return arguments(function, below(f"{function.name}.", settings))
+
+    @property
+    def schedule(self) -> Factors | None:
+        """The winner's schedule, for a function that asks for one: the factor of a step."""
+        if self.winner is None or self.config.function is None:
+            return None
+        settings: Settings = self.winner.settings
+        name = settings.get(SCHEDULE)
+        if name is None:
+            return None
+        return Factors(name, below(f"{SCHEDULE}.{name}.", settings), self.config.budget.epochs)
+
+    @cached_property
+    def trials(self) -> Any:
+        """A pandas DataFrame: a row for each trial, by number.
+
+        How it ended (state, reason, label), its epochs, its last numbers as they were measured,
+        and what was searched, by path; a setting that a trial has not is missing.
+        """
+        from pandas import DataFrame
+
+        head, rows = trials_csv.table(self.result)
+        frame = DataFrame(rows, columns=head).set_index(head[0])
+        reasons = [trial.reason for trial in self.result.all]
+        frame.insert(frame.columns.get_loc("state") + 1, "reason", reasons)
+        return frame
+
+    @cached_property
+    def curves(self) -> Any:
+        """A pandas DataFrame: trial, epoch, metric and value, a row for each number of a curve.
+
+        Epoch 0 is before the training, for metrics that are known then; what was not finite is
+        missing.
+        """
+        from pandas import DataFrame
+
+        rows = [
+            (trial, epoch, metric, float("nan") if value is None else value)
+            for trial, own in self.curves_by_trial.items()
+            for metric, values in own.items()
+            for epoch, value in enumerate(values)
+            if epoch > 0 or value is not None
+        ]
+        return DataFrame(rows, columns=["trial", "epoch", "metric", "value"])
+
+    def report(self) -> Path:
+        """The path of the study's page, which any browser opens."""
+        path = self.folder / page.REPORT
+        if not path.exists():
+            page.write(self.result, self._drawn, path, self.space, self.times)
+        return path
+
+    def __repr__(self) -> str:
+        return "\n".join(terminal.plain(self._told))
+
+    def _repr_html_(self) -> str:
+        where = {"Report": str(self._said / page.REPORT)}
+        where |= {"All curves": self.shown} if self.shown else {}
+        return cell.text(self.result, self._drawn, self.space, where)
+
+    @property
+    def _drawn(self) -> Mapping[int, Curves]:
+        """Curves that are shown."""
+        return drawn(self.curves_by_trial.items(), self.result.goal.curve)
+
+    @property
+    def _told(self) -> terminal.Told:
+        """The outcome, as a command tells it."""
+        return outcome(self.result, self._drawn, self._said, self.shown)
+
+    @property
+    def _said(self) -> Path:
+        """The folder, as the caller named its root."""
+        return self.config.root / "studies" / self.name

@@ -1,0 +1,237 @@
+"""Tuning from Python: `tuner.tune` runs or goes on with a study, and returns what it came to."""
+
+import inspect
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from tuner import session
+from tuner.codec import Settings
+from tuner.composing import compose, config_folder, options
+from tuner.composing.written import written
+from tuner.config import Config, check
+from tuner.config.schema import Plain
+from tuner.errors import UserError, did_you_mean
+from tuner.function import BRANCH, CALLED, Branches, Function, choices, declared
+from tuner.report.notes import say
+from tuner.training.loop import Interrupted
+from tuner.tuned import TunedStudy
+
+TUNE = "tune"
+
+# What is set for the processes that a study starts, and is taken back, as what MLflow reads.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+OURS = ("OPENBLAS_NUM_THREADS", "MLFLOW_")
+
+# What a function prints goes to a file of its trial, also what other threads print meanwhile; so
+# one thread after another tunes.
+_TUNING = threading.RLock()
+
+
+def tune(
+    what: Callable[..., Any] | str,
+    *,
+    data: str | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    space: Settings | None = None,
+    metric: str | None = None,
+    workers: int | None = None,
+    name: str | None = None,
+    root: str | Path | None = None,
+    settings: Settings | None = None,
+) -> TunedStudy:
+    """Runs a study to its end, or goes on with the one of that name, as the command does.
+
+        study = tuner.tune(train, trials=40, epochs=20)
+        study = tuner.tune("adam", data="digits", trials=40)
+
+    Ctrl-C, and a notebook's button to interrupt, stop it at the next step: what was trained is on
+    record, and the same call goes on; a second one stops at once.
+
+    Args:
+        what: a training function (`tuner.main` says what it yields and what it is given); or the
+            name of an experiment or an optimizer of tuner's own, as "adam".
+        data: the name of a data set, for tuner's own models.
+        trials: of the study in all.
+        epochs: of a trial that is not stopped early.
+        space: what is searched, by parameter of the function, in place of its defaults: a number
+            or text, `tuner.range`, `tuner.choices` or a list; for tuner's own models by path.
+        metric: that counts, as "validation_accuracy"; the loss where none is given.
+        workers: processes that train a function; 1 is this one.
+        name: of the study; the function's or the experiment's where none is given.
+        root: the folder that studies are kept in; "mlruns" where none is given.
+        settings: any others by their path in the config, as {"study.cohort": 4, "pruner": "none"}.
+
+    Returns:
+        The study: its winner, its trials, its curves.
+
+    Raises:
+        UserError: for what the caller can mend, before anything is written; and where too many
+            trials of a function fail.
+        KeyboardInterrupt: when it was interrupted, after everything is closed.
+    """
+    if not isinstance(data, str | None):
+        raise UserError(
+            f"data: {type(data).__name__}: must be the name of a data set, as digits; for arrays "
+            "there is tuner.model_selection.TunerSearchCV"
+        )
+    named = {
+        "data": data,
+        "budget.trials": trials,
+        "budget.epochs": epochs,
+        "metric": metric,
+        "workers": workers,
+        "study.name": name,
+        "root": root,
+    }
+    given = {key: value for key, value in named.items() if value is not None}
+    function: Function | None = None
+    if isinstance(what, str):
+        first, more = [_option(what)], {path: _listed(own) for path, own in (space or {}).items()}
+    else:
+        first, (function, more) = [], _declared(what, space or {})
+    for others in (more, settings or {}):
+        if twice := [key for key in others if key in given]:
+            raise UserError(f"{twice[0]}: {others[twice[0]]!r}: is given twice")
+        given |= others
+    plain = compose([*first, *written(given)], None, function)
+    config = check(plain, function)
+    if config.job != TUNE or config.output != "text":
+        key = "job" if config.job != TUNE else "output"
+        raise UserError(f"{key}: {plain[key]}: is for commands: tuner.tune returns the study")
+    with _TUNING, environment():
+        quietly_imported()
+        return tuned(config)
+
+
+def _option(word: str) -> str:
+    """The setting that a name of tuner's own stands for.
+
+    Raises:
+        UserError: for a name that is none.
+    """
+    known = {group: options(group, [config_folder()]) for group in ("experiment", "optimizer")}
+    if word in known["experiment"]:
+        return f"+experiment={word}"
+    if word in known["optimizer"]:
+        return f"optimizer={word}"
+    names = sorted({*known["experiment"], *known["optimizer"]})
+    hint = did_you_mean(word, names, 3)
+    raise UserError(
+        f"tune: {word!r}: {hint}must be a function, or the name of an experiment or an optimizer"
+    )
+
+
+def _declared(call: Callable[..., Any], space: Settings) -> tuple[Function, Plain]:
+    """A function, and what is given in place of its defaults, by path.
+
+    Raises:
+        UserError: for what is no training function, or a parameter that it has not.
+    """
+    try:
+        parameters = dict(inspect.signature(call).parameters)
+    except (TypeError, ValueError):  # `declared` says so
+        parameters = {}
+    defaults = {key for key, own in parameters.items() if own.default is not own.empty}
+    declares = {
+        key: _listed(value)
+        for key, value in space.items()
+        if key not in defaults or isinstance(value, Branches)
+    }
+    own = declared(call, f"{CALLED}({getattr(call, '__name__', '')})", declares)
+    return own, {
+        f"{own.name}.{key}": value if own.kinds.get(key) == BRANCH else _listed(value)
+        for key, value in space.items()
+        if key not in declares
+    }
+
+
+def _listed(value: Any) -> Any:
+    """What a space says of a setting: a list is what is to be chosen from."""
+    return choices(value) if isinstance(value, list | tuple) else value
+
+
+def tuned(config: Config) -> TunedStudy:
+    """Runs or goes on with the study of a config.
+
+    Raises:
+        UserError: before anything is written.
+        KeyboardInterrupt: after everything is closed, when it was interrupted.
+    """
+    stop = Event()
+    try:
+        with interrupts(stop), session.opened(config, stop) as own:
+            saved = own.tune()
+            if saved.result.interrupted:
+                own.show(saved)
+            own.stop_if_asked()
+            link, study = saved.run.curves, own.study
+            return TunedStudy(
+                config,
+                saved.result,
+                dict(study.curves()),
+                study.space,
+                study.times(),
+                own.tracking.shows(link) if link else "",
+            )
+    except Interrupted:
+        say(config, "Stopped. The same call goes on.")
+        raise KeyboardInterrupt from None
+
+
+def quietly_imported() -> None:
+    """Optuna brings tqdm, which would warn in a notebook of bars that it has no widgets for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        import optuna  # noqa: F401
+
+
+@contextmanager
+def interrupts(stop: Event) -> Iterator[None]:
+    """Meanwhile Ctrl-C asks to stop; a second one is an exception at once, as it usually is.
+
+    Who has a handler of their own keeps it. Signals reach the main thread alone.
+
+    Args:
+        stop: set by the first one.
+    """
+    usual = signal.default_int_handler
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not usual:
+        yield
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, usual)
+        stop.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """What is set for the processes that a study starts; then the environment is as it was."""
+    import numpy  # noqa: F401 (it reads the environment as it is imported: here, as it is)
+
+    before = {key: value for key, value in os.environ.items() if key.startswith(OURS)}
+    for key, value in ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    try:
+        yield
+    finally:
+        for key in [key for key in os.environ if key.startswith(OURS)]:
+            if key not in before:
+                del os.environ[key]
+        os.environ.update(before)
