@@ -16,7 +16,7 @@ from tuner.search.space import Space
 from tuner.search.trials import Curves
 from tuner.study.populations import below
 from tuner.study.results import StudyResult, Winner
-from tuner.study.runners.calls import arguments
+from tuner.study.runners.yields import arguments
 from tuner.study.runners.factors import Factors
 from tuner.study.study import drawn
 
