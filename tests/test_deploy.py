@@ -60,7 +60,7 @@ def test_each_command_is_a_whole_config(name: str, settings: list[str]) -> None:
 def test_systemd_finds_nothing_wrong_in_its_units(tmp_path: Path) -> None:
     tuner = Path(sys.executable).parent / "tuner"
     for path in (DEPLOY / "systemd").iterdir():
-        text = path.read_text(encoding="utf-8").replace("/opt/tuner/bin/tuner", str(tuner))
+        text = path.read_text(encoding="utf-8").replace("/usr/local/bin/tuner", str(tuner))
         (tmp_path / path.name).write_text(text, encoding="utf-8")
     units = sorted(map(str, tmp_path.iterdir()))
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)

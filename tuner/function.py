@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, get_type_hints
 
+from tuner.codec import Settings
 from tuner.errors import UserError
 
 # How tuner's own command begins, as people type it.
@@ -48,7 +49,7 @@ class Searched:
 class Branches:
     """A default that is one of several options, each with settings of its own."""
 
-    options: Mapping[str, Mapping[str, Any]]
+    options: Mapping[str, Settings]
 
 
 class Branch(dict[str, Any]):
@@ -58,7 +59,7 @@ class Branch(dict[str, Any]):
         name: of the option.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, settings: Settings) -> None:
         super().__init__(settings)
         self.name = name
 
@@ -87,7 +88,7 @@ def choices(options: Sequence[Any]) -> Any:
     return Searched({CHOICES: list(options)})
 
 
-def branch(**options: Mapping[str, Any]) -> Any:
+def branch(**options: Settings) -> Any:
     """One of several options with settings of their own, as the default of a parameter.
 
     The function gets a `Branch`: with
@@ -181,9 +182,7 @@ def program_of(line: str) -> str:
     return shlex.join(words)
 
 
-def declared(
-    call: Callable[..., Any], command: str, space: Mapping[str, Any] | None = None
-) -> Function:
+def declared(call: Callable[..., Any], command: str, space: Settings | None = None) -> Function:
     """What a function's signature declares.
 
     Args:

@@ -17,10 +17,13 @@ SCHEDULE = "schedule"
 
 NUMBERS = ("number", "whole")
 ANY_NUMBER = Domain(-math.inf, math.inf)
+
+# What a part of a config holds, by key.
+Given = Mapping[str, Any]
 TYPES = {kind: type_ for type_, kind in KINDS.items()}
 
 
-def function_space(plain: Mapping[str, Any], function: Function, problems: list[str]) -> Space:
+def function_space(plain: Given, function: Function, problems: list[str]) -> Space:
     """The space of a function's config.
 
     Args:

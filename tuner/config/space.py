@@ -24,8 +24,11 @@ LARGEST = 2**53
 
 BATCH_SIZE = Domain(1, 1e7, high_closed=True)
 
+# What a part of a config holds, by key.
+Given = Mapping[str, Any]
 
-def space_of(plain: Mapping[str, Any], problems: list[str]) -> Space:
+
+def space_of(plain: Given, problems: list[str]) -> Space:
     """The space of a config.
 
     Args:
@@ -48,7 +51,7 @@ def space_of(plain: Mapping[str, Any], problems: list[str]) -> Space:
     return space if problems else conditions(space, plain["where"], problems)
 
 
-def space_of_schedule(plain: Mapping[str, Any], problems: list[str]) -> Space:
+def space_of_schedule(plain: Given, problems: list[str]) -> Space:
     """The schedules of a config alone, as `space_of`."""
     reading = _Reading({"schedule": plain.get("schedule")}, problems)
     reading.schedules()
@@ -59,7 +62,7 @@ def space_of_schedule(plain: Mapping[str, Any], problems: list[str]) -> Space:
 class _Reading:
     """A space under way, and what was wrong so far."""
 
-    plain: Mapping[str, Any]
+    plain: Given
     problems: list[str]
     fixed: dict[str, Any] = field(default_factory=dict)
     searched: dict[str, Setting] = field(default_factory=dict)
@@ -77,7 +80,7 @@ class _Reading:
         else:
             self.fixed[path] = setting
 
-    def options(self, group: str, known: Iterable[str]) -> Mapping[str, Any]:
+    def options(self, group: str, known: Iterable[str]) -> Given:
         """The options that were chosen of a group, with their settings: branches if several."""
         options = self.plain[group]
         if not isinstance(options, Mapping) or not options:
@@ -95,7 +98,7 @@ class _Reading:
         )
         return {option: values for option, values in options.items() if option in known}
 
-    def mapping(self, path: str, values: Any, known: Mapping[str, Any]) -> bool:
+    def mapping(self, path: str, values: Any, known: Given) -> bool:
         """Whether the values of an option are a mapping, as they must be."""
         if isinstance(values, Mapping):
             return True
@@ -144,7 +147,7 @@ class _Reading:
             else:
                 self.put(f"{path}.{key}", value, domain, whole)
 
-    def parts(self, options: Mapping[str, Any]) -> None:
+    def parts(self, options: Given) -> None:
         """The parts of schedule.parts, which take the place of the schedule that was chosen."""
         path, parts = f"schedule.{schedules.PARTS}", options[schedules.PARTS]
         self.branches["schedule"] = (schedules.PARTS,)
@@ -231,7 +234,7 @@ def _choice(path: str, option: Any, domain: Allowed, whole: bool) -> Any:
     return _value(path, option, domain, whole)
 
 
-def _range(path: str, value: Mapping[str, Any], domain: Domain, whole: bool) -> Range:
+def _range(path: str, value: Given, domain: Domain, whole: bool) -> Range:
     for key in ("low", "high"):
         if value.get(key) is None:
             raise UserError(f"{path}.{key}: is missing: a range is {{low: ..., high: ...}}")

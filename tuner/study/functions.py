@@ -43,6 +43,9 @@ class Functions(StudyTraining):
         threads: that tuner itself may use.
         stop: interrupts the training.
         folder: of the study.
+
+    Raises:
+        UserError: if the command has not the function's code.
     """
 
     def __init__(self, config: Config, threads: int, stop: Event, folder: Path) -> None:

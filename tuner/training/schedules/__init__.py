@@ -44,6 +44,9 @@ from tuner.training.power import raised
 
 Array = np.ndarray
 
+# Hyperparameters by name.
+Settings = Mapping[str, Any]
+
 # The hyperparameters of optimizers that a schedule of momentum is for.
 MOMENTA = ("momentum", "beta1")
 PARTS = "parts"
@@ -162,7 +165,7 @@ def schedule_hyperparameters(name: str) -> dict[str, Hyperparameter]:
 
 def table(
     schedules: Sequence[str],
-    settings: Sequence[Mapping[str, Any]],
+    settings: Sequence[Settings],
     rates: Array,
     steps: Array,
     total: int,
@@ -186,7 +189,7 @@ def table(
 
 def momentum_table(
     schedules: Sequence[str],
-    settings: Sequence[Mapping[str, Any]],
+    settings: Sequence[Settings],
     momenta: Array,
     steps: Array,
     total: int,
@@ -204,7 +207,7 @@ def momentum_table(
     return _table("momentum", schedules, settings, momenta, steps, total, epoch)
 
 
-def cycles_momentum(schedule: str, settings: Mapping[str, Any]) -> bool:
+def cycles_momentum(schedule: str, settings: Settings) -> bool:
     """Whether a schedule, or a part of it, changes the momentum too."""
     return any(load(name).momentum for name in _parts_of(schedule, settings))
 
@@ -216,7 +219,7 @@ def initial_state(rows: int) -> Array:
 
 def after_epoch(
     schedules: Sequence[str],
-    settings: Sequence[Mapping[str, Any]],
+    settings: Sequence[Settings],
     state: Array,
     losses: Array,
     epochs: float,
@@ -241,7 +244,7 @@ def after_epoch(
             state[rows] = function(state[rows], losses[rows], epochs, **own)
 
 
-def _parts_of(schedule: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _parts_of(schedule: str, settings: Settings) -> tuple[str, ...]:
     """The names of the schedules that follow one another."""
     if schedule != PARTS:
         return (schedule,)
@@ -250,7 +253,7 @@ def _parts_of(schedule: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _alike(
-    schedules: Sequence[str], settings: Sequence[Mapping[str, Any]]
+    schedules: Sequence[str], settings: Sequence[Settings]
 ) -> dict[tuple[str, ...], list[int]]:
     """The rows by schedule, and by the names of its parts."""
     rows_of: dict[tuple[str, ...], list[int]] = {}
@@ -262,7 +265,7 @@ def _alike(
 def _table(
     kind: str,
     schedules: Sequence[str],
-    settings: Sequence[Mapping[str, Any]],
+    settings: Sequence[Settings],
     values: Array,
     steps: Array,
     total: int,
