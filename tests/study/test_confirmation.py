@@ -49,7 +49,7 @@ def test_more_seeds_are_the_same_and_others():
 def test_trials_are_ranked_by_their_mean_and_the_diverged_come_last():
     order = by_mean([repeats(0, [None, 0.0]), repeats(1, [3, 3]), repeats(2, [1, 4])])
     assert [r.trial for r in order] == [2, 1, 0]
-    assert (order[-1].mean, order[-1].diverged) == (math.inf, 1)
+    assert (order[-1].mean, order[-1].lost) == (math.inf, 1)
 
 
 def test_differences_are_taken_seed_by_seed():

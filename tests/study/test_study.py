@@ -260,12 +260,25 @@ def test_telling_twice_is_harmless(tmp_path: Path, state: str):
     assert study.memory.trials[second.number].state is TrialState.RUNNING
 
 
-@pytest.mark.parametrize("state", ["INTERRUPTED", "FAILED"])
-def test_trials_that_failed_are_replaced_by_new_ones(tmp_path: Path, state: str):
+def test_trials_that_failed_count_and_are_not_tried_again(tmp_path: Path):
     study, failed = opened(tmp_path), {2, 5, 6}
 
     def ends(t: Trial) -> Outcome:
-        return outcome(t, state, []) if t.number in failed else fate(t)
+        return outcome(t, "FAILED", []) if t.number in failed else fate(t)
+
+    work(study, ends=ends)
+    assert study.finished == BUDGET == len(study.record.trials())
+    assert {r.number for r in study.results() if r.state == "FAILED"} == failed
+    assert opened(tmp_path).finished == BUDGET
+    settings = [repr(sorted(r.settings.items())) for r in study.results()]
+    assert len(set(settings)) == BUDGET
+
+
+def test_trials_that_were_interrupted_are_replaced_by_new_ones(tmp_path: Path):
+    study, failed = opened(tmp_path), {2, 5, 6}
+
+    def ends(t: Trial) -> Outcome:
+        return outcome(t, "INTERRUPTED", []) if t.number in failed else fate(t)
 
     work(study, ends=ends)
     assert study.finished == BUDGET

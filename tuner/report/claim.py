@@ -12,8 +12,8 @@ class Choice(Enum):
     NONE = auto()  # there is no winner
     SEARCH = auto()  # the best of the search, which nothing has confirmed
     ALONE = auto()  # no other was confirmed
-    FEWEST = auto()  # all diverged on some seed, it on the fewest
-    SOLE = auto()  # all others diverged on some seed
+    FEWEST = auto()  # all diverged or failed on some seed, it on the fewest
+    SOLE = auto()  # all others diverged or failed on some seed
     SIMPLER = auto()  # as good as the first, and simpler
     ALIKE = auto()  # the first, of which the noise does not tell others apart
     FIRST = auto()  # the first, of which the noise tells all others apart
@@ -23,11 +23,11 @@ class Gain(Enum):
     """How a winner stands beside the textbook's settings on the seeds that judge it."""
 
     NONE = auto()  # there are none to compare with
-    LOST = auto()  # it diverged on some of these seeds
+    LOST = auto()  # it diverged or failed on some of these seeds
     WORSE = auto()
     ALIKE = auto()  # the noise does not tell them apart
     BETTER = auto()
-    SOLE = auto()  # the textbook's settings diverged on some of these seeds
+    SOLE = auto()  # the textbook's settings diverged or failed on some of these seeds
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Claim:
         beside: the textbook's settings that the gain is measured by: of several those that come
             nearest to the winner, or are better than it.
         is_default: whether the winner itself is the textbook's.
+        how_lost: whether the winner diverged or failed on seeds that judge it, in words, or "".
         by_judges_alone: whether the seeds that chose did not tell the winner apart from `beside`.
     """
 
@@ -48,6 +49,7 @@ class Claim:
     beside: ConfirmedDefault | None = None
     is_default: bool = False
     by_judges_alone: bool = False
+    how_lost: str = ""
 
     @property
     def is_lead(self) -> bool:
@@ -93,14 +95,13 @@ def claim_of(confirmed: Confirmation, is_default: bool = False) -> Claim:
     else:
         choice = Choice.FIRST
     gain, beside = _gain(confirmed)
-    equals = {first.trial, *alike}
-    return Claim(
-        choice, gain, alike, beside, is_default, beside is not None and beside.trial in equals
-    )
+    by_judges = beside is not None and beside.trial in {first.trial, *alike}
+    lost = confirmed.judged.how_lost
+    return Claim(choice, gain, alike, beside, is_default, by_judges, lost)
 
 
 def gain_over(default: ConfirmedDefault) -> Gain:
-    """How a winner that did not diverge stands beside these settings."""
+    """How a winner with a number on all seeds stands beside these settings."""
     if default.worse is None:
         return Gain.SOLE
     if default.worse.holds_zero:

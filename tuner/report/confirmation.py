@@ -35,12 +35,15 @@ def over_textbook(claim: Claim) -> Iterator[str]:
     """A line on what tuning gained over the textbook's settings, if anything is known of it."""
     own = claim.beside
     if claim.gain is Gain.LOST:
-        yield "Nothing can be said of what tuning gained, for the winner diverged on some seeds."
+        yield (
+            f"Nothing can be said of what tuning gained, for the winner {claim.how_lost} on some "
+            "seeds."
+        )
     if own is None:
         return
     books = f"the textbook's settings (trial {own.trial}, {described(own.origin)})"
     if own.worse is None:
-        yield f"{books[0].upper()}{books[1:]} diverged on {_share(own)}."
+        yield f"{books[0].upper()}{books[1:]} {own.how_lost} on {_share(own)}."
         return
     difference = plus_minus(own.worse)
     if claim.gain is Gain.WORSE:
@@ -89,7 +92,7 @@ def why(claim: Claim, confirmed: Confirmation, *, whole: bool = False) -> str:
     first, others = confirmed.trials[0].trial, ", ".join(map(str, claim.alike))
     words = {
         Choice.ALONE: "it was confirmed alone",
-        Choice.FEWEST: "it diverged on the fewest seeds",
+        Choice.FEWEST: f"it {confirmed.trials[0].how_lost} on the fewest seeds",
         Choice.SOLE: "it alone trained to the end on all seeds",
         Choice.SIMPLER: f"as good as trial {first} and simpler"
         + (f": {confirmed.why}" if whole else ""),
@@ -112,7 +115,7 @@ def why(claim: Claim, confirmed: Confirmation, *, whole: bool = False) -> str:
 
 
 def _share(repeated: Repeated) -> str:
-    return f"{repeated.diverged} of {len(repeated.values)} seeds"
+    return f"{repeated.diverged + repeated.failed} of {len(repeated.values)} seeds"
 
 
 def _beside_best(trial: ConfirmedTrial, place: int) -> str:

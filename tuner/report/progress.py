@@ -62,10 +62,11 @@ class Trials(Timed):
         self.count(())
 
     def count(self, results: Sequence[TrialResult]) -> None:
-        """Counts the trials that have ended; failed and interrupted ones are not done."""
+        """Counts the trials that have ended; interrupted ones are not done."""
         states = [result.state for result in results]
         self.pruned, self.diverged = states.count("PRUNED"), states.count("DIVERGED")
-        self.done = self.pruned + self.diverged + states.count("COMPLETE")
+        self.failed = states.count("FAILED")
+        self.done = self.pruned + self.diverged + self.failed + states.count("COMPLETE")
         values = [r.value for r in results if r.state == "COMPLETE" and r.value is not None]
         self.best = min(values, default=math.inf)
         self.cohort = None
@@ -91,21 +92,22 @@ class Trials(Timed):
         """Trials that are done, and of those under way their share, of all."""
         done, cohort = float(self.done), self.cohort
         if cohort is not None:
-            done += cohort.pruned + cohort.diverged + cohort.running * cohort.epoch / cohort.epochs
+            done += cohort.left + cohort.running * cohort.epoch / cohort.epochs
         return min(1.0, done / self.total)
 
     def now(self) -> Shown:
         """The state at this moment."""
         done, pruned, diverged, best, work = self.done, self.pruned, self.diverged, self.best, ""
+        failed = self.failed
         if (cohort := self.cohort) is not None:
             pruned, diverged = pruned + cohort.pruned, diverged + cohort.diverged
-            done += cohort.pruned + cohort.diverged
+            done, failed = done + cohort.left, failed + cohort.failed
             best = best if cohort.best is None else min(best, cohort.best)
             work = f", {cohort.running} at epoch {cohort.epoch}/{cohort.epochs}"
         reached = f"{self.goal.turn(best):.4g}" if math.isfinite(best) else "none"
         line = (
             f"{done}/{self.total} trials{work}, {pruned} pruned, {diverged} diverged, "
-            f"best {self.goal.name} {reached}"
+            f"{f'{failed} failed, ' if failed else ''}best {self.goal.name} {reached}"
         )
         return self.shown(line, self.share())
 

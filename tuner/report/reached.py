@@ -11,7 +11,8 @@ def reached(repeated: Repeated, goal: Goal) -> str:
     """The mean with its interval, as numbers of the goal's curve."""
     mean = repeated.mean
     if mean is None:
-        return f"diverged on {repeated.diverged} of {len(repeated.values)} seeds"
+        lost = repeated.diverged + repeated.failed
+        return f"{repeated.how_lost} on {lost} of {len(repeated.values)} seeds"
     low, high = sorted((goal.turn(mean.low), goal.turn(mean.high)))
     return f"{goal.turn(mean.mean):.4g} ({low:.4g} to {high:.4g})"
 

@@ -42,7 +42,7 @@ def sentences(result: StudyResult) -> list[str]:
     if result.test:
         lines.append(f"Test: {_listed(result.test, result.goal)}, measured this once.")
     if result.divergence:
-        lines.append(_diverged(result.divergence))
+        lines.append(" ".join([_diverged(result.divergence), *_failed(result)]))
     if advice := _next(result, made):
         lines.append(f"Next: {advice}.")
     return lines
@@ -205,6 +205,8 @@ def _no_winner(result: StudyResult) -> str:
         known = [rate for rate in rates if rate is not None]
         mend = f"learning rates below {min(known) / 10:.1g}" if known else "gentler settings"
         return f"every trial diverged: try {mend}."
+    if result.trials.keys() == {"failed"}:
+        return f"every trial failed, the first with {result.all[0].reason}."
     if best is None:
         return "no trial has trained to the end, so there is no winner yet."
     subject = subject_of(best, result.searched)
@@ -255,6 +257,14 @@ def _diverged(divergence: Sequence[Divergence]) -> str:
     return f"{diverged} of {trials} trials diverged{where}."
 
 
+def _failed(result: StudyResult) -> Iterator[str]:
+    """How many trials failed, and why the first of them did."""
+    failed = [trial for trial in result.all if trial.state == "FAILED"]
+    if failed:
+        first = f"trial {failed[0].number}: {failed[0].reason.removesuffix('.')}"
+        yield f"{len(failed)} failed{', the first' * (len(failed) > 1)}: {first}."
+
+
 def _next(result: StudyResult, made: Claim) -> str:
     """What to do next: the audit's first advice, else what the claim or the winner asks for."""
     winner = result.winning
@@ -263,8 +273,11 @@ def _next(result: StudyResult, made: Claim) -> str:
         more = f" (and {len(failed) - 1} more below)" if failed[1:] else ""
         return f"{failed[0].advice.removesuffix('.')}{more}"
     if winner is None:
-        return "" if result.all_diverged else "the same command goes on"
+        ended = result.all_diverged or result.trials.keys() == {"failed"}
+        return "" if ended else "the same command goes on"
     if made.gain is Gain.LOST or made.choice is Choice.FEWEST:
+        if "failed" in made.how_lost:
+            return "mend what it failed of: its tracebacks are in the folder of its repeats"
         return "gentler settings, which diverge on no seed"
     if winner.advice and winner.advice != NONE:
         return winner.advice

@@ -48,7 +48,7 @@ def described(origin: Origin) -> str:
 def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[InitialTrial]) -> bool:
     """Adds the next initial trial that fits the space and whose settings no trial of the study has.
 
-    One that failed is added again.
+    One that was interrupted is added again.
 
     Args:
         study: gets the trial.

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from tuner.search.trials import Goal, Outcome, State, Trial, rate_path
-from tuner.training.curves import Curve, diagnose
+from tuner.training.curves import Curve, Diagnosis, diagnose
 
 # The curve that the guard watches.
 GUARDED = "train_loss"
+
+# What is advised for a trial that failed.
+TRACEBACK = "mend what its traceback tells of"
 
 
 @dataclass
@@ -98,7 +101,10 @@ class Lane:
 
     def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
         """How it ended, with the diagnosis of its curve."""
-        d = diagnose(self.curve(), reason if diverged_at is not None else "")
+        if state == "FAILED":
+            d = Diagnosis("failed", reason, TRACEBACK)
+        else:
+            d = diagnose(self.curve(), reason if diverged_at is not None else "")
         return Outcome(
             self.trial, state, reason, self.epochs, self.initial, self.curves, self.rungs,
             diverged_at, d.label, d.evidence, d.advice, self.goal, self.members,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tuner.errors import CrashError
 from tuner.files import read_json
 from tuner.search.lanes import GUARDED, Lane
 from tuner.search.pruners import Rule
@@ -153,9 +154,15 @@ class Race:
                 runner.expect(self.expected)
 
     def fail(self, error: BaseException) -> None:
-        """Ends the trials that had begun with an error that stopped all training."""
+        """Ends the trials that had begun with an error that stopped all training.
+
+        If it is known whose error it was, the others did not fail.
+        """
         begun = [number for number in self.running if self.lanes[number].initial]
-        self.end(begun, "FAILED", f"{type(error).__name__}: {error}")
+        if isinstance(error, CrashError):
+            self.end(begun, "INTERRUPTED", "others failed, which stopped all training")
+        else:
+            self.end(begun, "FAILED", f"{type(error).__name__}: {error}")
 
     @cached_property
     def rungs(self) -> list[int]:

@@ -18,7 +18,7 @@ FEW = 10_000
 
 
 def counted(study: "optuna.Study") -> "list[FrozenTrial]":
-    """The trials that have taken what was planned for them: all but those that failed."""
+    """The trials that have taken what was planned for them: all but those that were interrupted."""
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False)
@@ -28,8 +28,8 @@ def counted(study: "optuna.Study") -> "list[FrozenTrial]":
 class Untried:
     """The settings of a space that are allowed and that no trial of a study has.
 
-    A trial that is under way has its settings; one that failed or was interrupted has none, for
-    nothing is known of them.
+    A trial that is under way has its settings; one that was interrupted has none, for nothing is
+    known of them.
     """
 
     def __init__(self, study: "optuna.Study", space: Space) -> None:

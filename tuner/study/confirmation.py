@@ -1,8 +1,8 @@
 """Confirmation: the best trials trained again on fresh seeds, and the simplest of equals."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ WORDS = {CHOOSING: "fresh", JUDGING: "other fresh"}
 # Epochs are compared in so many parts of the training: an epoch more or less is noise.
 PARTS = 10
 
-# What a record keeps of a trial on fresh seeds: the last `values`, and the mean `curve`.
+# What a record keeps of a trial on fresh seeds: the last `values`, the mean `curve`, the places of
+# the seeds on which it FAILED, if any, and the last numbers of each curve that a test part gave.
+FAILED, TEST = "failed", "test_"
 Kept = dict[str, list[float | None]]
 
 
@@ -34,9 +36,11 @@ class Repeats:
 
     Attributes:
         believed: its value in the search, None if that was not finite.
-        values: one a seed, None where it diverged, on the same seeds for all trials that are
-            compared.
-        curve: the mean over the seeds of what is minimised, one an epoch, empty if any diverged.
+        values: one a seed, None where it diverged or failed, on the same seeds for all trials that
+            are compared.
+        curve: the mean over the seeds of what is minimised, one an epoch, empty if any is None.
+        failed: on how many seeds it failed.
+        test: by name, one number a seed, what the test part said of those that have all a value.
     """
 
     trial: int
@@ -44,30 +48,32 @@ class Repeats:
     believed: float | None
     values: Sequence[float | None]
     curve: Sequence[float]
+    failed: int = 0
+    test: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def known(self) -> list[float]:
-        """The values of the seeds on which it did not diverge."""
+        """The values of the seeds on which it trained to the end."""
         return [v for v in self.values if v is not None]
 
     @property
-    def diverged(self) -> int:
-        """On how many seeds it diverged."""
+    def lost(self) -> int:
+        """On how many seeds it diverged or failed."""
         return len(self.values) - len(self.known)
 
     @property
     def mean(self) -> float:
-        """Infinity if it diverged on any seed."""
-        return math.inf if self.diverged else interval(self.known).mean
+        """Infinity if it is lost on any seed."""
+        return math.inf if self.lost else interval(self.known).mean
 
     def over(self, other: "Repeats", together: int = 1) -> Interval | None:
-        """By how much it is worse than another, seed by seed; None if either diverged.
+        """By how much it is worse than another, seed by seed; None if either is lost on any.
 
         Args:
             other: on the same seeds.
             together: how many such intervals hold together.
         """
-        if self.diverged or other.diverged:
+        if self.lost or other.lost:
             return None
         pairs = zip(self.known, other.known, strict=True)
         return interval([own - others for own, others in pairs], together)
@@ -79,8 +85,9 @@ class Repeats:
             "optimizer": optimizer_of(self.settings),
             "believed": self.believed,
             "values": tuple(self.values),
-            "diverged": self.diverged,
-            "mean": None if self.diverged else interval(self.known),
+            "diverged": self.lost - self.failed,
+            "failed": self.failed,
+            "mean": None if self.lost else interval(self.known),
             "worse": worse,
         }
 
@@ -97,8 +104,8 @@ def fresh(seed: int, stream: int, count: int) -> list[int]:
 
 
 def by_mean(repeats: Sequence[Repeats]) -> list[Repeats]:
-    """The best mean first; those that diverged come last, ties in the order they were given."""
-    return sorted(repeats, key=lambda r: (r.mean, r.diverged))
+    """The best mean first; those that are lost on seeds last, ties in the order they were given."""
+    return sorted(repeats, key=lambda r: (r.mean, r.lost))
 
 
 def over_best(order: Sequence[Repeats]) -> dict[int, Interval | None]:
@@ -111,7 +118,7 @@ def over_best(order: Sequence[Repeats]) -> dict[int, Interval | None]:
     Args:
         order: as `by_mean`.
     """
-    pairs = math.comb(sum(not r.diverged for r in order), 2)
+    pairs = math.comb(sum(not r.lost for r in order), 2)
     return {r.trial: r.over(order[0], pairs) for r in order[1:]}
 
 
@@ -152,7 +159,7 @@ def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
     then the one whose optimizer, then whose schedule has least to it, then the better one.
     """
     alike, best = equals(order), order[0]
-    level = math.inf if best.diverged else interval(best.known).high
+    level = math.inf if best.lost else interval(best.known).high
     length = max(len(best.curve), 1)
 
     def key(r: Repeats) -> tuple[int, int, int]:
@@ -218,7 +225,7 @@ class Repeating:
             if self.checkpoints is not None:
                 self.checkpoints.clear()
         return [
-            Repeats(t.number, t.settings, t.value, own["values"], _with_infinity(own["curve"]))
+            _repeats(t, own)
             for t, own in zip(trials, self.study.record.get(key, list[Kept]) or (), strict=True)
         ]
 
@@ -272,6 +279,18 @@ class Repeating:
         return Confirmed(confirmation, {r.trial: r.curve for r in order if r.curve})
 
 
+def _repeats(trial: TrialResult, kept: Kept) -> Repeats:
+    """What a trial reached on seeds, as the record keeps it."""
+    curve, values = _with_infinity(kept["curve"]), kept["values"]
+    test = {
+        name: [number for number in numbers if number is not None]
+        for name, numbers in kept.items()
+        if name.startswith(TEST)
+    }
+    failed = len(kept.get(FAILED, ()))
+    return Repeats(trial.number, trial.settings, trial.value, values, curve, failed, test)
+
+
 def _with_infinity(curve: Sequence[float | None]) -> list[float]:
     """The curve with infinity where it was not finite, which JSON does not have."""
     return [math.inf if value is None else value for value in curve]
@@ -288,4 +307,12 @@ def _kept(outcomes: Sequence[Outcome]) -> Kept:
         longest = max(map(len, curves))
         curves = [own + own[-1:] * (longest - len(own)) for own in curves]
         curve = [rounded(float(v)) for v in np.mean(curves, axis=0)]
-    return {"values": values, "curve": curve}
+    kept: Kept = {"values": values, "curve": curve}
+    if failed := [float(seed) for seed, o in enumerate(outcomes) if o.state == "FAILED"]:
+        kept[FAILED] = [*failed]
+    if all(complete):
+        for name in (name for name in outcomes[0].curves if name.startswith(TEST)):
+            last = [rounded(o.curves[name][-1]) if name in o.curves else None for o in outcomes]
+            if None not in last:
+                kept[name] = last
+    return kept

@@ -35,7 +35,7 @@ class EpochEnded:
     Attributes:
         epochs: the full length.
         running: trials that go on.
-        pruned, diverged: trials of the cohort that have left.
+        pruned, diverged, failed: trials of the cohort that have left.
         best: the lowest value of those that go on, as it is minimised; None where none is finite.
         curves: gives the curves so far of those that go on, by number, as the record keeps them;
             slow for many trials.
@@ -48,6 +48,12 @@ class EpochEnded:
     diverged: int
     best: float | None
     curves: Callable[[], Mapping[int, Curves]]
+    failed: int = 0
+
+    @property
+    def left(self) -> int:
+        """Trials of the cohort that have left, however they did."""
+        return self.pruned + self.diverged + self.failed
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Loop:
                     left["DIVERGED"],
                     race.best,
                     race.live_curves,
+                    left["FAILED"],
                 )
             )
             if epoch and self.checkpoints is not None:

@@ -33,7 +33,7 @@ class Overview:
         study: its name, that of its folder.
         state: one of those above.
         said: more of the state: which process is at work, or what is damaged.
-        trials: that ended, for a study that goes on those on record.
+        trials: that ended or failed, for a study that goes on those on record.
         asked: how many trials its config asks for; None where that cannot be read.
         goal: what it minimises.
         best: the lowest value of the search so far.
@@ -122,7 +122,7 @@ def overview(folder: Path) -> Overview:
         study=folder.name,
         state=state,
         said=owner or damage,
-        trials=sum(trial.state in ENDED for trial in trials),
+        trials=sum(trial.state in (*ENDED, "FAILED") for trial in trials),
         asked=asked,
         goal=saved.result.goal if saved else _goal(attributes),
         best=best_of(trials),

@@ -20,10 +20,10 @@ class Repeated:
     Attributes:
         optimizer: its name, if the trial has one.
         believed: its value in the search, None if that was not finite.
-        values: one a seed, None where it diverged.
-        diverged: on how many seeds.
-        mean: over the seeds, None if it diverged on any.
-        worse: by how much than another, seed by seed; None for that one, and if either diverged.
+        values: one a seed, None where it diverged or failed.
+        diverged, failed: on how many seeds.
+        mean: over the seeds, None if it diverged or failed on any.
+        worse: by how much than another, seed by seed; None for that one, and if either has no mean.
             Above 0 it is worse, be it a loss or a score.
     """
 
@@ -34,6 +34,13 @@ class Repeated:
     diverged: int
     mean: Interval | None
     worse: Interval | None
+    failed: int = field(default=0, kw_only=True)
+
+    @property
+    def how_lost(self) -> str:
+        """How it ended on some seeds without a number: diverged, failed or both, in words; or ""."""
+        words = {"diverged": self.diverged, "failed": self.failed}
+        return " or ".join(word for word, seeds in words.items() if seeds)
 
 
 @dataclass(frozen=True)

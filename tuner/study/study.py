@@ -20,8 +20,9 @@ STATES = {
     "COMPLETE": TrialState.COMPLETE,
     "PRUNED": TrialState.PRUNED,
     "DIVERGED": TrialState.PRUNED,
+    # Its settings were tried, and are not to be tried again: to a sampler it is the worst of all.
+    "FAILED": TrialState.PRUNED,
     "INTERRUPTED": TrialState.FAIL,
-    "FAILED": TrialState.FAIL,
 }
 
 # The curves that pictures and tables show.
@@ -91,7 +92,7 @@ class Study:
 
     @property
     def finished(self) -> int:
-        """Trials that count towards the budget: told, and neither failed nor interrupted."""
+        """Trials that count towards the budget: told, and not interrupted."""
         return len(self.memory.get_trials(deepcopy=False, states=COUNTED))
 
     def cohort(self, size: int) -> list[Trial]:

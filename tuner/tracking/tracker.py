@@ -108,7 +108,7 @@ class Tracker:
     def go_on(self, event: EpochEnded) -> None:
         """Sends the points that the running trials have added, at the start, at rungs and then and
         when."""
-        left, now = event.pruned + event.diverged, self.clock()
+        left, now = event.left, self.clock()
         if event.epoch and left == self.left and now < self.due:
             return
         for number, curves in event.curves().items():

@@ -2,7 +2,7 @@
 
 A sampler adds one running trial to a study, from the study's seed, the trial's number and, for
 TPE, the trials before it; so a resumed study asks what an uninterrupted one would have asked. What
-was planned for a trial that failed or was interrupted is asked again. What the conditions of the
+was planned for a trial that was interrupted is asked again. What the conditions of the
 space forbid, and what a trial has, is never asked: a sampler proposes on until something is left.
 
 A sampler's module is light to import: it waits with Optuna until it asks, for commands check their
