@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, get_type_hints
 
-from tuner.codec import Settings
 from tuner.errors import UserError
 
 # How tuner's own command begins, as people type it.
@@ -36,6 +35,7 @@ CALLED = "tuner.tune"
 LOW, CHOICES = "low", "choices"
 
 Plain = dict[str, Any]
+Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,7 @@ class Function:
             or not isinstance(plain.get("asks"), list)
             or not str(plain["name"]).isidentifier()
             or plain["command"] != program_of(plain["command"])
+            or not all(str(key).isidentifier() for key in plain["kinds"])
             or not set(map(str, plain["kinds"].values())) <= known
             or not set(map(str, plain["asks"])) <= set(ASKED)
         ):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tuner.composing.owners import FUNCTION, check_owner, settings_of
 from tuner.errors import UserError, did_you_mean
 from tuner.yaml_files import load_file
 
@@ -11,7 +12,10 @@ from tuner.yaml_files import load_file
 BEST = "best"
 
 # What a best.yaml may say: whole groups and keys, and what of others.
-WHOLE = ("optimizer", "schedule", "model", "loss", "batch_size", "data", "metric", "dtype")
+WHOLE = (
+    *("optimizer", "schedule", "model", "loss", "batch_size", "data", "metric", "dtype"),
+    *(FUNCTION, "direction"),
+)
 PARTS = {"budget": ("epochs",), "study": ("seed",), "confirm": ("top", "seeds")}
 
 # A new study's name, unless one is given: that of the other and this, in so many characters.
@@ -33,13 +37,13 @@ def apply_best(config: Any, name: str, root: str, given: set[str]) -> None:
     """
     from omegaconf import OmegaConf
 
-    for key, value in _winner(name, root):
-        if key not in given:
+    for key, value in _winner(config, name, root):
+        if key not in given and key != FUNCTION:
             OmegaConf.update(config, key, value, merge=False, force_add=True)
     OmegaConf.update(config, "study.name", f"{name[: LONGEST - len(SUFFIX)]}{SUFFIX}")
 
 
-def _winner(name: str, root: str) -> Iterator[tuple[str, Any]]:
+def _winner(config: Any, name: str, root: str) -> Iterator[tuple[str, Any]]:
     """What the best.yaml of a study says, by path."""
     found = {path.parent.name: path for path in Path(root).glob("studies/*/best.yaml")}
     if name not in found:
@@ -49,9 +53,15 @@ def _winner(name: str, root: str) -> Iterator[tuple[str, Any]]:
         known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
         raise UserError(f"{BEST}: {name}: {hint}{known} in {root}")
     plain = load_file(found[name])
+    own = None
+    if isinstance(plain, Mapping):
+        check_owner(config, BEST, name, root, plain)
+        own = plain[FUNCTION]["name"] if FUNCTION in plain else None
     for key, value in plain.items() if isinstance(plain, Mapping) else [("", None)]:
         if key in WHOLE:
             yield key, value
+        elif key == own and isinstance(value, Mapping):
+            yield key, settings_of(config, value)
         elif isinstance(value, Mapping) and {*value} <= {*PARTS.get(key, ())}:
             yield from ((f"{key}.{part}", own) for part, own in value.items())
         else:

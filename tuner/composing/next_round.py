@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tuner.composing.owners import FUNCTION, check_owner, settings_of
 from tuner.errors import UserError, did_you_mean
 from tuner.yaml_files import load_file
 
@@ -35,6 +36,8 @@ def apply_next(config: Any, name: str, root: str, chosen: Sequence[str]) -> None
         known = f"must be one of {', '.join(sorted(found))}" if found else "there is none"
         raise UserError(f"{NEXT}: {name}: {hint}{known} in {root}: the audit of a study makes one")
     plain = load_file(found[name])
+    if isinstance(plain, dict):
+        check_owner(config, NEXT, name, root, plain)
     if not isinstance(plain, dict) or not plain or not all(key in config for key in plain):
         raise UserError(f"{NEXT}: {found[name]}: is not as a study writes it")
     if own := [key for key in COMMANDS if key in plain]:
@@ -46,5 +49,8 @@ def apply_next(config: Any, name: str, root: str, chosen: Sequence[str]) -> None
                 f"{given}: goes without +{NEXT}={name}, which has its own: give numbers alone, as "
                 "budget.trials=100"
             )
+    own = plain.pop(FUNCTION, {}).get("name")
     for key, value in plain.items():
+        if key == own:
+            value = settings_of(config, value)
         OmegaConf.update(config, str(key), value, merge=False)

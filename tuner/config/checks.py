@@ -64,6 +64,11 @@ def _check_function(config: Config, function: Function) -> None:
     if config.job in ("range_test", "plot_descent"):
         raise UserError(f"job: {config.job}: is for tuner's own models, not for functions")
     check_workers(config.workers, function)
+    if config.job == "plot_schedule" and "schedule" not in function.asks:
+        raise UserError(
+            f"job: {config.job}: {function.name}() has no parameter `schedule`: add one, or draw "
+            "with python -m tuner"
+        )
 
 
 def _check_averages(space: Space) -> None:

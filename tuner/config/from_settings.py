@@ -1,17 +1,19 @@
 """From a trial's settings back to the form of the config, every number as it was."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from tuner.codec import Settings
 from tuner.config.schema import KEYS, Plain
 
 
-def grouped(settings: Settings) -> Plain:
+def grouped(settings: Settings, branches: Collection[str] = ()) -> Plain:
     """The settings as a config has them, from which the same settings are read again.
 
     Args:
         settings: by path, `{"optimizer": "adam", "optimizer.adam.lr": 0.01}`.
+        branches: paths, beside the groups, that name an option: those of a user's function.
 
     Returns:
         What stands under each group, `{"optimizer": {"adam": {"lr": 0.01}}}`. Infinity, as a limit
@@ -19,7 +21,6 @@ def grouped(settings: Settings) -> Plain:
         a list. A branch of a user's function, `train.rule`, is as a group is.
     """
     found: Plain = {}
-    branches = {path.rpartition(".")[0].rpartition(".")[0] for path in settings} & settings.keys()
     for path, value in settings.items():
         *above, last = path.split(".")
         if path in {*KEYS, *branches} and isinstance(value, str):

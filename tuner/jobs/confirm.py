@@ -35,7 +35,7 @@ def run(config: Config, stop: Event) -> int:
         Interrupted: which loses what was under way, when `stop` was set.
     """
     given, config = config, of_study(config, OWN)
-    if config.data.name == "none":
+    if config.data.name == "none" and config.function is None:
         raise UserError(f"study.name: {config.study.name}: is of a function, which knows no seeds")
     of = of_study(given, [key for key in OWN if key != STUDYS])
     with session.opened(of, stop) as opened:

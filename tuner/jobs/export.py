@@ -1,4 +1,4 @@
-"""Print the winner of a study as code: tuner's estimator, PyTorch's optimizer, or a config."""
+"""Print the winner of a study as code: an estimator, a call, PyTorch's optimizer, or a config."""
 
 from threading import Event
 
@@ -9,7 +9,7 @@ from tuner.config.schema import KEYS
 from tuner.config.space import space_of
 from tuner.errors import UserError, printable
 from tuner.report import best
-from tuner.report.export import python_code, torch_code
+from tuner.report.export import function_code, python_code, torch_code
 from tuner.search.trials import Trial
 from tuner.study.data import load_data
 from tuner.study.ending import read_result
@@ -40,8 +40,14 @@ def run(config: Config, stop: Event) -> int:
     saved = read_result(config.root / "studies" / name / "result.json")
     if saved is None or saved.result.winner is None:
         raise UserError(f"study.name: {name}: has no winner yet: finish the study first")
+    result = saved.result
+    if config.function is not None and config.format != "yaml":
+        own = {"python": function_code.python_text, "torch": function_code.torch_text}
+        assert result.winning is not None
+        print(own[config.format](title(result), config, result.winning), end="")
+        return 0
     texts = {"yaml": lambda c, r, s: best.text(r), "torch": torch_text, "python": python_text}
-    print(texts[config.format](config, saved.result, stop), end="")
+    print(texts[config.format](config, result, stop), end="")
     return 0
 
 

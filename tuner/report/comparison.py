@@ -60,7 +60,10 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
         seeds = 2 * comparison.seeds
         lines.append(f"Next: more seeds may tell them apart, as confirm.seeds={seeds}.")
     elif best.tuned is not None and best.tuned.mean is not None:
-        lines.append(f"Next: tune it alone, with {by}={order[0]}.")
+        # Of a setting with choices a branch is called as what is given, width=64.
+        above = by.removesuffix(by.rpartition(".")[2])
+        alone = f"{above}{order[0]}" if "=" in order[0] else f"{by}={order[0]}"
+        lines.append(f"Next: tune it alone, with {alone}.")
     return lines
 
 

@@ -41,18 +41,21 @@ class ScheduleCurve:
 
 
 class LaidOut:
-    """A schedule over all epochs of the config, for its first optimizer."""
+    """A schedule over all epochs of the config, for its first optimizer if it has one."""
 
     def __init__(self, config: Config, name: str) -> None:
         self.name, self.epochs = name, config.budget.epochs
         self.epoch = -(-STEPS // self.epochs)
         self.total = self.epochs * self.epoch
         self.fixed, self.ranges = config.space.below(f"schedule.{name}.")
+        self.lr, self.momentum, self.own_momentum = 1.0, "", 0.0
+        if config.function is not None:
+            return  # which multiplies rates of its own
         optimizer = config.space.branches["optimizer"][0]
         known = optimizers.load(optimizer).hyperparameters
         fixed, ranges = config.space.below(f"optimizer.{optimizer}.")
         own = fixed | {key: setting.at(0.5) for key, setting in ranges.items()}
-        self.lr: float = own["lr"]
+        self.lr = own["lr"]
         self.momentum = next((key for key in schedules.MOMENTA if key in known), "")
         self.own_momentum = own.get(self.momentum, 0.0)
 

@@ -120,7 +120,8 @@ def options_of(config: Config, by: str) -> Settings:
         return {name: name for name in config.space.branches[by]}
     setting = config.space.searched[by]
     assert isinstance(setting, Choices)
-    return {str(value): value for value in setting.options}
+    key = by.rpartition(".")[2]
+    return {f"{key}={value}": value for value in setting.options}
 
 
 def branches_of(trials: Sequence[TrialResult], by: str, options: Settings) -> list[Branch]:

@@ -6,6 +6,7 @@ from typing import Any
 from tuner.config import Config
 from tuner.config.schema import Plain
 from tuner.errors import UserError
+from tuner.function import program_of
 from tuner.study.record import Record
 
 # What decides how a command works, and never what it finds.
@@ -34,6 +35,8 @@ FREE = (
 )
 
 KEY = "config"
+# What tells, of a kept config, whose function the study is of.
+OWNER = "function.name"
 
 
 def kept(config: Config) -> Plain:
@@ -53,6 +56,8 @@ def edited(record: Record, config: Config) -> bool:
     if KEY not in record:
         record.put(KEY, now)
     begun, found = record.get(KEY, Plain) or {}, False
+    if begun.get(OWNER) != now.get(OWNER):
+        raise UserError(owned_by(config, begun))
     # What was chosen of a group says more than the settings that came with it.
     for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
         if path.startswith(FREE) or begun.get(path) == now.get(path):
@@ -65,6 +70,18 @@ def edited(record: Record, config: Config) -> bool:
             f"{begun.get(path)}: give it back, or another study.name"
         )
     return found
+
+
+def owned_by(config: Config, begun: Plain) -> str:
+    """What to say of a study that is of another function than the config, or of none."""
+    own, name = begun.get(OWNER), config.study.name
+    if own is None:
+        return f"study.name: {name}: is a study of tuner's own models: give another study.name"
+    program = program_of(str(begun.get("function.command")))
+    return (
+        f"study.name: {name}: is of the function {own}: it goes on with {program} "
+        f"study.name={name}; or give another study.name"
+    )
 
 
 def _is_searched(value: Any) -> bool:

@@ -17,6 +17,7 @@ from tuner.search.trials import Goal, Trial
 from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.function_code import digest
 from tuner.study.populations import below
+from tuner.study.reproduce import line
 from tuner.study.runners.calls import Task
 from tuner.study.runners.function import Executor, Failures, FunctionRunner
 from tuner.study.runners.local import Local
@@ -198,7 +199,8 @@ def line_of(function: Function, config: Config) -> str:
     """How the function of a study is run, for the job of this command."""
     name = config.study.name
     if not function.is_called:
-        return f"{function.command} job={config.job} study.name={name}"
+        given = [f"job={config.job}", f"study.name={name}"]
+        return line(function.command, config.root, True, *given)
     if config.job == "tune":
         return f"{function.command[:-1]}, name={name!r}) in Python"
     return f"job={config.job} study.name={name} to a script with tuner.main({function.name})"

@@ -20,7 +20,7 @@ from tuner.study.results import Finding, StudyResult
 # What the file says: all that a study is made of. What belongs to a command is given with it.
 SAID = (
     *KEYS,
-    *("study", "budget", "data", "dtype", "metric", "target"),
+    *("study", "budget", "data", "dtype", "metric", "direction", "target", "function"),
     *("sampler", "pruner", "stop", "confirm", "compare"),
 )
 
@@ -71,7 +71,8 @@ def planned(
     fits = [t for t in trials if t.state == "COMPLETE" and not new.space.misfit(t.settings)]
     if fits and not config.sampler.no_initial_trials:
         plain["study"]["warm_start"] = config.study.name
-    return {key: plain[key] for key in SAID if key in plain}
+    said = SAID if config.function is None else (config.function.name, *SAID)
+    return {key: plain[key] for key in said if key in plain}
 
 
 def _overlap(path: str, other: str) -> bool:

@@ -27,7 +27,11 @@ def setup(config: Config) -> Plain:
         config: of the study.
     """
     plain, confirm = config.plain, config.confirm
+    own: Plain = {}
+    if config.function is not None:
+        own = {"function": config.function.plain(), "direction": config.direction}
     return {
+        **own,
         "data": plain["data"],
         "metric": plain["metric"],
         "dtype": plain["dtype"],

@@ -29,15 +29,15 @@ def text(title: str, estimator: Any, data: Settings, folds: int, targets: str) -
         rows, measured = "rows, held_out = data.split.folds[0]", "validation_loss"
         fit |= {"X_val": "validation.X", "y_val": "y[held_out]"}
         fit |= {"sample_weight_val": "validation.weights"}
-    loading = _call("data = load", {key: repr(value) for key, value in data.items()})
-    making = _call(f"estimator = {kind}", {key: _code(value) for key, value in unusual.items()})
+    loading = call("data = load", {key: repr(value) for key, value in data.items()})
+    making = call(f"estimator = {kind}", {key: _code(value) for key, value in unusual.items()})
     blocks = [
         f'"""{title}"""',
         "from sklearn.pipeline import make_pipeline",
         f"from tuner.data import load\nfrom tuner.estimators import {', '.join(sorted(names))}",
         "# The data as the study read, split and scaled them; others may stand in their place.\n"
         f"{loading}\ntrain, validation = data.final\n{rows}\ny = {targets}",
-        f"{making}\n{_call('estimator.fit', fit)}\n"
+        f"{making}\n{call('estimator.fit', fit)}\n"
         f'print("{measured}", estimator.history_["{measured}"][-1])',
         "# It takes raw rows: the study's scaling comes first.\n"
         "model = make_pipeline(data.recipe.rows.transformer(), estimator)",
@@ -45,7 +45,7 @@ def text(title: str, estimator: Any, data: Settings, folds: int, targets: str) -
     return "\n\n".join(blocks) + "\n"
 
 
-def _call(name: str, arguments: Mapping[str, str], *first: str) -> str:
+def call(name: str, arguments: Mapping[str, str], *first: str) -> str:
     """A call with these arguments, in lines of their own where one is too long."""
     given = [*first, *(f"{key}={value}" for key, value in arguments.items())]
     line = f"{name}({', '.join(given)})"
@@ -63,7 +63,7 @@ def _code(value: Any) -> str:
     if not _is_named(value):
         return repr(value)
     numbers = {key: repr(number) for key, number in value.settings.items()}
-    return _call(type(value).__name__, numbers, repr(value.name))
+    return call(type(value).__name__, numbers, repr(value.name))
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -44,15 +44,8 @@ def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
     Raises:
         UserError: if PyTorch has no such optimizer, or the schedule looks at losses.
     """
-    names, own = [steps.schedule], steps.schedule_settings
-    if steps.schedule == schedules.PARTS:
-        names = [str(value) for key, value in own.items() if key.endswith(".name")]
-    for name in names:
-        if schedules.load(name).state is not None:
-            raise UserError(
-                f"schedule: {name}: goes by the validation losses, not by the step, so there is no "
-                f"LambdaLR of it: {MEND}"
-            )
+    own = steps.schedule_settings
+    check_steps(steps.schedule, own)
     rate = steps.settings["lr"]
     rates = schedules.table(
         [steps.schedule], [own], np.array([rate]), np.arange(steps.total)[None], steps.total,
@@ -86,6 +79,23 @@ def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
     ]  # fmt: skip
     blocks += _remarks(steps, others)
     return "\n\n".join(blocks) + "\n"
+
+
+def check_steps(schedule: str, settings: Settings) -> None:
+    """Refuses a schedule that is no function of the step.
+
+    Raises:
+        UserError: for one that looks at losses, or has a part that does.
+    """
+    names = [schedule]
+    if schedule == schedules.PARTS:
+        names = [str(value) for key, value in settings.items() if key.endswith(".name")]
+    for name in names:
+        if schedules.load(name).state is not None:
+            raise UserError(
+                f"schedule: {name}: goes by the validation losses, not by the step, so there is no "
+                f"LambdaLR of it: {MEND}"
+            )
 
 
 def _cycles(steps: Steps) -> bool:

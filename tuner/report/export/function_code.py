@@ -1,0 +1,147 @@
+"""The winner of a user's function as code: the call that trains it, and PyTorch's LambdaLR."""
+
+import shlex
+from pathlib import PurePath
+
+from tuner.config import Config
+from tuner.errors import UserError
+from tuner.function import PROGRAM, Branch, Function, Plain
+from tuner.report.export.python_code import WIDTH, call
+from tuner.report.export.schedule_code import ScheduleCode
+from tuner.report.export.torch_code import check_steps
+from tuner.search.trials import TrialResult
+from tuner.study.populations import below
+from tuner.study.runners.calls import arguments
+
+
+def python_text(title: str, config: Config, winner: TrialResult) -> str:
+    """The call of the function with the winner's settings, which prints what it yields.
+
+    Args:
+        title: of the winner, a sentence.
+        config: of the study, of a function.
+        winner: its trial.
+
+    Raises:
+        UserError: if the winner's settings are not the function's.
+    """
+    own = config.function
+    assert own is not None
+    given = {key: code(value) for key, value in called_with(config, winner).items()}
+    imports, before, indent = [], list[str](), ""
+    if any(kind == "branch" for kind in own.kinds.values()):
+        imports.append("from tuner import Branch")
+    asked = {"epochs": repr(config.budget.epochs), "seed": repr(config.study.seed)}
+    folds = config.data.folds or 1
+    asked |= {"fold": "fold" if folds > 1 else "0", "folds": repr(folds)}
+    if "schedule" in own.asks:
+        imports.append("from tuner.study.runners.factors import Factors")
+        name, settings = schedule_of(winner)
+        given_of = {"name": repr(name), "settings": code(settings), "epochs": asked["epochs"]}
+        before.append(call("schedule = Factors", given_of))
+        asked["schedule"] = "schedule"
+    if "checkpoint" in own.asks:
+        imports.append("from pathlib import Path")
+        before.append('checkpoint = Path("checkpoint")\ncheckpoint.mkdir(exist_ok=True)')
+        asked["checkpoint"] = "checkpoint"
+    if "log" in own.asks:
+        imports += ["from pathlib import Path", "from tuner.study.runners.calls import Log"]
+        asked["log"] = 'Log(Path("artifacts"))'
+    making = call(f"for metrics in {own.name}", given | {key: asked[key] for key in own.asks})
+    loop = f"{making}:\n    print(metrics)"
+    if folds > 1 and "fold" in own.asks:
+        indent = "    "
+        before.append(f"for fold in range({folds}):")
+    loop = "\n".join(f"{indent}{line}" for line in loop.split("\n"))
+    lines = "\n".join([*before, loop])
+    standard = sorted(line for line in {*imports} if " tuner" not in line)
+    blocks = [
+        f'"""{title}"""',
+        "\n".join(standard),
+        "\n".join(sorted({*imports} - {*standard})),
+        importing(own),
+        lines,
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def importing(function: Function) -> str:
+    """The code that gets the function from its script, run where the study's command is."""
+    name = function.name
+    if function.command == PROGRAM:
+        return f"# {name} is the function that the study is of: define it here, or import it."
+    script = shlex.split(function.command)[1]
+    path = PurePath(script)
+    if path.suffix == ".py" and path.stem.isidentifier() and len(path.parts) == 1:
+        return f"from {path.stem} import {name}"
+    return f'import runpy\n\n{name} = runpy.run_path({script!r})["{name}"]'
+
+
+def called_with(config: Config, winner: TrialResult) -> Plain:
+    """What the function is called with for the settings of the winner.
+
+    Raises:
+        UserError: if they are not the function's, as in a file that `tuner` has not written.
+    """
+    own = config.function
+    assert own is not None
+    try:
+        return arguments(own, below(f"{own.name}.", winner.settings))
+    except KeyError as error:
+        said = f"its result.json is damaged: no {own.name}.{error.args[0]}"
+        raise UserError(f"study.name: {config.study.name}: {said}") from None
+
+
+def schedule_of(winner: TrialResult) -> tuple[str, Plain]:
+    """The winner's schedule with its settings."""
+    name = str(winner.schedule)
+    return name, below(f"schedule.{name}.", winner.settings)
+
+
+def code(value: object) -> str:
+    """A setting as code."""
+    if isinstance(value, Branch):
+        return call("Branch", {}, repr(value.name), code(dict(value)))
+    if isinstance(value, dict):
+        parts = [f"{key!r}: {own!r}" for key, own in value.items()]
+        line = f"{{{', '.join(parts)}}}"
+        inner = "".join(f"    {part},\n" for part in parts)
+        return line if len(line) <= WIDTH else f"{{\n{inner}}}"
+    return repr(value)
+
+
+def torch_text(title: str, config: Config, winner: TrialResult) -> str:
+    """PyTorch's LambdaLR of the winner's schedule, one step an epoch.
+
+    Args:
+        title: of the winner, a sentence.
+        config: of the study, of a function.
+        winner: its trial.
+
+    Raises:
+        UserError: if the function asks for no schedule, or its schedule looks at losses.
+    """
+    own, epochs = config.function, config.budget.epochs
+    assert own is not None
+    if "schedule" not in own.asks:
+        raise UserError(
+            f"format: torch: {own.name}() asks for no schedule, so there is nothing to say in "
+            "PyTorch's words: give format=python or yaml"
+        )
+    name, settings = schedule_of(winner)
+    check_steps(name, settings)
+    made = ScheduleCode(name, settings, epochs, 1)
+    factor = made.function("factor", "rate", "1.0")
+    blocks = [
+        f'"""{title}"""',
+        "import numpy as np\nimport torch",
+        f"STEPS = {epochs}  # one an epoch",
+        *made.helpers.values(),
+        factor,
+        "# Put your own model and optimizer in place of these.\n"
+        "model = torch.nn.Linear(1, 1)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: float(factor(t)))",
+        "# At the end of each epoch:\n#     scheduler.step()",
+    ]
+    return "\n\n".join(blocks) + "\n"
