@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.cli import HELP, help_page
+from tuner.cli import help_page
 from tuner.composing import TAKEN, compose, config_folder
 from tuner.config import check
 from tuner.errors import UserError
@@ -78,7 +78,7 @@ def test_a_command_in_the_documents_would_start(
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_flag_in_the_documents_is_on_the_help_page(document: str) -> None:
-    told = set(FLAG.findall(HELP))
+    told = set(FLAG.findall(help_page()))
     for command in commands(DOCUMENTS[document]):
         assert {word for word in shlex.split(command) if FLAG.fullmatch(word)} <= told
 
@@ -130,7 +130,7 @@ def test_the_readme_tells_the_settings_that_there_are() -> None:
 
 def test_the_readme_tells_the_exit_codes_of_the_help_page() -> None:
     told = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
-    page = re.sub(r"\s+", " ", HELP).split("Exit codes: ")[1]
+    page = re.sub(r"\s+", " ", help_page()).split("Exit codes: ")[1]
     assert told == set(re.findall(r"\b\d+\b", page))
     errors = {UserError, *UserError.__subclasses__()}
     known = {

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import tuner
-from tuner import completion, discovery, jobs, streams, words
+from tuner import completion, discovery, jobs, own_help, streams, words
 from tuner.composing import compose, config_folder, options
 from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
@@ -59,16 +59,22 @@ A command is made of settings, key=value, in any order:
 
 Experiments, whole jobs to start from (+experiment=NAME):
 {experiments}
+"""
+
+COMPLETION = """\
+    --completion SHELL   print what makes bash or zsh complete: eval "$(tuner --completion bash)"
+"""
+
+TAIL = """\
 Groups and their options (GROUP=OPTION):
 {groups}
 Jobs (job=NAME):
 {jobs}
 Flags:
-    --help, -h      this page, as no settings at all
+    --help, -h      this page{alone}
     --cfg           print the composed config and stop
     --config-dir DIR   look for options and experiments in this folder too
-    --completion SHELL   print what makes bash or zsh complete: eval "$(tuner --completion bash)"
-    --version       print the version
+{completion}    --version       print the version
 
 Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is), or
 job=doctor found something; 2 a setting or the data are wrong, nothing was written; 3 every trial
@@ -84,14 +90,29 @@ def first_comment(path: Path) -> str:
     return next((c for c in comments if not c.startswith("@package")), "")
 
 
-def help_page() -> str:
-    """What `--help` prints: the settings, and the experiments, options and jobs that there are."""
+def help_page(function: Function | None = None) -> str:
+    """What `--help` prints: the settings, and the experiments, options and jobs that there are.
+
+    Args:
+        function: of the user's, which the page is then about.
+    """
     conf = config_folder()
     known = words.groups([conf])
     groups = {group: ", ".join(sorted(options(group, [conf]))) for group in known}
     experiments = {p.stem: first_comment(p) for p in sorted((conf / "experiment").glob("*.yaml"))}
     lines = {name: discovery.first_line(jobs.__name__, name) for name in jobs.names()}
-    return HELP.format(experiments=_table(experiments), groups=_table(groups), jobs=_table(lines))
+    if function is None:
+        head = HELP.format(experiments=_table(experiments))
+    else:
+        head = own_help.page(function)
+        groups = {n: text for n, text in groups.items() if n not in own_help.groups(function)}
+        lines = {n: text for n, text in lines.items() if n not in own_help.jobs(function)}
+    return head + TAIL.format(
+        groups=_table(groups),
+        jobs=_table(lines),
+        alone=", as no settings at all" if function is None else "",
+        completion=COMPLETION if function is None else "",
+    )
 
 
 def _table(rows: Mapping[str, str]) -> str:
@@ -165,7 +186,7 @@ def main(arguments: Sequence[str] | None = None, function: Function | None = Non
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments == ["help"] or {"--help", "-h"} & set(arguments) or not (arguments or function):
-        print(help_page(), end="")
+        print(help_page(function), end="")
         return 0
     if arguments[:1] == ["--complete"]:
         for word in completion.completions(" ".join(arguments[1:])):
