@@ -30,7 +30,9 @@ def first_word(plain: Mapping[str, object]) -> str:
         return ""
     trials, epochs = _below(plain, "budget", "trials"), _below(plain, "budget", "epochs")
     data, model = _below(plain, "data", "name"), plain.get("model")
-    if data == "none" and isinstance(model, Mapping):
+    if isinstance(own := plain.get("function"), Mapping):
+        data = f"{own.get('name')}()"
+    elif data == "none" and isinstance(model, Mapping):
         data = ", ".join(map(str, model))
     if isinstance(several := _below(plain, "compare", "data"), list):
         data = "each of " + ", ".join(str(_below({"data": own}, "data", "name")) for own in several)
