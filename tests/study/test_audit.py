@@ -20,6 +20,7 @@ from tests.study.simulated import (
 )
 from tuner import discovery
 from tuner.search.ranges import Choices, Range
+from tuner.search.space import Space
 from tuner.search.trials import Goal
 from tuner.study import audit
 from tuner.study.audit import findings
@@ -432,3 +433,61 @@ def test_what_failed_comes_first_and_every_number_can_be_written() -> None:
         assert math.isfinite(finding.number)
         assert math.isfinite(finding.threshold)
         assert bool(finding.advice) != finding.passed
+
+
+# Settings of a user's function, of which nothing but the range is known.
+
+
+@pytest.mark.parametrize(
+    ("setting", "upper", "new"),
+    [
+        (Range(1e-4, 1.0, "log"), True, 10.0),
+        (Range(1e-4, 1.0, "log"), False, 1e-05),
+        (Range(0.0, 0.5), False, None),
+        (Range(0.0, 0.5), True, 0.62),
+        (Range(0.0, 1.0), True, None),
+        (Range(-1.0, 1.0), True, 1.5),
+        (Range(0.5, 0.99, "reverse_log"), True, 0.9962),
+        (Range(1, 8, integer=True), False, None),
+        (Range(1, 64, "log", integer=True), False, None),
+        (Choices((32, 64, 128)), True, 256),
+        (Choices((1, 2, 4)), False, None),
+    ],
+)
+def test_the_bound_of_a_functions_setting_moves_as_far_as_its_range_lets_guess(
+    setting: Any, upper: bool, new: float | None
+) -> None:
+    domain = domain_of("train.setting", {}, setting)
+    assert domain is not None
+    assert moved(setting, upper, domain) == (None if new is None else pytest.approx(new, rel=0.03))
+
+
+def test_a_functions_words_have_no_bounds() -> None:
+    assert domain_of("train.kind", {}, Choices(("a", "b", "c"))) is None
+
+
+def own_trial(number: int, value: float, settings: dict[str, Any], lost: bool) -> Any:
+    """A trial of a user's function, with these settings and no others."""
+    state = "DIVERGED" if lost else "COMPLETE"
+    return replace(tried(number, value, state), settings=settings, advice="train longer")
+
+
+def test_a_functions_lr_is_a_learning_rate_to_the_audit() -> None:
+    rates = [10 ** (-4 + i / 4) for i in range(20)]
+    trials = [own_trial(i, rate, {"train.lr": rate}, rate > 1.1) for i, rate in enumerate(rates)]
+    own = Space({}, {"train.lr": Range(1e-4, 10.0, "log")}, {})
+    finding = only(study(trials, own), "divergence")
+    assert "every one with a learning rate from 1.78 up" in finding.said
+    assert finding.changes == {"train.lr.high": 1.78}
+
+
+def test_a_function_without_a_rate_is_not_advised_to_change_one() -> None:
+    trials = [own_trial(i, i / 4, {"train.width": i}, i > 8) for i in range(12)]
+    rng = np.random.default_rng(0)
+    losses = 3 * np.exp(-np.arange(EPOCHS + 1) / 5) + 2 * rng.normal(size=EPOCHS + 1)
+    own = Space({}, {"train.width": Range(0, 12, integer=True)}, {})
+    seen = {name: c for name, c in curves(losses).items() if name != "learning_rate"}
+    told = [f"{found.said}; {found.advice}" for found in findings(study(trials, own, seen))]
+    assert any("trials diverged; try gentler settings" in line for line in told), told
+    assert any("average over the last epochs" in line for line in told), told
+    assert not any("rate" in line for line in told), told

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tuner.codec import Settings
+from tuner.search.trials import TrialResult
 from tuner.study.audited import Audited
 from tuner.study.results import Finding
 
@@ -35,9 +36,19 @@ def check(study: Audited) -> Iterator[Finding]:
         yield Finding(CHECK, True, doubt, gap, said, "")
         return
     changes = decay(study)
-    advice = "let the learning rate decay" if changes else "let it decay further"
-    advice += ", average the parameters (ema) or take larger batches"
-    yield Finding(CHECK, False, doubt, gap, said, advice, changes)
+    yield Finding(CHECK, False, doubt, gap, said, _mend(study.winner, bool(changes)), changes)
+
+
+def _mend(winner: TrialResult, may_decay: bool) -> str:
+    """What to do, of what the winner has."""
+    if winner.rate_path is None and winner.schedule is None:
+        return "average over the last epochs, make smaller steps late, or take larger batches"
+    ways = "average the parameters or take larger batches"
+    if winner.schedule is None:
+        return f"let the learning rate decay, {ways}"
+    if "optimizer" in winner.settings:
+        ways = "average the parameters (ema) or take larger batches"
+    return f"let {'the learning rate decay' if may_decay else 'it decay further'}, {ways}"
 
 
 def decay(study: Audited) -> Settings:

@@ -48,6 +48,8 @@ def check(study: Audited) -> Iterator[Finding]:
 def _penalty(study: Audited) -> Settings:
     """A search for an L2 penalty, where the winner has none and its model takes one."""
     assert study.winner is not None
-    path = f"model.{study.winner.settings.get('model')}.l2"
+    if "model" not in study.winner.settings:
+        return {}
+    path = f"model.{study.winner.settings['model']}.l2"
     taken = study.winner.settings.get(path, 0.0) == 0 and path not in study.space.searched
     return {path: {"low": 0.0, "high": PENALTY}} if taken else {}

@@ -24,8 +24,9 @@ def check(study: Audited) -> Iterator[Finding]:
     if winner is None or curve.epochs < 1 or not curve.gained > 0:
         return
     share = curve.late / curve.gained
+    rates = ", by its rates," if len(curve.learning_rate) else ""
     said = (
-        f"the last quarter of the training, by its rates, brought trial {winner.number} {share:.1%}"
+        f"the last quarter of the training{rates} brought trial {winner.number} {share:.1%}"
         " of its gain"
     )
     if winner.label in STANDING:
