@@ -34,6 +34,7 @@ from tuner.study.events import (
     after_each_cohort,
     tell_all,
 )  # fmt: skip
+from tuner.study.functions import goal_of
 from tuner.study.introduction import introduction
 from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
@@ -68,6 +69,8 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
     data = load_data(config)
     config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
+    if config.function is not None:
+        goal_of(config)
     if not (folder / FILE).exists():
         builder.initial(config)
     threads = config.threads or len(os.sched_getaffinity(0))
