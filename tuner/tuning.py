@@ -107,8 +107,7 @@ def tune(
     if config.job != TUNE or config.output != "text":
         key = "job" if config.job != TUNE else "output"
         raise UserError(f"{key}: {plain[key]}: is for commands: tuner.tune returns the study")
-    with _TUNING, environment():
-        quietly_imported()
+    with _TUNING, surroundings():
         return tuned(config)
 
 
@@ -187,13 +186,6 @@ def tuned(config: Config) -> TunedStudy:
         raise KeyboardInterrupt from None
 
 
-def quietly_imported() -> None:
-    """Optuna brings tqdm, which would warn in a notebook of bars that it has no widgets for."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "IProgress not found")
-        import optuna  # noqa: F401
-
-
 @contextmanager
 def interrupts(stop: Event) -> Iterator[None]:
     """Meanwhile Ctrl-C asks to stop; a second one is an exception at once, as it usually is.
@@ -221,16 +213,23 @@ def interrupts(stop: Event) -> Iterator[None]:
 
 
 @contextmanager
-def environment() -> Iterator[None]:
-    """What is set for the processes that a study starts; then the environment is as it was."""
+def surroundings() -> Iterator[None]:
+    """What is set for the processes that a study starts, and of Optuna; then all is as it was."""
     import numpy  # noqa: F401 (it reads the environment as it is imported: here, as it is)
 
+    with warnings.catch_warnings():
+        # Optuna brings tqdm, which in a notebook warns of bars that it has no widgets for.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        from optuna import logging
+
+    verbosity = logging.get_verbosity()
     before = {key: value for key, value in os.environ.items() if key.startswith(OURS)}
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         for key in [key for key in os.environ if key.startswith(OURS)]:
             if key not in before:
                 del os.environ[key]
