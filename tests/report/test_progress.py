@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.study.conftest import FunctionTraining, Heard, study_of
-from tuner.report.displays import LONGEST, Bar, duration
+from tuner.report.displays import LONGEST, Bar, Cell, Shown, duration
 from tuner.report.progress import Progress
 from tuner.search.pruners.halving import Halving
 from tuner.search.trials import Goal, TrialResult, ranked
@@ -286,3 +287,55 @@ def test_a_study_and_its_confirmation_tell_their_epochs(tmp_path: Path, clock: C
 
 def test_times_are_written_as_people_read_them() -> None:
     assert [duration(s) for s in (0, 59.6, 3599, 86400)] == ["0:00", "1:00", "59:59", "24:00:00"]
+
+
+class Output:
+    """What a notebook's cell shows: one output, and each state that it had."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, str]] = []
+        self.outputs = 0
+
+    def __call__(self, output: Any) -> Callable[[Any], object]:
+        self.outputs += 1
+        self.shown.append(output)
+        return self.shown.append
+
+
+def test_in_a_notebook_one_output_is_shown_anew_and_its_last_state_is_how_it_ended() -> None:
+    output = Output()
+    cell = Cell(output)
+    cell.begin(lambda: Shown("0/8 trials, best <none>", 0.25, 5.0, 15.0))
+    assert "best &lt;none&gt;" in output.shown[0]["text/html"]
+    assert 'value="0.2500"' in output.shown[0]["text/html"]
+    assert "0:05, 0:15 left" in output.shown[0]["text/plain"]
+    cell.note("compiling")
+    assert output.shown[-1]["text/plain"].startswith("compiling\n[")
+    cell.end(lambda: Shown("8/8 trials", 1.0, 20.0, None))
+    cell.begin(lambda: Shown("training again", None, 1.0, None))
+    assert "value" not in output.shown[-1]["text/html"]
+    cell.close()
+    last = output.shown[-1]
+    assert last["text/plain"] == "compiling\n8/8 trials, 0:20"
+    assert last["text/html"] == "<div>compiling</div><div>8/8 trials, 0:20</div>"
+    assert output.outputs == 1
+
+
+def test_in_a_notebook_the_bar_goes_on_by_itself_until_it_is_closed() -> None:
+    output = Output()
+    cell = Cell(output, pace=0.01)
+    cell.begin(lambda: Shown("at work", 0.5, 0.0, None))
+    until = time.monotonic() + 10
+    while len(output.shown) < 4 and time.monotonic() < until:
+        time.sleep(0.01)
+    cell.close()
+    seen = len(output.shown)
+    assert seen >= 5
+    time.sleep(0.05)
+    assert len(output.shown) == seen
+
+
+def test_of_a_notebook_that_was_quiet_nothing_is_shown() -> None:
+    output = Output()
+    Cell(output).close()
+    assert output.outputs == 0

@@ -197,10 +197,11 @@ class Cell(Display):
 
     Args:
         show: shows an output.
+        pace: seconds from one picture to the next.
     """
 
-    def __init__(self, show: Show) -> None:
-        self.show = show
+    def __init__(self, show: Show, pace: float = PACE) -> None:
+        self.show, self.pace = show, pace
         self.again: Callable[[Mapping[str, str]], object] | None = None
         self.now: Now | None = None
         self.lines: list[str] = []
@@ -237,7 +238,7 @@ class Cell(Display):
 
     def go_on(self) -> None:
         """Shows the bar again and again until it is closed."""
-        while not self.closed.wait(PACE):
+        while not self.closed.wait(self.pace):
             self.refresh()
 
     def refresh(self) -> None:
