@@ -337,7 +337,7 @@ def test_a_value_that_an_estimator_does_not_take_is_no_divergence(iris: Any) -> 
 @pytest.mark.parametrize(
     ("estimator", "parameters", "message"),
     [
-        (KNeighborsClassifier(), {}, "estimator: KNeighborsClassifier: give one that has"),
+        (KNeighborsClassifier(), {"resource": "epochs"}, "KNeighborsClassifier has no partial_fit"),
         (GaussianNB(), {}, "epochs: None: the estimator has no max_iter"),
         (SoftmaxClassifier(), {"n_candidates": 0}, "n_candidates: 0"),
         (SoftmaxClassifier(), {"keep": 0}, "keep: 0: give a number above 0 and at most 1"),

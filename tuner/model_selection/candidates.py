@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from pickle import PicklingError
 from typing import Any
 
@@ -199,6 +200,13 @@ def divided(estimator: Any, params: Metadata) -> tuple[Metadata, Any]:
         raise TypeError(f"{min(given)}: fit takes {WEIGHTS} and groups")
     weights = own if weights is None else weights
     return before, None if weights is None else np.asarray(weights)
+
+
+def takes_weights(estimator: Any, name: str) -> bool:
+    """Whether fit or partial_fit of an estimator takes weights, or its fit whatever it is given."""
+    known = signature(getattr(estimator, name)).parameters
+    kinds = [own.kind for own in known.values()]
+    return WEIGHTS in known or (name == "fit" and Parameter.VAR_KEYWORD in kinds)
 
 
 def steps_before(estimator: Any) -> str:

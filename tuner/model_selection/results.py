@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
 
 from tuner.codec import Settings
+from tuner.model_selection.resources import Resource
 from tuner.search.trials import Outcome
 from tuner.study.events import Asked, Event, TrialsEnded
 from tuner.study.judgements import Judged, Judgements
@@ -25,6 +26,7 @@ class Candidates:
         folds: how many scores a candidate has.
         error_score: the score of one that diverged or failed, or "raise".
         judgements: the scores, and what training raised.
+        resource: what candidates have more of in each stage; None where it is epochs.
     """
 
     def __init__(
@@ -33,8 +35,9 @@ class Candidates:
         folds: int,
         error_score: Any,
         judgements: Judgements,
+        resource: Resource | None = None,
     ) -> None:
-        self.judgements = judgements
+        self.judgements, self.resource = judgements, resource
         self.unknown = math.nan if error_score == "raise" else float(error_score)
         self.parameters, self.folds, self.error_score = parameters, folds, error_score
         self.params: list[Params] = []
@@ -63,6 +66,10 @@ class Candidates:
         error, state, reason = self.judgements.failure(number), str(outcome.state), outcome.reason
         if error:
             state, reason = "FAILED", error.strip().splitlines()[-1]
+        amount = outcome.epochs
+        if self.resource is not None:
+            params |= self.resource.params(outcome.epochs + bool(error))
+            amount = self.resource.amount(outcome.epochs)
         if state == "DIVERGED" and self.error_score == "raise":
             raise ValueError(f"{params}: {reason}")
         for fold in range(self.folds):
@@ -73,7 +80,7 @@ class Candidates:
         self.params.append(params)
         for name, value in (
             ("iter", self.cohort),
-            ("n_resources", 0 if error else outcome.epochs),
+            ("n_resources", 0 if error else amount),
             ("state", state),
             ("reason", reason),
         ):

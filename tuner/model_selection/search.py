@@ -1,12 +1,9 @@
 """A search as an estimator: candidates race through cross-validation, the best is fitted."""
 
 import time
-import uuid
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields, replace
-from inspect import signature
 from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,14 +11,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.callback import with_callbacks
-from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state, indexable
-from sklearn.utils._metadata_requests import _routing_enabled
-from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
 from tuner.codec import Settings
@@ -31,37 +24,43 @@ from tuner.estimators.limits import FRACTION_TO_ONE, WHOLE, one_of
 from tuner.model_selection.callbacks import Callbacks
 from tuner.model_selection.candidates import (
     WEIGHTS,
-    CandidateTraining,
     Make,
     Split,
     divided,
     last_step,
+    takes_weights,
 )
+from tuner.model_selection.fitting import FitTraining, named
+from tuner.model_selection.folds import Folds
 from tuner.model_selection.judge import Judge
 from tuner.model_selection.partial_fit import PartialFitTraining, refit
 from tuner.model_selection.populations import PopulationTraining
+from tuner.model_selection.resources import (
+    AUTO,
+    EPOCHS,
+    SAMPLES,
+    Resource,
+    Stages,
+    in_words_of,
+    most_of,
+    resource_of,
+    stages,
+)
 from tuner.model_selection.results import Candidates, Params
-from tuner.model_selection.space import Parameters, parameters
-from tuner.processes.deadline import Deadline
+from tuner.model_selection.space import parameters
+from tuner.model_selection.tracked import tracked
 from tuner.search import samplers
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.none import NoPruning
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
-from tuner.study.events import Began, Listener, tell_all
+from tuner.study.events import Began, tell_all
 from tuner.study.journal import JournalRecord
 from tuner.study.judgements import Judgements
 from tuner.study.loop import Loop
 from tuner.study.runners.partial_fit import Metadata
 from tuner.study.stopping import Limits, Stopping
 from tuner.study.study import Study
-from tuner.tracking.records import RunBegins, now_ms
-from tuner.tracking.store import Store
-from tuner.tracking.tracker import Tracker
-from tuner.tracking.writer import Writer
-
-# MLflow's experiment that holds searches.
-PROJECT = "tuner"
 
 
 class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -74,15 +73,28 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
     other with partial_fit trains one by one, over n_jobs processes. Early stopping, callbacks and
     warm starts of an estimator wait until it is fitted at the end.
 
+    Estimators without partial_fit are fitted in stages, with more of another resource in each, as
+    HalvingRandomSearchCV does: trees, iterations or samples. The samples of a stage are among those
+    of the next, and have all classes; all candidates are judged by the same samples. Those that
+    are left at the last stage have the scores of cross_val_score.
+
     Args:
-        estimator: an estimator with partial_fit, or a pipeline that ends with one.
+        estimator: an estimator, or a pipeline.
         space: what is searched for each parameter (`tuner.model_selection.space.parameters`).
         n_candidates: how many are tried.
         cohort: how many are asked and trained together.
-        epochs: of a candidate that is not stopped early; None is the estimator's own max_iter.
-        keep: the share of candidates that a rung lets pass; 1 halves nothing.
+        resource: what candidates get more of: epochs (of partial_fit), n_samples, or a parameter of
+            the estimator that is a whole number. auto is epochs if the estimator has partial_fit;
+            if not, n_estimators or max_iter, if it also has warm_start and the space leaves it
+            alone; if not, n_samples.
+        max_resources: how much of it a candidate gets that is not stopped early. auto is all
+            samples, or what the estimator's own parameter is.
+        epochs: the same, where epochs are the resource; None is the estimator's own max_iter.
+        keep: the share of candidates that a rung or a stage lets pass, 1 / factor in scikit-learn;
+            1 halves nothing.
         first_rung: the share of the epochs at which the first rung lies; the next ones lie
-            1 / keep times later each.
+            1 / keep times later each. Of another resource, the last stage has all of it, each
+            before it `keep` times as much, and none less than this share.
         sampler: tpe, random, quasi_random, or any other of tuner.search.samplers by name.
         tracking: the folder of an MLflow store, as mlruns, or a server's URI, which gets the curves
             of every candidate; None keeps none.
@@ -92,8 +104,10 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
     Attributes:
         best_estimator_, best_params_, best_index_: of the best candidate.
         best_score_: its mean score; only candidates that trained to the end can be best.
-        cv_results_: scikit-learn's keys, and n_resources (epochs), iter (the cohort), state and
-            reason; a state is COMPLETE, PRUNED, DIVERGED, or FAILED for an error.
+        cv_results_: scikit-learn's keys, and n_resources (how much of the resource it had), iter
+            (the cohort), state and reason; a state is COMPLETE, PRUNED, DIVERGED, or FAILED for an
+            error. A resource that is a parameter is among the params.
+        resource_: the resource.
         n_splits_, scorer_, refit_time_: as scikit-learn has them.
     """
 
@@ -108,6 +122,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         *,
         n_candidates: int = 32,
         cohort: int = 16,
+        resource: str = AUTO,
+        max_resources: int | str = AUTO,
         epochs: int | None = None,
         keep: float = 0.5,
         first_rung: float = 0.1,
@@ -125,6 +141,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.space = space
         self.n_candidates = n_candidates
         self.cohort = cohort
+        self.resource = resource
+        self.max_resources = max_resources
         self.epochs = epochs
         self.keep = keep
         self.first_rung = first_rung
@@ -167,9 +185,9 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         weights = {key: params[key] for key in (WEIGHTS,) if params.get(key) is not None}
         task = self._init_callback_context(max_subtasks=None)
         task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=weights or None)
-        folds = self._folds(X, y, routed)
+        folds = Folds(self.estimator, self.cv, X, y, routed, self._seed())
         self.n_splits_ = len(folds)
-        results = self._search(folds, task)
+        results = self._search(folds, self._resource(folds), task)
         self.cv_results_ = results
         self._choose(results)
         if self.refit:
@@ -188,9 +206,12 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             raise ValueError(f"error_score: {self.error_score!r}: give a number, or 'raise'")
         if isinstance(self.scoring, list | tuple | dict | set):
             raise ValueError(f"scoring: {self.scoring!r}: give one scorer")
-        if not hasattr(last_step(self.estimator), "partial_fit"):
-            name = type(last_step(self.estimator)).__name__
-            raise ValueError(f"estimator: {name}: give one that has partial_fit")
+        self.resource_ = resource_of(self.estimator, self.resource, self.space)
+        ours = ("max_resources", AUTO) if self.resource_ == EPOCHS else ("epochs", None)
+        if getattr(self, ours[0]) != ours[1]:
+            other = "epochs" if self.resource_ == EPOCHS else "max_resources"
+            given = f"{ours[0]}: {getattr(self, ours[0])!r}"
+            raise ValueError(f"{given}: the resource is {self.resource_}: give {other}")
 
     def _routed(self, params: Metadata) -> Any:
         """What splitter, estimator and scorer get of the params of fit, checked.
@@ -199,41 +220,33 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             TypeError: for a param that nothing takes.
         """
         routed = self._get_routed_params_for_fit(params)
-        _, weights = divided(self.estimator, routed.estimator.fit)
-        own = last_step(self.estimator)
-        if weights is not None and WEIGHTS not in signature(own.partial_fit).parameters:
+        weights, own = routed.estimator.fit.get(WEIGHTS), last_step(self.estimator)
+        trained = "fit"
+        if self.resource_ == EPOCHS:
+            _, weights = divided(self.estimator, routed.estimator.fit)
+            trained = "partial_fit"
+        if weights is not None and not takes_weights(own, trained):
             name = type(own).__name__
-            raise TypeError(f"{WEIGHTS}: {name}.partial_fit takes none: leave it out")
+            raise TypeError(f"{WEIGHTS}: {name}.{trained} takes none: leave it out")
         return routed
 
-    def _folds(self, X: Any, y: Any, routed: Any) -> list[Split]:
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        expected = cv.get_n_splits(X, y, **routed.splitter.split)
-        parts = list(cv.split(X, y, **routed.splitter.split))
-        if len(parts) != expected:
-            raise ValueError(
-                "cv.split and cv.get_n_splits return inconsistent results. "
-                f"Expected {expected} splits, got {len(parts)}"
-            )
-        if not parts:
-            raise ValueError(
-                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
-            )
-        return [
-            Split(
-                training=_safe_split(self.estimator, X, y, train),
-                test=_safe_split(self.estimator, X, y, test, train),
-                fit_params=_check_method_params(X, params=routed.estimator.fit, indices=train),
-                score_params=_check_method_params(X, params=routed.scorer.score, indices=test),
-            )
-            for train, test in parts
-        ]
+    def _resource(self, folds: Folds) -> Resource | None:
+        """What there is more of in each stage; None where it is epochs.
 
-    def _search(self, folds: list[Split], context: Any) -> Params:
+        Raises:
+            ValueError: if there is not as much of it.
+        """
+        name, count = self.resource_, len(folds.y)
+        if name == EPOCHS:
+            return None
+        most = most_of(name, self.max_resources, self.estimator, count)
+        least = folds.fewest() if name == SAMPLES else 1
+        return Resource(name, stages(most, least, self.keep, self.first_rung), count)
+
+    def _search(self, folds: Folds, resource: Resource | None, context: Any) -> Params:
         """A study of candidates; the results as scikit-learn has them."""
-        searched, seed, epochs = parameters(self.space), self._seed(), self._epochs()
-        judgements = Judgements()
-        candidates = Candidates(searched.of, len(folds), self.error_score, judgements)
+        searched, seed, judgements = parameters(self.space), folds.seed, Judgements()
+        candidates = Candidates(searched.of, len(folds), self.error_score, judgements, resource)
         callbacks = Callbacks(self, context, candidates)
 
         def make(settings: Settings) -> Any:
@@ -241,16 +254,22 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
         with (
             TemporaryDirectory() as folder,
-            self._training(make, folds, judgements, seed, epochs) as training,
+            self._training(make, folds, judgements, resource) as training,
             JournalRecord(Path(folder), "search") as record,
-            self._tracked(Path(folder), epochs, searched) as tracked,
+            tracked(
+                self.tracking,
+                Path(folder),
+                type(self).__name__,
+                self._about(training.epochs),
+                searched,
+            ) as listeners,
         ):
             study = Study(record, searched.space, self._sampler(searched.space), seed)
             limits = Limits(self.n_candidates)
             stopping = Stopping(limits, study, training, seed, callbacks.asked_to_stop)
-            tell = tell_all([candidates, *tracked, callbacks])
+            tell = in_words_of(resource, tell_all([candidates, *listeners, callbacks]))
             tell(Began([]))
-            Loop(study, training, self._pruner(), stopping, self.cohort, tell).run()
+            Loop(study, training, self._pruner(resource), stopping, self.cohort, tell).run()
         candidates.report()
         known = [own for own in judgements.judged.items() if own[0][0] in candidates.scored]
         with warnings.catch_warnings():
@@ -272,49 +291,31 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             raise ValueError(f"sampler: {self.sampler}: {error}") from None
         return sampler
 
-    def _pruner(self) -> Any:
-        return NoPruning() if self.keep == 1 else Halving(self.keep, self.first_rung)
+    def _pruner(self, resource: Resource | None) -> Any:
+        kind = Halving if resource is None else Stages
+        return NoPruning() if self.keep == 1 else kind(self.keep, self.first_rung)
 
-    @contextmanager
-    def _tracked(self, spool: Path, epochs: int, searched: Parameters) -> Iterator[list[Listener]]:
-        """What keeps the curves in MLflow, if anything does; what it has not taken is given up."""
-        if self.tracking is None:
-            yield []
-            return
-        kind = type(last_step(self.estimator)).__name__
-        about = {"estimator": kind, "epochs": epochs, "sampler": self.sampler, "keep": self.keep}
-        server = "://" in str(self.tracking)
-        store = Store(
-            spool if server else Path(self.tracking), str(self.tracking) if server else None
-        )
-        store.root.mkdir(parents=True, exist_ok=True)
-        names = {"project": PROJECT, "study": type(self).__name__, "key": uuid.uuid4().hex}
-        tracker = Tracker(
-            Writer(store, spool, **names),
-            Deadline(),
-            RunBegins(None, type(self).__name__, now_ms(), about),
-            CandidateTraining.goal,
-            shown=searched.of,
-        )
-        try:
-            yield [tracker]
-            tracker.over()
-        except BaseException as error:
-            tracker.fail(error)
-            raise
-        finally:
-            waiting, refused = tracker.close()
-            for complaint in [*([waiting] if waiting else []), *refused]:
-                warnings.warn(f"tracking: {complaint}", stacklevel=2)
+    def _about(self, epochs: int) -> Params:
+        """What MLflow keeps of the search itself."""
+        about: Params = {"estimator": type(last_step(self.estimator)).__name__}
+        if self.resource_ == EPOCHS:
+            about |= {"epochs": epochs}
+        else:
+            more = {"max_resources": self.max_resources, "stages": epochs}
+            about |= {"resource": self.resource_, **more}
+        return {**about, "sampler": self.sampler, "keep": self.keep}
 
     def _training(
-        self, make: Make, folds: list[Split], judgements: Judgements, seed: int, epochs: int
+        self, make: Make, folds: Folds, judgements: Judgements, resource: Resource | None
     ) -> Any:
-        judge = Judge(self.scorer_, self.error_score)
+        judge, seed = Judge(self.scorer_, self.error_score), folds.seed
+        if resource is not None:
+            return FitTraining(make, folds, judge, judgements, seed, resource, self.n_jobs)
+        own, jobs, epochs = folds.splits(), self.n_jobs, self._epochs()
         if isinstance(last_step(self.estimator), Estimator):
-            threads = effective_n_jobs(self.n_jobs)
-            return PopulationTraining(make, folds, judge, judgements, seed, epochs, threads)
-        return PartialFitTraining(make, folds, judge, judgements, seed, epochs, self.n_jobs)
+            threads = effective_n_jobs(jobs)
+            return PopulationTraining(make, own, judge, judgements, seed, epochs, threads)
+        return PartialFitTraining(make, own, judge, judgements, seed, epochs, jobs)
 
     def _candidate(self, chosen: Settings) -> Any:
         return clone(self.estimator).set_params(**clone(dict(chosen), safe=False))
@@ -324,7 +325,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             return int(self.epochs)
         epochs = getattr(last_step(self.estimator), "max_iter", None)
         if epochs is None:
-            raise ValueError("epochs: None: the estimator has no max_iter: give a whole number")
+            more = f"give a whole number, or resource='{SAMPLES}'"
+            raise ValueError(f"epochs: None: the estimator has no max_iter: {more}")
         return int(epochs)
 
     def _seed(self) -> int:
@@ -359,17 +361,16 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _refit(self, X: Any, y: Any, params: Metadata, search_task: Any, metadata: Any) -> None:
         best = self._candidate(self.best_params_)
-        own, epochs, begun = last_step(best), self._epochs(), time.perf_counter()
+        own, begun = last_step(best), time.perf_counter()
         task = search_task.subcontext("refit-with-best-params")
         with task.propagate_callback_context(best):
             task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            if isinstance(own, Estimator):
-                own.set_params(max_iter=epochs)
-                if isinstance(best, Pipeline) and WEIGHTS in params and not _routing_enabled():
-                    params = {f"{best.steps[-1][0]}__{WEIGHTS}": params[WEIGHTS]}
-                best.fit(X, y, **params)
+            if self.resource_ == EPOCHS and not isinstance(own, Estimator):
+                best = refit(best, Split((X, y), (X, y), params, {}), self._seed(), self._epochs())
             else:
-                best = refit(best, Split((X, y), (X, y), params, {}), self._seed(), epochs)
+                if self.resource_ == EPOCHS:
+                    own.set_params(max_iter=self._epochs())
+                best.fit(X, y, **named(best, params))
         self.refit_time_ = time.perf_counter() - begun
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):

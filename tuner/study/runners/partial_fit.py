@@ -40,6 +40,7 @@ class Samples:
         score_params: what a scorer gets of them besides, as sample_weight.
         pipeline: the candidate, its steps before the last fitted to X; None if there are none.
         X_raw: X_test as it is before any step.
+        fit_params: what fit gets besides X and y, if it is fit that is called.
     """
 
     X: Any
@@ -50,6 +51,7 @@ class Samples:
     score_params: Metadata = field(default_factory=dict)
     pipeline: Any = None
     X_raw: Any = None
+    fit_params: Metadata = field(default_factory=dict)
 
 
 # Judges an estimator that was trained on the fold.

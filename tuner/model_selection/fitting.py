@@ -1,0 +1,95 @@
+"""Candidates of any kind: estimators that are fitted with more of a resource, stage by stage."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from joblib import Parallel
+from sklearn.pipeline import Pipeline
+from sklearn.utils._metadata_requests import _routing_enabled
+
+from tuner.model_selection.candidates import WEIGHTS, CandidateTraining, Make, Split
+from tuner.model_selection.folds import Folds
+from tuner.model_selection.judge import Judge
+from tuner.model_selection.resources import Resource
+from tuner.search.runner import Row, Runner
+from tuner.search.trials import Trial
+from tuner.study.judgements import Judgements
+from tuner.study.runners.fitting import FitRunner, Stage
+from tuner.study.runners.partial_fit import Metadata, Samples
+
+
+class FitTraining(CandidateTraining):
+    """A context, for it holds processes.
+
+    Args:
+        make: a candidate from the settings of its trial.
+        folds: of all samples, or of some.
+        judge: of a candidate that was fitted.
+        judgements: takes its scores, and what fitting raises.
+        seed: of all rows.
+        resource: what there is more of in each stage.
+        jobs: processes.
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        folds: Folds,
+        judge: Judge,
+        judgements: Judgements,
+        seed: int,
+        resource: Resource,
+        jobs: int | None,
+    ) -> None:
+        super().__init__(make, [], judge, judgements, seed, len(resource.stages), jobs)
+        self.parts, self.resource = folds, resource
+        self.seen: tuple[float, list[Split]] | None = None
+
+    def __enter__(self) -> Self:
+        self.pool = Parallel(n_jobs=self.jobs)
+        self.pool.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.pool.__exit__(*error)
+
+    def runners(
+        self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
+    ) -> list[Runner]:
+        """All candidates with one runner, a row for each fold."""
+        estimators = {
+            Row(trial.number, self.seed, fold): self.make(trial.settings)
+            for trial in trials
+            for fold in range(len(self.parts))
+        }
+        return [
+            FitRunner(
+                estimators, self.stage, self.judge, self.pool, self.judgements, self.raises
+            )
+        ]  # fmt: skip
+
+    def stage(self, number: int) -> Stage:
+        """What candidates are fitted with in a stage, counted from 1."""
+        resource, last = self.resource, number == len(self.resource.stages)
+        samples = []
+        for split in self.splits(resource.share(number)):
+            params = named(self.parts.estimator, split.fit_params)
+            (X, y), test = split.training, split.test
+            samples.append(Samples(X, y, None, *test, split.score_params, fit_params=params))
+        return Stage(samples, resource.amount(number), resource.params(number), last)
+
+    def splits(self, share: float) -> list[Split]:
+        """The folds with a share of their samples; the last ones asked for are kept."""
+        if self.seen is None or self.seen[0] != share:
+            self.seen = None
+            self.seen = share, self.parts.splits(share)
+        return self.seen[1]
+
+
+def named(estimator: Any, params: Metadata) -> Metadata:
+    """What fit gets, by the names that it knows: without metadata routing, weights are for the
+    last step of a pipeline."""
+    if not isinstance(estimator, Pipeline) or WEIGHTS not in params or _routing_enabled():
+        return params
+    others = {name: value for name, value in params.items() if name != WEIGHTS}
+    return {**others, f"{estimator.steps[-1][0]}__{WEIGHTS}": params[WEIGHTS]}

@@ -1,0 +1,203 @@
+"""Estimators as a runner that are fitted anew, or on, with more of a resource each epoch."""
+
+import json
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+from traceback import format_exc
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+
+from tuner.files import read_json
+from tuner.search.runner import Progress, Row, Runner
+from tuner.study.judgements import Judged, Judgements
+from tuner.study.runners.partial_fit import Samples, Scorer, Trained
+
+Array = np.ndarray
+
+SAVED = "epoch.json"
+
+# Above so many samples `early_stopping="auto"` of histogram boosting stops early.
+AUTO = 10_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An epoch: what all candidates are fitted with.
+
+    Attributes:
+        samples: of each fold; weights are among what fit gets.
+        amount: of the resource.
+        params: the resource, if it is a parameter; else nothing.
+        last: whether there is no stage with more of it.
+    """
+
+    samples: Sequence[Samples]
+    amount: int
+    params: Mapping[str, int]
+    last: bool
+
+
+class FitRunner(Runner):
+    """Fits each estimator alone, several at once over processes; an epoch is a stage.
+
+    An estimator goes on from the stage before where that gives what a fit from the beginning gives
+    (`goes_on`), and is fitted anew otherwise. So nothing but the number of the stage is
+    saved. What an estimator raises is kept, and its row leaves.
+
+    Args:
+        estimators: by row, not fitted.
+        stage: the stage of an epoch.
+        scorer: judges an estimator on the samples kept from it.
+        pool: runs the fits.
+        judgements: takes the scores and the errors.
+        raises: whether errors are raised.
+    """
+
+    def __init__(
+        self,
+        estimators: Mapping[Row, Any],
+        stage: Callable[[int], Stage],
+        scorer: Scorer,
+        pool: Parallel,
+        judgements: Judgements,
+        raises: bool = False,
+    ) -> None:
+        self.own, self.stage, self.scorer = dict(estimators), stage, scorer
+        self.pool, self.judgements, self.raises = pool, judgements, raises
+        self.epochs = 0
+
+    @property
+    def rows(self) -> list[Row]:
+        return list(self.own)
+
+    @property
+    def steps(self) -> int:
+        return 1
+
+    @property
+    def momentum(self) -> Array:
+        return np.zeros(len(self.own))
+
+    def start(self) -> Mapping[str, Array]:
+        unknown = np.full(len(self.own), np.nan)
+        return {"validation_loss": unknown, "validation_score": unknown.copy()}
+
+    def epoch(self, epoch: int) -> Progress:
+        stage, rows = self.stage(epoch), self.rows
+        more = (stage.params, stage.last, self.scorer, self.raises)
+        done: list[Trained] = self.pool(
+            delayed(fitted)(own, stage.samples[row.fold], *more) for row, own in self.own.items()
+        )
+        self.epochs = epoch
+        self.own = {row: own.estimator for row, own in zip(rows, done, strict=True)}
+        for row, own in zip(rows, done, strict=True):
+            self.judgements.judge(row, own.judged)
+            self.judgements.fail(row, own.error)
+        scores = np.array([own.judged.rank for own in done], np.float64)
+        metrics = {
+            "validation_loss": -scores,
+            "validation_score": scores,
+            "n_resources": np.full(len(rows), float(stage.amount)),
+        }
+        left = np.array([bool(own.error) for own in done], bool)
+        return Progress(metrics, left, np.full(len(rows), float(epoch)), np.zeros(len(rows)))
+
+    def keep(self, trials: Collection[int]) -> None:
+        self.own = {row: own for row, own in self.own.items() if row.trial in trials}
+
+    def save(self, folder: Path) -> None:
+        state = {"epochs": self.epochs, "rows": self.rows}
+        (folder / SAVED).write_text(json.dumps(state), encoding="utf-8")
+
+    def restore(self, folder: Path) -> None:
+        state = read_json(folder / SAVED)
+        rows = {Row(*row) for row in state["rows"]}
+        if not rows <= self.own.keys():
+            raise ValueError(f"{folder}: holds other trials than these")
+        self.own = {row: clone(own) for row, own in self.own.items() if row in rows}
+        self.epochs = state["epochs"]
+
+
+def fitted(
+    estimator: Any,
+    samples: Samples,
+    params: Mapping[str, int],
+    last: bool,
+    scorer: Scorer,
+    raises: bool = False,
+) -> Trained:
+    """The estimator fitted with the params of a stage, and how it is judged.
+
+    Args:
+        estimator: as the stage before left it, or not fitted.
+        samples: to fit, and to be judged by.
+        params: of the stage.
+        last: whether no stage comes after it; before, it may well not have converged.
+        scorer: judges it.
+        raises: whether what it raises is raised here; otherwise it is kept.
+    """
+    own = estimator
+    try:
+        on = goes_on(estimator, params, len(samples.y))
+        own = estimator if on else clone(estimator)
+        given = {on: estimator.get_params()[on]} if on else {}
+        own.set_params(**params, **dict.fromkeys(given, True))
+        with warnings.catch_warnings():
+            if not last:
+                warnings.simplefilter("ignore", ConvergenceWarning)
+            own.fit(samples.X, samples.y, **samples.fit_params)
+        own.set_params(**given)
+    except Exception:
+        if raises:
+            raise
+        return Trained(own, np.nan, Judged(np.nan), format_exc())
+    return Trained(own, np.nan, scorer(own, samples))
+
+
+def goes_on(estimator: Any, params: Mapping[str, int], count: int) -> str:
+    """The parameter that lets it go on from the stage before, to what a fit from the beginning
+    gives; "" where there is none.
+
+    Ensembles of scikit-learn do so that grow tree by tree, alone or at the end of a pipeline. Those
+    do not that may stop early, estimate their score out of the bag, or share a generator of random
+    numbers; nor the solvers whose `warm_start` begins again from the coefficients before.
+
+    Args:
+        estimator: that is to be fitted.
+        params: of the stage.
+        count: samples that it is fitted to.
+    """
+    if len(params) != 1:
+        return ""
+    (path,) = params
+    own, prefix = estimator, ""
+    if isinstance(estimator, Pipeline):
+        own, prefix = estimator.steps[-1][1], f"{estimator.steps[-1][0]}__"
+    if not path.startswith(prefix) or not hasattr(own, "get_params"):
+        return ""
+    known, name = own.get_params(deep=False), path.removeprefix(prefix)
+    if "warm_start" not in known or not type(own).__module__.startswith("sklearn.ensemble."):
+        return ""
+    early = known.get("early_stopping", known.get("n_iter_no_change") is not None)
+    seeds = {k: v for k, v in estimator.get_params().items() if k.endswith("random_state")}
+    drawn = seeds.pop(f"{prefix}random_state", 0)
+    same = all(
+        isinstance(seed, Integral) for seed in (0 if drawn is None else drawn, *seeds.values())
+    )
+    if (
+        name not in ("n_estimators", "max_iter")
+        or (count > AUTO if early == "auto" else early)
+        or known.get("oob_score")
+        or isinstance(known.get("class_weight"), str)
+        or not same
+    ):
+        return ""
+    return f"{prefix}warm_start"
