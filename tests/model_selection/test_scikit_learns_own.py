@@ -3,53 +3,31 @@
 import importlib.util
 import sys
 import warnings
-from collections.abc import Iterator
-from inspect import isclass, isfunction
+from inspect import isfunction
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import sklearn.model_selection
-from sklearn.base import BaseEstimator
 
 from tuner.model_selection import TunerSearchCV
-from tuner.model_selection.candidates import last_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 SUITE = "sklearn.model_selection.tests.test_search"
 
 
-def at_once(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Any:
-    """A partial_fit for estimators that have none: their only epoch."""
-    return estimator.fit(
-        X, y, **({} if sample_weight is None else {"sample_weight": sample_weight})
-    )
-
-
-def train_at_once(kind: Any) -> None:
-    """Gives an estimator a partial_fit, if it has none."""
-    if hasattr(kind, "fit") and not hasattr(kind, "partial_fit"):
-        kind.partial_fit = at_once
-
-
 class Plain(TunerSearchCV):
-    """A search that trains through one epoch and halves nothing, as scikit-learn's do."""
+    """A search that fits all samples and halves nothing, as scikit-learn's do."""
 
-    epochs: ClassVar = 1
+    resource: ClassVar = "n_samples"
+    max_resources: ClassVar = "auto"
+    epochs: ClassVar = None
     keep: ClassVar = 1
     cohort: ClassVar = 64
     first_rung: ClassVar = 0.1
     tracking: ClassVar = None
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        kind = type(last_step(self.estimator))
-        if isinstance(last_step(self.estimator), BaseEstimator) and not hasattr(
-            kind, "partial_fit"
-        ):
-            kind.partial_fit = at_once
-        return super().fit(X, y, **params)
 
 
 class Grid(Plain):
@@ -141,20 +119,9 @@ REASONS = {
         test_grid_search_cv_splits_consistency
         test_searchcv_raise_warning_with_non_finite_score[Grid-specialized_params0-True
         test_searchcv_raise_warning_with_non_finite_score[Randomized-specialized_params1-True""",
-    "it needs y": "test_grid_search_no_score test_gridsearch_no_predict",
-    "X has two dimensions": "test_gridsearch_nd",
-    "fit takes weights and groups alone": """
-        test_SearchCV_with_fit_params test_scalar_fit_param[ test_scalar_fit_param_compat""",
-    "what it trains on are NumPy's arrays, of rows that are shuffled": """
-        test_grid_search_one_grid_point test_pandas_input test_y_as_list""",
-    "a candidate whose accuracy ends below that of a constant has diverged": """
-        test_trivial_cv_results_attr""",
     "its space is one mapping, in words of its own": """
         test_grid_search_bad_param_grid test_grid_search_cv_results
         test_random_search_cv_results""",
-    "its last step must have partial_fit before a candidate replaces it": """
-        test_search_cv_using_minimal_compatible_estimator test_search_estimator_param[Grid-
-        test_search_estimator_param[Randomized-""",
     "it prints a line for each cohort, not for each fold": "test_search_cv_verbose_3",
     "its callbacks hear of cohorts, not of candidates and folds": """
         test_search_callbacks_no_propagation[search0 test_search_callbacks_no_propagation[search1
@@ -163,14 +130,8 @@ REASONS = {
         test_search_callbacks_with_partial_fit_failures""",
 }
 EXCEPTIONS = {name: reason for reason, names in REASONS.items() for name in names.split()}
-# Kernels of shuffled rows and unshuffled columns, on which an SVM does not end, and arrays of other
-# libraries, which are not installed.
-NOT_RUN = {
-    "test_grid_search_precomputed_kernel",
-    "test_grid_search_precomputed_kernel_error_nonsquare",
-    "test_search_cv_pairwise_property_equivalence_of_precomputed",
-    "test_array_api_search_cv_classifier",
-} & TESTS.keys()
+# It needs arrays of other libraries, which are not installed.
+NOT_RUN = {"test_array_api_search_cv_classifier"} & TESTS.keys()
 
 globals().update({name: test for name, test in TESTS.items() if name not in NOT_RUN})
 
@@ -188,15 +149,3 @@ def _excepted(request: pytest.FixtureRequest) -> None:
     )
     if reason is not None:
         request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
-
-
-@pytest.fixture(autouse=True)
-def _one_epoch() -> Iterator[None]:
-    """Lets all estimators of the module train through one epoch."""
-    kinds = [k for k in vars(OWN).values() if isclass(k) and issubclass(k, BaseEstimator)]
-    for kind in kinds:
-        train_at_once(kind)
-    yield
-    for kind in kinds:
-        if vars(kind).get("partial_fit") is at_once:
-            del kind.partial_fit

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 from tuner.model_selection.candidates import WEIGHTS, Split
 
@@ -24,7 +24,7 @@ class Folds:
     Args:
         estimator: of the search; one that takes kernels has columns split, too.
         cv: as scikit-learn's searches take it.
-        X, y: all samples.
+        X, y: all samples; y may be None.
         routed: what estimator, scorer and splitter get besides.
         seed: of the order in which samples come.
 
@@ -49,6 +49,11 @@ class Folds:
 
     def __len__(self) -> int:
         return len(self.parts)
+
+    @property
+    def samples(self) -> int:
+        """How many there are, to train on and to be judged by."""
+        return int(_num_samples(self.X))
 
     def splits(self, share: float = 1.0) -> list[Split]:
         """The folds with a share of the samples to train on; those to be judged by are all there.
@@ -75,7 +80,7 @@ class Folds:
         train = indices(self.parts[number][0])
         weights = self.routed.estimator.fit.get(WEIGHTS)
         kinds = [] if weights is None else [np.asarray(weights)[train] > 0]
-        if is_classifier(self.estimator) and np.ndim(self.y) == 1:
+        if is_classifier(self.estimator) and self.y is not None and np.ndim(self.y) == 1:
             kinds.append(np.unique(np.asarray(self.y)[train], return_inverse=True)[1])
         order = nested(len(train), kinds, np.random.default_rng((self.seed, number)))
         return np.sort(train[order[: max(1, int(np.ceil(share * len(train) - 1e-9)))]])
@@ -83,10 +88,10 @@ class Folds:
     def fewest(self) -> int:
         """The least samples, of all that there are, that give each fold FIRST of each class."""
         kinds = 1
-        if is_classifier(self.estimator) and np.ndim(self.y) == 1:
+        if is_classifier(self.estimator) and self.y is not None and np.ndim(self.y) == 1:
             kinds = len(np.unique(np.asarray(self.y)))
         smallest = min(len(indices(train)) for train, _ in self.parts)
-        return int(np.ceil(FIRST * kinds * len(self.y) / max(1, smallest)))
+        return int(np.ceil(FIRST * kinds * self.samples / max(1, smallest)))
 
 
 def indices(part: Any) -> Array:

@@ -12,6 +12,7 @@ from tuner.model_selection.candidates import last_step
 from tuner.search.pruners.halving import Halving
 from tuner.search.trials import Outcome
 from tuner.study.events import Event, Listener, TrialsEnded
+from tuner.study.judgements import Judgements
 
 AUTO, EPOCHS, SAMPLES = "auto", "epochs", "n_samples"
 
@@ -159,13 +160,20 @@ def most_of(name: str, given: Any, estimator: Any, samples: int) -> int:
     return int(own)
 
 
-def in_words_of(resource: Resource | None, tell: Listener) -> Listener:
-    """Tells of outcomes in words of the resource; where that is epochs, in those of the race."""
+def in_words_of(resource: Resource | None, judgements: Judgements, tell: Listener) -> Listener:
+    """Tells of outcomes in words of the resource; where that is epochs, in those of the race.
+
+    A candidate that raised an error has failed: a race sees no more than that it left.
+    """
+
+    def own(outcome: Outcome) -> Outcome:
+        if error := judgements.failure(outcome.trial.number):
+            return replace(outcome, state="FAILED", reason=error.strip().splitlines()[-1])
+        return outcome if resource is None else resource.told(outcome)
 
     def told(event: Event) -> None:
-        if resource is not None and isinstance(event, TrialsEnded):
-            own = [resource.told(outcome) for outcome in event.outcomes]
-            event = replace(event, outcomes=own)
+        if isinstance(event, TrialsEnded):
+            event = replace(event, outcomes=[own(outcome) for outcome in event.outcomes])
         tell(event)
 
     return told

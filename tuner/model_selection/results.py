@@ -64,8 +64,6 @@ class Candidates:
         """
         number, params = outcome.trial.number, self.parameters(outcome.trial.settings)
         error, state, reason = self.judgements.failure(number), str(outcome.state), outcome.reason
-        if error:
-            state, reason = "FAILED", error.strip().splitlines()[-1]
         amount = outcome.epochs
         if self.resource is not None:
             params |= self.resource.params(outcome.epochs + bool(error))

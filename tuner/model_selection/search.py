@@ -162,7 +162,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
         Args:
             X: (samples, features), or whatever the first step of a pipeline takes.
-            y: targets.
+            y: targets; None where estimator and scorer need none, but not with partial_fit.
             params: sample_weight, of training and of the scorer, if it takes weights; groups, for a
                 splitter of groups. With metadata routing, what estimator, scorer and splitter
                 request.
@@ -175,9 +175,10 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             ValueError: if parameters are not allowed, and if every candidate diverged or failed.
         """
         self._check()
-        if y is None:
-            raise ValueError("the search requires y to be passed, but the target y is None")
-        check_array(y, ensure_2d=False, dtype=None, input_name="y")
+        if self.resource_ == EPOCHS:
+            if y is None:
+                raise ValueError("the search requires y to be passed, but the target y is None")
+            check_array(y, ensure_2d=False, dtype=None, input_name="y")
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         self.scorer_, _ = self._get_scorers()
@@ -236,7 +237,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         Raises:
             ValueError: if there is not as much of it.
         """
-        name, count = self.resource_, len(folds.y)
+        name, count = self.resource_, folds.samples
         if name == EPOCHS:
             return None
         most = most_of(name, self.max_resources, self.estimator, count)
@@ -267,7 +268,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             study = Study(record, searched.space, self._sampler(searched.space), seed)
             limits = Limits(self.n_candidates)
             stopping = Stopping(limits, study, training, seed, callbacks.asked_to_stop)
-            tell = in_words_of(resource, tell_all([candidates, *listeners, callbacks]))
+            tell = in_words_of(resource, judgements, tell_all([candidates, *listeners, callbacks]))
             tell(Began([]))
             Loop(study, training, self._pruner(resource), stopping, self.cohort, tell).run()
         candidates.report()
@@ -370,7 +371,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             else:
                 if self.resource_ == EPOCHS:
                     own.set_params(max_iter=self._epochs())
-                best.fit(X, y, **named(best, params))
+                best.fit(X, *(() if y is None else (y,)), **named(best, params))
         self.refit_time_ = time.perf_counter() - begun
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):

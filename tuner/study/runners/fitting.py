@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _num_samples
 
 from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
@@ -146,15 +147,18 @@ def fitted(
     """
     own = estimator
     try:
-        on = goes_on(estimator, params, len(samples.y))
+        on = goes_on(estimator, params, _num_samples(samples.X))
         own = estimator if on else clone(estimator)
         given = {on: estimator.get_params()[on]} if on else {}
-        own.set_params(**params, **dict.fromkeys(given, True))
+        if params:
+            own.set_params(**params, **dict.fromkeys(given, True))
         with warnings.catch_warnings():
             if not last:
                 warnings.simplefilter("ignore", ConvergenceWarning)
-            own.fit(samples.X, samples.y, **samples.fit_params)
-        own.set_params(**given)
+            targets = () if samples.y is None else (samples.y,)
+            own.fit(samples.X, *targets, **samples.fit_params)
+        if given:
+            own.set_params(**given)
     except Exception:
         if raises:
             raise
