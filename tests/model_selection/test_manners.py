@@ -7,7 +7,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import RidgeClassifier, SGDClassifier
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -18,19 +18,22 @@ from tuner.model_selection import TunerSearchCV
 
 OWN = SoftmaxClassifier(max_iter=4, random_state=0)
 FOREIGN = SGDClassifier(loss="log_loss", random_state=0, max_iter=4)
-BOTH = pytest.mark.parametrize("kind", [OWN, FOREIGN], ids=["own", "foreign"])
+FITTED = RidgeClassifier(random_state=0)
+ALL = pytest.mark.parametrize("kind", [OWN, FOREIGN, FITTED], ids=["own", "foreign", "fitted"])
 
 
 def search(kind: Any, values: Any = (0.01, 0.1), **more: Any) -> TunerSearchCV:
-    """A grid of the parameter that both kinds have a number of."""
+    """A grid of the parameter that all kinds have a number of."""
     last = kind[-1] if hasattr(kind, "steps") else kind
     own = "learning_rate" if isinstance(last, SoftmaxClassifier) else "alpha"
     name = f"{type(last).__name__.lower()}__{own}" if last is not kind else own
     asked = {"n_candidates": 2, "sampler": "grid", "cv": 3, "keep": 1, "random_state": 0}
+    if isinstance(last, RidgeClassifier):
+        more.pop("epochs", None)  # it is fitted at once
     return TunerSearchCV(kind, {name: list(values)}, **asked | more)
 
 
-@BOTH
+@ALL
 def test_rows_that_weigh_nothing_do_not_count_in_scores(kind: Any, iris: Any) -> None:
     X, y = iris
     wrong = np.arange(len(y)) % 3 > 0
@@ -54,7 +57,7 @@ class Seen:
         return accuracy_score(y, estimator.predict(X), sample_weight=sample_weight)
 
 
-@BOTH
+@ALL
 def test_a_scorer_gets_the_whole_candidate_raw_rows_and_their_weights(kind: Any, iris: Any) -> None:
     X, y = iris
     X, seen, weights = X + 1000, Seen(), np.arange(len(y)) + 1.0
@@ -71,7 +74,7 @@ def test_a_scorer_gets_the_whole_candidate_raw_rows_and_their_weights(kind: Any,
         assert len(own) == len(rows)
 
 
-@BOTH
+@ALL
 def test_the_fast_way_and_the_whole_candidate_have_the_same_score(kind: Any, iris: Any) -> None:
     X, y = iris
     pipeline = make_pipeline(StandardScaler(), kind)
@@ -87,7 +90,7 @@ def test_the_fast_way_and_the_whole_candidate_have_the_same_score(kind: Any, iri
     np.testing.assert_array_equal(scores[0], scores[2])
 
 
-@BOTH
+@ALL
 def test_an_error_in_training_is_the_one_that_is_said(kind: Any, iris: Any) -> None:
     X, y = iris
     X = X.copy()
@@ -98,7 +101,7 @@ def test_an_error_in_training_is_the_one_that_is_said(kind: Any, iris: Any) -> N
         search(kind, error_score="raise").fit(X, y)
 
 
-@BOTH
+@ALL
 def test_one_candidate_that_fails_costs_only_itself(kind: Any, iris: Any) -> None:
     with pytest.warns(FitFailedWarning, match=r"(?s)3 fits failed out of a total of 6.*-1"):
         found = search(kind, (-1.0, 0.1)).fit(*iris)
@@ -108,7 +111,7 @@ def test_one_candidate_that_fails_costs_only_itself(kind: Any, iris: Any) -> Non
         search(kind, (-1.0, 0.1), error_score="raise").fit(*iris)
 
 
-@BOTH
+@ALL
 def test_an_error_of_the_scorer_is_the_one_that_is_said(kind: Any, iris: Any) -> None:
     with (
         pytest.warns(UserWarning, match=r"(?s)Scoring failed.*Target is multiclass"),
@@ -126,7 +129,7 @@ def test_a_divergence_that_is_raised_names_the_value_that_was_given(iris: Any) -
         search(OWN, (1e300, 1e300), error_score="raise").fit(*iris)
 
 
-@BOTH
+@ALL
 def test_a_class_that_a_training_fold_lacks_is_missed_and_no_error(kind: Any, iris: Any) -> None:
     X, y = iris
     order = np.argsort(y, kind="stable")
@@ -137,7 +140,7 @@ def test_a_class_that_a_training_fold_lacks_is_missed_and_no_error(kind: Any, ir
     assert found.fit(X[rare], y[rare]).best_score_ > 0.8
 
 
-@BOTH
+@ALL
 def test_several_scores_are_refused(kind: Any, iris: Any) -> None:
     for scoring in (["accuracy", "f1"], {"a": "accuracy"}):
         with pytest.raises(ValueError, match="give one scorer"):
@@ -146,7 +149,7 @@ def test_several_scores_are_refused(kind: Any, iris: Any) -> None:
         search(kind, scoring=lambda estimator, X, y: {"a": 1.0, "b": 0.0}).fit(*iris)
 
 
-@BOTH
+@ALL
 def test_metadata_is_routed_to_whom_requests_it(kind: Any, iris: Any) -> None:
     X, y = iris
     weights = np.where(y == "virginica", 1e-9, 1.0)
