@@ -7,7 +7,7 @@ from Python, `range`, `choices` and `branch` declare what is searched, `save` ke
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tuner.function import Branch, branch, choices, range
+from tuner.declarations import Branch, branch, choices, range
 
 if TYPE_CHECKING:
     from tuner.own_command import main

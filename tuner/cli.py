@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 import tuner
 from tuner import completion, discovery, jobs, own_help, streams, words
 from tuner.composing import compose, config_folder, options
+from tuner.declarations import Plain
 from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
-from tuner.function import PROGRAM, Function, Plain
+from tuner.function import PROGRAM, Function
 from tuner.report.first_word import first_word
 
 if TYPE_CHECKING:

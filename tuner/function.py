@@ -11,11 +11,14 @@ are searched. Parameters named as in ASKED are what tuner gives.
 import inspect
 import keyword
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import PurePath
-from typing import Any, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from tuner.declarations import CHOICES, LOW, WORDS, Branch, Branches, Plain, Searched, Settings
 from tuner.errors import UserError
 
 # How tuner's own command begins, as people type it.
@@ -26,82 +29,14 @@ ASKED = ("epochs", "seed", "fold", "folds", "schedule", "checkpoint", "log")
 
 # What a setting may be, by the annotation of its parameter, or by the type of its default.
 KINDS: dict[Any, str] = {float: "number", int: "whole", str: "text", bool: "flag"}
-ANY, BRANCH = "any", "branch"
+ANY, BRANCH, ONE = "any", "branch", "one"
+ALL_KINDS = {*KINDS.values(), ANY, BRANCH, ONE}
 
 # How a function is run that no command has: `tuner.tune(train)`, in Python.
 CALLED = "tuner.tune"
 
-# Keys of a range as a config has it.
-LOW, CHOICES = "low", "choices"
-
-Plain = dict[str, Any]
-Settings = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A default that is searched: a range or choices, as a config has them."""
-
-    plain: Plain
-
-
-@dataclass(frozen=True)
-class Branches:
-    """A default that is one of several options, each with settings of its own."""
-
-    options: Mapping[str, Settings]
-
-
-class Branch(dict[str, Any]):
-    """What a function gets for a `branch`: the settings of the option that was chosen.
-
-    Attributes:
-        name: of the option.
-    """
-
-    def __init__(self, name: str, settings: Settings) -> None:
-        super().__init__(settings)
-        self.name = name
-
-    def __getattr__(self, key: str) -> Any:
-        try:
-            return self[key]
-        except KeyError:
-            known = ", ".join(self) or "no settings"
-            raise AttributeError(f"{self.name} has {known}, not {key}") from None
-
-
-def range(low: float, high: float, *, scale: str = "linear", step: float | None = None) -> Any:
-    """A number that is searched, as the default of a parameter.
-
-    Args:
-        low, high: the ends, which belong to it; whole numbers for an `int`.
-        scale: "linear", "log", or "reverse_log" for numbers close to 1, as a momentum.
-        step: of a grid that begins at low.
-    """
-    plain: Plain = {LOW: low, "high": high, "scale": scale}
-    return Searched(plain if step is None else {**plain, "step": step})
-
-
-def choices(options: Sequence[Any]) -> Any:
-    """One of a list of numbers, texts or flags, as the default of a parameter."""
-    return Searched({CHOICES: list(options)})
-
-
-def branch(**options: Settings) -> Any:
-    """One of several options with settings of their own, as the default of a parameter.
-
-    The function gets a `Branch`: with
-
-        optimizer=tuner.branch(sgd={"lr": tuner.range(0.01, 1)}, adam={"beta": 0.9})
-
-    `optimizer.name` is "sgd" or "adam", and `optimizer["lr"]` or `optimizer.lr` its setting. A
-    setting is searched only in the trials that take its option.
-
-    Args:
-        options: by name, the settings of each: numbers, texts, `range` or `choices`.
-    """
-    return Branches(options)
+# What Hydra would read otherwise than as the text that it is.
+REFERENCE, MISSING = "${", "???"
 
 
 @dataclass(frozen=True)
@@ -111,10 +46,14 @@ class Function:
     Attributes:
         name: under which its settings stand in the config.
         settings: what its signature declares of each, as a config has it.
-        kinds: of each setting: number, whole, text, flag, any or branch.
+        kinds: of each setting: number, whole, text, flag, any, branch, or one of its values.
         asks: the parameters that tuner gives.
         command: that runs it, as people type it.
         call: the function itself; None where only a study's folder tells of it.
+        values: of settings, by name: those that one may have beside the numbers or texts of its
+            kind, as None.
+        options: of branches, by name: their options, with the kinds of what each has. Of one that
+            has none, the config tells.
     """
 
     name: str
@@ -123,6 +62,8 @@ class Function:
     asks: tuple[str, ...]
     command: str = field(compare=False)
     call: Callable[..., Any] | None = field(default=None, compare=False)
+    values: dict[str, list[Any]] = field(default_factory=dict, compare=False)
+    options: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict, compare=False)
 
     @property
     def is_called(self) -> bool:
@@ -136,6 +77,11 @@ class Function:
             "kinds": dict(self.kinds),
             "asks": list(self.asks),
             "command": self.command,
+            "values": {key: list(values) for key, values in self.values.items()},
+            "options": {
+                key: {option: dict(kinds) for option, kinds in options.items()}
+                for key, options in self.options.items()
+            },
         }
 
     @classmethod
@@ -148,7 +94,6 @@ class Function:
         texts = isinstance(plain, dict) and all(
             isinstance(plain.get(key), str) for key in ("name", "command")
         )
-        known = {*KINDS.values(), ANY, BRANCH}
         if (
             not texts
             or not isinstance(plain.get("kinds"), dict)
@@ -156,12 +101,33 @@ class Function:
             or not str(plain["name"]).isidentifier()
             or plain["command"] != program_of(plain["command"])
             or not all(str(key).isidentifier() for key in plain["kinds"])
-            or not set(map(str, plain["kinds"].values())) <= known
+            or not set(map(str, plain["kinds"].values())) <= ALL_KINDS
             or not set(map(str, plain["asks"])) <= set(ASKED)
+            or not _lists(plain.get("values", {}))
+            or not _kinds_of_options(plain.get("options", {}))
         ):
             raise UserError(f"function: {plain!r}: is none, as a study's config keeps it")
         kinds = {str(key): str(kind) for key, kind in plain["kinds"].items()}
-        return cls(plain["name"], {}, kinds, tuple(plain["asks"]), plain["command"])
+        values, options = plain.get("values", {}), plain.get("options", {})
+        asks, command = tuple(plain["asks"]), plain["command"]
+        return cls(plain["name"], {}, kinds, asks, command, None, values, options)
+
+
+def _lists(plain: Any) -> bool:
+    """Whether it holds lists of values alone."""
+    return isinstance(plain, dict) and all(isinstance(own, list) for own in plain.values())
+
+
+def _kinds_of_options(plain: Any) -> bool:
+    """Whether it holds options of branches, and kinds of their settings, alone."""
+    return isinstance(plain, dict) and all(
+        isinstance(options, dict)
+        and all(
+            isinstance(kinds, dict) and set(map(str, kinds.values())) <= ALL_KINDS
+            for kinds in options.values()
+        )
+        for options in plain.values()
+    )
 
 
 def program_of(line: str) -> str:
@@ -194,69 +160,186 @@ def declared(call: Callable[..., Any], command: str, space: Settings | None = No
     Raises:
         UserError: for what is no training function, and for a parameter that cannot be a setting.
     """
-    name = getattr(call, "__name__", "")
-    if not callable(call) or not name.isidentifier() or keyword.iskeyword(name):
-        raise UserError(f"{call!r}: is no function with a name: give one made by def")
+    name = _name_of(call)
     try:
         parameters = inspect.signature(call).parameters
-        hints = get_type_hints(call)
     except (NameError, TypeError, ValueError) as error:
         raise UserError(f"{name}(): its signature cannot be read: {error}") from None
+    hints = _hints(call)
     given = dict(space or {})
     settings: Plain = {}
     kinds: dict[str, str] = {}
+    values: dict[str, list[Any]] = {}
+    options: dict[str, dict[str, dict[str, str]]] = {}
     for key, parameter in parameters.items():
+        where = f"{name}(): {key}"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise UserError(f"{name}(): {parameter}: name each setting: a function takes no others")
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise UserError(f"{name}(): {key}: is given by name: leave the / out")
+            raise UserError(f"{where}: is given by name: leave the / out")
         if key in ASKED:
+            if isinstance(parameter.default, Searched | Branches):
+                raise UserError(f"{where}: is given by tuner, and not searched: leave it out")
             continue
-        value = given.pop(key, parameter.default)
+        if key in WORDS or not key.isascii():
+            mend = "is a word of ranges" if key in WORDS else "must be of ASCII letters"
+            raise UserError(f"{where}: {mend}: give another name")
+        hint, value = hints.get(key), parameter.default
+        if value is parameter.empty and hint is Branch:
+            value = Branches({})
+        if key in given:
+            value = _in_place(where, given.pop(key), value)
         if value is parameter.empty:
             raise UserError(
-                f"{name}(): {key}: has no default: give a number, tuner.range(...) or "
+                f"{where}: has no default: give a number, tuner.range(...) or "
                 f"tuner.choices(...); tuner itself gives {', '.join(ASKED)}"
             )
-        settings[key] = _plain(f"{name}(): {key}", value)
-        kinds[key] = _kind(value, hints.get(key))
+        if isinstance(value, Branches):
+            settings[key], kinds[key] = _options(where, value), BRANCH
+            options[key] = {
+                option: {own: _by_default(default) for own, default in plain.items()}
+                for option, plain in settings[key].items()
+            }
+            continue
+        settings[key] = _plain(where, value)
+        kinds[key], values[key] = _kind(settings[key], hint)
     if given:
         known = ", ".join(settings) or "none"
         raise UserError(f"{name}(): {next(iter(given))}: is no setting of it: it has {known}")
     asks = tuple(key for key in ASKED if key in parameters)
-    return Function(name, settings, kinds, asks, command, call)
+    more = {key: own for key, own in values.items() if own}
+    return Function(name, settings, kinds, asks, command, call, more, options)
+
+
+def _name_of(call: Any) -> str:
+    """The name of a function; raises UserError for what is none."""
+    name = getattr(call, "__name__", "")
+    if not callable(call):
+        raise UserError(f"{call!r:.100}: is no function: give one that yields numbers")
+    if inspect.isclass(call):
+        raise UserError(f"{name}: is a class: give a function, or a method of an object of it")
+    if not name.isidentifier() or keyword.iskeyword(name):
+        what = "a lambda" if name == "<lambda>" else f"an object of {type(call).__name__}"
+        raise UserError(f"{what} has no name to stand in a config: give a function made by def")
+    if not name.isascii():
+        raise UserError(f"{name}(): must be of ASCII letters: give another name")
+    inner = inspect.unwrap(call)
+    if inspect.isasyncgenfunction(inner) or inspect.iscoroutinefunction(inner):
+        raise UserError(f"{name}(): is async: tuner calls what yields by itself: use def")
+    return str(name)
+
+
+def _hints(call: Callable[..., Any]) -> Plain:
+    """The annotations that can be read: one that is there for type checkers alone says nothing."""
+    try:
+        return get_type_hints(call)
+    except Exception:  # whatever an annotation raises as it is evaluated
+        pass
+    found: Plain = {}
+    for key, hint in getattr(inspect.unwrap(call), "__annotations__", {}).items():
+        one = type("one", (), {"__annotations__": {key: hint}})
+        try:
+            found |= get_type_hints(one, getattr(call, "__globals__", {}))
+        except Exception:
+            continue
+    return found
+
+
+def _in_place(where: str, value: Any, declared: Any) -> Any:
+    """What is given of a parameter in place of what it declares."""
+    if not isinstance(declared, Branches) or isinstance(value, Branches):
+        return value
+    if isinstance(value, Mapping):
+        return Branches({**value})
+    names = value.plain[CHOICES] if isinstance(value, Searched) else value
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list | tuple) or not set(map(str, names)) <= {*declared.options}:
+        known = ", ".join(declared.options)
+        raise UserError(f"{where}: {value!r:.100}: must be options of it: it has {known}")
+    return Branches({name: declared.options[name] for name in names})
+
+
+def _options(where: str, branches: Branches) -> Plain:
+    """The options of a branch as a config has them."""
+    found: Plain = {}
+    for option, settings in branches.options.items():
+        if not isinstance(settings, Mapping | None):
+            raise UserError(
+                f"{where}.{option}: {settings!r:.100}: must be the settings of the option, as "
+                "{'lr': 0.1}"
+            )
+        for key, own in (settings or {}).items():
+            if isinstance(own, Branches):
+                raise UserError(f"{where}.{option}.{key}: is a branch within a branch: give one")
+        for word in (option, *(settings or {})):
+            named = isinstance(word, str) and word.isidentifier() and word.isascii()
+            if not named or word in WORDS:
+                raise UserError(
+                    f"{where}.{option}: {word!r:.100}: must be a name of letters, digits and _, "
+                    f"and none of {', '.join(WORDS)}"
+                )
+        found[option] = {
+            key: _plain(f"{where}.{option}.{key}", own) for key, own in (settings or {}).items()
+        }
+    return found
 
 
 def _plain(where: str, value: Any) -> Any:
     """A default as a config has it."""
     if isinstance(value, Searched):
-        return dict(value.plain)
-    if isinstance(value, Branches):
-        return {
-            option: {key: _plain(f"{where}.{option}.{key}", own) for key, own in settings.items()}
-            for option, settings in value.options.items()
-        }
+        value = value.plain
     if isinstance(value, Mapping) and {LOW, CHOICES} & value.keys():
-        return dict(value)
-    if value is None or isinstance(value, int | float | str | bool):
+        plain = {key: _scalar(own) for key, own in value.items()}
+        if CHOICES not in plain:
+            return plain
+        if not isinstance(plain[CHOICES], list) or not plain[CHOICES]:
+            raise UserError(
+                f"{where}: choices: {plain[CHOICES]!r:.100}: must be a list of one value or more"
+            )
+        return {**plain, CHOICES: [_one(f"{where}: choices", own) for own in plain[CHOICES]]}
+    return _one(where, value)
+
+
+def _one(where: str, value: Any) -> Any:
+    """A value that is no range."""
+    value = _scalar(value)
+    if isinstance(value, str) and (REFERENCE in value or value == MISSING):
+        raise UserError(f"{where}: {value!r:.100}: must not be text that Hydra reads otherwise")
+    if value is None or (isinstance(value, int | float | str) and not isinstance(value, Enum)):
         return value
     raise UserError(
-        f"{where}: {value!r}: must be a number, text, true or false, tuner.range, tuner.choices "
-        "or tuner.branch"
+        f"{where}: {value!r:.100}: must be a number, text, true or false, tuner.range, "
+        "tuner.choices or tuner.branch"
     )
 
 
-def _kind(value: Any, hint: Any) -> str:
-    """What a setting may be: by its annotation; without one, by its default."""
-    if isinstance(value, Branches):
-        return BRANCH
-    if hint in KINDS:
-        return KINDS[hint]
-    if hint is not None:
-        return ANY
-    plain = value.plain if isinstance(value, Searched) else {CHOICES: [value]}
-    ends = plain.get(CHOICES) or [plain[LOW], plain["high"]]
-    found = {KINDS.get(type(own), ANY) for own in ends}
-    if found == {"number", "whole"}:
-        return "number"
+def _scalar(value: Any) -> Any:
+    """A number of NumPy's, or of a tensor, as Python has it."""
+    return value.item() if hasattr(value, "dtype") and getattr(value, "shape", 1) == () else value
+
+
+def _kind(plain: Any, hint: Any) -> tuple[str, list[Any]]:
+    """What a setting may be, by its annotation or else its default, and values beside that."""
+    if hint is None:
+        return _by_default(plain), []
+    several = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = {own for own in several if own is not NoneType}
+    beside: list[Any] = [None] if NoneType in several or plain is None else []
+    if kinds and all(get_origin(own) is Literal for own in kinds):
+        named = [value for own in several for value in get_args(own)]
+        if all(type(value) in (*KINDS, NoneType) for value in named):
+            return ONE, [*named, *beside]
+    if kinds == {int, float}:
+        return KINDS[float], beside
+    kind = KINDS.get(kinds.pop(), ANY) if len(kinds) == 1 else ANY
+    return kind, beside if kind != ANY else []
+
+
+def _by_default(plain: Any) -> str:
+    """What a setting may be by the type of its default, of its ends or of its choices."""
+    ends = plain if isinstance(plain, dict) else {CHOICES: [plain]}
+    own = ends[CHOICES] if CHOICES in ends else [ends.get(LOW), ends.get("high")]
+    found = {KINDS.get(type(value), ANY) for value in own}
+    if found == {KINDS[int], KINDS[float]}:
+        return KINDS[float]
     return found.pop() if len(found) == 1 else ANY

@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Iterator
 
-from tuner.function import ASKED, BRANCH, CHOICES, LOW, Function
+from tuner.declarations import CHOICES, LOW
+from tuner.function import ASKED, BRANCH, Function
 
 # The groups that a function has no use for, beside a schedule that it does not ask for.
 FOREIGN = ("data", "model", "loss", "optimizer", "function")

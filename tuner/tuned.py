@@ -16,8 +16,8 @@ from tuner.search.space import Space
 from tuner.search.trials import Curves
 from tuner.study.populations import below
 from tuner.study.results import StudyResult, Winner
-from tuner.study.runners.yields import arguments
 from tuner.study.runners.factors import Factors
+from tuner.study.runners.yields import arguments
 from tuner.study.study import drawn
 
 

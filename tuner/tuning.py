@@ -18,8 +18,9 @@ from tuner.composing import compose, config_folder, options
 from tuner.composing.written import written
 from tuner.config import Config, check
 from tuner.config.schema import Plain
+from tuner.declarations import Branches, choices
 from tuner.errors import UserError, did_you_mean
-from tuner.function import BRANCH, CALLED, Branches, Function, choices, declared
+from tuner.function import BRANCH, CALLED, Function, declared
 from tuner.report.notes import say
 from tuner.training.loop import Interrupted
 from tuner.tuned import TunedStudy

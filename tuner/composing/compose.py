@@ -118,6 +118,9 @@ def composed(
         apply_best(config, name, root, {choice.lstrip("+").partition("=")[0] for choice in choices})
     for name in studies[RANGE]:
         apply_range(config, name, root)
+    if function is not None:
+        values = {full_path(config, key, value): value for key, value in values.items()}
+        values = own.in_order(function, values)
     for key, value in values.items():
         path = full_path(config, key, value)
         if function is not None:

@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.composing.groups import config_folder, files
+from tuner.declarations import CHOICES, Plain
 from tuner.errors import UserError, did_you_mean
-from tuner.function import BRANCH, Function, Plain
+from tuner.function import BRANCH, Function
 
 # The groups and keys of tuner's own models, which a function has not; a schedule it may ask for.
-FOREIGN = ("data", "model", "loss", "optimizer", "batch_size")
+FOREIGN = ("data", "model", "loss", "optimizer", "batch_size", "dtype")
 SCHEDULE, DATA = "schedule", "data.folds"
+
+# Names that mean something else on the command line, or in YAML, than a function's settings.
+OTHERS = {"space", "plain", "hydra", "defaults", "experiment", "best", "next"}
+OF_YAML = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 # The group of one option that holds what is usual for functions.
 GROUP, OPTION = "function", "own"
@@ -28,8 +33,11 @@ def check_given(function: Function, keys: Sequence[str], choices: Sequence[str])
         choices: of options, as `group=option`.
 
     Raises:
-        UserError: for the first of them.
+        UserError: for the first of them, and for a function whose name is taken.
     """
+    name = function.name
+    if name in {*_keys(), *OTHERS} or name.lower() in OF_YAML:
+        raise UserError(f"{name}(): is called as a key of the config: give another name")
     foreign = {*FOREIGN, *(() if SCHEDULE in function.asks else (SCHEDULE,))}
     own = ", ".join(f"{function.name}.{key}" for key in function.settings) or "none"
     for key in [*(choice.lstrip("+~").partition("=")[0] for choice in choices), *keys]:
@@ -59,14 +67,11 @@ def overrides(function: Function, keys: Mapping[str, Any], choices: Sequence[str
         function: the user's.
         keys: the values that are given, by path.
         choices: of options, as `group=option`.
-
-    Raises:
-        UserError: if the function is called as a key of the config.
     """
     from hydra.core.config_store import ConfigStore
 
     usual = {
-        "study": {"name": function.name.strip("_") or "study", "cohort": COHORT},
+        "study": {"name": function.name.lstrip("_") or "study", "cohort": COHORT},
         "confirm": {"top": 3, "seeds": 5},
     }
     ConfigStore.instance().store(OPTION, usual, GROUP, "_global_")
@@ -94,15 +99,30 @@ def place(config: Any, function: Function) -> None:
     name = function.name
     given: Any = {}
     if name in config:
-        given = OmegaConf.to_container(config[name], resolve=False)
-        if name in _keys() or not isinstance(given, dict):
-            raise UserError(f"{name}(): is called as a key of the config: give another name")
+        given = OmegaConf.to_container(config[name], resolve=False) if config[name] else None
+        if not isinstance(given, dict):
+            raise UserError(f"{name}: {config[name]!r:.100}: must be a mapping of its settings")
     settings = {**function.settings}
     for key, value in given.items():
-        merged = function.kinds.get(key) == BRANCH and isinstance(value, dict)
-        settings[key] = {**settings[key], **value} if merged and settings.get(key) else value
+        if function.kinds.get(key) == BRANCH:
+            value = _branch(f"{name}.{key}", value, settings[key])
+        settings[key] = value
     OmegaConf.update(config, name, settings, merge=False, force_add=True)
     OmegaConf.update(config, GROUP, function.plain(), merge=False, force_add=True)
+
+
+def _branch(path: str, value: Any, declared: Plain) -> Any:
+    """A branch as an experiment gives it: options by name, or settings in place of the declared."""
+    if isinstance(value, dict) and CHOICES not in value:
+        merged = {
+            option: {**declared.get(option, {}), **own} if isinstance(own, dict) else own
+            for option, own in value.items()
+        }
+        # An option without anything, as YAML has it, is as it is declared.
+        return {**declared, **{key: own for key, own in merged.items() if own is not None}} | {
+            key: {} for key, own in merged.items() if own is None and key not in declared
+        }
+    return options_of(path, value, declared)
 
 
 def _keys() -> set[str]:
@@ -113,13 +133,26 @@ def _keys() -> set[str]:
     return {line.partition(":")[0].strip('"') for line in lines} | groups | {GROUP}
 
 
-def chosen(config: Any, function: Function, key: str, value: Any) -> Any:
+def in_order(function: Function, values: Plain) -> Plain:
+    """The values by path, those that choose options of a branch first: others may be within one."""
+    first = [path for path, value in values.items() if _chooses(function, path, value)]
+    return {path: values[path] for path in (*first, *values)}
+
+
+def _chooses(function: Function, path: str, value: Any) -> bool:
+    """Whether a value names options of a branch."""
+    group, _, setting = path.partition(".")
+    settings = isinstance(value, dict) and CHOICES not in value
+    return group == function.name and function.kinds.get(setting) == BRANCH and not settings
+
+
+def chosen(config: Any, function: Function, path: str, value: Any) -> Any:
     """A value as it stands in the config: of a branch, names are options that are chosen.
 
     Args:
         config: composed, of Hydra's type.
         function: the user's.
-        key: the path that is given.
+        path: that is given.
         value: that is given.
 
     Raises:
@@ -127,14 +160,32 @@ def chosen(config: Any, function: Function, key: str, value: Any) -> Any:
     """
     from omegaconf import OmegaConf
 
-    group, _, setting = key.partition(".")
-    names = value if isinstance(value, list) else [value]
-    texts = bool(names) and all(isinstance(name, str) for name in names)
-    if group != function.name or function.kinds.get(setting) != BRANCH or not texts:
+    if not _chooses(function, path, value):
         return value
-    options: Plain = OmegaConf.to_container(config[group][setting], resolve=False)  # type: ignore[assignment]
-    for name in names:
-        if name not in options:
-            hint = did_you_mean(name, list(options), 1)
-            raise UserError(f"{key}: {name}: {hint}must be one of {', '.join(options)}")
+    holder = OmegaConf.select(config, path)
+    options = OmegaConf.to_container(holder, resolve=False) if holder is not None else {}
+    return options_of(path, value, options if isinstance(options, dict) else {})
+
+
+def options_of(path: str, value: Any, options: Mapping[Any, Any]) -> Plain:
+    """The options of a branch that are chosen by their names.
+
+    Args:
+        path: of the branch.
+        value: a name, a list of names, or choices of them.
+        options: with their settings.
+
+    Raises:
+        UserError: for anything else.
+    """
+    names = value[CHOICES] if isinstance(value, dict) else value
+    names = names if isinstance(names, list) else [names]
+    for name in names or [value]:
+        if not isinstance(name, str) or name not in options:
+            hint = did_you_mean(str(name), list(map(str, options)), 1)
+            known = ", ".join(map(str, options))
+            told = f"must be one of {known}" if options else "it has no options"
+            raise UserError(f"{path}: {name!s:.100}: {hint}{told}")
+    if len(set(names)) < len(names):
+        raise UserError(f"{path}: {names!r:.100}: must name each option once")
     return {name: options[name] for name in names}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tuner.codec import Settings
+from tuner.declarations import Branches, Searched
 from tuner.errors import UserError
-from tuner.function import Branches, Searched
 
 # What Hydra reads as a text though it is in no quotes, and what it reads as something else.
 BARE = re.compile(r"[A-Za-z_][\w.-]*")

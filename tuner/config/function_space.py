@@ -1,14 +1,15 @@
 """The space of a user's function: its settings as a config has them, by the kinds it declares."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tuner.config.messages import unknown
-from tuner.config.space import conditions, setting_of, space_of_schedule
+from tuner.config.space import LARGEST, conditions, setting_of, space_of_schedule
+from tuner.declarations import CHOICES, LOW
 from tuner.errors import UserError
-from tuner.function import ANY, BRANCH, CHOICES, KINDS, LOW, Function
+from tuner.function import ANY, BRANCH, KINDS, ONE, Function
 from tuner.search.ranges import Choices, Range, Setting
 from tuner.search.space import Space
 from tuner.training.domains import Domain
@@ -16,11 +17,13 @@ from tuner.training.domains import Domain
 SCHEDULE = "schedule"
 
 NUMBERS = ("number", "whole")
-ANY_NUMBER = Domain(-math.inf, math.inf)
+# Of so large numbers a float tells each whole one from the next, and so does a sampler.
+ANY_NUMBER, SEARCHED = Domain(-math.inf, math.inf), Domain(-LARGEST, LARGEST, high_closed=True)
 
 # What a part of a config holds, by key.
 Given = Mapping[str, Any]
 TYPES = {kind: type_ for type_, kind in KINDS.items()}
+SAID = {"text": "text", "flag": "true or false", ONE: "one of its values"}
 
 
 def function_space(plain: Given, function: Function, problems: list[str]) -> Space:
@@ -45,9 +48,9 @@ def function_space(plain: Given, function: Function, problems: list[str]) -> Spa
         if key not in settings:
             problems.append(f"{path}: is missing")
         elif kind == BRANCH:
-            reading.branch(path, settings[key])
+            reading.branch(path, settings[key], function.options.get(key) or {})
         else:
-            reading.put(path, settings[key], kind)
+            reading.put(path, settings[key], kind, function.values.get(key, ()))
     own = Space(reading.fixed, reading.searched, reading.branches)
     if SCHEDULE in function.asks:
         rates = space_of_schedule(plain, problems)
@@ -69,10 +72,10 @@ class _Reading:
     searched: dict[str, Setting] = field(default_factory=dict)
     branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def put(self, path: str, value: Any, kind: str) -> None:
+    def put(self, path: str, value: Any, kind: str, beside: Sequence[Any] = ()) -> None:
         """Puts a setting among the fixed or the searched ones."""
         try:
-            setting = _setting(path, value, kind)
+            setting = _setting(path, value, kind, beside)
         except UserError as error:
             self.problems.append(str(error))
             return
@@ -81,11 +84,20 @@ class _Reading:
         else:
             self.fixed[path] = setting
 
-    def branch(self, path: str, options: Any) -> None:
-        """Puts the options of a branch, and the settings of each."""
+    def branch(self, path: str, options: Any, declared: Mapping[str, Mapping[str, str]]) -> None:
+        """Puts the options of a branch, and the settings of each.
+
+        Args:
+            path: of the branch.
+            options: with their settings, as a config has them.
+            declared: the kinds of what each option has; nothing where the config tells it all.
+        """
         if not isinstance(options, Mapping) or not options:
-            self.problems.append(f"{path}: {options!r}: must hold one option or more")
+            self.problems.append(
+                f"{path}: {options!r:.100}: must hold one option or more, as {{sgd: {{lr: 0.1}}}}"
+            )
             return
+        self.problems += _wrong_words(path, options, declared)
         self.branches[path] = tuple(map(str, options))
         if len(options) > 1:
             self.searched[path] = Choices(self.branches[path])
@@ -93,10 +105,33 @@ class _Reading:
             self.fixed[path] = self.branches[path][0]
         for option, settings in options.items():
             if not isinstance(settings, Mapping | None):
-                self.problems.append(f"{path}.{option}: {settings!r}: must be a mapping")
+                self.problems.append(f"{path}.{option}: {settings!r:.100}: must be a mapping")
                 continue
             for key, value in (settings or {}).items():
-                self.put(f"{path}.{option}.{key}", value, _kind_of(value))
+                kind = declared.get(option, {}).get(key) or _kind_of(value)
+                self.put(f"{path}.{option}.{key}", value, kind)
+
+
+def _wrong_words(
+    path: str, options: Mapping[Any, Any], declared: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    """A line for each option, and each setting of one, that cannot be, and for each missing one."""
+    for option, settings in options.items():
+        known = declared.get(option)
+        if declared and known is None:
+            hint = unknown(option, path, declared)
+            yield f"{path}.{option}: there is no such option: {hint}"
+            continue
+        own = settings if isinstance(settings, Mapping) else {}
+        for word in (option, *own):
+            if not isinstance(word, str) or not word.isidentifier() or not word.isascii():
+                yield f"{path}.{option}: {word!r:.100}: must be a name of letters, digits and _"
+        if known is None:
+            continue
+        for key in [key for key in own if key not in known]:
+            hint = unknown(key, option, known)
+            yield f"{path}.{option}.{key}: there is no such setting: {hint}"
+        yield from (f"{path}.{option}.{key}: is missing" for key in known if key not in own)
 
 
 def _kind_of(value: Any) -> str:
@@ -111,32 +146,63 @@ def _kind_of(value: Any) -> str:
     return found.pop() if len(found) == 1 else ANY
 
 
-def _setting(path: str, value: Any, kind: str) -> Any:
+def _setting(path: str, value: Any, kind: str, beside: Sequence[Any]) -> Any:
     """A number, a word, a Range or Choices; raises UserError."""
-    if kind in NUMBERS:
-        return setting_of(path, value, ANY_NUMBER, kind == "whole")
-    if isinstance(value, Mapping):
-        options = value.get(CHOICES)
-        if options is None and kind == ANY:
-            return setting_of(path, value, ANY_NUMBER, False)
+    if not isinstance(value, Mapping):
+        return _value(path, value, kind, beside)
+    options = value.get(CHOICES)
+    if options is not None:
+        several = ("low", "high", "scale", "step", CHOICES)
+        for key in value:
+            if key not in several:
+                raise UserError(f"{path}.{key}: {unknown(str(key), 'a range', several)}")
         if not isinstance(options, list) or not options:
-            raise UserError(f"{path}: {value!r}: must be choices, as {{choices: [...]}}")
-        for option in options:
-            _check(f"{path}.choices", option, kind)
-        if len({repr(option) for option in options}) < len(options):
-            raise UserError(f"{path}.choices: {options!r}: must not name a value twice")
-        return Choices(tuple(options))
-    _check(path, value, kind)
+            raise UserError(
+                f"{path}.{CHOICES}: {options!r:.100}: must be a list of one value or more"
+            )
+        checked = [_value(f"{path}.{CHOICES}", option, kind, beside) for option in options]
+        if len({repr(option) for option in checked}) < len(checked):
+            raise UserError(f"{path}.{CHOICES}: {options!r:.300}: must not name a value twice")
+        return Choices(tuple(checked))
+    if kind == ANY:
+        kind = _kind_of(value)
+    if kind in SAID:
+        raise UserError(
+            f"{path}: {value!r:.100}: must be {_said(kind, beside)}, or choices of them, as "
+            "{choices: [...]}"
+        )
+    for key in ("low", "high", "step"):
+        _check_finite(f"{path}.{key}", value.get(key))
+    return setting_of(path, value, SEARCHED, kind == "whole")
+
+
+def _value(path: str, value: Any, kind: str, beside: Sequence[Any]) -> Any:
+    """A value that is fixed, or a choice; raises UserError."""
+    if any(type(value) is type(own) and value == own for own in beside):
+        return value
+    _check_finite(path, value)
+    if kind in NUMBERS:
+        try:
+            return setting_of(path, value, ANY_NUMBER, kind == "whole")
+        except UserError as error:
+            raise UserError(f"{error}{' or null' if None in beside else ''}") from None
+    if kind != ANY and not isinstance(value, TYPES.get(kind, ())):
+        raise UserError(f"{path}: {value!r:.100}: must be {_said(kind, beside)}")
+    if kind == ANY and value is not None and not isinstance(value, int | float | str):
+        raise UserError(f"{path}: {value!r:.100}: must be a number, text, true, false or null")
     return value
 
 
-def _check(path: str, value: Any, kind: str) -> None:
-    """Raises UserError for a value that is not of the kind."""
-    if kind != ANY:
-        if not isinstance(value, TYPES[kind]):
-            words = {"text": "text", "flag": "true or false"}
-            raise UserError(f"{path}: {value!r}: must be {words[kind]}")
-    elif value is not None and not isinstance(value, int | float | str | bool):
-        raise UserError(f"{path}: {value!r}: must be a number, text, true, false or null")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{path}: {value!r}: must be finite")
+def _said(kind: str, beside: Sequence[Any]) -> str:
+    """What a value must be, in words."""
+    words = {None: "null", True: "true", False: "false"}
+    named = [words.get(own, str(own)) if isinstance(own, bool | None) else own for own in beside]
+    if kind == ONE:
+        return f"one of {', '.join(map(str, named))}"
+    return " or ".join((SAID[kind], *map(str, named)))
+
+
+def _check_finite(path: str, value: Any) -> None:
+    """Raises UserError for a number that is infinite or none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{path}: {value}: must be finite")

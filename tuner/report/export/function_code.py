@@ -4,14 +4,15 @@ import shlex
 from pathlib import PurePath
 
 from tuner.config import Config
+from tuner.declarations import Branch, Plain
 from tuner.errors import UserError
-from tuner.function import PROGRAM, Branch, Function, Plain
+from tuner.function import PROGRAM, Function
 from tuner.report.export.python_code import WIDTH, call
 from tuner.report.export.schedule_code import ScheduleCode
 from tuner.report.export.torch_code import check_steps
 from tuner.search.trials import TrialResult
 from tuner.study.populations import below
-from tuner.study.runners.calls import arguments
+from tuner.study.runners.yields import arguments
 
 
 def python_text(title: str, config: Config, winner: TrialResult) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tuner.codec import Settings
-from tuner.function import BRANCH, Branch, Function
+from tuner.declarations import Branch
+from tuner.function import BRANCH, Function
 
 # Under which a function says of what epoch a mapping is.
 EPOCH = "epoch"
