@@ -22,6 +22,7 @@ from tuner.study.runners.calls import Task
 from tuner.study.runners.function import Executor, Failures, FunctionRunner
 from tuner.study.runners.local import Local
 from tuner.study.training import StudyTraining
+from tuner.study.trial_files import REPEATS, TRIALS
 
 # Words within the name of a metric of which a greater, or a lower, number is better.
 GREATER = (
@@ -29,10 +30,7 @@ GREATER = (
 )
 LOWER = "loss error err mae mse rmse perplexity ppl nll deviance cost time seconds crossentropy"
 
-# The folders of a study that hold what its calls leave: of its trials, and of their repeats.
-TRIALS, REPEATS = "trials", "repeats"
-
-# That of the processes that step the calls, while they are there.
+# The folder of the processes that step the calls, while they are there.
 WORKERS = "workers"
 
 

@@ -23,8 +23,8 @@ def natural(result: StudyResult) -> StudyResult:
         return result
     return replace(
         result,
-        best=None if result.best is None else _trial(goal, result.best),
-        all=tuple(_trial(goal, trial) for trial in result.all),
+        best=None if result.best is None else natural_trial(goal, result.best),
+        all=tuple(natural_trial(goal, trial) for trial in result.all),
         confirmation=None if found is None else natural_confirmation(goal, found),
     )
 
@@ -60,7 +60,8 @@ def natural_comparison(found: Comparison) -> Comparison:
     )
 
 
-def _trial(goal: Goal, trial: TrialResult) -> TrialResult:
+def natural_trial(goal: Goal, trial: TrialResult) -> TrialResult:
+    """A trial likewise."""
     (start, value), rungs = _turned(goal, (trial.start, trial.value)), trial.rungs
     turned = tuple((epoch, goal.turn(number)) for epoch, number in rungs)
     return replace(trial, start=start, value=value, rungs=turned)

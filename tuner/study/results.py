@@ -38,7 +38,7 @@ class Repeated:
 
     @property
     def how_lost(self) -> str:
-        """How it ended on some seeds without a number, in words: diverged or failed; or ""."""
+        """In words, how it ended on the seeds without a number: diverged, failed, both or ""."""
         words = {"diverged": self.diverged, "failed": self.failed}
         return " or ".join(word for word, seeds in words.items() if seeds)
 

@@ -127,6 +127,7 @@ class Tracking:
             folder=self.folder,
             shown=self.recorded_study.shown,
             verdict=self.verdict,
+            has_function=self.recorded_study.has_function,
         )
 
     def verdict(self, result: StudyResult) -> Iterator[Told]:

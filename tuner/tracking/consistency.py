@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tuner.tracking import logged_models
@@ -145,12 +145,15 @@ def _compare_verdict(run: "Run", verdict: Verdict, found: Differences) -> None:
 def _compare_files(
     lookup: Lookup, run: "Run", artifacts: Collection[Artifact], found: Differences
 ) -> None:
-    listed = again(lookup.client.list_artifacts, run.info.run_id)
-    sizes = {file.path: file.file_size for file in listed}
+    sizes: dict[str, int | None] = {}
+    for folder in {artifact.folder for artifact in artifacts}:
+        listed = again(lookup.client.list_artifacts, run.info.run_id, folder or None)
+        sizes |= {file.path: file.file_size for file in listed}
     lacking = [
         artifact
         for artifact in artifacts
-        if sizes.get(Path(artifact.path).name) != Path(artifact.path).stat().st_size
+        if sizes.get(PurePosixPath(artifact.folder, Path(artifact.path).name).as_posix())
+        != Path(artifact.path).stat().st_size
     ]
     if lacking:
         names = ", ".join(Path(artifact.path).name for artifact in lacking)

@@ -14,6 +14,7 @@ from tuner.study.ending import read_result
 from tuner.study.events import Confirmed
 from tuner.study.record import Record as StudyRecord
 from tuner.study.results import SavedResult, StudyResult
+from tuner.study.runners.calls import MODEL
 from tuner.study.times import cut_short, ended_ms, started_ms
 from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms
 from tuner.tracking.study_records import (
@@ -23,6 +24,7 @@ from tuner.tracking.study_records import (
     confirmed,
     ended,
     judged,
+    left,
     params_of,
 )  # fmt: skip
 
@@ -57,6 +59,11 @@ class RecordedStudy:
         """Where the result is kept."""
         return self.folder / RESULT
 
+    @property
+    def has_function(self) -> bool:
+        """Whether a user's function is trained."""
+        return self.config.function is not None
+
     def goal(self) -> Goal:
         """What the study minimises."""
         return self.record.get(GOAL, Goal) or goal(self.config, load_data(self.config))
@@ -75,7 +82,7 @@ class RecordedStudy:
     def verdict(self, result: StudyResult) -> Iterator[Record]:
         """What MLflow is told of a result that was made from what is on record now."""
         yield from advised(result)
-        yield from judged(result, self.folder, self.step(), self.note(result))
+        yield from judged(result, self.folder, self.step(), self.note(result), self.has_function)
 
     def step(self) -> int:
         """Where the winner's numbers stand on the curves of the study's run.
@@ -109,16 +116,17 @@ class RecordedStudy:
     def trials(self, numbers: Collection[int]) -> Iterator[tuple[int, list[Record]]]:
         """All that is told of each of these trials, one after another."""
         asked, results = self.record.trials(), self.record.results()
-        left, saved = set(numbers) & set(results), self.saved()
+        wanted, saved = set(numbers) & set(results), self.saved()
         advice = {tags.number: tags for tags in advised(saved.result)} if saved else {}
         for number, curves in self.record.curves():
             # One that was trained again after a kill may come twice, with the same curves.
-            if number in left:
-                left.remove(number)
+            if number in wanted:
+                wanted.remove(number)
                 own, trial = results[number], asked[number]
                 first = begun(number, started_ms(trial), own.settings, self.shown(own.settings))
                 more = [advice[number]] if number in advice else []
-                yield number, [first, *ended(own, curves, ended_ms(trial)), *more]
+                told = ended(own, curves, ended_ms(trial))
+                yield number, [first, *told, *left(self.folder, own), *more]
         for trial in asked:
             if trial.number in numbers and trial.number not in results:
                 end = RunEnds(trial.number, "INTERRUPTED", cut_short(trial), ended_ms(trial))
@@ -138,19 +146,29 @@ class RecordedStudy:
         saved = self.saved()
         if saved is not None:
             note = self.note(saved.result)
-            yield from judged(saved.result, self.folder, self.step(), note)
-        yield from (Artifact(None, str(file.resolve())) for file in files(self.folder))
+            yield from judged(saved.result, self.folder, self.step(), note, self.has_function)
+        yield from files(self.folder, self.has_function)
         if saved is None or saved.result.interrupted:
             yield RunEnds(None, "INTERRUPTED", "interrupted", now_ms())
         else:
             yield RunEnds(None, "COMPLETE", "finished", modified_ms(self.result_file))
 
 
-def files(folder: Path) -> list[Path]:
-    """What a study's folder holds for people to read, which MLflow has as well."""
+def files(folder: Path, has_function: bool) -> list[Artifact]:
+    """What a study's folder holds for people to read, which MLflow has as well.
+
+    Args:
+        folder: of the study.
+        has_function: whether a user's function is trained: then the files of its model are among
+            them; tuner's own are shown as models.
+    """
     names = ("*.yaml", "*.json", "*.png", "*.csv", "*.html")
     found = sorted(file for name in names for file in folder.glob(name))
-    return [file for file in found if file.name != "owner.json"]
+    own = [Artifact(None, str(f.resolve())) for f in found if f.name != "owner.json"]
+    model = (folder / MODEL).rglob("*") if has_function else ()
+    for file in sorted(path for path in model if path.is_file()):
+        own.append(Artifact(None, str(file.resolve()), str(file.parent.relative_to(folder))))
+    return own
 
 
 def about(config: Config) -> tuple[dict[str, object], str]:

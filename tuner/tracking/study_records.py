@@ -11,7 +11,17 @@ from tuner.search.initial_trials import described
 from tuner.search.trials import Curves, Goal, TrialResult
 from tuner.study.events import Confirmed
 from tuner.study.results import StudyResult
-from tuner.tracking.records import Model, Points, Record, RunBegins, RunEnds, Tags, Verdict
+from tuner.study.trial_files import for_mlflow
+from tuner.tracking.records import (
+    Artifact,
+    Model,
+    Points,
+    Record,
+    RunBegins,
+    RunEnds,
+    Tags,
+    Verdict,
+)
 
 # What the description of a study's run shows.
 PICTURES = ("loss_curves.png", "learning_rates.png")
@@ -82,6 +92,17 @@ def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record
     yield RunEnds(result.number, result.state, result.reason, ended_ms, tags)
 
 
+def left(study: Path, result: TrialResult) -> Iterator[Artifact]:
+    """The files of a trial that it logged, and of one that failed what tells why.
+
+    Args:
+        study: the folder of the study.
+        result: of the trial.
+    """
+    for path, folder in for_mlflow(study, result.number, result.state == "FAILED"):
+        yield Artifact(result.number, str(path.resolve()), folder)
+
+
 def steps(curves: Curves) -> list[int]:
     """The epochs of a trial's curves, from 0 on."""
     return list(range(max(map(len, curves.values()), default=0)))
@@ -124,7 +145,9 @@ def advised(result: StudyResult) -> Iterator[Tags]:
         yield Tags(trial.number, {"tuner.advice": trial.advice})
 
 
-def judged(result: StudyResult, folder: Path, step: int, note: str) -> Iterator[Record]:
+def judged(
+    result: StudyResult, folder: Path, step: int, note: str, has_function: bool = False
+) -> Iterator[Record]:
     """What the result says of the study: its winner, what that is worth, and its saved model.
 
     Args:
@@ -132,6 +155,7 @@ def judged(result: StudyResult, folder: Path, step: int, note: str) -> Iterator[
         folder: of the study.
         step: of the winner's numbers: the later the result, the greater.
         note: what MLflow shows as the description, Markdown.
+        has_function: whether a user's function is trained, whose model is no model of MLflow's.
     """
     winner = result.winner
     pictures = [name for name in PICTURES if (folder / name).exists()]
@@ -144,6 +168,7 @@ def judged(result: StudyResult, folder: Path, step: int, note: str) -> Iterator[
         yield Points(None, [step], points)
     if result.test:
         yield Points(None, [step], {f"test_{name}": [v] for name, v in result.test.items()})
+    if result.test and not has_function:
         tags = {"trial": str(winner.number)}
         params = params_of(_winning(result))
         yield Model(None, str(folder / "model"), "best", params, tags)

@@ -21,7 +21,7 @@ from tuner.study.events import (
 from tuner.study.results import StudyResult
 from tuner.tracking.recorded_study import RESULT, files, modified_ms
 from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds, now_ms
-from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, steps
+from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, left, steps
 from tuner.tracking.writer import Writer
 
 # Points of trials that train are sent so often, in seconds, at rungs as well; to put them together
@@ -42,6 +42,7 @@ class Tracker:
         folder: of the study, with its pictures and its model.
         shown: the settings of a trial as MLflow shows them.
         verdict: what MLflow is told of a result.
+        has_function: whether a user's function is trained.
         clock: in seconds.
     """
 
@@ -55,11 +56,12 @@ class Tracker:
         folder: Path | None = None,
         shown: Callable[[Settings], Settings] = lambda settings: settings,
         verdict: Callable[[StudyResult], Iterable[Record]] = advised,
+        has_function: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.writer, self.deadline, self.begins, self.goal = writer, deadline, begins, goal
         self.artifacts, self.folder, self.shown = artifacts, folder, shown
-        self.verdict, self.clock = verdict, clock
+        self.verdict, self.has_function, self.clock = verdict, has_function, clock
         self.best = BestSoFar(goal)
         self.sent: dict[int, int] = {}  # points of each curve of a trial that trains
         self.due, self.left = -math.inf, 0  # when to send the next, and who had left at the last
@@ -134,6 +136,8 @@ class Tracker:
         for outcome in outcomes:
             for record in ended(outcome.result(), outcome.kept_curves(), now_ms()):
                 self.put(self.news(record) if isinstance(record, Points) else [record])
+            if self.folder is not None and not again:
+                self.put(left(self.folder, outcome.result()))
             self.sent.pop(outcome.trial.number, None)
         if not again:
             self.put(self.best.after([outcome.result() for outcome in outcomes]))
@@ -155,8 +159,11 @@ class Tracker:
         """Adds the files, what the result says, and the saved model; waits for MLflow a while."""
         if self.folder is not None:
             # The result is not written yet: one that is there is an earlier one.
-            own = [file for file in files(self.folder) if file.name != RESULT]
-            self.add_artifacts(own)
+            self.put(
+                file
+                for file in files(self.folder, self.has_function)
+                if Path(file.path).name != RESULT
+            )
         self.put(self.verdict(result))
         self.writer.flush(self.deadline)
 
