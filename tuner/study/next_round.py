@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ SAID = (
     *("study", "budget", "data", "dtype", "metric", "direction", "target", "function"),
     *("sampler", "pruner", "stop", "confirm", "compare"),
 )
+
+# What is nothing to a user's function without folds.
+OF_MODELS = ("data", "dtype")
 
 # The jobs that run a study.
 TUNE, COMPARE = "tune", "compare"
@@ -71,7 +74,10 @@ def planned(
     fits = [t for t in trials if t.state == "COMPLETE" and not new.space.misfit(t.settings)]
     if fits and not config.sampler.no_initial_trials:
         plain["study"]["warm_start"] = config.study.name
-    said = SAID if config.function is None else (config.function.name, *SAID)
+    said: Collection[str] = SAID
+    if config.function is not None:
+        left = OF_MODELS if config.data.folds is None else ()
+        said = [key for key in (config.function.name, *SAID) if key not in left]
     return {key: plain[key] for key in said if key in plain}
 
 

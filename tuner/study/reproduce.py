@@ -27,14 +27,13 @@ def setup(config: Config) -> Plain:
         config: of the study.
     """
     plain, confirm = config.plain, config.confirm
-    own: Plain = {}
+    of: Plain = {"data": plain["data"], "dtype": plain["dtype"]}
     if config.function is not None:
-        own = {"function": config.function.plain(), "direction": config.direction}
+        folds = of if config.data.folds else {}
+        of = {"function": config.function.plain(), "direction": config.direction, **folds}
     return {
-        **own,
-        "data": plain["data"],
+        **of,
         "metric": plain["metric"],
-        "dtype": plain["dtype"],
         "budget": {"epochs": config.budget.epochs},
         "study": {"seed": config.study.seed},
         "confirm": {"top": confirm.top, "seeds": confirm.seeds},
