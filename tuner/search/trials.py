@@ -77,6 +77,7 @@ class TrialResult:
         epochs: trained to their end.
         diverged_at: the share of the training after which it diverged, or None.
         start, value: what is minimised, before the first step and at the end; lower is better.
+            Where nothing is measured before it, the start is the number after the first epoch.
         rungs: the values at the rungs passed, with their epochs.
         scores: the last numbers of the validation metrics beside the loss.
         members: seed, fold and the last number of the goal's curve of each member.
@@ -199,6 +200,12 @@ class Outcome:
         return self.goal.turn(self.last(self.goal.curve))
 
     @property
+    def first(self) -> float:
+        """The first number of the goal's curve that is known; not a number if none is."""
+        numbers = [self.initial[self.goal.curve], *self.curves.get(self.goal.curve, [])]
+        return next((number for number in numbers if not math.isnan(number)), math.nan)
+
+    @property
     def validation_loss(self) -> float:
         """The last validation loss; not a number where none was measured."""
         known = "validation_loss" in self.curves or "validation_loss" in self.initial
@@ -234,7 +241,7 @@ class Outcome:
             settings=dict(self.trial.settings),
             epochs=self.epochs,
             diverged_at=self.diverged_at,
-            start=rounded(self.goal.turn(self.initial[self.goal.curve])),
+            start=rounded(self.goal.turn(self.first)),
             value=rounded(self.value),
             rungs=tuple(self.rungs.items()),
             validation_loss=rounded(self.validation_loss),
