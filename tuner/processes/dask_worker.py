@@ -6,6 +6,7 @@ relies on a thread that Python may not get to.
 """
 
 import asyncio
+import logging
 
 from distributed import Worker
 
@@ -30,6 +31,7 @@ async def work(scheduler: str, name: str, folder: str) -> None:
 def main() -> None:
     """What such a process runs."""
     scheduler, name, folder = children.bound()
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     asyncio.run(work(scheduler, name, folder))
 
 

@@ -5,6 +5,8 @@ it; a call stays with the worker that has its generator. Everything that a worke
 the logs of the calls, so one that dies costs the time to run its calls again, and no number.
 """
 
+import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -31,8 +33,8 @@ AHEAD = 2
 # A call that takes so many workers with it, and comes no further, has failed.
 DEATHS = 3
 
-# Seconds from one look at the stop to the next.
-GLANCE = 0.1
+# Seconds from one look at the stop to the next, and at tasks that wait for a dead worker.
+GLANCE, LOOK = 0.1, 0.5
 
 
 @dataclass
@@ -97,7 +99,7 @@ class Cluster(Executor):
         self.calls: dict[str, Live] = {}
         self.dropped: dict[str, Any] = {}
         self.queue: SimpleQueue[tuple[Live, Any] | Died] = SimpleQueue()
-        self.unborn = 0
+        self.unborn, self.looked = 0, math.inf
         self.stack = ExitStack()
 
     @cached_property
@@ -164,7 +166,7 @@ class Cluster(Executor):
     def _loads(self) -> Counter[str]:
         """How many calls each worker has that are not over."""
         loads = Counter({str(name): 0 for name in range(self.workers)})
-        loads.update(live.home for live in self.calls.values() if live.over is None)
+        loads.update(live.home for live in self.calls.values() if live.over is None and live.home)
         return loads
 
     def _idlest(self) -> str:
@@ -203,10 +205,9 @@ class Cluster(Executor):
             future.add_done_callback(lambda done, live=live: self._tell(live, done))
 
     def _submit(self, home: str, function: Any, *arguments: object) -> Any:
-        """A task on a worker, or on another one if that is gone."""
-        return self.client.submit(
-            function, *arguments, pure=False, workers=[home], allow_other_workers=True
-        )
+        """A task on a worker, or on another one if that is gone; "" is any."""
+        where = {"workers": [home], "allow_other_workers": True} if home else {}
+        return self.client.submit(function, *arguments, pure=False, **where)
 
     def _tell(self, live: Live, future: Any) -> None:
         """A task is over; its result is fetched in the thread of Dask's callbacks."""
@@ -227,8 +228,26 @@ class Cluster(Executor):
             Interrupted: if the training was asked to stop.
         """
         self._check()
-        with suppress(Empty):
+        try:
             self._take(self.queue.get(timeout=GLANCE))
+        except Empty:
+            if time.monotonic() - self.looked > LOOK:
+                self.looked = time.monotonic()
+                self._again()
+
+    def _again(self) -> None:
+        """Submits anew what waits for a worker that is gone.
+
+        Dask gives such a task to any other worker, but to none that comes after it had none at all.
+        What it holds back runs nowhere, so nothing is done twice.
+        """
+        keys = [future.key for live in self.calls.values() for future in live.chain]
+        held = self.client.run_on_scheduler(worker.held_back, keys)
+        for live in self.calls.values():
+            if any(future.key in held for future in live.chain):
+                self._cancel(live)
+                live.home = ""
+                self._fill(live)
 
     def _check(self) -> None:
         if self.stop.is_set():
@@ -255,6 +274,7 @@ class Cluster(Executor):
 
     def _died(self, news: Died) -> None:
         """A worker has died; another one takes its place, and the tasks go on by themselves."""
+        self.looked = min(self.looked, time.monotonic())
         live = self.calls.get(news.call)
         if live is None:
             self.unborn += 1

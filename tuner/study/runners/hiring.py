@@ -38,7 +38,7 @@ SETTINGS = {
 }
 
 
-class Hand(ProcessInterface):  # type: ignore[misc]
+class Hand(ProcessInterface):
     """One worker's process, started again whenever it dies.
 
     Args:
@@ -62,7 +62,7 @@ class Hand(ProcessInterface):  # type: ignore[misc]
         died: Callable[[Died], None],
         **others: object,
     ) -> None:
-        super().__init__(scheduler=scheduler, name=name)
+        super().__init__(scheduler=scheduler, name=name)  # type: ignore[no-untyped-call]
         self.scheduler, self.name, self.folder, self.died = scheduler, name, folder, died
         self.environment = environment(threads, workers)
         self.closing = False
@@ -72,7 +72,7 @@ class Hand(ProcessInterface):  # type: ignore[misc]
         """Starts the process, in the thread of the cluster: it ends with that."""
         self.loop = asyncio.get_running_loop()
         self.begin()
-        await super().start()
+        await super().start()  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
         """Starts the process, and watches it."""
@@ -115,7 +115,7 @@ class Hand(ProcessInterface):  # type: ignore[misc]
             self.process.kill()
             self.process.wait()
         self.status = Status.closed
-        await super().close()
+        await super().close()  # type: ignore[no-untyped-call]
 
 
 def environment(threads: int | None, workers: int) -> dict[str, str]:

@@ -154,6 +154,12 @@ def advance(task: Task, since: int, target: int, *before: object) -> Batch:
         return Batch(HERE.name, since, call.initial, tuple(call.steps[since:]), call.over)
 
 
+def held_back(keys: Sequence[str], dask_scheduler: Any = None) -> list[str]:
+    """Which of these tasks wait for a worker; run by Dask's scheduler, which gives itself."""
+    tasks = dask_scheduler.tasks
+    return [key for key in keys if key in tasks and tasks[key].state == "no-worker"]
+
+
 def step(call: Call, target: int) -> None:
     """Steps a call, through one epoch or as many as a moment has, but not beyond the target."""
     end = time.monotonic() + AT_LEAST
