@@ -9,6 +9,7 @@ import pytest
 
 from tuner.report import verdict
 from tuner.report.claim import Choice, Gain, claim
+from tuner.report.reached import plus_minus
 from tuner.search.statistics import Interval
 from tuner.search.trials import Goal, State, TrialResult
 from tuner.study.results import (
@@ -250,3 +251,35 @@ def test_settings_of_one_name_keep_their_paths() -> None:
     assert (
         verdict.settings_of(own, paths) == "optimizer.adam.gamma 0.1, schedule.cosine.gamma 2, x 1"
     )
+
+
+def own(number: int, state: State = "COMPLETE") -> TrialResult:
+    """A trial of a user's function, with many settings."""
+    settings = {f"train.{name}": number + i for i, name in enumerate("abcdef")}
+    reason = "ValueError: a is too large" if state == "FAILED" else ""
+    return replace(trial(number, state), settings=settings, reason=reason)
+
+
+def test_trials_that_failed_are_told_and_count_for_no_rate() -> None:
+    trials = [own(0), own(1, "FAILED"), own(2), own(3, "FAILED")]
+    result = replace(study(trials), test=None, setup={"function": {}}, searched=("train.a",))
+    said = "2 of 4 trials failed, the first of them 1: ValueError: a is too large."
+    assert said in verdict.headline(result)
+    assert "No trial diverged." in verdict.headline(result)
+    assert result.divergence[0].trials == 2
+    evidence = verdict.evidence(result, {})
+    assert "Trial 3 failed: ValueError: a is too large." in evidence
+    assert "The traceback of one: job=show trial=1." in evidence
+    assert verdict.table(result)[1][-1][-1] == "failed at epoch 4"
+    lost = replace(study([own(0, "FAILED")]), test=None, searched=("train.a",))
+    assert verdict.headline(lost)[0] == "Study s: every trial failed, so there is no winner."
+
+
+def test_a_function_of_many_settings_is_told_by_the_first_of_them() -> None:
+    searched = tuple(f"train.{name}" for name in "abcdef")
+    result = replace(study([own(0), own(1)]), test=None, searched=searched)
+    assert "the winner is trial 0 (a 0, b 1, c 2, d 3, ...): loss" in verdict.headline(result)[0]
+
+
+def test_a_difference_that_is_rounding_alone_has_no_digits() -> None:
+    assert plus_minus(Interval(0.0152854, 0.0152854 - 1e-17, 0.0152854 + 1e-17)) == "0.015 +- 0"

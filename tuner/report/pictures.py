@@ -65,8 +65,8 @@ def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> Non
             number=trial.number,
             state=trial.state,
             epochs=range(trial.epochs + 1),
-            train_loss=_finite(curves[trial.number].get(beside), trial.epochs),
-            validation_loss=_finite(curves[trial.number].get(drawn), trial.epochs),
+            train_loss=_finite(curves.get(trial.number, {}).get(beside), trial.epochs),
+            validation_loss=_finite(curves.get(trial.number, {}).get(drawn), trial.epochs),
         )
         for trial in result.all
     ]

@@ -6,6 +6,9 @@ from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
 from tuner.study.results import Repeated
 
+# A half of an interval that is less than this share of its middle is one of rounding alone.
+NOTHING = 1e-9
+
 
 def reached(repeated: Repeated, goal: Goal) -> str:
     """The mean with its interval, as numbers of the goal's curve."""
@@ -23,7 +26,7 @@ def plus_minus(interval: Interval) -> str:
     It has more digits where these would hide that the one is above the other.
     """
     mean, half = abs(interval.mean), (interval.high - interval.low) / 2
-    if half == 0:
+    if half <= NOTHING * mean:
         return f"{mean:.2g} +- 0"
     places = max(0, 1 - math.floor(math.log10(half)))
     while mean > half and f"{mean:.{places}f}" == f"{half:.{places}f}":

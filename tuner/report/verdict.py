@@ -18,7 +18,7 @@ Table = tuple[list[str], list[list[str]]]
 
 ALL_IS_WELL = "nothing: all is well"
 
-# So many settings tell a trial of a user's function.
+# So many settings tell a trial of a user's function, and so many failed trials are told.
 SHOWN = 4
 
 # The order of a table: what trained to the end, then what went far.
@@ -42,7 +42,8 @@ def sentences(result: StudyResult) -> list[str]:
     if result.test:
         lines.append(f"Test: {_listed(result.test, result.goal)}, measured this once.")
     if result.divergence:
-        lines.append(" ".join([_diverged(result.divergence), *_failed(result)]))
+        lines.append(_diverged(result.divergence))
+    lines += _failed(result)
     if advice := _next(result, made):
         lines.append(f"Next: {advice}.")
     return lines
@@ -116,6 +117,11 @@ def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
         others = [t for t in result.all if t.is_default and t.number not in told]
         lines += _over_defaults(subject, others, result.goal)
     lines += [_divergence(d) for d in result.divergence]
+    failed = [trial for trial in result.all if trial.state == "FAILED"]
+    lines += [f"Trial {own.number} failed: {own.reason.rstrip('.')}." for own in failed[:SHOWN]]
+    if failed and "function" in result.setup:
+        said = f"{len(failed) - SHOWN} more failed; the" if failed[SHOWN:] else "The"
+        lines.append(f"{said} traceback of one: job=show trial={failed[0].number}.")
     for finding in result.findings:
         said = finding.said.removesuffix(".")
         advice = "" if finding.passed else f"; {finding.advice.removesuffix('.')}"
@@ -206,7 +212,7 @@ def _no_winner(result: StudyResult) -> str:
         mend = f"learning rates below {min(known) / 10:.1g}" if known else "gentler settings"
         return f"every trial diverged: try {mend}."
     if result.trials.keys() == {"failed"}:
-        return f"every trial failed, the first with {result.all[0].reason}."
+        return "every trial failed, so there is no winner."
     if best is None:
         return "no trial has trained to the end, so there is no winner yet."
     subject = subject_of(best, result.searched)
@@ -261,8 +267,10 @@ def _failed(result: StudyResult) -> Iterator[str]:
     """How many trials failed, and why the first of them did."""
     failed = [trial for trial in result.all if trial.state == "FAILED"]
     if failed:
-        first = f"trial {failed[0].number}: {failed[0].reason.removesuffix('.')}"
-        yield f"{len(failed)} failed{', the first' * (len(failed) > 1)}: {first}."
+        first = failed[0]
+        which = f"trial {first.number}" if not failed[1:] else f"the first of them {first.number}"
+        said = f"{len(failed)} of {len(result.all)} trials failed, {which}"
+        yield f"{said}: {first.reason.rstrip('.')}."
 
 
 def _next(result: StudyResult, made: Claim) -> str:

@@ -248,7 +248,7 @@ def _divergence(optimizer: str | None, trials: Sequence[TrialResult]) -> Diverge
     lowest = min(rates, default=None)
     return Divergence(
         optimizer=optimizer,
-        trials=len(trials),
+        trials=sum(t.state != "FAILED" for t in trials),
         diverged=len(diverged),
         lowest_diverged_rate=lowest,
         stable_above_it=sum(lowest is not None and rate > lowest for rate in stable),
