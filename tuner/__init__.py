@@ -4,6 +4,7 @@ What a training function of one's own needs is here: `main` makes it a command, 
 from Python, `range`, `choices` and `branch` declare what is searched, `save` keeps a model.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ WAITING = {
 def __getattr__(name: str) -> object:
     """What waits, from its module."""
     if name in WAITING:
-        found: object = getattr(import_module(WAITING[name]), name)
+        with warnings.catch_warnings():
+            # Optuna brings tqdm, which in a notebook warns of bars that it has no widgets for.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            found: object = getattr(import_module(WAITING[name]), name)
         return found
     raise AttributeError(f"module 'tuner' has no attribute {name!r}")

@@ -4,7 +4,6 @@ import inspect
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -217,11 +216,7 @@ def interrupts(stop: Event) -> Iterator[None]:
 def surroundings() -> Iterator[None]:
     """What is set for the processes that a study starts, and of Optuna; then all is as it was."""
     import numpy  # noqa: F401 (it reads the environment as it is imported: here, as it is)
-
-    with warnings.catch_warnings():
-        # Optuna brings tqdm, which in a notebook warns of bars that it has no widgets for.
-        warnings.filterwarnings("ignore", "IProgress not found")
-        from optuna import logging
+    from optuna import logging
 
     verbosity = logging.get_verbosity()
     before = {key: value for key, value in os.environ.items() if key.startswith(OURS)}
