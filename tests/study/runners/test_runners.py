@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib import import_module
+from inspect import isclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from joblib import Parallel
 from sklearn.datasets import make_classification
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import get_scorer
 
@@ -19,6 +22,7 @@ from tuner import discovery
 from tuner.model_selection.judge import Judge
 from tuner.search.runner import Row, Runner
 from tuner.study.judgements import Judgements
+from tuner.study.runners.fitting import FitRunner, Stage
 from tuner.study.runners.folds import FoldsRunner
 from tuner.study.runners.partial_fit import PartialFitRunner, Samples
 from tuner.study.runners.population import PopulationRunner
@@ -77,12 +81,46 @@ def folds(stack: ExitStack, trials: Collection[int]) -> Runner:
     return FoldsRunner(parts)
 
 
+def fitting(stack: ExitStack, trials: Collection[int]) -> Runner:
+    """Trees that are grown on, trees that are not, and one that cannot be fitted."""
+    X, y = make_classification(60, random_state=0)
+    halves = [Samples(X[i::2], y[i::2], None, X[1 - i :: 2], y[1 - i :: 2]) for i in range(FOLDS)]
+
+    def stage(epoch: int) -> Stage:
+        return Stage(halves, 2 * epoch, {"n_estimators": 2 * epoch}, epoch == EPOCHS)
+
+    def estimator(trial: int) -> Any:
+        stops = {"n_iter_no_change": 2} if trial == 1 else {}
+        rate = -1.0 if trial == 2 else 0.5**trial
+        return GradientBoostingClassifier(learning_rate=rate, random_state=0, **stops)
+
+    rows = {Row(t, 0, fold): estimator(t) for t in trials for fold in range(FOLDS)}
+    pool = stack.enter_context(Parallel(n_jobs=1))
+    return FitRunner(rows, stage, Judge(get_scorer("accuracy"), np.nan), pool, Judgements())
+
+
 KINDS = {
-    "population": population, "folds": folds, "recorded": recorded, "partial_fit": partial_fit
+    "population": population, "folds": folds, "recorded": recorded, "partial_fit": partial_fit,
+    "fitting": fitting,
 }  # fmt: skip
+# A runner of a user's function has but one trial: tests of functions make their promises.
+OF_ONE = {"function"}
 
 
-@pytest.fixture(params=discovery.names(tuner.study.runners.__name__))
+def runners() -> list[str]:
+    """The modules that have a runner of several trials."""
+    names = discovery.names(tuner.study.runners.__name__)
+    modules = {name: import_module(f"{tuner.study.runners.__name__}.{name}") for name in names}
+    own = {
+        name
+        for name, module in modules.items()
+        for value in vars(module).values()
+        if isclass(value) and Runner in value.__mro__ and value.__module__ == module.__name__
+    }
+    return sorted(own - OF_ONE)
+
+
+@pytest.fixture(params=runners())
 def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     """Makes fresh runners of one kind."""
     with ExitStack() as stack:
