@@ -1,4 +1,4 @@
-"""The notebook of the examples, and tuning in a notebook: run by a real kernel, as people see it."""
+"""The notebook of the examples, and tuning in a notebook, run by a real kernel."""
 
 import json
 import os

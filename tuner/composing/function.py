@@ -12,6 +12,9 @@ from tuner.function import BRANCH, Function
 FOREIGN = ("data", "model", "loss", "optimizer", "batch_size", "dtype")
 SCHEDULE, DATA = "schedule", "data.folds"
 
+# Of these, those that the config of a function has all the same.
+LEFT = ("data", "dtype")
+
 # Names that mean something else on the command line, or in YAML, than a function's settings.
 OTHERS = {"space", "plain", "hydra", "defaults", "experiment", "best", "next"}
 OF_YAML = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
@@ -40,6 +43,8 @@ def check_given(function: Function, keys: Sequence[str], choices: Sequence[str])
         raise UserError(f"{name}(): is called as a key of the config: give another name")
     foreign = {*FOREIGN, *(() if SCHEDULE in function.asks else (SCHEDULE,))}
     own = ", ".join(f"{function.name}.{key}" for key in function.settings) or "none"
+    # A value of no group, as batch_size=64, is of the function where it has such a setting.
+    keys = [key for key in keys if key not in function.settings]
     for key in [*(choice.lstrip("+~").partition("=")[0] for choice in choices), *keys]:
         group = key.partition(".")[0].partition("@")[0]
         if group == GROUP:
@@ -50,9 +55,9 @@ def check_given(function: Function, keys: Sequence[str], choices: Sequence[str])
             raise UserError(
                 f"{key}: {function.name}() has no parameter `schedule` that would take it: add one"
             )
-        raise UserError(
-            f"{key}: {function.name}() is trained as it is written: its settings are {own}"
-        )
+        path = f"{function.name}.{group}"
+        mend = f"give {path}=..." if group in function.settings else f"its settings are {own}"
+        raise UserError(f"{key}: {function.name}() is trained as it is written: {mend}")
     shipped = files("experiment", [config_folder()])
     for choice in choices:
         key, _, option = choice.lstrip("+").partition("=")
@@ -97,11 +102,15 @@ def place(config: Any, function: Function) -> None:
     from omegaconf import OmegaConf
 
     name = function.name
-    given: Any = {}
-    if name in config:
-        given = OmegaConf.to_container(config[name], resolve=False) if config[name] else None
-        if not isinstance(given, dict):
-            raise UserError(f"{name}: {config[name]!r:.100}: must be a mapping of its settings")
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    given = plain.get(name, {})
+    if not isinstance(given, dict):
+        raise UserError(f"{name}: {given!r:.100}: must be a mapping of its settings")
+    if GROUP in plain:
+        raise UserError(f"{GROUP}: {plain[GROUP]!r:.100}: is what tuner.main says of the function")
+    for key in sorted({*FOREIGN, SCHEDULE} & {*plain}):
+        if key not in (*LEFT, *([SCHEDULE] if SCHEDULE in function.asks else [])):
+            raise UserError(f"{key}: {name}() is trained as it is written: leave it out")
     settings = {**function.settings}
     for key, value in given.items():
         if function.kinds.get(key) == BRANCH:

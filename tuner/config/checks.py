@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from tuner.config.direction import is_greater_better
 from tuner.config.schema import LATEST, Config
 from tuner.config.workers import check_workers
 from tuner.errors import UserError
@@ -52,6 +53,7 @@ def _check_own(config: Config) -> None:
 
 def _check_function(config: Config, function: Function) -> None:
     """What a user's function takes goes together."""
+    is_greater_better(config.metric, config.direction)
     if config.data.folds is not None and "fold" not in function.asks:
         raise UserError(
             f"data.folds: {config.data.folds}: {function.name}() has no parameter `fold`: add one"

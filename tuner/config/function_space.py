@@ -23,6 +23,16 @@ ANY_NUMBER, SEARCHED = Domain(-math.inf, math.inf), Domain(-LARGEST, LARGEST, hi
 # What a part of a config holds, by key.
 Given = Mapping[str, Any]
 TYPES = {kind: type_ for type_, kind in KINDS.items()}
+# What tuner gives to a function, and which keys of a config say of it.
+GIVEN = {
+    "epochs": "give budget.epochs",
+    "seed": "give study.seed",
+    "fold": "give data.folds",
+    "folds": "give data.folds",
+    "schedule": "give schedule=NAME",
+    "checkpoint": "it is a folder of the trial",
+    "log": "it keeps files of the trial",
+}
 SAID = {"text": "text", "flag": "true or false", ONE: "one of its values"}
 
 
@@ -37,10 +47,12 @@ def function_space(plain: Given, function: Function, problems: list[str]) -> Spa
     reading = _Reading(function.name, problems)
     settings = plain.get(function.name)
     if not isinstance(settings, Mapping):
-        problems.append(f"{function.name}: {settings!r}: must be a mapping of its settings")
-        settings = {}
+        problems.append(f"{function.name}: {settings!r:.100}: must be a mapping of its settings")
+        return Space({}, {}, {})
     for key in settings:
-        if key not in function.kinds:
+        if key in GIVEN:
+            problems.append(f"{function.name}.{key}: is given by tuner: {GIVEN[key]}")
+        elif key not in function.kinds:
             hint = unknown(key, f"{function.name}()", function.kinds)
             problems.append(f"{function.name}.{key}: there is no such setting: {hint}")
     for key, kind in function.kinds.items():

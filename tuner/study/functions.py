@@ -1,7 +1,6 @@
 """A user's function as what a study trains: a runner for each trial, its calls in an executor."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -10,6 +9,7 @@ from threading import Event
 from typing import Self
 
 from tuner.config import Config
+from tuner.config.direction import is_greater_better
 from tuner.errors import UserError
 from tuner.function import Function
 from tuner.search.runner import Row
@@ -23,12 +23,6 @@ from tuner.study.runners.function import Executor, Failures, FunctionRunner
 from tuner.study.runners.local import Local
 from tuner.study.training import StudyTraining
 from tuner.study.trial_files import REPEATS, TRIALS
-
-# Words within the name of a metric of which a greater, or a lower, number is better.
-GREATER = (
-    "accuracy acc score auc auroc f1 r2 precision recall map iou dice bleu rouge reward return"
-)
-LOWER = "loss error err mae mse rmse perplexity ppl nll deviance cost time seconds crossentropy"
 
 # The folder of the processes that step the calls, while they are there.
 WORKERS = "workers"
@@ -178,19 +172,10 @@ def goal_of(config: Config) -> Goal:
     Raises:
         UserError: for a metric whose name does not say which numbers are better.
     """
-    metric, direction = config.metric, config.direction
-    if metric in (None, "loss"):
-        return Goal(greater_is_better=direction == "maximize")
-    if direction is not None:
-        return Goal(str(metric), direction == "maximize")
-    words = set(re.split(r"[^a-z0-9]+", str(metric).lower()))
-    greater, lower = words & set(GREATER.split()), words & set(LOWER.split())
-    if bool(greater) == bool(lower):
-        raise UserError(
-            f"metric: {metric}: its name does not say which numbers are better: give "
-            "direction=minimize or direction=maximize"
-        )
-    return Goal(str(metric), bool(greater))
+    greater = is_greater_better(config.metric, config.direction)
+    if config.metric in (None, "loss"):
+        return Goal(greater_is_better=greater)
+    return Goal(str(config.metric), greater)
 
 
 def line_of(function: Function, config: Config) -> str:

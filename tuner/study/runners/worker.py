@@ -105,7 +105,7 @@ class Here:
 HERE = Here()
 
 
-class Carried(WorkerPlugin):  # type: ignore[misc]
+class Carried(WorkerPlugin):
     """Brings the function to a worker, also to one that comes late or again.
 
     Args:

@@ -1,0 +1,35 @@
+"""Which numbers of a metric are better, as its name says, or the config."""
+
+import re
+
+from tuner.errors import UserError
+
+# Words within the name of a metric of which a greater, or a lower, number is better.
+GREATER = (
+    "accuracy acc score auc auroc f1 r2 precision recall map iou dice bleu rouge reward return"
+)
+LOWER = "loss error err mae mse rmse perplexity ppl nll deviance cost time seconds crossentropy"
+
+
+def is_greater_better(metric: str | None, direction: str | None) -> bool:
+    """Whether a greater number of a function's metric is better.
+
+    Args:
+        metric: the name of the curve; None for the loss.
+        direction: minimize or maximize; None where the name says it.
+
+    Raises:
+        UserError: for a metric whose name does not.
+    """
+    if direction is not None:
+        return direction == "maximize"
+    if metric in (None, "loss"):
+        return False
+    words = set(re.split(r"[^a-z0-9]+", str(metric).lower()))
+    greater, lower = words & set(GREATER.split()), words & set(LOWER.split())
+    if bool(greater) == bool(lower):
+        raise UserError(
+            f"metric: {metric}: its name does not say which numbers are better: give "
+            "direction=minimize or direction=maximize"
+        )
+    return bool(greater)
