@@ -8,6 +8,9 @@ from tuner.errors import UserError
 # A mapping with one of these is a range.
 OF_RANGES = {"low", "high", "choices"}
 
+# What a config says of a user's function holds no settings, but their names.
+NO_SETTINGS = "function."
+
 
 def full_path(config: Any, key: str, value: Any) -> str:
     """The path of a setting that a command calls by its last name alone.
@@ -29,6 +32,7 @@ def full_path(config: Any, key: str, value: Any) -> str:
         return key
     plain: Any = OmegaConf.to_container(config, resolve=False)
     paths = [path for path in _paths(plain) if path.endswith(f".{key}")]
+    paths = [path for path in paths if not path.startswith(NO_SETTINGS)]
     if len(paths) > 1:
         meant = [f"{path}={value}" for path in paths]
         raise UserError(f"{key}: {value}: give {', '.join(meant[:-1])} or {meant[-1]}")
