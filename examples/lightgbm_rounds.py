@@ -1,6 +1,6 @@
 """LightGBM by rounds: each epoch is ten more trees, and a trial that gains no more ends early.
 
-    python examples/lightgbm_rounds.py budget.trials=16 budget.epochs=20
+    python examples/lightgbm_rounds.py budget.trials=16 budget.epochs=12
 
 It needs `pip install lightgbm`. The booster of the winner is in mlruns/studies/trees/model.
 """
@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 import tuner
 
-ROUNDS, PATIENCE = 10, 5
+ROUNDS, PATIENCE = 10, 3
 rows, targets = load_diabetes(return_X_y=True)
 X, X_validation, y, y_validation = train_test_split(rows, targets, random_state=0)
 

@@ -1,6 +1,6 @@
 """scikit-learn's partial_fit: a linear classifier of tumours, by folds, and its model is kept.
 
-    python examples/sklearn_partial_fit.py data.folds=3 budget.trials=24 budget.epochs=15
+    python examples/sklearn_partial_fit.py data.folds=3 budget.trials=16 budget.epochs=10
 
 Each trial is three fits then, whose mean counts. The model of the winner, trained anew, is in
 mlruns/studies/tumours/model. What counts may be another curve:
