@@ -20,6 +20,7 @@ from tuner.config import Config, check
 from tuner.errors import UserError
 from tuner.function import Branch, Function, declared
 from tuner.search.ranges import Choices, Range
+from tuner.study.introduction import introduction
 from tuner.study.runners.yields import arguments
 
 if TYPE_CHECKING:
@@ -236,6 +237,31 @@ def test_few_trials_at_once_are_compared_with_earlier_ones() -> None:
     assert config("study.cohort=3").pruner.name == "optuna"
     assert config("study.cohort=4").pruner.name == "halving"
     assert config("study.cohort=1", "pruner=none").pruner.name == "none"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            [],
+            "Trials: 8 at a time; those of a cohort are compared, and the worse are pruned "
+            "(study.cohort=8, pruner=halving); the best 3 are trained again on 5 fresh seeds "
+            "(confirm.top=3).",
+        ),
+        (
+            ["study.cohort=1", "confirm.top=1"],
+            "Trials: one by one; each is compared with earlier ones (study.cohort=1, "
+            "pruner=optuna); the best is trained again on 5 fresh seeds (confirm.top=1).",
+        ),
+        (
+            ["workers=16", "pruner=none", "confirm.top=0"],
+            "Trials: 8 at a time; none is pruned (study.cohort=8, pruner=none); none is trained "
+            "again (confirm.top=0). study.cohort=16 would keep all workers busy.",
+        ),
+    ],
+)
+def test_what_is_chosen_where_nothing_is_said_is_told(settings: list[str], said: str) -> None:
+    assert introduction(config(*settings), None)[1] == said
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[
     """A few lines: the data, or the functions, how many settings a finite space holds, and `done`,
     the trials that the study has already."""
     if config.function is not None:
-        lines = [own_line(config)]
+        lines = [own_line(config), cohort_line(config)]
     elif data is None:
         lines = [function_line(config, name) for name in config.space.branches["model"]]
     else:
@@ -41,6 +41,27 @@ def own_line(config: Config) -> str:
     script = "" if own.is_called else f" of {own.command.partition(' ')[2]}"
     many = f", trained by {config.workers} workers" if config.workers > 1 else ""
     return f"Function: {own.name}(){script} {asks}{many}."
+
+
+def cohort_line(config: Config) -> str:
+    """How a user's function is tuned where nothing is said: what is chosen by default depends."""
+    size, pruner, top = config.study.cohort, config.pruner.name, config.confirm.top
+    many = f"{size} at a time" if size > 1 else "one by one"
+    if pruner == "none":
+        compared = "none is pruned"
+    elif pruner == "optuna":
+        compared = "each is compared with earlier ones"
+    else:
+        compared = "those of a cohort are compared, and the worse are pruned"
+    seeds = f"{config.confirm.seeds} fresh seeds"
+    again = f"the best {top} are trained again on {seeds}" if top > 1 else "none is trained again"
+    again = f"the best is trained again on {seeds}" if top == 1 else again
+    idle = config.workers > size
+    mend = f" study.cohort={config.workers} would keep all workers busy." if idle else ""
+    return (
+        f"Trials: {many}; {compared} (study.cohort={size}, pruner={pruner}); {again} "
+        f"(confirm.top={top}).{mend}"
+    )
 
 
 def function_line(config: Config, name: str) -> str:
