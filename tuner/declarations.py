@@ -8,9 +8,9 @@ from typing import Any
 LOW, CHOICES = "low", "choices"
 WORDS = (LOW, "high", CHOICES)
 
-# A part of a config, as YAML has it.
+# A part of a config, as YAML has it; and what may be given as one.
 Plain = dict[str, Any]
-Settings = Mapping[str, Any]
+Given = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Searched:
 class Branches:
     """A default that is one of several options, each with settings of its own."""
 
-    options: Mapping[str, Settings | None]
+    options: Mapping[str, Given | None]
 
 
-class Branch(dict[str, Any]):
+class Branch(Plain):
     """What a function gets for a `branch`: the settings of the option that was chosen.
 
     Attributes:
         name: of the option.
     """
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Given) -> None:
         super().__init__(settings)
         self.name = name
 
@@ -65,7 +65,7 @@ def choices(options: Sequence[Any]) -> Any:
     return Searched({CHOICES: list(options) if several else options})
 
 
-def branch(**options: Settings | None) -> Any:
+def branch(**options: Given | None) -> Any:
     """One of several options with settings of their own, as the default of a parameter.
 
     The function gets a `Branch`: with

@@ -18,7 +18,7 @@ from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from tuner.declarations import CHOICES, LOW, WORDS, Branch, Branches, Plain, Searched, Settings
+from tuner.declarations import CHOICES, LOW, WORDS, Branch, Branches, Given, Plain, Searched
 from tuner.errors import UserError
 
 # How tuner's own command begins, as people type it.
@@ -123,8 +123,10 @@ def _kinds_of_options(plain: Any) -> bool:
     return isinstance(plain, dict) and all(
         isinstance(options, dict)
         and all(
-            isinstance(kinds, dict) and set(map(str, kinds.values())) <= ALL_KINDS
-            for kinds in options.values()
+            isinstance(kinds, dict)
+            and all(str(word).isidentifier() for word in (option, *kinds))
+            and set(map(str, kinds.values())) <= ALL_KINDS
+            for option, kinds in options.items()
         )
         for options in plain.values()
     )
@@ -149,7 +151,7 @@ def program_of(line: str) -> str:
     return shlex.join(words)
 
 
-def declared(call: Callable[..., Any], command: str, space: Settings | None = None) -> Function:
+def declared(call: Callable[..., Any], command: str, space: Given | None = None) -> Function:
     """What a function's signature declares.
 
     Args:

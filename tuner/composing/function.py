@@ -65,7 +65,7 @@ def check_given(function: Function, keys: Sequence[str], choices: Sequence[str])
             raise UserError(f"experiment: {option}: is for tuner's own models, not for functions")
 
 
-def overrides(function: Function, keys: Mapping[str, Any], choices: Sequence[str]) -> list[str]:
+def overrides(function: Function, keys: Plain, choices: Sequence[str]) -> list[str]:
     """What Hydra is told besides: the groups that are left out, and what is usual for functions.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuner.config.messages import unknown
 from tuner.config.space import LARGEST, conditions, setting_of, space_of_schedule
-from tuner.declarations import CHOICES, LOW
+from tuner.declarations import CHOICES, LOW, Given, Plain
 from tuner.errors import UserError
 from tuner.function import ANY, BRANCH, KINDS, ONE, Function
 from tuner.search.ranges import Choices, Range, Setting
@@ -20,8 +20,6 @@ NUMBERS = ("number", "whole")
 # Of so large numbers a float tells each whole one from the next, and so does a sampler.
 ANY_NUMBER, SEARCHED = Domain(-math.inf, math.inf), Domain(-LARGEST, LARGEST, high_closed=True)
 
-# What a part of a config holds, by key.
-Given = Mapping[str, Any]
 TYPES = {kind: type_ for type_, kind in KINDS.items()}
 # What tuner gives to a function, and which keys of a config say of it.
 GIVEN = {
@@ -80,7 +78,7 @@ class _Reading:
 
     function: str
     problems: list[str]
-    fixed: dict[str, Any] = field(default_factory=dict)
+    fixed: Plain = field(default_factory=dict)
     searched: dict[str, Setting] = field(default_factory=dict)
     branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
