@@ -7,6 +7,7 @@ what a call has yielded stands in its log.
 import asyncio
 import ctypes
 import os
+import signal
 import sys
 import threading
 import time
@@ -15,13 +16,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from types import FrameType
 from typing import Any
 
 from distributed import WorkerPlugin
 
 from tuner.function import Function
 from tuner.study.runners.calls import Call, End, Failure, Step, Task
-from tuner.study.runners.cutting import AGAIN, PATIENCE, Cut, cut
+from tuner.study.runners.cutting import AGAIN, PATIENCE, SIGNAL, Cut, cut
 
 # Seconds that a task steps a call where its epochs are shorter: a task costs some milliseconds.
 AT_LEAST = 0.1
@@ -62,6 +64,7 @@ class Here:
         calls: that are alive, by their key.
         busy: held while one of them is stepped.
         thread: that steps, None while none does.
+        main: whether it is the main one.
         ending: whether nothing more is begun.
     """
 
@@ -72,6 +75,7 @@ class Here:
     calls: dict[str, Call]
     busy: Lock
     thread: int | None = None
+    main: bool = False
     ending: bool = False
 
     def __init__(self) -> None:
@@ -82,9 +86,26 @@ class Here:
         if self.function is None:
             import cloudpickle
 
+            self.main = threading.current_thread() is threading.main_thread()
+            if self.main:
+                signal.signal(SIGNAL, self.receive)
+
             assert self.code is not None
             self.function = cloudpickle.loads(self.code)
         return self.function
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Takes the signal that cuts the user's code, as `signal.signal` wants it."""
+        if self.thread is not None:
+            raise Cut
+
+    def cut(self) -> None:
+        """Cuts what is under way, from another thread."""
+        thread = self.thread
+        if thread is not None and self.main:
+            signal.pthread_kill(thread, SIGNAL)
+        elif thread is not None:
+            cut(thread)
 
     @contextmanager
     def under_way(self, key: str) -> Iterator[None]:
@@ -149,7 +170,7 @@ def advance(task: Task, since: int, target: int, *before: object) -> Batch:
             call = HERE.calls.get(task.key)
             if call is None:
                 call = HERE.calls[task.key] = Call(function, task)
-            with descriptors(call):
+            with descriptors(call), suppress(Cut):
                 step(call, target)
         return Batch(HERE.name, since, call.initial, tuple(call.steps[since:]), call.over)
 
@@ -194,8 +215,8 @@ def end_all() -> None:
     """What `end` does beside the thread of the worker's tasks."""
     own = HERE.busy.acquire(timeout=PATIENCE)
     for _ in range(2):
-        if not own and HERE.thread is not None:
-            cut(HERE.thread)
+        if not own:
+            HERE.cut()
             own = HERE.busy.acquire(timeout=AGAIN)
     if own:
         for key in list(HERE.calls):
