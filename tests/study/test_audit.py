@@ -286,6 +286,14 @@ def test_a_best_epoch_at_the_end_counts_if_the_end_brought_something(
     assert [f.passed for f in still] == [not longer]
 
 
+def test_without_a_loss_before_the_first_step_the_first_epoch_is_the_start() -> None:
+    losses = [math.nan, *falling(0.02)[1:]]
+    trial = replace(tried(0, losses[-1]), start=None)
+    finding = only(study([trial], losses=curves(losses)), "best epoch")
+    assert finding.changes == {"budget.epochs": 60}
+    assert "% of what was gained" in finding.said
+
+
 def test_an_early_best_epoch_makes_the_next_round_shorter() -> None:
     losses = falling(0.8)
     for at, passed in ((2, False), (3, False), (4, True), (10, True)):

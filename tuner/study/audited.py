@@ -87,10 +87,15 @@ class Audited:
 
     @property
     def gained(self) -> float:
-        """What the winner gained over its start at its best, 0 where that is not known."""
-        start = None if self.winner is None else self.winner.start
-        known = start is not None and len(self.reached) > 0
-        return max(0.0, start - float(self.reached.min())) if known and start is not None else 0.0
+        """What the winner gained over its start at its best, 0 where it has no curve.
+
+        Over its first epoch where nothing is known before that, as of many functions of users.
+        """
+        if self.winner is None or not len(self.reached):
+            return 0.0
+        start = self.winner.start
+        first = float(self.reached[0]) if start is None else start
+        return max(0.0, first - float(self.reached.min()))
 
     @property
     def late_noise(self) -> float | None:
