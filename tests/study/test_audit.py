@@ -499,3 +499,20 @@ def test_a_function_without_a_rate_is_not_advised_to_change_one() -> None:
     assert any("trials diverged; try gentler settings" in line for line in told), told
     assert any("average over the last epochs" in line for line in told), told
     assert not any("rate" in line for line in told), told
+
+
+def test_a_rate_that_branches_share_is_narrowed_for_none_that_bears_it() -> None:
+    trials = [
+        own_trial(i, rate, {"train.optimizer": name, "train.lr": rate}, name == "sgd" and rate > 1)
+        for i, (rate, name) in enumerate(
+            (0.1 * j, n) for j in range(1, 21) for n in ("sgd", "lion")
+        )
+    ]
+    space_ = Space(
+        {},
+        {"train.optimizer": Choices(("sgd", "lion")), "train.lr": Range(0.01, 2.0, "log")},
+        {"train.optimizer": ("sgd", "lion")},
+    )
+    told = [f for f in found(study(trials, space_), "divergence") if not f.passed]
+    assert [f.advice for f in told] == ["give sgd a learning rate of its own, below 1.1"]
+    assert told[0].changes == {}

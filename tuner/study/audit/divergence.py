@@ -67,6 +67,9 @@ def _mend(
             return "try gentler settings", {}
         ways = "clip gradients, warm up or make smaller steps"
         return f"it does not go by the learning rate: {ways}", {}
+    if any(_stable_above(trial, path, above) for trial in study.ended):
+        # Trials of another branch of a user's function share this setting, and bear it.
+        return f"give {own[0].optimizer} a learning rate of its own, below {above:.3g}", {}
     if len(lost) == len(own):
         high = float(f"{above / LOWER:.2g}")
         return f"search learning rates below {high:g}", {path: _below(searched, high)}
@@ -80,6 +83,12 @@ def _mend(
     if not searched.low < high < searched.high:
         return f"lower the learning rates: {path}.low", {}
     return f"narrow the range: {path}.high={high:g}", {f"{path}.high": high}
+
+
+def _stable_above(trial: TrialResult, path: str, rate: float) -> bool:
+    """Whether a trial did not diverge at this rate or a higher one of the same path."""
+    own = trial.learning_rate if trial.rate_path == path else None
+    return own is not None and own >= rate and trial.state != "DIVERGED"
 
 
 def _below(searched: Setting | None, high: float) -> Settings:
