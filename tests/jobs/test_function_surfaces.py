@@ -197,6 +197,7 @@ def test_no_surface_speaks_of_what_the_function_has_not(fitted: tuple[Own, Ended
     assert compared.code == 0, compared.err
     told["compare"] = compared.out
     for trial, run in runs(own).items():
+        assert run.data.tags["mlflow.source.name"] == "python fit.py"
         tags = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.source")}
         told[f"run {trial}"] = json.dumps([tags, run.data.params, [*run.data.metrics]])
     for surface, said in told.items():

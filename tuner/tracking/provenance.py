@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import tuner
+from tuner.function import PROGRAM
+
+# The tag that says what ran.
+SOURCE = "mlflow.source.name"
 
 
 @functools.cache
@@ -14,7 +18,7 @@ def provenance() -> Mapping[str, str]:
     """The tags of user, source and (in a git checkout) commit; found once a process."""
     tags = {
         "mlflow.user": _user(),
-        "mlflow.source.name": "python -m tuner",
+        SOURCE: PROGRAM,
         "mlflow.source.type": "LOCAL",
     }
     commit = _commit(Path(tuner.__file__).parent)

@@ -16,6 +16,7 @@ from tuner.study.record import Record as StudyRecord
 from tuner.study.results import SavedResult, StudyResult
 from tuner.study.runners.calls import MODEL
 from tuner.study.times import cut_short, ended_ms, started_ms
+from tuner.tracking.provenance import SOURCE
 from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms
 from tuner.tracking.study_records import (
     BestSoFar,
@@ -111,7 +112,8 @@ class RecordedStudy:
         name, started = self.config.study.name, self.record.get(STARTED, int) or 0
         digest = self.record.get(DATA, str)
         data = {"name": self.config.data.name, "digest": digest} if digest else {}
-        return RunBegins(None, name, started, params, {NOTE: note}, data)
+        tags = {NOTE: note} | ({SOURCE: self.config.program} if self.config.function else {})
+        return RunBegins(None, name, started, params, tags, data)
 
     def trials(self, numbers: Collection[int]) -> Iterator[tuple[int, list[Record]]]:
         """All that is told of each of these trials, one after another."""

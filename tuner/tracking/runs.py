@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.tracking import database, links, logged_models
 from tuner.tracking.calls import again, is_refusal, one_line
 from tuner.tracking.lookup import DUPLICATE, Lookup, number_of
-from tuner.tracking.provenance import provenance
+from tuner.tracking.provenance import SOURCE, provenance
 from tuner.tracking.records import (
     VERDICT,
     WINNER,
@@ -149,6 +149,9 @@ class StudyRuns:
             self._end(None, study)
 
     def _open(self, number: int | None, news: _News) -> None:
+        if number is None and news.begins is not None and SOURCE in news.begins.tags:
+            # A user's function has a command of its own, which its trials are of as well.
+            self._tags[SOURCE] = news.begins.tags[SOURCE]
         known = self._runs.get(number)
         if known is None:
             self._runs[number] = self._create(number, news)
