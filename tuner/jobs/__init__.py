@@ -1,5 +1,6 @@
 """Jobs: one file each, named as `job=<name>`; a job's `run` wires the other wings."""
 
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,7 @@ def looks_at_a_study(name: str) -> bool:
     assert spec is not None
     assert spec.origin is not None
     source = Path(spec.origin).read_text(encoding="utf-8")
-    return any(f" import {name}" in source for name in ("of_study", "folder_of"))
+    return re.search(r"\bimport\b.*\b(of_study|folder_of)\b", source) is not None
 
 
 def load(name: str) -> Callable[..., int]:
