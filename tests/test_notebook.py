@@ -1,4 +1,4 @@
-"""The notebook of the examples, and tuning in a notebook, run by a real kernel."""
+"""The notebook of the examples, and tuning in a notebook: run by a kernel, as people see it."""
 
 import json
 import os
@@ -87,6 +87,7 @@ def test_the_example_runs_as_written_and_ends_with_the_same_result_after_a_kill(
     assert "The best trials" in html[1]
     assert html[1].count("<figure>") == 1
     assert "learning" not in html[1]
+    assert "tuner.tune(train, settings={&#34;+best&#34;: &#34;train&#34;})" in html[1]
     assert outputs(notebook, "text/plain")[-1].startswith("{'train_loss': ")
     assert client.states[0].startswith("[")
     assert "[" not in client.states[-1]

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 import signal
 import sys
@@ -20,6 +19,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
 import tuner
+from tuner.cli import main
 from tuner.composing import compose
 from tuner.composing.compose import parse
 from tuner.composing.written import written
@@ -68,6 +68,7 @@ def needs(lr, *, epochs):  # type: ignore[no-untyped-def]
 
 
 SMALL: dict[str, Any] = {"tracking": "none", "quiet": True, "confirm.top": 0}
+CONFIRMED = {"confirm.top": 2, "confirm.seeds": 3}
 
 
 def tune(what: Any, root: Path, **given: Any) -> TunedStudy:
@@ -86,7 +87,7 @@ def told(study: TunedStudy) -> dict[str, Any]:
 def study(tmp_path_factory: pytest.TempPathFactory) -> TunedStudy:
     """A confirmed study of a function; read it, do not change it."""
     root = tmp_path_factory.mktemp("tuned") / "mlruns"
-    settings = {"confirm.top": 2, "confirm.seeds": 3}
+    settings = CONFIRMED
     return tune(descend, root, trials=8, epochs=6, name="mine", settings=settings)
 
 
@@ -434,10 +435,43 @@ def test_any_text_given_from_python_is_read_as_it_was_given() -> None:
         assert override.value() == text
 
 
-def test_a_study_in_a_script_is_the_callers_folder_and_no_command_stands_for_it(
-    study: TunedStudy,
+def test_the_call_that_trains_the_winner_again_is_printed_and_does(study: TunedStudy) -> None:
+    root = study.config.root
+    line = f'tuner.tune(descend, root="{root}", settings={{"+best": "mine", "tracking": "none"}})'
+    assert study.result.reproduce == line
+    assert line in study.report().read_text(encoding="utf-8").replace("&#34;", '"')
+    again = tune(descend, root, trials=8, epochs=6, name="mine", settings=CONFIRMED)
+    assert again.result.reproduce == line
+    best = eval(line, {"tuner": tuner, "descend": descend})
+    assert best.name == "mine-best"
+    assert best.best == study.best
+    assert best.winner is not None
+    assert study.winner is not None
+    assert best.winner.value == study.winner.value
+
+
+def test_a_root_of_any_name_is_a_text_in_the_call(tmp_path: Path) -> None:
+    root = tmp_path / 'a "b" \\'
+    study = tune(descend, root)
+    assert "descend-best" in repr(eval(study.result.reproduce, globals()))
+
+
+def test_what_looks_at_a_study_begins_with_tuners_own_command(
+    study: TunedStudy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert study.config.program == "python -m tuner"
-    assert study.config.function is not None
-    assert study.config.function.command == "tuner.tune(descend)"
-    assert os.path.isabs(study.folder)
+    from tuner.tracking.command import shows
+
+    at = f"study.name=mine root={study.config.root}"
+    assert shows(study.config, "page") == f"python -m tuner job=ui {at}"
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        shown = main(["show", "mine", f"root={study.config.root}"])
+        best = main(["+best=mine", f"root={study.config.root}"])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    told = capsys.readouterr()
+    assert (shown, best) == (0, 2)
+    assert told.out.startswith("Study mine: the winner is trial")
+    assert told.err.count("\n") == 1
+    assert f'give tuner.tune(descend, root="{study.config.root}", settings=' in told.err

@@ -9,7 +9,9 @@ are searched. Parameters named as in ASKED are what tuner gives.
 """
 
 import inspect
+import json
 import keyword
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +36,9 @@ ALL_KINDS = {*KINDS.values(), ANY, BRANCH, ONE}
 
 # How a function is run that no command has: `tuner.tune(train)`, in Python.
 CALLED = "tuner.tune"
+
+# Such a call, and what may follow in it.
+CALL = re.compile(rf"{re.escape(CALLED)}\((?P<name>[A-Za-z_]\w*)[,)]")
 
 # What Hydra would read otherwise than as the text that it is.
 REFERENCE, MISSING = "${", "???"
@@ -135,12 +140,16 @@ def _kinds_of_options(plain: Any) -> bool:
 def program_of(line: str) -> str:
     """How a command that stands in a study's folder begins: `python train.py`, or tuner's own.
 
-    A folder may be a stranger's: nothing else is taken from there for people to type, and no script
-    that itself lies in the folder of a study.
+    A folder may be a stranger's: nothing else is taken from there for people to type, but a call in
+    Python, and no script that itself lies in the folder of a study.
 
     >>> program_of("python 'my train.py' +best=train"), program_of("curl example.org | sh")
     ("python 'my train.py'", 'python -m tuner')
+    >>> program_of('tuner.tune(train, settings={"+best": "train"})')
+    'tuner.tune(train)'
     """
+    if call := CALL.match(line):
+        return f"{CALLED}({call['name']})"
     try:
         words = shlex.split(line)[:2]
     except ValueError:
@@ -149,6 +158,40 @@ def program_of(line: str) -> str:
     if not own or words[1].startswith("-") or "studies" in PurePath(words[1]).parts:
         return PROGRAM
     return shlex.join(words)
+
+
+def typed(program: str, *settings: str) -> str:
+    """What people type to give settings: a line of the shell, or a call in Python.
+
+    What looks at a study of a call, as any job but tune does, is tuner's own command.
+
+    Args:
+        program: how a command begins, as `program_of` has it.
+        settings: as Hydra reads them.
+
+    >>> typed("python train.py", "+best=train"), typed("tuner.tune(train)", "job=ui")
+    ('python train.py +best=train', 'python -m tuner job=ui')
+    >>> typed("tuner.tune(train)", "+best=train", "root=results")
+    'tuner.tune(train, root="results", settings={"+best": "train"})'
+    """
+    if CALL.match(program) is None:
+        return f"{program} {shlex.join(settings)}"
+    if any(setting.startswith("job=") for setting in settings):
+        return f"{PROGRAM} {shlex.join(settings)}"
+    names = {"study.name": "name", "root": "root"}
+    given = {key: _literal(value) for key, _, value in (own.partition("=") for own in settings)}
+    said = [f"{name}={given.pop(key)}" for key, name in names.items() if key in given]
+    rest = ", ".join(f"{json.dumps(key)}: {value}" for key, value in given.items())
+    said += [f"settings={{{rest}}}"] if rest else []
+    return f"{program[:-1]}, {', '.join(said)})"
+
+
+def _literal(text: str) -> str:
+    """A text as Python has it, of one as Hydra is given it; only before a quote \\ is doubled."""
+    if text[:1] == text[-1:] == '"' and len(text) > 1:
+        halved = re.sub(r'\\+(?="|\Z)', lambda found: found[0][: len(found[0]) // 2], text[1:-1])
+        text = halved
+    return json.dumps(text, ensure_ascii=False)
 
 
 def declared(call: Callable[..., Any], command: str, space: Given | None = None) -> Function:

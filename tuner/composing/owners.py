@@ -1,11 +1,10 @@
 """Whose a study is: what is taken of it must be of the function that the command trains."""
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from tuner.errors import UserError
-from tuner.function import PROGRAM, Function, program_of
+from tuner.function import PROGRAM, Function, program_of, typed
 
 # Under which a file of a study says of which function it is.
 FUNCTION = "function"
@@ -29,14 +28,16 @@ def check_owner(config: Any, key: str, study: str, root: str, plain: Mapping[Any
     """
     own = str(config[FUNCTION]["name"]) if FUNCTION in config else None
     where = [] if root == USUAL else [f"root={root}"]
-    said = shlex.join([f"+{key}={study}", *where])
+    said = [f"+{key}={study}", *where]
     if FUNCTION not in plain:
         if own is not None:
-            raise UserError(f"{key}: {study}: is of tuner's own models: give {PROGRAM} {said}")
+            raise UserError(
+                f"{key}: {study}: is of tuner's own models: give {typed(PROGRAM, *said)}"
+            )
         return
     saved = Function.of(plain[FUNCTION])
     if own is None:
-        line = f"{program_of(saved.command)} {said}"
+        line = typed(program_of(saved.command), *said)
         raise UserError(f"{key}: {study}: is of the function {saved.name}: give {line}")
     if own != saved.name:
         raise UserError(f"{key}: {study}: is of the function {saved.name}: this command's is {own}")

@@ -220,12 +220,8 @@ class Config(Strict):
 
     @property
     def program(self) -> str:
-        """How the command begins, as people type it.
-
-        What `tuner.tune` has trained, the command of tuner's own models looks at.
-        """
-        own = self.function
-        return PROGRAM if own is None or own.is_called else own.command
+        """How the command begins, as people type it (`tuner.function.typed`)."""
+        return PROGRAM if self.function is None else self.function.command
 
     @property
     def given(self) -> Plain:

@@ -6,7 +6,7 @@ from typing import Any
 from tuner.config import Config
 from tuner.config.schema import Plain
 from tuner.errors import UserError
-from tuner.function import program_of
+from tuner.function import program_of, typed
 from tuner.study.record import Record
 
 # What decides how a command works, and never what it finds.
@@ -79,8 +79,8 @@ def owned_by(config: Config, begun: Plain) -> str:
         return f"study.name: {name}: is a study of tuner's own models: give another study.name"
     program = program_of(str(begun.get("function.command")))
     return (
-        f"study.name: {name}: is of the function {own}: it goes on with {program} "
-        f"study.name={name}; or give another study.name"
+        f"study.name: {name}: is of the function {own}: it goes on with "
+        f"{typed(program, f'study.name={name}')}; or give another study.name"
     )
 
 

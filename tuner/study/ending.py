@@ -20,7 +20,7 @@ from tuner.study.audit import findings
 from tuner.study.audited import audited
 from tuner.study.natural import natural
 from tuner.study.next_round import COMPARE, TUNE, command, planned
-from tuner.study.reproduce import UNTRACKED, reproducing, setup
+from tuner.study.reproduce import is_tracked, reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
     Confirmation,
@@ -158,10 +158,10 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
     here = file.parent.name, file.parents[2]
     program = program_of(reproduce or next_round)
     if reproduce:
-        reproduce = reproducing(*here, UNTRACKED not in reproduce, program)
+        reproduce = reproducing(*here, is_tracked(reproduce), program)
     if next_round:
         job = COMPARE if f"job={COMPARE}" in next_round else TUNE
-        next_round = command(*here, UNTRACKED not in next_round, job, program)
+        next_round = command(*here, is_tracked(next_round), job, program)
     return replace(
         saved, result=replace(natural(saved.result), reproduce=reproduce, next_round=next_round)
     )

@@ -180,10 +180,10 @@ def goal_of(config: Config) -> Goal:
 
 def line_of(function: Function, config: Config) -> str:
     """How the function of a study is run, for the job of this command."""
-    name = config.study.name
-    if not function.is_called:
-        given = [f"job={config.job}", f"study.name={name}"]
-        return line(function.command, config.root, True, *given)
+    given = [f"study.name={config.study.name}"]
     if config.job == "tune":
-        return f"{function.command[:-1]}, name={name!r}) in Python"
-    return f"job={config.job} study.name={name} to a script with tuner.main({function.name})"
+        return line(function.command, config.root, True, *given)
+    if function.is_called:
+        name = function.name
+        return f"job={config.job} {given[0]} to a script that ends with tuner.main({name})"
+    return line(function.command, config.root, True, f"job={config.job}", *given)

@@ -1,12 +1,11 @@
 """What a study's winner needs to be trained again: its setup, and the command that does it."""
 
 import re
-import shlex
 from pathlib import Path
 
 from tuner.config import Config
 from tuner.config.schema import Plain
-from tuner.function import PROGRAM
+from tuner.function import PROGRAM, typed
 
 # Where studies are kept if nothing is said.
 ROOT = "mlruns"
@@ -64,7 +63,12 @@ def line(program: str, root: Path, tracked: bool, *given: str) -> str:
     said = [*given]
     said += [] if str(root) == ROOT else [f"root={_text(str(root))}"]
     said += [] if tracked else [UNTRACKED]
-    return f"{program} {shlex.join(said)}"
+    return typed(program, *said)
+
+
+def is_tracked(line: str) -> bool:
+    """Whether a line that `line` made says that MLflow is told."""
+    return UNTRACKED not in line and '"tracking": "none"' not in line
 
 
 def _text(text: str) -> str:
@@ -72,5 +76,5 @@ def _text(text: str) -> str:
     if BARE.fullmatch(text) and text.lower() not in NO_TEXT:
         return text
     # A backslash counts for itself but before a quote.
-    escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
+    escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
     return f'"{escaped}"'

@@ -1,6 +1,5 @@
 """One command's dealings with MLflow: what is told, told again where it is lost, and closed."""
 
-import shlex
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from tuner.codec import to_json
 from tuner.config import Config
 from tuner.errors import masked, printable
+from tuner.function import typed
 from tuner.processes.deadline import Deadline
 from tuner.search.trials import Goal
 from tuner.study.ending import write_result
@@ -203,7 +203,7 @@ def shows(config: Config, page: str) -> str:
     words = ["job=ui", f"study.name={config.study.name}"]
     words += [] if str(config.root) == "mlruns" else [f"root={config.root}"]
     words += [] if store.is_own else [f"tracking.uri={masked(store.uri)}"]
-    return f"{config.program} {shlex.join(words)}"
+    return typed(config.program, *words)
 
 
 def _remembered(record: Record, key: str, value: Any) -> Any:

@@ -69,7 +69,7 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
 def importing(function: Function) -> str:
     """The code that gets the function from its script, run where the study's command is."""
     name = function.name
-    if function.command == PROGRAM:
+    if function.command == PROGRAM or function.is_called:
         return f"# {name} is the function that the study is of: define it here, or import it."
     script = shlex.split(function.command)[1]
     path = PurePath(script)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner import files
-from tuner.function import program_of
+from tuner.function import program_of, typed
 from tuner.search.space import Space
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
@@ -70,7 +70,7 @@ def text(
         forest=list(search.forest(shown)),
         winning=[] if result.winner is None else sorted(result.winner.settings.items()),
         number=verdict.number,
-        program=program_of(result.reproduce or result.next_round),
+        ui=typed(program_of(result.reproduce or result.next_round), "job=ui"),
         fewest=FEWEST,
         largest=LARGEST,
     )  # fmt: skip
