@@ -110,10 +110,13 @@ def resource_of(estimator: Any, given: str, space: Mapping[str, Any]) -> str:
         return given
     if not without:
         return EPOCHS
-    prefix = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+    prefix = ""
+    if isinstance(estimator, Pipeline):
+        if estimator.steps[-1][0] in space:
+            return SAMPLES  # what takes the place of the last step may count otherwise
+        prefix = f"{estimator.steps[-1][0]}__"
     counts = (f"{prefix}{name}" for name in COUNTS if f"{prefix}warm_start" in known)
-    free = (n for n in counts if n not in space and is_count(known.get(n)) and len(lasts) == 1)
-    return next(free, SAMPLES)
+    return next((n for n in counts if n not in space and is_count(known.get(n))), SAMPLES)
 
 
 def possible(estimator: Any, space: Mapping[str, Any]) -> Iterable[Any]:
