@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
@@ -23,7 +24,7 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -437,3 +438,44 @@ def test_a_resource_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         search(estimator, {"C": C}, **parameters).fit(*iris)
+
+
+def test_sparse_rows_groups_and_several_targets_are_taken(iris: Any, diabetes: Any) -> None:
+    X, y = iris
+    groups = np.arange(len(y)) % 5
+    more: dict[str, Any] = {"n_candidates": 3, "sampler": "grid", "cv": GroupKFold(3)}
+    found = search(SVC(), {"C": [0.1, 1.0, 10.0]}, **more).fit(csr_matrix(X), y, groups=groups)
+    best = SVC().set_params(**found.best_params_)
+    scores = cross_val_score(best, csr_matrix(X), y, cv=GroupKFold(3), groups=groups)
+    assert found.best_score_ == pytest.approx(scores.mean())
+    X, y = diabetes
+    kind, space = KNeighborsRegressor(), {"n_neighbors": [2, 4, 8]}
+    two = search(kind, space, n_candidates=3).fit(X, np.c_[y, y])
+    assert two.predict(X).shape == (len(y), 2)
+
+
+def test_a_pipeline_that_remembers_its_steps_has_the_same_scores(iris: Any, tmp_path: Path) -> None:
+    steps = [("scaled", StandardScaler()), ("last", RandomForestClassifier(8, random_state=0))]
+    space = {"last__max_features": [1, 2, 3, 4]}
+    plain, memory = (
+        search(Pipeline(steps, memory=own), space, n_candidates=4).fit(*iris).cv_results_
+        for own in (None, str(tmp_path))
+    )
+    np.testing.assert_array_equal(plain["mean_test_score"], memory["mean_test_score"])
+    assert any(tmp_path.iterdir())
+
+
+def test_a_callback_ends_a_search_over_stages_after_a_cohort(iris: Any) -> None:
+    class Enough:
+        def setup(self, estimator: Any, context: Any) -> None: ...
+
+        def teardown(self, estimator: Any, context: Any) -> None: ...
+
+        def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...
+
+        def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+            return bool(context.task_name == "cohort")
+
+    found = search(SVC(), {"C": C}, n_candidates=9, cohort=3).set_callbacks(Enough()).fit(*iris)
+    assert len(found.cv_results_["params"]) == 3
+    np.testing.assert_array_equal(found.cv_results_["iter"], 0)

@@ -1,5 +1,4 @@
-"""The folds of a search: parts of the samples to train on, all of them or some, and to be judged
-by."""
+"""The folds of a search: what candidates train on, all or some, and what they are judged by."""
 
 from collections.abc import Sequence
 from typing import Any

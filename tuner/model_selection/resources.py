@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from tuner.codec import Settings
 from tuner.model_selection.candidates import last_step
 from tuner.search.pruners.halving import Halving
 from tuner.search.trials import Outcome
@@ -82,7 +83,7 @@ def stages(most: int, least: int, keep: float, first: float) -> list[int]:
     return amounts[::-1]
 
 
-def resource_of(estimator: Any, given: str, space: Mapping[str, Any]) -> str:
+def resource_of(estimator: Any, given: str, space: Settings) -> str:
     """The name of the resource: the one that was given, or what the estimator has.
 
     That is epochs where all that may be the last step have partial_fit; a number of trees or of
@@ -119,7 +120,7 @@ def resource_of(estimator: Any, given: str, space: Mapping[str, Any]) -> str:
     return next((n for n in counts if n not in space and is_count(known.get(n))), SAMPLES)
 
 
-def possible(estimator: Any, space: Mapping[str, Any]) -> Iterable[Any]:
+def possible(estimator: Any, space: Settings) -> Iterable[Any]:
     """The estimators that may be the last step of a candidate: its own, or those that a space has
     in its place."""
     words: Any = ()

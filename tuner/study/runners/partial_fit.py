@@ -189,13 +189,14 @@ def unlearned(estimator: Any, samples: Samples) -> float:
     zero = DummyRegressor(strategy="constant", constant=np.zeros(np.shape(samples.y)[1:]))
     losses = [_loss(zero.fit(samples.X, samples.y), samples)]
     known = estimator.get_params(deep=False)
-    rates: dict[str, Any] = {name: STILL for name in RATES if name in known}
+    rates = [name for name in RATES if name in known]
     if rates:
-        steady = {"learning_rate": "constant"} if "learning_rate" in known else {}
+        still = [*((name, STILL) for name in rates), ("learning_rate", "constant")]
+        given = {name: value for name, value in still if name in known}
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                own = clone(estimator).set_params(**rates, **steady)
+                own = clone(estimator).set_params(**given)
                 own.partial_fit(_safe_indexing(samples.X, [0]), np.asarray(samples.y)[:1])
                 losses.append(_loss(own, samples))
             except Exception:  # the first epoch will raise it, and tell
