@@ -78,9 +78,10 @@ Flags:
 {completion}    --version       print the version
 
 Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is), or
-job=doctor found something; 2 a setting or the data are wrong, nothing was written; 3 every trial
-diverged; 75 another process is at work on the study; 129 stopped by SIGHUP, 130 by Ctrl-C, 143 by
-SIGTERM: the same command goes on.
+job=doctor found something; 2 a setting or the data are wrong, nothing was written; 3 no trial
+succeeded; 4 none reached the target; 5 done, but MLflow has not taken everything yet; 75 another
+process is at work on the study; 129 stopped by SIGHUP, 130 by Ctrl-C, 143 by SIGTERM: the same
+command goes on.
 """
 
 

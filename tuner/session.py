@@ -54,7 +54,9 @@ from tuner.tracking.tracker import Tracker
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
-EVERY_TRIAL_DIVERGED = 3
+# Exit codes of a command that is done: no trial trained to a number that counts; none reached the
+# target; MLflow has not taken everything yet.
+NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED = 3, 4, 5
 
 COMPILING = "compiling for this machine and these models, which happens once"
 
@@ -289,4 +291,15 @@ class Session:
         curves = self.study.drawn_curves() if len(result.all) <= FEW else {}
         told = outcome(result, curves, self.folder, self.tracking.shows(page) if page else "")
         terminal.show(self.config, lambda: plain_result(saved), told)
-        return EVERY_TRIAL_DIVERGED if result.all_diverged else 0
+        return self.code(result)
+
+    def code(self, result: StudyResult) -> int:
+        """The exit code of a command that ends with this result."""
+        if result.none_succeeded:
+            return NOTHING_SUCCEEDED
+        target, best = self.config.target, result.best
+        if target is not None and (
+            best is None or best.value is None or best.value > result.goal.turn(target)
+        ):
+            return TARGET_MISSED
+        return UNDELIVERED if self.tracking.undelivered else 0

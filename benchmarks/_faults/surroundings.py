@@ -10,6 +10,8 @@ from random import Random
 from _faults.cases import Case
 from _faults.proxy import proxied
 
+from tuner.session import UNDELIVERED
+
 # Bytes of a disk that holds too little, and of one that holds all.
 LITTLE, ENOUGH = (50_000, 3_000_000), 200_000_000
 
@@ -39,7 +41,7 @@ def through_a_proxy(case: Case, seconds: float) -> None:
         case.say(f"{share:.0%} of the requests fail, {proxy.failed} in all")
     case.study.settings = direct
     case.study.environment.clear()
-    case.expect(done, [0])
+    case.expect(done, [0, UNDELIVERED])
 
 
 def files_limited(case: Case) -> None:
@@ -49,7 +51,7 @@ def files_limited(case: Case) -> None:
     command = case.start()
     resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (size, size))
     case.say(f"no file can have more than {size} bytes")
-    case.expect(command.end(), [0, 1])
+    case.expect(command.end(), [0, 1, UNDELIVERED])
 
 
 def disk_full(case: Case) -> None:
@@ -62,7 +64,7 @@ def disk_full(case: Case) -> None:
         root.rmdir()
         return files_limited(case)
     case.say(f"the disk holds {size} bytes")
-    case.expect(case.start().end(), [0, 1])
+    case.expect(case.start().end(), [0, 1, UNDELIVERED])
     subprocess.run(["mount", "-o", f"remount,size={ENOUGH}", str(root)], check=True)
 
 
@@ -103,7 +105,7 @@ def to_a_helper(case: Case, number: signal.Signals, *settings: str) -> None:
         case.say(f"to {name}")
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-    case.expect(command.end(), [0])
+    case.expect(command.end(), [0, UNDELIVERED])
 
 
 def output_closed(case: Case) -> None:

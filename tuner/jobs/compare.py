@@ -43,11 +43,13 @@ def run(config: Config, stop: Event) -> int:
         load_data(own)
     found: dict[str, Comparison] = {}
     results: dict[str, StudyResult] = {}
+    undelivered = False
     for own in configs:
         with session.opened(own, stop) as opened:
             saved = opened.tune()
             opened.stop_if_asked()
-            if saved.result.all_diverged:
+            undelivered |= opened.tracking.undelivered
+            if saved.result.none_succeeded:
                 return diverged(config, opened, saved, Comparisons(by, found, None))
         if comparison := compared(own, by, stop):
             found[subject(own)], results[subject(own)] = comparison, saved.result
@@ -69,7 +71,7 @@ def run(config: Config, stop: Event) -> int:
         style=terminal.DOUBTFUL if doubtful else terminal.SURE,
     )
     terminal.show(config, lambda: plain(comparisons), told)
-    return 0
+    return session.UNDELIVERED if undelivered else 0
 
 
 def subject(config: Config) -> str:
@@ -91,7 +93,7 @@ def diverged(
     if config.output == "text":
         return opened.show(saved)
     terminal.show(config, lambda: plain(before), terminal.Told(()))
-    return session.EVERY_TRIAL_DIVERGED
+    return session.NOTHING_SUCCEEDED
 
 
 def studies(config: Config) -> list[Config]:

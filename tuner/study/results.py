@@ -214,6 +214,12 @@ class StudyResult:
         """Whether trials have ended and every one diverged; interrupted ones say nothing."""
         return self.trials.keys() - {"interrupted", "failed"} == {"diverged"}
 
+    @property
+    def none_succeeded(self) -> bool:
+        """Whether trials have ended and every one diverged or failed."""
+        ended = self.trials.keys() - {"interrupted"}
+        return bool(ended) and ended <= {"diverged", "failed"}
+
     def trial(self, number: int) -> TrialResult:
         """The trial of that number.
 

@@ -62,6 +62,8 @@ class Tracking:
     ) -> None:
         self.config, self.record, self.goal, self.folder = config, record, goal, folder
         self.deadline, self.note = deadline, note
+        # Whether MLflow had not taken everything when it was told last.
+        self.undelivered = False
         self.key: str = _remembered(record, KEY, uuid.uuid4().hex)
         _remembered(record, STARTED, now_ms())
         _remembered(record, GOAL, to_json(goal))
@@ -103,6 +105,7 @@ class Tracking:
             raise
         finally:
             waiting, refused = tracker.close()
+            self.undelivered = bool(waiting or refused)
             if waiting:
                 print(printable(f"tuner: {waiting}; {LATER}"), file=sys.stderr)
             for refusal in refused:
