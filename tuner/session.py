@@ -34,11 +34,12 @@ from tuner.study.events import (
     after_each_cohort,
     tell_all,
 )  # fmt: skip
-from tuner.study.functions import goal_of
+from tuner.study.functions import Functions, goal_of
 from tuner.study.introduction import introduction
 from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
 from tuner.study.next_round import write_next_round
+from tuner.study.own_ending import OwnEnding
 from tuner.study.populations import Populations
 from tuner.study.record import Record
 from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult, winner_of
@@ -197,6 +198,10 @@ class Session:
             try:
                 with watching(own, self.training.goal, own.budget.trials) as progress:
                     listeners += [progress, *([tracker] if tracker else [])]
+                    keeping = None
+                    if isinstance(self.training, Functions):
+                        keeping = OwnEnding(self.training, self.study, self.folder)
+                        listeners.append(keeping)
                     if saving is not None:
                         # Not at once: the first trials do not share the cores.
                         listeners.append(after_each_cohort(saving.prepare))
@@ -210,6 +215,8 @@ class Session:
                     result = result_of(*self.parts, stopped, confirmed)
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others, tell)
+                    if keeping is not None:
+                        result = keeping.ended(result, self.repeating.judged, tell)
                     self.stop_if_asked()
             except Interrupted:
                 self.deadline.left()  # it begins now: the pictures count as well
@@ -217,8 +224,7 @@ class Session:
             drawn = self.study.drawn_curves(result.goal.curve)
             files.write(result, drawn, self.folder, self.study.space, self.study.times())
             write_next_round(self.config, result, self.folder)
-            if result.test:
-                assert saving is not None
+            if result.test and saving is not None:
                 saving.result(self.deadline)
             tell_all(listeners)(Ended(result))
         link = tracker.link() if tracker else None

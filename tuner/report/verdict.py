@@ -40,7 +40,7 @@ def sentences(result: StudyResult) -> list[str]:
     made = claim(result)
     lines = [f"Study {result.study}: {_winner(result, made)}", *_gain(result, made)]
     if result.test:
-        lines.append(f"Test: {_listed(result.test, result.goal)}, measured this once.")
+        lines.append(f"Test: {_listed(result.test, result.goal)}, {_how_tested(result)}.")
     if result.divergence:
         lines.append(_diverged(result.divergence))
     lines += _failed(result)
@@ -261,6 +261,14 @@ def _diverged(divergence: Sequence[Divergence]) -> str:
         rates = [f"at learning rates from {lowest:.3g} up"]
     where = f": {', '.join(rates)}" if rates else ""
     return f"{diverged} of {trials} trials diverged{where}."
+
+
+def _how_tested(result: StudyResult) -> str:
+    """How often the test part was looked at: by a user's function, whenever it is called."""
+    if result.setup.get("data", {}).get("name") != "none":
+        return "measured this once"
+    confirmed = result.confirmation
+    return f"the mean of {confirmed.seeds} fresh seeds" if confirmed else "in the search"
 
 
 def _failed(result: StudyResult) -> Iterator[str]:

@@ -197,6 +197,8 @@ class Repeating:
     ) -> None:
         self.study, self.training, self.seed = study, training, seed
         self.checkpoints = checkpoints
+        # The winner of the last confirmation on the seeds that judge it.
+        self.judged: Repeats | None = None
 
     def repeats(
         self, trials: Sequence[TrialResult], stream: int, count: int, tell: Listener = nobody
@@ -261,6 +263,7 @@ class Repeating:
         books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]
         others = [t for t in books if t.number != winner.trial]
         judged, *textbook = self.repeats([known[winner.trial], *others], JUDGING, count, tell)
+        self.judged = judged
         alike, worse = {r.trial for r in equals(order)}, over_best(order)
         confirmation = Confirmation(
             seeds=count,

@@ -1,0 +1,173 @@
+"""What a study of a user's function keeps and forgets: models, checkpoints, and what it is told.
+
+It listens to the study. What is on record needs no checkpoint any more; a model that has lost is
+removed; the winner's becomes the study's. What it learns of the function it keeps on record, so
+that a kill changes nothing.
+"""
+
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tuner.search.runner import Row
+from tuner.search.trials import Trial, TrialResult, best_of, rounded
+from tuner.study.confirmation import TEST, Repeats
+from tuner.study.events import Began, CohortEnded, Event, Listener, StageBegan, StageEpochEnded
+from tuner.study.functions import Functions
+from tuner.study.results import StudyResult
+from tuner.study.runners.calls import DIFFERS, LOG, MODEL, Step, Task
+from tuner.study.study import Study
+from tuner.study.trial_files import (
+    REPEATS,
+    folders,
+    forget_checkpoints,
+    forget_model,
+    forget_repeats,
+)  # fmt: skip
+
+# Under which the record keeps of which call the study's model is; which code the function had, each
+# with the trials that were on record by then; and which calls yielded other numbers when they were
+# run again.
+KEPT, CODES, CHANCE = "model", "codes", "not deterministic"
+
+
+class OwnEnding:
+    """Looks after what the calls of a study leave.
+
+    Args:
+        training: of the study.
+        study: whose trials are trained.
+        folder: of the study.
+    """
+
+    def __init__(self, training: Functions, study: Study, folder: Path) -> None:
+        self.training, self.study, self.folder = training, study, folder
+        self.record = study.record
+        self.seen: set[int] = set()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Began(results):
+                self.begin(results)
+            case CohortEnded(results):
+                self.tidy(results)
+
+    def begin(self, results: Sequence[TrialResult]) -> None:
+        """A command takes the study up."""
+        self.training.failures.yielded = any(result.epochs for result in results)
+        codes, code = self.record.get(CODES, list[tuple[str, int]]) or [], self.training.code
+        if code and (not codes or codes[-1][0] != code):
+            # What no trial on record was trained by is forgotten.
+            earlier = [own for own in codes if own[1] < len(results)]
+            self.record.put(CODES, [*map(list, earlier), [code, len(results)]])
+        self.tidy(results)
+
+    def tidy(self, results: Sequence[TrialResult]) -> None:
+        """Removes what no trial on record needs any more."""
+        best = None if self.training.config.confirm.top else best_of(results)
+        for number in (result.number for result in results):
+            if number not in self.seen:
+                self.seen.add(number)
+                self.look(folders(self.folder, number).values(), f"trial {number}")
+                forget_checkpoints(self.folder, number)
+            if best is None or number != best.number:
+                forget_model(self.folder, number)
+
+    def look(self, calls: Iterable[Path], what: str) -> None:
+        """Keeps on record if a call has yielded other numbers when it was run again."""
+        for call in calls:
+            log = call / LOG
+            if log.exists() and f'"{DIFFERS}"' in log.read_text(encoding="utf-8"):
+                known = self.record.get(CHANCE, list[str]) or []
+                if what not in known:
+                    self.record.put(CHANCE, [*known, what])
+
+    def ended(self, result: StudyResult, judged: Repeats | None, tell: Listener) -> StudyResult:
+        """The result with what is known of the function; its model is kept, the rest forgotten.
+
+        Args:
+            result: of the study.
+            judged: the winner on the seeds that judge it, if there are any.
+            tell: hears of what is trained.
+
+        Raises:
+            Interrupted: if training was asked to stop.
+        """
+        self.look(sorted((self.folder / REPEATS).glob("**/")), "a repeat")
+        test = notes = None
+        if result.winner is not None:
+            self.keep_model(result.winner.number, judged, tell)
+            test = self.test(result.winner.number, judged)
+            notes = tuple(self.notes(judged))
+        forget_repeats(self.folder)
+        return replace(result, test=test or None, notes=notes or ())
+
+    def test(self, winner: int, judged: Repeats | None) -> Mapping[str, float]:
+        """What the test part says of the winner, by name: the mean over the seeds that judge it."""
+        if judged is not None:
+            found = {name: math.fsum(own) / len(own) for name, own in judged.test.items() if own}
+        else:
+            curves = dict(self.study.curves()).get(winner, {})
+            last = {name: numbers[-1] for name, numbers in curves.items() if numbers}
+            found = {n: v for n, v in last.items() if n.startswith(TEST) and v is not None}
+        shown = {name.removeprefix(TEST): rounded(number) for name, number in found.items()}
+        return {name: number for name, number in shown.items() if number is not None}
+
+    def notes(self, judged: Repeats | None) -> Iterator[str]:
+        """What there is to know of the function, a sentence each."""
+        named = f"{self.training.function.name}()"
+        if judged is not None and "seed" not in self.training.function.asks:
+            yield f"{named} takes no seed: repeats differ only by what it does not control"
+        if chance := self.record.get(CHANCE, list[str]):
+            yield (
+                f"{named} is not deterministic: {', '.join(chance)}, run again after it was cut "
+                "short, yielded other numbers than at first; the first ones count"
+            )
+        codes = self.record.get(CODES, list[tuple[str, int]]) or []
+        if len(codes) > 1:
+            many = codes[-1][1]
+            yield (
+                f"the code of {named} was changed between two commands on the study: {many} of its "
+                "trials were trained by an earlier one"
+            )
+
+    def keep_model(self, winner: int, judged: Repeats | None, tell: Listener) -> None:
+        """Puts the model that the winner saved, if any, in the study's folder.
+
+        Where it was removed, for another trial had won before, the winner is trained once more.
+        """
+        task = self.task(winner, judged)
+        key, kept = str(task.folder.relative_to(self.folder)), self.record.get(KEPT, str)
+        source, target = task.folder / MODEL, self.folder / MODEL
+        lost = judged is not None and judged.values[0] is None
+        if not source.is_dir() and kept not in (None, key) and not lost:
+            self.train(task, winner, tell)
+        if source.is_dir() and not lost:
+            self.record.put(KEPT, key)
+            shutil.rmtree(target, ignore_errors=True)
+            source.rename(target)
+        elif kept not in (None, key) or lost:
+            shutil.rmtree(target, ignore_errors=True)
+
+    def task(self, winner: int, judged: Repeats | None) -> Task:
+        """The call whose model is the study's."""
+        (found,) = (result for result in self.study.results() if result.number == winner)
+        trial, training = Trial(winner, found.settings, 0), self.training
+        if judged is None:
+            row = Row(winner, training.config.study.seed)
+            return replace(training.task(trial, row, repeat=False), keep=True)
+        return replace(training.task(trial, Row(winner, training.judge), repeat=True), keep=True)
+
+    def train(self, task: Task, winner: int, tell: Listener) -> None:
+        """Runs a call again from its beginning."""
+        tell(StageBegan(f"training the winner, trial {winner}, once more to keep its model"))
+        (task.folder / LOG).unlink(missing_ok=True)
+        executor = self.training.executor
+        executor.first(task)
+        for epoch in range(1, task.epochs + 1):
+            if not isinstance(executor.step(task, epoch), Step):
+                break
+            tell(StageEpochEnded(epoch, task.epochs))
+        executor.drop(task)
