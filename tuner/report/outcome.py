@@ -27,7 +27,7 @@ def outcome(
     evidence = verdict.evidence(result, curves if len(result.all) <= FEW else {})
     where = [f"Report: {folder / REPORT}; pictures, settings and all results are beside it."]
     model = folder / "model"
-    if result.setup.get("data", {}).get("name") == "none" and model.is_dir():
+    if "function" in result.setup and model.is_dir():
         where.append(f"Model: what the winner saved is in {model}.")
     where += [f"All curves: {shown}"] if shown else []
     return terminal.Told(

@@ -265,7 +265,7 @@ def _diverged(divergence: Sequence[Divergence]) -> str:
 
 def _how_tested(result: StudyResult) -> str:
     """How often the test part was looked at: by a user's function, whenever it is called."""
-    if result.setup.get("data", {}).get("name") != "none":
+    if "function" not in result.setup:
         return "measured this once"
     confirmed = result.confirmation
     return f"the mean of {confirmed.seeds} fresh seeds" if confirmed else "in the search"
