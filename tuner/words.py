@@ -46,7 +46,7 @@ def _settings(arguments: Sequence[str], folders: Sequence[Path]) -> Iterator[str
         if argument in MANY:
             raise UserError(
                 f"{argument}: one command searches ranges, no many runs are needed: leave it out "
-                "and give 'optimizer.adam.lr={low: 1e-4, high: 1, scale: log}' or {choices: [...]}"
+                "and give 'lr={low: 1e-4, high: 1, scale: log}' or {choices: [...]}"
             )
         if equals:
             job = value if key == "job" else job

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuner.composing.owners import FUNCTION
 from tuner.errors import UserError, did_you_mean
 from tuner.yaml_files import check_file, reading
 
@@ -44,6 +45,8 @@ def apply_range(config: Any, name: str, root: str) -> None:
     """
     from omegaconf import OmegaConf
 
+    if FUNCTION in config:
+        raise UserError(f"{RANGE}: {name}: is for tuner's own models, not for functions")
     found = {path.parts[-3]: path for path in Path(root).glob("studies/*/range/range.yaml")}
     if name not in found:
         hint = did_you_mean(name, sorted(found), 3)

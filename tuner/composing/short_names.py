@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuner.composing.owners import FUNCTION
 from tuner.errors import UserError
 
 # A mapping with one of these is a range.
@@ -31,6 +32,7 @@ def full_path(config: Any, key: str, value: Any) -> str:
     if "." in key or key in config:
         return key
     plain: Any = OmegaConf.to_container(config, resolve=False)
+    plain.pop(FUNCTION, None)  # what is known of the user's function is no setting
     paths = [path for path in _paths(plain) if path.endswith(f".{key}")]
     paths = [path for path in paths if not path.startswith(NO_SETTINGS)]
     if len(paths) > 1:

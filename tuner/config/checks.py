@@ -5,7 +5,7 @@ from itertools import product
 from tuner.config.direction import is_greater_better
 from tuner.config.schema import LATEST, Config
 from tuner.config.workers import check_workers
-from tuner.errors import UserError
+from tuner.errors import UserError, did_you_mean
 from tuner.files import check_place
 from tuner.function import Function
 from tuner.search.space import Choices, Space
@@ -25,6 +25,7 @@ def check_together(config: Config) -> None:
         _check_own(config)
     else:
         _check_function(config, config.function)
+    _check_compared(config)
     config.sampler.check(config.space)
     if config.study.warm_start is not None and config.sampler.no_initial_trials:
         raise UserError(
@@ -41,6 +42,19 @@ def check_together(config: Config) -> None:
     if not config.space.anything_allowed():
         raise config.space.impossible()
     config.pruner.check(config.study.cohort)
+
+
+def _check_compared(config: Config) -> None:
+    """What is to be compared is there; whether it has several values the job says."""
+    by, space = config.compare.by, config.space
+    if by is None or by in space.branches or by in space.searched or by in space.fixed:
+        return
+    choices = [path for path, setting in space.searched.items() if isinstance(setting, Choices)]
+    known = list(dict.fromkeys((*space.branches, *choices)))
+    hint = did_you_mean(by, known, 1) or (f"there are {', '.join(known)}" if known else "")
+    raise UserError(
+        f"compare.by: {by}: is no group and no setting with choices: {hint}".rstrip(": ")
+    )
 
 
 def _check_own(config: Config) -> None:

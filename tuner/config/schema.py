@@ -125,7 +125,7 @@ class CompareConfig(Strict):
     data holds the data sets of `data=[...]`, each composed; null where there is one.
     """
 
-    by: Annotated[str, Field(min_length=1)] | None
+    by: Annotated[str, Field(min_length=1), AfterValidator(_printed)] | None
     within: Share
     target: float | None
     data: list[Plain] | None = None
