@@ -65,7 +65,7 @@ class Functions(StudyTraining):
         """Where calls are stepped, made when it is asked for first."""
         own: Executor
         if self.config.workers == 1:
-            own = Local(self.function, self.stop)
+            own = Local(self.function, self.stop, self.config.threads)
         else:
             from tuner.study.runners.cluster import Cluster
 

@@ -24,7 +24,7 @@ from tuner.study.runners import worker
 from tuner.study.runners.deaths import Died, how
 
 # What the libraries of numbers read to know how many threads they may have.
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 SETTINGS = {
     # A call stays with its generator; a death is counted by us, for the call that caused it.
@@ -173,7 +173,9 @@ def hired(
             Client(cluster, set_as_default=False) as client,
         ):
             code = cloudpickle.dumps(function)
-            client.register_plugin(worker.Carried(code, imports(), folder.absolute()), "tuner")
+            client.register_plugin(
+                worker.Carried(code, threads, imports(), folder.absolute()), "tuner"
+            )
             yield client
     finally:
         logger.setLevel(level)

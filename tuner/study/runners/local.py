@@ -8,6 +8,7 @@ from tuner.function import Function
 from tuner.study.runners.calls import Call, Came, Failure, Step, Task
 from tuner.study.runners.cutting import Cut, Cutter
 from tuner.study.runners.function import Executor
+from tuner.study.runners.limits import limited
 from tuner.training.loop import Interrupted
 
 
@@ -18,12 +19,14 @@ class Local(Executor):
         function: the user's, with its code.
         stop: asks the training to stop: before the next epoch, or within the one that is under way
             where that takes too long.
+        threads: of libraries, as `limited` has them.
     """
 
-    def __init__(self, function: Function, stop: Event) -> None:
+    def __init__(self, function: Function, stop: Event, threads: int | None = None) -> None:
         self.function, self.stop = function, stop
         self.calls: dict[str, Call] = {}
         self.cutter = Cutter(stop)
+        self.limits = limited(threads)
 
     def first(self, task: Task) -> Step | Failure | None:
         self._check()
@@ -54,6 +57,7 @@ class Local(Executor):
             self._close(call)
         self.calls.clear()
         self.cutter.close()
+        self.limits.restore_original_limits()
 
     def _close(self, call: Call) -> None:
         """Ends a call; a `finally` that takes too long is cut short as an epoch is."""

@@ -24,6 +24,7 @@ from distributed import WorkerPlugin
 from tuner.function import Function
 from tuner.study.runners.calls import Call, End, Failure, Step, Task
 from tuner.study.runners.cutting import AGAIN, PATIENCE, SIGNAL, Cut, cut
+from tuner.study.runners.limits import limited
 
 # Seconds that a task steps a call where its epochs are shorter: a task costs some milliseconds.
 AT_LEAST = 0.1
@@ -59,6 +60,7 @@ class Here:
     Attributes:
         name: of the worker.
         code: the function, pickled; None before there is one.
+        threads: of libraries, as `limited` has them.
         function: it, loaded.
         mark: the file that names the call under way, None where nobody asks.
         calls: that are alive, by their key.
@@ -70,6 +72,7 @@ class Here:
 
     name: str = ""
     code: bytes | None = None
+    threads: int | None = None
     function: Function | None = None
     mark: int | None = None
     calls: dict[str, Call]
@@ -92,6 +95,7 @@ class Here:
 
             assert self.code is not None
             self.function = cloudpickle.loads(self.code)
+            limited(self.threads)
         return self.function
 
     def receive(self, number: int, frame: FrameType | None) -> None:
@@ -131,16 +135,17 @@ class Carried(WorkerPlugin):
 
     Args:
         code: the function, pickled.
+        threads: of libraries, as `limited` has them.
         path: where the command imports from.
         folder: of the workers.
     """
 
-    def __init__(self, code: bytes, path: Sequence[str], folder: Path) -> None:
-        self.code, self.path, self.folder = code, list(path), folder
+    def __init__(self, code: bytes, threads: int | None, path: Sequence[str], folder: Path) -> None:
+        self.code, self.threads, self.path, self.folder = code, threads, list(path), folder
 
     def setup(self, worker: Any) -> None:
         """Dask calls it on each worker before any task."""
-        HERE.name, HERE.code = str(worker.name), self.code
+        HERE.name, HERE.code, HERE.threads = str(worker.name), self.code, self.threads
         sys.path += [entry for entry in self.path if entry not in sys.path]
         mark = self.folder / UNDER_WAY.format(worker.name)
         HERE.mark = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
