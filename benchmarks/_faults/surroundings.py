@@ -9,7 +9,6 @@ from random import Random
 
 from _faults.cases import Case
 from _faults.proxy import proxied
-
 from tuner.session import UNDELIVERED
 
 # Bytes of a disk that holds too little, and of one that holds all.
