@@ -20,6 +20,7 @@ from tests.jobs.conftest import Command, Ended
 from tuner.cli import main
 from tuner.errors import CrashError
 from tuner.function import declared
+from tuner.session import NOTHING_SUCCEEDED
 from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.functions import Functions
 from tuner.study.runners.calls import Task
@@ -299,14 +300,14 @@ def test_a_repeat_that_fails_is_not_said_to_have_diverged(tmp_path: Path) -> Non
     assert set(left) == {"traceback.txt", "output.txt", "yields.jsonl"}
 
 
-def test_a_study_all_of_whose_trials_fail_ends_as_a_crash(tmp_path: Path) -> None:
+def test_a_study_all_of_whose_trials_fail_has_nothing_to_show(tmp_path: Path) -> None:
     def train(lr: float = tuner.range(0.1, 1.0), *, epochs: int) -> Iterator[Any]:
         yield {"train_loss": lr, "validation_loss": lr}
         raise ValueError("always")
 
     own = Own(train, tmp_path / "mlruns")
     ended = own("budget.failures=100", "pruner=none", "budget.trials=4")
-    assert ended.code == 1
+    assert ended.code == NOTHING_SUCCEEDED
     assert "every trial failed, so there is no winner." in ended.out
 
 
