@@ -1,8 +1,10 @@
 """A study of a user's function has every surface, and none speaks of what the function has not."""
 
+import ast
 import io
 import json
 import re
+import runpy
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -63,6 +65,27 @@ def train(
     for epoch in range(epochs):
         w = w - solver.lr * schedule(epoch) * (w + 0.01 * rng.normal(size=width))
         yield {"train_loss": w @ w, "reward": -(w @ w)}
+
+
+EVERYTHING = """
+import json
+
+import tuner
+
+
+def train(
+    lr: float = tuner.range(1e-2, 1.0, scale="log"),
+    kind: str = tuner.choices(["a", "b'"]),
+    *, epochs, seed, fold, folds, schedule, checkpoint, log
+):
+    file = checkpoint / "state.json"
+    at, w = json.loads(file.read_text()) if file.exists() else (0, 1.0)
+    for epoch in range(at, epochs):
+        w -= lr * schedule(epoch) * w
+        file.write_text(json.dumps([epoch + 1, w]))
+        log.text("w.txt", str(w))
+        yield {"epoch": epoch + 1, "train_loss": w * w, "validation_loss": w * w + 0.1 * fold}
+"""
 
 
 @dataclass
@@ -256,6 +279,30 @@ def test_the_export_is_a_call_that_yields_the_winners_curve(
     assert "format: torch: fit() asks for no schedule" in refused.err
     yaml = own.bare("job=export", "study.name=fit", "format=yaml")
     assert yaml.out == (own.folder / "best.yaml").read_text()
+
+
+def test_an_export_gives_all_that_a_function_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "my script.py"
+    script.write_text(EVERYTHING, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    loaded = runpy.run_path(str(script))
+    own = declared(loaded["train"], "python 'my script.py'")
+    ended = called(["budget.trials=4", "budget.epochs=3", "data.folds=2", "tracking=none",
+                    "study.cohort=4", "confirm.top=0"], own)  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "python 'my script.py' +best=train" in ended.out
+    code = called(["job=export"], own).out
+    assert "runpy.run_path('my script.py')" in code
+    with redirect_stdout(io.StringIO()) as out:
+        exec(code, {})
+    yielded = [ast.literal_eval(line) for line in out.getvalue().splitlines()]
+    assert [own["epoch"] for own in yielded] == [1, 2, 3, 1, 2, 3]
+    result = json.loads((tmp_path / "mlruns/studies/train/result.json").read_text())["result"]
+    mean = (yielded[2]["validation_loss"] + yielded[5]["validation_loss"]) / 2
+    assert mean == pytest.approx(result["winner"]["value"], rel=1e-6)
+    assert (tmp_path / "artifacts" / "w.txt").exists()
 
 
 def test_a_branch_a_schedule_and_a_score_are_told_by_their_names(trained: Own) -> None:

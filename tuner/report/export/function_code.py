@@ -29,7 +29,7 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
     own = config.function
     assert own is not None
     given = {key: code(value) for key, value in called_with(config, winner).items()}
-    imports, before, indent = [], list[str](), ""
+    imports, before, inside, indent = [], list[str](), list[str](), ""
     if any(kind == "branch" for kind in own.kinds.values()):
         imports.append("from tuner import Branch")
     asked = {"epochs": repr(config.budget.epochs), "seed": repr(config.study.seed)}
@@ -43,13 +43,16 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
         asked["schedule"] = "schedule"
     if "checkpoint" in own.asks:
         imports.append("from pathlib import Path")
-        before.append('checkpoint = Path("checkpoint")\ncheckpoint.mkdir(exist_ok=True)')
+        # Of each fold its own: what one has saved is no beginning of another.
+        place = 'f"checkpoint/fold-{fold}"' if folds > 1 else '"checkpoint"'
+        inside.append(f"checkpoint = Path({place})")
+        inside.append("checkpoint.mkdir(parents=True, exist_ok=True)")
         asked["checkpoint"] = "checkpoint"
     if "log" in own.asks:
         imports += ["from pathlib import Path", "from tuner.study.runners.calls import Log"]
         asked["log"] = 'Log(Path("artifacts"))'
     making = call(f"for metrics in {own.name}", given | {key: asked[key] for key in own.asks})
-    loop = f"{making}:\n    print(metrics)"
+    loop = "\n".join([*inside, f"{making}:\n    print(metrics)"])
     if folds > 1 and "fold" in own.asks:
         indent = "    "
         before.append(f"for fold in range({folds}):")
