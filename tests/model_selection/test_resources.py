@@ -108,12 +108,22 @@ def test_who_is_left_has_the_scores_of_cross_validation_and_is_fitted_to_everyth
 
 
 def test_each_stage_has_twice_as_much_as_the_one_before_and_the_last_one_all() -> None:
-    assert stages(100, 1, 0.5, 0.1) == [13, 25, 50, 100]
-    assert stages(100, 30, 0.5, 0.1) == [50, 100]
-    assert stages(81, 1, 1 / 3, 1 / 81) == [1, 3, 9, 27, 81]
-    assert stages(3, 1, 0.5, 0.01) == [1, 2, 3]
-    assert stages(100, 1, 1, 0.1) == [100]
-    assert stages(1, 5, 0.5, 0.1) == [1]
+    assert stages(100, 1, 0.5, 0.1, 16) == [13, 25, 50, 100]
+    assert stages(100, 30, 0.5, 0.1, 16) == [50, 100]
+    assert stages(81, 1, 1 / 3, 1 / 81, 81) == [1, 3, 9, 27, 81]
+    assert stages(3, 1, 0.5, 0.01, 99) == [1, 2, 3]
+    assert stages(100, 1, 1, 0.1, 16) == [100]
+    assert stages(1, 5, 0.5, 0.1, 16) == [1]
+
+
+def test_nobody_goes_through_stages_alone() -> None:
+    assert stages(100, 1, 0.5, 0.01, 1) == [100]
+    assert stages(100, 1, 0.5, 0.01, 2) == [50, 100]
+    assert stages(100, 1, 0.5, 0.01, 7) == [25, 50, 100]
+    assert stages(100, 1, 0.5, 0.01, 8) == [13, 25, 50, 100]
+    for more in ({"cohort": 1}, {"n_candidates": 1}, {}):
+        calls = fits(search(Seen(), {"a": [0]}, **more), np.ones((60, 1)), np.arange(60) % 2)
+        assert sum(call[0] == "fit" for call in calls) == 3 + 1  # of folds, and of everything
 
 
 @pytest.mark.parametrize(
@@ -229,7 +239,7 @@ def test_the_samples_of_a_stage_are_among_those_of_the_next_and_all_are_judged_a
             seen.setdefault(a, []).append(set(rows))
     best = max(seen, key=lambda a: len(seen[a]))
     folds = np.array(seen[best], dtype=object).reshape(-1, 3).T
-    assert [len(own) for own in folds[0]] == [8, 16, 30, 60]
+    assert [len(own) for own in folds[0]] == [16, 30, 60]
     for own in folds:
         for fewer, more in pairwise(own):
             assert fewer < more
@@ -403,7 +413,7 @@ def test_a_tracked_search_says_how_much_each_candidate_had(iris: Any, tmp_path: 
         for run in runs
         if run is not parent
     ]
-    assert sorted(curves) == [[], [1, 2], [1, 2, 4, 8]]
+    assert sorted(curves) == [[], [4, 8], [4, 8]]
 
 
 @pytest.mark.parametrize(

@@ -63,19 +63,21 @@ class Stages(Halving):
         return list(range(1, epochs))
 
 
-def stages(most: int, least: int, keep: float, first: float) -> list[int]:
+def stages(most: int, least: int, keep: float, first: float, candidates: int) -> list[int]:
     """How much of a resource candidates get, stage by stage.
 
-    The last one has the most, and each before it `keep` times as much.
+    The last one has the most, and each before it `keep` times as much. There are no more of them
+    than it takes to leave one candidate.
 
     Args:
         most: of the resource.
         least: that can be had.
         keep: the share of candidates that go on; of 1, there is one stage.
         first: the least share of the most.
+        candidates: that are compared.
     """
     amounts, share = [most], keep
-    while keep < 1 and share >= first - 1e-9:
+    while keep < 1 and share >= max(first, 1 / candidates) - 1e-9:
         amount = math.ceil(share * most - 1e-9)
         if least <= amount < amounts[-1]:
             amounts.append(amount)

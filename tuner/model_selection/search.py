@@ -94,7 +94,8 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             1 halves nothing.
         first_rung: the share of the epochs at which the first rung lies; the next ones lie
             1 / keep times later each. Of another resource, the last stage has all of it, each
-            before it `keep` times as much, and none less than this share.
+            before it `keep` times as much, and none less than this share; there are
+            no more stages than it takes to leave one candidate of a cohort.
         sampler: tpe, random, quasi_random, or any other of tuner.search.samplers by name.
         tracking: the folder of an MLflow store, as mlruns, or a server's URI, which gets the curves
             of every candidate; None keeps none.
@@ -188,7 +189,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=weights or None)
         folds = Folds(self.estimator, self.cv, X, y, routed, self._seed())
         self.n_splits_ = len(folds)
-        results = self._search(folds, self._resource(folds), task)
+        results = self._search(folds, task)
         self.cv_results_ = results
         self._choose(results)
         if self.refit:
@@ -231,8 +232,12 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             raise TypeError(f"{WEIGHTS}: {name}.{trained} takes none: leave it out")
         return routed
 
-    def _resource(self, folds: Folds) -> Resource | None:
+    def _resource(self, folds: Folds, candidates: float) -> Resource | None:
         """What there is more of in each stage; None where it is epochs.
+
+        Args:
+            folds: of all samples.
+            candidates: how many a space has.
 
         Raises:
             ValueError: if there is not as much of it.
@@ -242,11 +247,14 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             return None
         most = most_of(name, self.max_resources, self.estimator, count)
         least = folds.fewest() if name == SAMPLES else 1
-        return Resource(name, stages(most, least, self.keep, self.first_rung), count)
+        together = int(min(self.cohort, self.n_candidates, candidates))
+        amounts = stages(most, least, self.keep, self.first_rung, together)
+        return Resource(name, amounts, count)
 
-    def _search(self, folds: Folds, resource: Resource | None, context: Any) -> Params:
+    def _search(self, folds: Folds, context: Any) -> Params:
         """A study of candidates; the results as scikit-learn has them."""
         searched, seed, judgements = parameters(self.space), folds.seed, Judgements()
+        resource = self._resource(folds, searched.space.size)
         candidates = Candidates(searched.of, len(folds), self.error_score, judgements, resource)
         callbacks = Callbacks(self, context, candidates)
 
