@@ -39,6 +39,7 @@ from tuner.study.introduction import introduction
 from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
 from tuner.study.next_round import write_next_round
+from tuner.study.nights import NothingNew, check_new
 from tuner.study.own_ending import OwnEnding
 from tuner.study.populations import Populations
 from tuner.study.record import Record
@@ -68,6 +69,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
 
     Raises:
         UserError: before anything is written.
+        NothingNew: likewise, if a study to tune would be what the last one of its pattern was.
     """
     data = load_data(config)
     config = named_after(config, data)
@@ -76,6 +78,8 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         goal_of(config)
     if not (folder / FILE).exists():
         builder.initial(config)
+    if config.job == "tune":
+        check_new(config, None if data is None else data.digest)
     threads = config.threads or len(os.sched_getaffinity(0))
     with (
         JournalRecord(folder, config.study.name) as record,
@@ -98,10 +102,15 @@ def tune(config: Config, stop: Stop) -> int:
         UserError: before anything is written.
         Interrupted: after everything is closed, when `stop` was set.
     """
-    with opened(config, stop) as session:
-        code = session.show(session.tune())
-        session.stop_if_asked()
-        return code
+    try:
+        with opened(config, stop) as session:
+            code = session.show(session.tune())
+            session.stop_if_asked()
+            return code
+    except NothingNew as night:
+        last = night.last
+        terminal.show(config, lambda: plain_result(last), terminal.Told([night.said]))
+        return 0
 
 
 class Session:

@@ -164,3 +164,55 @@ def test_mistakes_and_waiting_are_lines_of_the_log(command: Command) -> None:
 
 def test_a_quiet_command_logs_nothing(command: Command) -> None:
     assert command.call(*SMALL, "log=json", "quiet=true").err == ""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_night_with_the_old_data_and_settings_has_nothing_to_do(
+    command: Command, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    night(monkeypatch, 1)
+    assert command.call(NIGHT, *SMALL).code == 0
+    night(monkeypatch, 2)
+    again = command.call(NIGHT, *SMALL, f"output={form}")
+    assert again.code == 0, again.err
+    assert {p.name for p in (command.root / "studies").iterdir()} == {"nightly-2026-02-01"}
+    if form == "text":
+        said = "Nothing new: study nightly-2026-02-01 had these data"
+        assert again.out.splitlines()[0].startswith(said)
+    else:
+        assert json.loads(again.out)["result"] == command.result("nightly-2026-02-01")
+
+
+@pytest.mark.parametrize("other", ["budget.trials=5", "data=wine", "study.seed=1", "lr=0.01"])
+def test_a_night_that_asks_for_something_else_is_a_study(
+    command: Command, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    night(monkeypatch, 1)
+    assert command.call(NIGHT, *SMALL).code == 0
+    night(monkeypatch, 2)
+    given = {setting.partition("=")[0] for setting in [other]}
+    settings = [s for s in SMALL if s.partition("=")[0] not in given]
+    assert command.call(NIGHT, *settings, other).code == 0
+    assert len([*(command.root / "studies").iterdir()]) == 2
+
+
+def test_a_night_after_one_in_which_all_diverged_is_a_study(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = ("optimizer=sgd", "lr=1e12", "defaults=false")
+    for day in (1, 2):
+        night(monkeypatch, day)
+        assert command.call(NIGHT, *SMALL, *lost).code == 3
+    assert len([*(command.root / "studies").iterdir()]) == 2
+
+
+def night(monkeypatch: pytest.MonkeyPatch, day: int) -> None:
+    """Sets the clock of names to a day of February 2026."""
+    real = datetime
+
+    class Clock(real):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            return real(2026, 2, day, 3, tzinfo=UTC)
+
+    monkeypatch.setattr("tuner.dated.datetime", Clock)

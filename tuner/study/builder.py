@@ -8,14 +8,13 @@ from tuner.codec import to_json
 from tuner.config import Config
 from tuner.config.saved import unknown_study
 from tuner.config.schema import LATEST
-from tuner.dated import matches
 from tuner.errors import UserError
 from tuner.search import initial_trials
 from tuner.search.initial_trials import InitialTrial
 from tuner.search.trials import TrialResult
-from tuner.study.ending import read_result
 from tuner.study.journal import FILE, read_results
 from tuner.study.numerics import Numerics, numerics
+from tuner.study.patterns import newest
 from tuner.study.record import Record
 from tuner.study.stopping import Limits
 from tuner.study.study import Study
@@ -40,26 +39,28 @@ def initial(config: Config) -> tuple[list[InitialTrial], str]:
     asked, space = config.study, config.space
     trials, line = initial_trials.textbook(space) if asked.defaults else [], ""
     if asked.warm_start is not None:
-        name = latest(config) if asked.warm_start == LATEST else asked.warm_start
-        if name is None:
-            line = f"study.warm_start: {LATEST}: no study of {asked.pattern} has a winner yet."
-        else:
-            others = results_of(config, name)
-            best, line = initial_trials.warm(space, others, name)
-            trials += best
+        best, line = warm(config, asked.warm_start)
+        trials += best
     return initial_trials.kept(trials, space), line
 
 
-def latest(config: Config) -> str | None:
-    """The newest study with a winner, of those whose names are of the pattern of this one's."""
-    pattern, found = config.study.pattern or "", []
-    for file in (config.root / "studies").glob("*/result.json"):
-        name = file.parent.name
-        if name != config.study.name and matches(pattern, name):
-            saved = read_result(file)
-            if saved is not None and saved.result.winner is not None:
-                found.append((saved.run.finished, name))
-    return max(found)[1] if found else None
+def warm(config: Config, name: str) -> tuple[list[InitialTrial], str]:
+    """The best settings of another study, and a line about them; of the latest there may be none.
+
+    Raises:
+        UserError: if a study that is named is not there, or none of its trials fits.
+    """
+    if name != LATEST:
+        return initial_trials.warm(config.space, results_of(config, name), name)
+    last = newest(config)
+    if last is None:
+        pattern = config.study.pattern
+        return [], f"study.warm_start: {LATEST}: no study of {pattern} has a winner yet."
+    earlier = last.result.study
+    try:
+        return initial_trials.warm(config.space, results_of(config, earlier), earlier)
+    except UserError as error:
+        return [], str(error)
 
 
 def results_of(config: Config, name: str) -> list[TrialResult]:

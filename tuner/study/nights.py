@@ -1,0 +1,61 @@
+"""Nights: whether a study of a pattern, as `nightly-@date`, would be the last one again."""
+
+import json
+
+from tuner.config import Config
+from tuner.config.schema import Plain
+from tuner.study.builder import DATA
+from tuner.study.config_changes import KEY, WITHOUT_EFFECT, kept
+from tuner.study.journal import FILE, glanced
+from tuner.study.patterns import newest
+from tuner.study.results import SavedResult
+
+
+class NothingNew(Exception):
+    """The newest study of the pattern was on these data, and nothing else is asked.
+
+    Args:
+        last: its result.
+        said: a line about it.
+    """
+
+    def __init__(self, last: SavedResult, said: str) -> None:
+        super().__init__(said)
+        self.last, self.said = last, said
+
+
+def check_new(config: Config, digest: str | None) -> None:
+    """Compares what is asked with the newest study of the pattern, if the study is not begun yet.
+
+    Args:
+        config: of the study.
+        digest: of its data; None where there are none, so that nobody knows whether they are new.
+
+    Raises:
+        NothingNew: if it had the same data and settings.
+    """
+    studies = config.root / "studies"
+    if digest is None or config.study.pattern is None or (studies / config.study.name).exists():
+        return
+    last = newest(config)
+    if last is None:
+        return
+    name = last.result.study
+    try:
+        _, attributes = glanced(studies / name / FILE)
+    except (OSError, ValueError):
+        return
+    begun = attributes.get(KEY)
+    if attributes.get(DATA) == digest and begun and _asked(begun) == _asked(kept(config)):
+        said = f"Nothing new: study {name} had these data ({digest[:12]}) and these settings."
+        raise NothingNew(last, said)
+
+
+def _asked(flat: Plain) -> str:
+    """What a config asks for, but for the name of the study and what changes no result."""
+    own = {
+        path: value
+        for path, value in flat.items()
+        if path != "study.name" and not path.startswith(WITHOUT_EFFECT)
+    }
+    return json.dumps(own, sort_keys=True)
