@@ -17,6 +17,7 @@ from traceback import format_exception
 from typing import Any
 
 from tuner.codec import Settings
+from tuner.config.schema import Plain
 from tuner.errors import masked
 from tuner.function import ASKED, Function
 from tuner.study.runners import models
@@ -71,11 +72,11 @@ class Task:
         """Tells it from all other calls of a study."""
         return str(self.folder)
 
-    def header(self) -> dict[str, Any]:
+    def header(self) -> Plain:
         """What the log begins with: of another one it is no log."""
         own = asdict(self)
         del own["folder"], own["keep"], own["what"]
-        plain: dict[str, Any] = json.loads(json.dumps(own, sort_keys=True))
+        plain: Plain = json.loads(json.dumps(own, sort_keys=True))
         return plain
 
 
@@ -217,7 +218,7 @@ class Call:
             (task.folder / OUTPUT).unlink(missing_ok=True)
             for name in (ARTIFACTS, MODEL):
                 shutil.rmtree(task.folder / name, ignore_errors=True)
-        given: dict[str, Any] = {
+        given: Plain = {
             "epochs": task.epochs,
             "seed": task.seed,
             "fold": task.fold,
@@ -313,7 +314,7 @@ class Call:
         self.over = Failure(line, traceback)
         (self.task.folder / TRACEBACK).write_text(f"{traceback.rstrip()}\n", encoding="utf-8")
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
+    def _write(self, entry: Plain) -> None:
         with (self.task.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
 

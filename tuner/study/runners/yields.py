@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.codec import Settings
+from tuner.config.schema import Plain
 from tuner.declarations import Branch
 from tuner.function import BRANCH, Function
 
@@ -18,9 +19,9 @@ class WrongYield(Exception):
     """What a function yields or returns is not what it must be."""
 
 
-def arguments(function: Function, settings: Settings) -> dict[str, Any]:
+def arguments(function: Function, settings: Settings) -> Plain:
     """The settings as the function takes them: of a branch, the option with its own."""
-    found: dict[str, Any] = {}
+    found: Plain = {}
     for key, kind in function.kinds.items():
         value = found[key] = settings[key]
         if kind == BRANCH:
