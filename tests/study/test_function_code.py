@@ -2,6 +2,7 @@
 
 import importlib.util
 import linecache
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -109,3 +110,43 @@ def test_of_a_function_within_a_function_what_is_around_it_counts() -> None:
 
     assert digest(around(1)) != digest(around(2))
     assert digest(around(1)) == digest(around(1))
+
+
+# What follows stands in a module that is known, as a script is.
+WRITTEN = """
+import os
+
+BASE = 2.0
+RATE = BASE * float(os.environ.get("SLOWER", "1"))
+
+
+def step(loss):
+    return RATE * loss
+
+
+def train(lr=0.1, *, epochs=3):
+    yield {"validation_loss": step(lr)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("", "", False),
+        ("lr=0.1", "lr=0.3", False),
+        ("    return", "    # why\n    return", False),
+        ("BASE = 2.0", "BASE = 3.0", True),
+        ('"1"', '"2"', True),
+        ("RATE * loss", "RATE + loss", True),
+    ],
+)
+def test_a_value_counts_as_it_is_written_and_not_as_it_came_out(
+    old: str, new: str, counts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = []
+    for text, slower in ((WRITTEN, "1"), (WRITTEN.replace(old, new, 1), "5")):
+        monkeypatch.setenv("SLOWER", slower)
+        module = loaded(text, tmp_path)
+        monkeypatch.setitem(sys.modules, "script", module)
+        digests.append(digest(module.train))
+    assert (digests[0] != digests[1]) is counts

@@ -1,12 +1,17 @@
 """The code of a user's function: a digest that changes with what its numbers hang on."""
 
+import ast
 import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any
+
+# Names with what they are.
+Named = Iterator[tuple[str, Any]]
 
 # Values that stay what they are, and whose text tells all of them; so do tuples of these.
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
@@ -15,8 +20,10 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None))
 def digest(call: Callable[..., Any]) -> str:
     """Sixteen digits of the source of a function, and of all that it names of its own module.
 
-    What else stands in the file does not count: a script may ask for more trials. A cell of a
-    notebook has no file, but its source is known. Of what has no source the compiled code counts.
+    What else stands in the file does not count: a script may ask for more trials. Neither do
+    comments, nor the function's defaults, which the config has. A value counts as it is written,
+    not as it came out: it may be of the environment or of the time. A cell of a notebook has no
+    file, but its source is known. Of what has no source the compiled code counts, and the value.
 
     Args:
         call: the function.
@@ -26,22 +33,51 @@ def digest(call: Callable[..., Any]) -> str:
 
 def _ingredients(call: Callable[..., Any]) -> Iterator[str]:
     """Sources and plain values, each once, in the order in which they are named."""
-    module, seen = getattr(call, "__module__", None), set[int]()
+    module, seen, told = getattr(call, "__module__", None), set[int](), set[str]()
     waiting: list[tuple[str, Any]] = [("", call)]
     while waiting:
         name, given = waiting.pop(0)
         found = inspect.unwrap(given) if hasattr(given, "__wrapped__") else given
         if _is_plain(found):
-            yield f"{name} = {found!r}"
+            written = _written(module, name) if name and name not in told else []
+            if written or name not in told:
+                yield from map(ast.dump, written) if written else [f"{name} = {found!r}"]
+            told |= {name} if name else set()
+            waiting += _within(written, call, name)
         elif id(found) not in seen and getattr(found, "__module__", None) == module:
             seen.add(id(found))
             if isinstance(found, FunctionType):
-                yield _source(found)
+                yield _source(found, own=found is inspect.unwrap(call))
                 waiting += _named(found)
             elif isinstance(found, type):
                 yield _source(found)
                 waiting += [("", base) for base in found.__bases__]
                 waiting += [("", own) for own in _methods(found)]
+
+
+def _written(module: str | None, name: str) -> list[ast.stmt]:
+    """The statements of a module's file that give a name its value; none where it has no file."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module or ""]))
+    except (OSError, TypeError, SyntaxError, KeyError):
+        return []
+    return [
+        statement
+        for statement in tree.body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
+        and any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+            for node in ast.walk(statement)
+        )
+    ]
+
+
+def _within(statements: list[ast.stmt], call: Callable[..., Any], name: str) -> Named:
+    """What statements name of the function's module, beside a name itself."""
+    known = getattr(inspect.unwrap(call), "__globals__", {})
+    for node in (node for statement in statements for node in ast.walk(statement)):
+        if isinstance(node, ast.Name) and node.id != name and node.id in known:
+            yield node.id, known[node.id]
 
 
 def _is_plain(found: Any) -> bool:
@@ -55,9 +91,9 @@ def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
     for name in dict.fromkeys(_names(function.__code__)):
         if name in function.__globals__:
             yield name, function.__globals__[name]
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+    for cell in function.__closure__ or ():
         with suppress(ValueError):  # it is not set yet
-            yield name, cell.cell_contents
+            yield "", cell.cell_contents  # no name of the module
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -76,12 +112,22 @@ def _methods(kind: type) -> Iterator[FunctionType]:
             yield method
 
 
-def _source(found: Any) -> str:
-    """The source of a function or a class; of what has none, what was made of it."""
+def _source(found: Any, own: bool = False) -> str:
+    """The source of a function or a class; of what has none, what was made of it.
+
+    Args:
+        found: the function or the class.
+        own: whether it is the user's, whose defaults do not count.
+    """
     try:
-        return inspect.getsource(found)
-    except (OSError, TypeError):
+        tree = ast.parse(dedent(inspect.getsource(found)))
+    except (OSError, TypeError, SyntaxError):
         pass
+    else:
+        for node in tree.body if own else ():
+            if isinstance(node, ast.FunctionDef):
+                node.args.defaults, node.args.kw_defaults = [], []
+        return ast.dump(tree)
     if isinstance(found, FunctionType):
         return "\n".join(_compiled(found.__code__))
     # A class of a notebook has no file. Its methods follow; this is what it says beside them.
