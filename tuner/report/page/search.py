@@ -140,9 +140,13 @@ def forest(shown: Shown) -> Iterator[Chart]:
         chart.line([(low, name), (high, name)], kind, said)
         chart.dot(mean, name, f"mean {kind}", said, 4.5)
     chart.legend |= {"line winner": "the winner", "line typical": "others, 95 % interval"}
-    diverged = [f"trial {own.trial} on {own.diverged}" for _, own in rows if own.diverged]
+    lost = [
+        f"trial {own.trial} {own.how_lost} on {own.diverged + own.failed}"
+        for _, own in rows
+        if own.how_lost
+    ]
     chart.caption = f"On {confirmed.seeds} seeds that chose, and as many others that judged." + (
-        f" Diverged: {', '.join(diverged)}; these have no mean." if diverged else ""
+        f" These have no mean: {', '.join(lost)}." if lost else ""
     )
     yield chart
 
