@@ -5,6 +5,7 @@ import io
 import json
 import re
 import runpy
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from mlflow import MlflowClient
@@ -277,8 +279,8 @@ def test_the_export_is_a_call_that_yields_the_winners_curve(
     refused = own.bare("job=export", "study.name=fit", "format=torch")
     assert (refused.code, len(refused.err.splitlines())) == (2, 1)
     assert "format: torch: fit() asks for no schedule" in refused.err
-    yaml = own.bare("job=export", "study.name=fit", "format=yaml")
-    assert yaml.out == (own.folder / "best.yaml").read_text()
+    config = own.bare("job=export", "study.name=fit", "format=yaml")
+    assert config.out == (own.folder / "best.yaml").read_text()
 
 
 def test_an_export_gives_all_that_a_function_asks_for(
@@ -411,3 +413,27 @@ def test_what_a_strangers_folder_says_is_no_command(tmp_path: Path) -> None:
         assert program_of(line) == "python -m tuner", line
     for line in ("python train.py", "python sub/train.py", "python 'my train.py'"):
         assert program_of(f"{line} +best=x root=y") == line
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"command": "rm -rf ~ ;"},
+        {"command": "python -c 'import os'"},
+        {"name": "fit(); import os; x"},
+        {"kinds": {"shift": "number", "x); import os; f(y": "number"}},
+        {"kinds": {"shift": "eval"}},
+        {"asks": ["epochs", "password"]},
+    ],
+)
+def test_a_strangers_function_is_no_code(
+    trained: Own, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    other = Own(train, tmp_path / "mlruns")
+    shutil.copytree(trained.folder, other.folder)
+    config = load_file(other.folder / "config.yaml")
+    config["function"] |= changed
+    (other.folder / "config.yaml").write_text(yaml.safe_dump(config))
+    told = other.bare("job=export", "study.name=train")
+    assert (told.code, told.out, len(told.err.splitlines())) == (2, "", 1), told.err
+    assert told.err.startswith("tuner: function: ")
