@@ -55,7 +55,7 @@ class Client(NotebookClient):
             while not when() and time.monotonic() < until:
                 time.sleep(0.01)
             with suppress(AttributeError):  # it has ended
-                os.kill(self.km.provisioner.pid, number)
+                os.killpg(self.km.provisioner.pid, number)  # as Jupyter does
 
         thread = threading.Thread(target=send)
         thread.start()
@@ -86,7 +86,6 @@ def test_the_example_runs_as_written_and_ends_with_the_same_result_after_a_kill(
     assert "<div>24/24 trials, " in html[0]
     assert "The best trials" in html[1]
     assert html[1].count("<figure>") == 1
-    assert "learning" not in html[1]
     assert "tuner.tune(train, settings={&#34;+best&#34;: &#34;train&#34;})" in html[1]
     assert outputs(notebook, "text/plain")[-1].startswith("{'train_loss': ")
     assert client.states[0].startswith("[")
