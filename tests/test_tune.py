@@ -250,8 +250,9 @@ def test_a_function_that_fails_at_once_is_an_error_with_the_last_line_of_its_tra
     def fails(lr: float = tuner.range(0.0, 1.0), *, epochs: int) -> Yields:
         yield {"validation_loss": epochs / 0}
 
-    with pytest.raises(CrashError, match="ZeroDivisionError: division by zero"):
+    with pytest.raises(CrashError, match="ZeroDivisionError: division by zero") as caught:
         tune(fails, tmp_path)
+    assert 'yield {"validation_loss": epochs / 0}' in caught.value.__notes__[0]
 
 
 def test_where_all_diverged_there_is_no_winner(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -79,6 +80,8 @@ class Failures:
             f"{who}: {line}; its traceback and output are in {task.folder}; mend the function, and "
             "the same command goes on"
         )
+        with suppress(OSError):  # who tunes from Python sees it below the error
+            self.too_many.add_note((task.folder / TRACEBACK).read_text(encoding="utf-8"))
 
     def check(self) -> None:
         """Raises CrashError if too many have failed."""
