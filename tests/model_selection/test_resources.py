@@ -274,6 +274,13 @@ def test_weights_that_fit_does_not_take_are_refused(iris: Any) -> None:
     X, y = iris
     with pytest.raises(TypeError, match=r"sample_weight: KNeighborsClassifier\.fit takes none"):
         search(KNeighborsClassifier(), {"p": [1, 2]}).fit(X, y, sample_weight=np.ones(len(y)))
+    kind, space = Pipeline([("last", "passthrough")]), {"last": [SVC(), KNeighborsClassifier()]}
+    more: dict[str, Any] = {"scoring": "accuracy", "cv": StratifiedKFold(3)}
+    with pytest.raises(TypeError, match=r"sample_weight: KNeighborsClassifier\.fit takes none"):
+        search(kind, space, **more).fit(X, y, sample_weight=np.ones(len(y)))
+    space = {"last": [SVC(C=0.1), SVC()]}
+    found = search(kind, space, **more).fit(X, y, sample_weight=np.ones(len(y)))
+    assert found.score(X, y) > 0.9
 
 
 @pytest.mark.parametrize("jobs", [pytest.param(2, marks=pytest.mark.slow)])

@@ -43,6 +43,7 @@ from tuner.model_selection.resources import (
     Stages,
     in_words_of,
     most_of,
+    possible,
     resource_of,
     stages,
 )
@@ -222,14 +223,14 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             TypeError: for a param that nothing takes.
         """
         routed = self._get_routed_params_for_fit(params)
-        weights, own = routed.estimator.fit.get(WEIGHTS), last_step(self.estimator)
-        trained = "fit"
+        weights, trained = routed.estimator.fit.get(WEIGHTS), "fit"
         if self.resource_ == EPOCHS:
             _, weights = divided(self.estimator, routed.estimator.fit)
             trained = "partial_fit"
-        if weights is not None and not takes_weights(own, trained):
-            name = type(own).__name__
-            raise TypeError(f"{WEIGHTS}: {name}.{trained} takes none: leave it out")
+        for own in possible(self.estimator, self.space) if weights is not None else ():
+            if hasattr(own, trained) and not takes_weights(own, trained):
+                name = type(own).__name__
+                raise TypeError(f"{WEIGHTS}: {name}.{trained} takes none: leave it out")
         return routed
 
     def _resource(self, folds: Folds, candidates: float) -> Resource | None:
