@@ -40,11 +40,10 @@ def trees(
     for _ in range(epochs):
         for _ in range(ROUNDS):
             booster.update()
-        losses.append(np.mean((booster.predict(X_validation) - y_validation) ** 2))
-        yield {
-            "train_loss": np.mean((booster.predict(X) - y) ** 2),
-            "validation_loss": losses[-1],
-        }
+        train_loss = np.mean((booster.predict(X, num_threads=1) - y) ** 2)
+        found = booster.predict(X_validation, num_threads=1)
+        losses.append(np.mean((found - y_validation) ** 2))
+        yield {"train_loss": train_loss, "validation_loss": losses[-1]}
         if len(losses) - np.argmin(losses) > PATIENCE:
             break
     gains = booster.feature_importance("gain")

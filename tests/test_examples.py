@@ -97,7 +97,7 @@ def test_an_example_that_is_killed_ends_as_one_that_is_not(script: str, tmp_path
         shutil.copytree(EXAMPLES, folder / "examples")
     whole, killed = folders
     began = time.monotonic()
-    said, errors = (process := started(command, whole)).communicate(timeout=300)
+    said, errors = (process := started(command, whole)).communicate(timeout=900)
     seconds = time.monotonic() - began
     assert process.returncode == 0, errors
     assert "the winner is trial " in said
@@ -107,6 +107,6 @@ def test_an_example_that_is_killed_ends_as_one_that_is_not(script: str, tmp_path
     time.sleep(random.uniform(0.3, 0.9) * seconds)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
-    said, errors = (process := started(command, killed)).communicate(timeout=300)
+    said, errors = (process := started(command, killed)).communicate(timeout=900)
     assert process.returncode == 0, errors
     assert result(killed) == result(whole)
