@@ -48,6 +48,7 @@ from tuner.study.stopping import Stopping
 from tuner.study.study import Study
 from tuner.study.training import StudyTraining
 from tuner.study.trainings import training_of
+from tuner.study.trial_files import forget_repeats
 from tuner.study.winner import Retraining
 from tuner.tracking.command import Tracking
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
@@ -90,6 +91,8 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         builder.check_data(config, record, data)
         deadline = Deadline(config.tracking.patience, stop)
         yield Session(config, record, training, folder, deadline)
+        if isinstance(training, Functions) and not stop.is_set():
+            forget_repeats(folder)  # they are on record
 
 
 def tune(config: Config, stop: Stop) -> int:
@@ -142,6 +145,9 @@ class Session:
     def open(self) -> None:
         """Reads the study as its record has it now."""
         self.study = builder.open_study(self.config, self.record)
+        if isinstance(self.training, Functions):
+            trained = any(result.epochs for result in self.study.results())
+            self.training.failures.yielded = trained
         self.repeating = Repeating(
             self.study, self.training, self.config.study.seed, self.checkpoints
         )

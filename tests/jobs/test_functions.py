@@ -296,6 +296,7 @@ def test_a_repeat_that_fails_is_not_said_to_have_diverged(tmp_path: Path) -> Non
     assert "failed on 1 of 3 seeds" in ended.out
     assert "diverged on" not in ended.out
     assert "it failed on the fewest seeds" in ended.out
+    assert own("job=confirm", "confirm.trials=[0,1]").code == 0
     trials = own.result["confirmation"]["trials"]
     assert {(own["diverged"], own["failed"]) for own in trials} == {(0, 1)}
     left = [path.name for path in (own.folder / "repeats").rglob("*") if path.is_file()]

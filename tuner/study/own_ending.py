@@ -24,7 +24,6 @@ from tuner.study.trial_files import (
     folders,
     forget_checkpoints,
     forget_model,
-    forget_repeats,
 )  # fmt: skip
 
 # Under which the record keeps of which call the study's model is; which code the function had, each
@@ -56,7 +55,6 @@ class OwnEnding:
 
     def begin(self, results: Sequence[TrialResult]) -> None:
         """A command takes the study up."""
-        self.training.failures.yielded = any(result.epochs for result in results)
         codes, code = self.record.get(CODES, list[tuple[str, int]]) or [], self.training.code
         if code and (not codes or codes[-1][0] != code):
             # What no trial on record was trained by is forgotten.
@@ -85,7 +83,7 @@ class OwnEnding:
                     self.record.put(CHANCE, [*known, what])
 
     def ended(self, result: StudyResult, judged: Repeats | None, tell: Listener) -> StudyResult:
-        """The result with what is known of the function; its model is kept, the rest forgotten.
+        """The result with what is known of the function, whose model is kept.
 
         Args:
             result: of the study.
@@ -101,7 +99,6 @@ class OwnEnding:
             self.keep_model(result.winner.number, judged, tell)
             test = self.test(result.winner.number, judged)
             notes = tuple(self.notes(judged))
-        forget_repeats(self.folder)
         return replace(result, test=test or None, notes=notes or ())
 
     def test(self, winner: int, judged: Repeats | None) -> Mapping[str, float]:
