@@ -92,13 +92,30 @@ def tune(
         "study.name": name,
         "root": root,
     }
+    config = configured(what, named, space or {}, settings or {})
+    with _TUNING, surroundings():
+        return tuned(config)
+
+
+def configured(
+    what: Callable[..., Any] | str, named: Settings, space: Settings, settings: Settings
+) -> Config:
+    """The config of a study, checked.
+
+    Args:
+        what, space, settings: as `tune` takes them.
+        named: what else it takes, by path; None is as the config has it.
+
+    Raises:
+        UserError: for what the caller can mend.
+    """
     given = {key: value for key, value in named.items() if value is not None}
     function: Function | None = None
     if isinstance(what, str):
-        first, more = [_option(what)], {path: _listed(own) for path, own in (space or {}).items()}
+        first, more = [_option(what)], {path: _listed(own) for path, own in space.items()}
     else:
-        first, (function, more) = [], _declared(what, space or {})
-    for others in (more, settings or {}):
+        first, (function, more) = [], _declared(what, space)
+    for others in (more, settings):
         if twice := [key for key in others if key in given]:
             raise UserError(f"{twice[0]}: {others[twice[0]]!r}: is given twice")
         given |= others
@@ -107,8 +124,7 @@ def tune(
     if config.job != TUNE or config.output != "text":
         key = "job" if config.job != TUNE else "output"
         raise UserError(f"{key}: {plain[key]}: is for commands: tuner.tune returns the study")
-    with _TUNING, surroundings():
-        return tuned(config)
+    return config
 
 
 def _option(word: str) -> str:
