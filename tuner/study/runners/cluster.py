@@ -80,6 +80,10 @@ class Live:
         return self.over
 
 
+# What a task of a call has found: a batch, or an error.
+News = tuple[Live, Any, Any]
+
+
 class Cluster(Executor):
     """Workers on this machine.
 
@@ -98,7 +102,7 @@ class Cluster(Executor):
         self.threads = threads
         self.calls: dict[str, Live] = {}
         self.dropped: dict[str, Any] = {}
-        self.queue: SimpleQueue[tuple[Live, Any] | Died] = SimpleQueue()
+        self.queue: SimpleQueue[News | Died] = SimpleQueue()
         self.unborn, self.looked = 0, math.inf
         self.stack = ExitStack()
 
@@ -210,11 +214,15 @@ class Cluster(Executor):
         return self.client.submit(function, *arguments, pure=False, **where)
 
     def _tell(self, live: Live, future: Any) -> None:
-        """A task is over; its result is fetched in the thread of Dask's callbacks."""
-        if not future.cancelled():
-            with suppress(Exception):  # whoever takes it asks again
-                future.result()
-            self.queue.put((live, future))
+        """A task is over; its result is fetched in the thread of Dask's callbacks.
+
+        That waits where a worker has died with it; this one must not, for `_again` may be needed.
+        """
+        try:
+            found = future.result()
+        except BaseException as error:  # a cancelled one raises no Exception
+            found = error
+        self.queue.put((live, future, found))
 
     def _cancel(self, live: Live) -> None:
         if live.chain:
@@ -253,15 +261,16 @@ class Cluster(Executor):
         if self.stop.is_set():
             raise Interrupted
 
-    def _take(self, news: tuple[Live, Any] | Died) -> None:
+    def _take(self, news: News | Died) -> None:
         """Takes what a task has found, or the death of a worker."""
         if isinstance(news, Died):
             self._died(news)
             return
-        live, future = news
-        if future not in live.chain or future.cancelled():
-            return
-        batch = future.result()
+        live, future, batch = news
+        if future not in live.chain:
+            return  # it was cancelled
+        if isinstance(batch, BaseException):
+            raise batch
         live.chain.remove(future)
         self.unborn = 0
         if batch.broken:

@@ -181,9 +181,17 @@ def advance(task: Task, since: int, target: int, *before: object) -> Batch:
 
 
 def held_back(keys: Sequence[str], dask_scheduler: Any = None) -> list[str]:
-    """Which of these tasks wait for a worker; run by Dask's scheduler, which gives itself."""
+    """Which of these tasks wait for a worker that is not there, or for others that do.
+
+    Run by Dask's scheduler, which gives itself.
+    """
+
+    def is_held(known: Any) -> bool:
+        waits = known.state == "waiting"
+        return known.state == "no-worker" or (waits and any(map(is_held, known.dependencies)))
+
     tasks = dask_scheduler.tasks
-    return [key for key in keys if key in tasks and tasks[key].state == "no-worker"]
+    return [key for key in keys if key in tasks and is_held(tasks[key])]
 
 
 def step(call: Call, target: int) -> None:
