@@ -175,7 +175,7 @@ def test_what_ended_a_study_before_its_trials_is_told(command: Command) -> None:
     [
         (["optimizer=adam"], r"optimizer: adam: nothing to compare it with.*optimizer=\["),
         (["compare.by=schedule"], "schedule: cosine: nothing to compare it with"),
-        (["compare.by=data"], "compare.by: 'data': must be"),
+        (["compare.by=data"], "compare.by: data: is no group and no setting with choices"),
         (["schedule=[cosine,linear]"], "compare.by: null: several of optimizer and schedule"),
         (["compare.within=2"], "compare.within: 2: must be"),
         (["data=[iris,iris]"], "data: .*must name each once"),
