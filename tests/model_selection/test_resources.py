@@ -2,6 +2,7 @@
 
 import signal
 import warnings
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
+from threadpoolctl import threadpool_limits
 
 from tuner.estimators import SoftmaxClassifier
 from tuner.model_selection import TunerSearchCV
@@ -39,6 +41,13 @@ from tuner.model_selection.resources import resource_of, stages
 from tuner.study.judgements import Judged
 from tuner.study.runners.fitting import fitted, goes_on
 from tuner.study.runners.partial_fit import Samples
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads of histogram boosting wait for each other where tests run side by side."""
+    with threadpool_limits(1):
+        yield
 
 
 def search(estimator: Any, space: Any, **more: Any) -> TunerSearchCV:
@@ -79,13 +88,7 @@ def named(case: Any) -> str:
     return str(type(case[0]).__name__) + "-" + str(case[2])
 
 
-def marked(case: Any) -> Any:
-    """A case, slow where threads that wait for each other make it so."""
-    slow = [pytest.mark.slow] if "Hist" in named(case) else []
-    return pytest.param(case, id=named(case), marks=slow)
-
-
-@pytest.mark.parametrize("case", map(marked, CLASSIFIERS + REGRESSORS))
+@pytest.mark.parametrize("case", CLASSIFIERS + REGRESSORS, ids=named)
 def test_who_is_left_has_the_scores_of_cross_validation_and_is_fitted_to_everything(
     case: Any, iris: Any, diabetes: Any
 ) -> None:
