@@ -39,7 +39,6 @@ GONE = Path(__file__).with_name("closed")
 
 def train(
     lr: float = tuner.range(1e-3, 3.0, scale="log"),
-    ends: bool = False,
     *,
     epochs: int,
     seed: int,
@@ -50,8 +49,6 @@ def train(
         yield {"epoch": 0, "train_loss": w @ w, "validation_loss": w @ w + 0.1}
         for epoch in range(1, epochs + 1):
             time.sleep(float(os.environ.get("SLEEP", "0.01")))
-            if ends and lr > 0.1 and epoch == 2:
-                os._exit(7)
             w = w - lr * (w + 0.01 * rng.normal(size=8))
             os.system(f"echo epoch {epoch}")
             yield {"train_loss": w @ w, "validation_loss": w @ w + 0.1}
@@ -152,21 +149,6 @@ def test_results_are_the_same_for_any_number_of_workers_though_one_is_killed(
     output = script.parent / "four/studies/train/trials/0/output.txt"
     # What other processes of the function print goes to the file of the call as well.
     assert "epoch 1\n" in output.read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_trial_that_ends_its_worker_again_and_again_fails_and_the_study_goes_on(
-    script: Path, start: Callable[..., "subprocess.Popen[str]"]
-) -> None:
-    some = ("budget.trials=6", "budget.failures=100", "confirm.top=0", "pruner=none")
-    process = start("workers=2", "train.ends=true", *some)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    trials = script.parent / "mlruns/studies/train/trials"
-    said = [path.read_text(encoding="utf-8") for path in trials.glob("*/traceback.txt")]
-    line = "took its worker with it 3 times, after epoch 1: the process ended with exit code 7\n"
-    assert set(said) == {line}
-    assert result(script)["best"]["settings"]["train.lr"] <= 0.1
 
 
 @pytest.mark.slow
@@ -329,6 +311,34 @@ def test_calls_move_from_a_worker_that_has_many_and_their_numbers_stay(tmp_path:
     finally:
         there.close()
         here.close()
+
+
+def deadly(lr: float = 0.1, *, epochs: int) -> Iterator[dict[str, float]]:
+    """Ends its process in the second epoch, where its rate says so."""
+    for epoch in range(1, epochs + 1):
+        if lr > 1 and epoch == 2:
+            os._exit(7)
+        yield {"validation_loss": lr / epoch}
+
+
+@pytest.mark.slow
+def test_a_call_that_ends_its_worker_again_and_again_fails_and_others_go_on(
+    tmp_path: Path,
+) -> None:
+    there = Cluster(by_value(deadly), 2, None, Event(), tmp_path / "work")
+    line = "took its worker with it 3 times, after epoch 1: the process ended with exit code 7"
+    try:
+        tasks = [task(tmp_path / str(lr), lr=lr, epochs=6) for lr in (0.1, 2.0, 3.0, 0.2)]
+        there.expect(tasks, 6)
+        for own in tasks:
+            came = there.step(own, 6)
+            if own.settings["lr"] > 1:
+                assert came == Failure(line, line)
+                assert (own.folder / "traceback.txt").read_text() == line + "\n"
+            else:
+                assert came == Step(6, {"validation_loss": own.settings["lr"] / 6})
+    finally:
+        there.close()
 
 
 def by_value(call: Callable[..., Any]) -> Function:
