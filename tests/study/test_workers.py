@@ -275,12 +275,13 @@ def descent(lr: float = 0.1, *, epochs: int, seed: int) -> Iterator[dict[str, fl
     x, w = rng.normal(size=(4000, 300)), np.zeros(300)
     target = x @ rng.normal(size=300)
     for _ in range(epochs):
+        time.sleep(0.11)  # a task for each epoch
         residual = x @ w - target
         w -= lr * (x.T @ residual) / len(target)
         yield {"validation_loss": float(residual @ residual), "process": float(os.getpid())}
 
 
-def test_calls_move_from_a_worker_that_has_many_and_their_numbers_stay(tmp_path: Path) -> None:
+def test_calls_that_move_to_a_worker_which_has_none_keep_their_numbers(tmp_path: Path) -> None:
     function = by_value(descent)
     here, there = Local(function, Event()), Cluster(function, 2, None, Event(), tmp_path / "work")
 
@@ -300,7 +301,6 @@ def test_calls_move_from_a_worker_that_has_many_and_their_numbers_stay(tmp_path:
                 there.drop(own)
         there.expect(left, 8)
         assert len(left) == 2
-        assert len({process(own, 8) for own in left}) == 2
         for own in left:
             mine = task(tmp_path / "here" / own.folder.name, lr=own.settings["lr"], epochs=8)
             for epoch in range(1, 9):

@@ -20,7 +20,7 @@ from typing import Any
 from tuner.errors import CrashError
 from tuner.function import Function
 from tuner.study.runners import worker
-from tuner.study.runners.calls import TRACEBACK, Came, End, Failure, Step, Task
+from tuner.study.runners.calls import LOG, TRACEBACK, Came, End, Failure, Step, Task
 from tuner.study.runners.cutting import AGAIN, PATIENCE
 from tuner.study.runners.deaths import Died
 from tuner.study.runners.function import Executor
@@ -292,7 +292,7 @@ class Cluster(Executor):
             return
         if live.over is not None:
             return
-        known = len(live.steps)
+        known = max(len(live.steps), logged(live.task))
         live.deaths = live.deaths + 1 if live.died_at == known else 1
         live.died_at = known
         if live.deaths >= DEATHS:
@@ -303,3 +303,12 @@ class Cluster(Executor):
             (live.task.folder / TRACEBACK).write_text(line + "\n", encoding="utf-8")
             self._cancel(live)
             live.over = Failure(line, line)
+
+
+def logged(task: Task) -> int:
+    """How many epochs stand in the log of a call, some of which nobody has told of."""
+    try:
+        text = (task.folder / LOG).read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    return text.count('"metrics": ')
