@@ -81,7 +81,8 @@ def test_the_example_runs_as_written_and_ends_with_the_same_result_after_a_kill(
     client = Client(notebook, folder)
     client.execute()
     printed = [out.text for c in notebook.cells for out in c.get("outputs", []) if "text" in out]
-    assert printed == ["Function: train() is given epochs, seed.\n"]
+    assert len(printed) == 1  # no warnings
+    assert printed[0].startswith("Function: train() is given epochs, seed.\n")
     html = outputs(notebook, "text/html")
     assert "<div>24/24 trials, " in html[0]
     assert "The best trials" in html[1]

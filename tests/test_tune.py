@@ -360,7 +360,7 @@ def test_a_program_that_uses_hydra_itself_may_tune(tmp_path: Path) -> None:
 
 
 STATE = """
-import gc, json, logging, os, random, signal, sys, threading, warnings
+import gc, json, logging, os, random, signal, sys, threading, time, warnings
 import numpy as np
 import matplotlib
 import optuna
@@ -371,6 +371,9 @@ def train(lr: float = tuner.range(0.1, 1.0), *, epochs: int, seed: int):
         yield {"validation_loss": lr / (epoch + 1) + seed % 7}
 
 def state():
+    until = time.monotonic() + 5
+    while threading.active_count() > 1 and time.monotonic() < until:
+        time.sleep(0.05)  # what watches for a stop looks around now and then
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGVTALRM]
     return {
         "signals": [str(signal.getsignal(number)) for number in numbers],
