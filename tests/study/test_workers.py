@@ -301,6 +301,7 @@ def test_calls_that_move_to_a_worker_which_has_none_keep_their_numbers(tmp_path:
                 there.drop(own)
         there.expect(left, 8)
         assert len(left) == 2
+        assert len({process(own, 8) for own in left}) == 2
         for own in left:
             mine = task(tmp_path / "here" / own.folder.name, lr=own.settings["lr"], epochs=8)
             for epoch in range(1, 9):

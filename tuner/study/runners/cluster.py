@@ -179,6 +179,8 @@ class Cluster(Executor):
 
     def _ask(self, live: Live, target: int) -> None:
         """Has a call stepped up to an epoch."""
+        if not live.wants():
+            self._cancel(live)  # what is left of it has nothing to do
         live.target = max(live.target, target)
         if live.wants() and not live.chain:
             live.home = self._home(live)

@@ -196,12 +196,12 @@ def held_back(keys: Sequence[str], dask_scheduler: Any = None) -> list[str]:
 
 def step(call: Call, target: int) -> None:
     """Steps a call, through one epoch or as many as a moment has, but not beyond the target."""
-    end = time.monotonic() + AT_LEAST
+    begun, end = len(call.steps), time.monotonic() + AT_LEAST
     call.first()
     while call.over is None and (len(call.steps) < target or target == call.task.epochs):
-        call.step(min(len(call.steps) + 1, target))
-        if time.monotonic() >= end:
+        if len(call.steps) > begun and time.monotonic() >= end:
             return
+        call.step(min(len(call.steps) + 1, target))
 
 
 def drop(key: str) -> None:
