@@ -81,4 +81,5 @@ def test_a_limit_that_is_none_is_null_and_a_functions_settings_are_left_as_they_
 
 def test_a_branch_of_a_users_function_is_read_as_the_option_with_its_settings() -> None:
     settings = {"train.lr": 0.1, "train.rule.sgd.beta": 0.9, "train.rule": "sgd"}
-    assert grouped(settings) == {"train": {"lr": 0.1, "rule": {"sgd": {"beta": 0.9}}}}
+    found = grouped(settings, ["train.rule"])
+    assert found == {"train": {"lr": 0.1, "rule": {"sgd": {"beta": 0.9}}}}
