@@ -9,8 +9,8 @@ from typing import Any
 from _measure import REPOSITORY
 
 from tuner.function import Function, declared
-from tuner.study.runners.factors import Factors
-from tuner.study.runners.yields import Log, arguments
+from tuner.study.calls.factors import Factors
+from tuner.study.calls.yields import Log, arguments
 
 SCHEDULE = "cosine"
 

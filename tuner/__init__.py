@@ -12,7 +12,7 @@ from tuner.declarations import Branch, branch, choices, range
 
 if TYPE_CHECKING:
     from tuner.own_command import main
-    from tuner.study.runners.calls import save
+    from tuner.study.calls.call import save
     from tuner.tuning import tune
 
 __version__ = "0.1.0"
@@ -22,7 +22,7 @@ __all__ = ["Branch", "branch", "choices", "main", "range", "save", "tune"]
 # What takes time to import waits until it is asked for: the modules, by name.
 WAITING = {
     "main": "tuner.own_command",
-    "save": "tuner.study.runners.calls",
+    "save": "tuner.study.calls.call",
     "tune": "tuner.tuning",
 }
 

@@ -14,10 +14,10 @@ from tuner.report.outcome import outcome
 from tuner.report.page import cell
 from tuner.search.space import Space
 from tuner.search.trials import Curves
+from tuner.study.calls.factors import Factors
+from tuner.study.calls.yields import arguments
 from tuner.study.populations import below
 from tuner.study.results import StudyResult, Winner
-from tuner.study.runners.factors import Factors
-from tuner.study.runners.yields import arguments
 from tuner.study.study import drawn
 
 

@@ -20,8 +20,8 @@ from tuner.config import Config, check
 from tuner.errors import UserError
 from tuner.function import Branch, Function, declared
 from tuner.search.ranges import Choices, Range
+from tuner.study.calls.yields import arguments
 from tuner.study.introduction import introduction
-from tuner.study.runners.yields import arguments
 
 if TYPE_CHECKING:
     from decimal import Decimal

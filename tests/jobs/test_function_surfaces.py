@@ -354,7 +354,7 @@ def test_a_schedule_is_exported_and_drawn(trained: Own) -> None:
     settings = trained.result()["winner"]["settings"]
     name = settings["schedule"]
     own = {k.removeprefix(f"schedule.{name}."): v for k, v in settings.items() if name in k}
-    from tuner.study.runners.factors import Factors
+    from tuner.study.calls.factors import Factors
 
     factors = Factors(name, own, 8)
     assert [space["factor"](t) for t in range(8)] == pytest.approx([factors(t) for t in range(8)])

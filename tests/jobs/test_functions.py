@@ -21,9 +21,9 @@ from tuner.cli import main
 from tuner.errors import CrashError
 from tuner.function import declared
 from tuner.session import NOTHING_SUCCEEDED
+from tuner.study.calls.call import Task
 from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.functions import Functions
-from tuner.study.runners.calls import Task
 from tuner.study.runners.function import Failures
 
 SMALL = ("budget.trials=8", "budget.epochs=4", "study.cohort=4", "confirm.top=2", "confirm.seeds=3")

@@ -12,11 +12,11 @@ from tuner.report import terminal, trial
 from tuner.report.outcome import FEW, outcome
 from tuner.report.studies import so_far
 from tuner.search.trials import Curves, TrialResult
+from tuner.study.calls.call import OUTPUT, TRACEBACK
 from tuner.study.ending import plain_result
 from tuner.study.journal import FILE, glanced, glanced_curves
 from tuner.study.natural import natural_trial
 from tuner.study.overview import Overview, folder_of, overview
-from tuner.study.runners.calls import OUTPUT, TRACEBACK
 from tuner.study.study import drawn
 from tuner.study.trial_files import folders, kept, last_lines
 from tuner.tracking.command import shows

@@ -14,13 +14,13 @@ from tuner.errors import UserError
 from tuner.function import Function
 from tuner.search.runner import Row
 from tuner.search.trials import Goal, Trial
+from tuner.study.calls.call import Task
+from tuner.study.calls.local import Local
 from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.function_code import digest
 from tuner.study.populations import below
 from tuner.study.reproduce import line
-from tuner.study.runners.calls import Task
 from tuner.study.runners.function import Executor, Failures, FunctionRunner
-from tuner.study.runners.local import Local
 from tuner.study.training import StudyTraining
 from tuner.study.trial_files import REPEATS, TRIALS
 
@@ -67,7 +67,7 @@ class Functions(StudyTraining):
         if self.config.workers == 1:
             own = Local(self.function, self.stop, self.config.threads)
         else:
-            from tuner.study.runners.cluster import Cluster
+            from tuner.study.calls.cluster import Cluster
 
             folder = self.folder / WORKERS
             of = self.config

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tuner.search.runner import Row
 from tuner.search.trials import Trial, TrialResult, best_of, rounded
+from tuner.study.calls.call import DIFFERS, LOG, MODEL, Step, Task
 from tuner.study.confirmation import TEST, Repeats
 from tuner.study.events import Began, CohortEnded, Event, Listener, StageBegan, StageEpochEnded
 from tuner.study.functions import Functions
 from tuner.study.results import StudyResult
-from tuner.study.runners.calls import DIFFERS, LOG, MODEL, Step, Task
 from tuner.study.study import Study
 from tuner.study.trial_files import (
     REPEATS,

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuner.study.runners.calls import ARTIFACTS, CHECKPOINT, MODEL, OUTPUT, TRACEBACK
+from tuner.study.calls.call import ARTIFACTS, CHECKPOINT, MODEL, OUTPUT, TRACEBACK
 
 # The folders of a study that hold what its calls leave: of its trials, and of their repeats.
 TRIALS, REPEATS = "trials", "repeats"

@@ -9,12 +9,12 @@ from tuner.codec import Settings
 from tuner.config import Config
 from tuner.search.trials import Goal
 from tuner.study.builder import DATA, open_study, state
+from tuner.study.calls.call import MODEL
 from tuner.study.data import goal, load_data
 from tuner.study.ending import read_result
 from tuner.study.events import Confirmed
 from tuner.study.record import Record as StudyRecord
 from tuner.study.results import SavedResult, StudyResult
-from tuner.study.runners.calls import MODEL
 from tuner.study.times import cut_short, ended_ms, started_ms
 from tuner.tracking.provenance import SOURCE
 from tuner.tracking.records import NOTE, Artifact, Points, Record, RunBegins, RunEnds, now_ms

@@ -11,8 +11,8 @@ from tuner.report.export.python_code import WIDTH, call
 from tuner.report.export.schedule_code import ScheduleCode
 from tuner.report.export.torch_code import check_steps
 from tuner.search.trials import TrialResult
+from tuner.study.calls.yields import arguments
 from tuner.study.populations import below
-from tuner.study.runners.yields import arguments
 
 
 def python_text(title: str, config: Config, winner: TrialResult) -> str:
@@ -36,7 +36,7 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
     folds = config.data.folds or 1
     asked |= {"fold": "fold" if folds > 1 else "0", "folds": repr(folds)}
     if "schedule" in own.asks:
-        imports.append("from tuner.study.runners.factors import Factors")
+        imports.append("from tuner.study.calls.factors import Factors")
         name, settings = schedule_of(winner)
         given_of = {"name": repr(name), "settings": code(settings), "epochs": asked["epochs"]}
         before.append(call("schedule = Factors", given_of))
@@ -49,7 +49,7 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
         inside.append("checkpoint.mkdir(parents=True, exist_ok=True)")
         asked["checkpoint"] = "checkpoint"
     if "log" in own.asks:
-        imports += ["from pathlib import Path", "from tuner.study.runners.calls import Log"]
+        imports += ["from pathlib import Path", "from tuner.study.calls.call import Log"]
         asked["log"] = 'Log(Path("artifacts"))'
     making = call(f"for metrics in {own.name}", given | {key: asked[key] for key in own.asks})
     loop = "\n".join([*inside, f"{making}:\n    print(metrics)"])

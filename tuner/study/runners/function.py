@@ -13,7 +13,7 @@ from tuner.errors import CrashError
 from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal
-from tuner.study.runners.calls import TRACEBACK, Came, End, Failure, Step, Task
+from tuner.study.calls.call import TRACEBACK, Came, End, Failure, Step, Task
 
 Array = np.ndarray
 

@@ -20,11 +20,11 @@ from tuner.codec import Settings
 from tuner.config.schema import Plain
 from tuner.errors import masked
 from tuner.function import ASKED, Function
-from tuner.study.runners import models
-from tuner.study.runners.factors import Factors
-from tuner.study.runners.output import Output
-from tuner.study.runners.randomness import Randomness
-from tuner.study.runners.yields import EPOCH, Log, WrongYield, arguments, numbers, same
+from tuner.study.calls import models
+from tuner.study.calls.factors import Factors
+from tuner.study.calls.output import Output
+from tuner.study.calls.randomness import Randomness
+from tuner.study.calls.yields import EPOCH, Log, WrongYield, arguments, numbers, same
 from tuner.training.loop import Interrupted
 
 # The files of a call: what it has yielded, what it printed, why it failed; what it saves itself,

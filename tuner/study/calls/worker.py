@@ -22,9 +22,9 @@ from typing import Any
 from distributed import WorkerPlugin
 
 from tuner.function import Function
-from tuner.study.runners.calls import Call, End, Failure, Step, Task
-from tuner.study.runners.cutting import AGAIN, PATIENCE, SIGNAL, Cut, cut
-from tuner.study.runners.limits import limited
+from tuner.study.calls.call import Call, End, Failure, Step, Task
+from tuner.study.calls.cutting import AGAIN, PATIENCE, SIGNAL, Cut, cut
+from tuner.study.calls.limits import limited
 
 # Seconds that a task steps a call where its epochs are shorter: a task costs some milliseconds.
 AT_LEAST = 0.1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tuner.study.runners.factors import Factors
+from tuner.study.calls.factors import Factors
 from tuner.training import schedules
 
 

@@ -20,8 +20,8 @@ from distributed.deploy.spec import ProcessInterface
 
 from tuner.function import Function
 from tuner.processes import children
-from tuner.study.runners import worker
-from tuner.study.runners.deaths import Died, how
+from tuner.study.calls import worker
+from tuner.study.calls.deaths import Died, how
 
 # What the libraries of numbers read to know how many threads they may have.
 THREADS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS")

@@ -5,10 +5,10 @@ from contextlib import suppress
 from threading import Event
 
 from tuner.function import Function
-from tuner.study.runners.calls import Call, Came, Failure, Step, Task
-from tuner.study.runners.cutting import Cut, Cutter
+from tuner.study.calls.call import Call, Came, Failure, Step, Task
+from tuner.study.calls.cutting import Cut, Cutter
+from tuner.study.calls.limits import limited
 from tuner.study.runners.function import Executor
-from tuner.study.runners.limits import limited
 from tuner.training.loop import Interrupted
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tuner.function import declared
-from tuner.study.runners.calls import Call, Step, Task
+from tuner.study.calls.call import Call, Step, Task
 
 
 def seeding(*, epochs: int, seed: int) -> Iterator[dict[str, float]]:

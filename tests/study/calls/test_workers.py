@@ -18,11 +18,11 @@ from tuner.cli import main
 from tuner.config import workers as checks
 from tuner.errors import UserError
 from tuner.function import Function, declared
-from tuner.study.runners import cutting
-from tuner.study.runners.calls import End, Failure, Step, Task
-from tuner.study.runners.cluster import Cluster
-from tuner.study.runners.deaths import how
-from tuner.study.runners.local import Local
+from tuner.study.calls import cutting
+from tuner.study.calls.call import End, Failure, Step, Task
+from tuner.study.calls.cluster import Cluster
+from tuner.study.calls.deaths import how
+from tuner.study.calls.local import Local
 from tuner.training.loop import Interrupted
 
 SCRIPT = """

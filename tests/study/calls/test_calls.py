@@ -11,8 +11,19 @@ import pytest
 
 import tuner
 from tuner.function import declared
-from tuner.study.runners import calls, models
-from tuner.study.runners.calls import Call, End, Failure, Step, Task
+from tuner.study.calls import models
+from tuner.study.calls.call import (
+    LOG,
+    LONGEST,
+    MODEL,
+    OUTPUT,
+    TRACEBACK,
+    Call,
+    End,
+    Failure,
+    Step,
+    Task,
+)
 from tuner.training.loop import Interrupted
 
 EPOCHS = 6
@@ -102,7 +113,7 @@ def test_a_call_that_is_cut_short_anywhere_ends_as_one_that_is_not(
                 killed.first()
                 if reached:
                     killed.step(reached)
-                log = folder / calls.LOG
+                log = folder / LOG
                 log.write_bytes(log.read_bytes()[: -torn or None])
             assert whole(call(function, folder)) == undisturbed, (cut, again)
 
@@ -111,7 +122,7 @@ def test_a_log_is_taken_up_to_its_first_damage(tmp_path: Path) -> None:
     undisturbed = whole(call(plain, tmp_path / "whole"))
     killed = call(plain, tmp_path / "own")
     killed.step(4)
-    log = tmp_path / "own" / calls.LOG
+    log = tmp_path / "own" / LOG
     lines = log.read_text().splitlines()
     log.write_text("\n".join([*lines[:3], "\0\0\0", *lines[4:], ""]))
     taken_up = call(plain, tmp_path / "own")
@@ -166,7 +177,7 @@ def test_what_it_prints_is_in_its_file_once(
     killed = call(plain, tmp_path)
     killed.step(3)
     whole(call(plain, tmp_path))
-    assert (tmp_path / calls.OUTPUT).read_text() == "".join(f"epoch {i}\n" for i in range(EPOCHS))
+    assert (tmp_path / OUTPUT).read_text() == "".join(f"epoch {i}\n" for i in range(EPOCHS))
     assert capsys.readouterr().out == ""
 
 
@@ -191,10 +202,10 @@ def test_an_error_is_told_by_its_last_line_and_its_traceback(tmp_path: Path) -> 
     failure = own.step(2)
     assert isinstance(failure, Failure)
     assert failure.line == "ValueError: two lines of http://***@host"
-    kept = (tmp_path / calls.TRACEBACK).read_text()
+    kept = (tmp_path / TRACEBACK).read_text()
     assert kept.startswith("Traceback (most recent call last):\n")
     assert "in how\n" in kept
-    assert "runners/calls.py" not in kept
+    assert "calls/call.py" not in kept
     assert "secret" not in kept
     # It is run again: what made it fail may be mended outside of it.
     assert call(plain, tmp_path).over is None
@@ -226,7 +237,7 @@ def test_what_a_function_does_wrong_fails_its_trial_in_one_line(
 def test_a_long_error_is_cut(tmp_path: Path) -> None:
     failure = call(failing(raising(ValueError("long " * 1000))), tmp_path).step(2)
     assert isinstance(failure, Failure)
-    assert len(failure.line) == calls.LONGEST
+    assert len(failure.line) == LONGEST
     assert len(failure.traceback) > 5000
 
 
@@ -246,7 +257,7 @@ def test_finally_runs_where_a_call_is_dropped_or_stopped(tmp_path: Path) -> None
     own.close()
     own.close()
     assert said == ["finally"]
-    assert "OSError: while it ends" in (tmp_path / calls.OUTPUT).read_text()
+    assert "OSError: while it ends" in (tmp_path / OUTPUT).read_text()
 
 
 def test_a_signal_in_the_users_code_is_no_failure(tmp_path: Path) -> None:
@@ -255,7 +266,7 @@ def test_a_signal_in_the_users_code_is_no_failure(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         own.step(2)
     assert own.over is None
-    assert not (tmp_path / calls.TRACEBACK).exists()
+    assert not (tmp_path / TRACEBACK).exists()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +290,7 @@ def test_a_model_is_kept_where_it_is_asked_for(
     for keep in (True, False):
         own = call(train, tmp_path / str(keep), keep=keep)
         assert isinstance(own.step(2), End)
-        assert (tmp_path / str(keep) / calls.MODEL / file).exists() is keep
+        assert (tmp_path / str(keep) / MODEL / file).exists() is keep
     list(train())  # by hand nothing is kept, and nothing is wrong
 
 
