@@ -30,13 +30,13 @@ class MainThread(Executor):
         self.queue: SimpleQueue[Work | None] = SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Puts a call in the queue."""
+        """Has a function called, after those that were submitted before."""
         future: Future[Any] = Future()
         self.queue.put((future, fn, args, kwargs))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Lets `serve` return when what is in the queue is done."""
+        """Ends `serve` after what was submitted."""
         self.queue.put(None)
 
     def serve(self) -> None:
