@@ -15,12 +15,13 @@ from tuner.function import Function
 from tuner.search.runner import Row
 from tuner.search.trials import Goal, Trial
 from tuner.study.calls.call import Task
+from tuner.study.calls.executor import Executor
 from tuner.study.calls.local import Local
 from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.function_code import digest
 from tuner.study.populations import below
 from tuner.study.reproduce import line
-from tuner.study.runners.function import Executor, Failures, FunctionRunner
+from tuner.study.runners.function import Failures, FunctionRunner
 from tuner.study.training import StudyTraining
 from tuner.study.trial_files import REPEATS, TRIALS
 

@@ -23,8 +23,8 @@ from tuner.study.calls import worker
 from tuner.study.calls.call import LOG, TRACEBACK, Came, End, Failure, Step, Task
 from tuner.study.calls.cutting import AGAIN, PATIENCE
 from tuner.study.calls.deaths import Died
+from tuner.study.calls.executor import Executor
 from tuner.study.calls.hiring import hired, ready
-from tuner.study.runners.function import Executor
 from tuner.training.loop import Interrupted
 
 # Tasks of a call that wait at a time: while one is told of, the next runs.

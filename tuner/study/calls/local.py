@@ -7,8 +7,8 @@ from threading import Event
 from tuner.function import Function
 from tuner.study.calls.call import Call, Came, Failure, Step, Task
 from tuner.study.calls.cutting import Cut, Cutter
+from tuner.study.calls.executor import Executor
 from tuner.study.calls.limits import limited
-from tuner.study.runners.function import Executor
 from tuner.training.loop import Interrupted
 
 

@@ -5,7 +5,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -14,33 +13,11 @@ from tuner.files import read_json
 from tuner.search.runner import Progress, Row, Runner
 from tuner.search.trials import Goal
 from tuner.study.calls.call import TRACEBACK, Came, End, Failure, Step, Task
+from tuner.study.calls.executor import Executor
 
 Array = np.ndarray
 
 SAVED = "rows.json"
-
-
-class Executor(Protocol):
-    """Where calls are stepped: in this process, or in others."""
-
-    def first(self, task: Task) -> Step | Failure | None:
-        """Begins a call, or takes it up; what it knows before the first epoch."""
-
-    def expect(self, tasks: Sequence[Task], epoch: int) -> None:
-        """Calls may be stepped up to this epoch before anybody asks."""
-
-    def step(self, task: Task, epoch: int) -> Came:
-        """What a call yields after an epoch, or how it ended before.
-
-        Raises:
-            Interrupted: if the training was asked to stop.
-        """
-
-    def drop(self, task: Task) -> None:
-        """Ends a call that is not asked any more."""
-
-    def close(self) -> None:
-        """Ends all calls."""
 
 
 class Failures:
@@ -110,7 +87,6 @@ class FunctionRunner(Runner):
         self.known = list(tasks)
         self.last: dict[Row, Step] = {}
         self.over: dict[Row, End] = {}
-        self.names: list[str] = []
 
     @property
     def rows(self) -> list[Row]:
