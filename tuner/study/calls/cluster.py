@@ -279,6 +279,11 @@ class Cluster(Executor):
             name = self.function.name
             raise CrashError(f"workers: {name}() cannot be loaded in a worker: {batch.broken}")
         live.home, live.initial = batch.worker, live.initial or batch.initial
+        if batch.since > len(live.steps):
+            # The one before it was lost with its worker, and comes later: all stands in the log.
+            self._cancel(live)
+            self._fill(live)
+            return
         live.steps += batch.steps[max(0, len(live.steps) - batch.since) :]
         live.over = live.over or batch.over
         self._fill(live)

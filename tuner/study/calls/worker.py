@@ -176,7 +176,10 @@ def advance(task: Task, since: int, target: int, *before: object) -> Batch:
             if call is None:
                 call = HERE.calls[task.key] = Call(function, task)
             with descriptors(call), suppress(Cut):
-                step(call, target)
+                step(call, since, target)
+            if call.generator is None:
+                # Only its log was read: another worker may go on with it.
+                close(task.key)
         return Batch(HERE.name, since, call.initial, tuple(call.steps[since:]), call.over)
 
 
@@ -194,8 +197,10 @@ def held_back(keys: Sequence[str], dask_scheduler: Any = None) -> list[str]:
     return [key for key in keys if key in tasks and is_held(tasks[key])]
 
 
-def step(call: Call, target: int) -> None:
+def step(call: Call, since: int, target: int) -> None:
     """Steps a call, through one epoch or as many as a moment has, but not beyond the target."""
+    if len(call.steps) > since:
+        return  # this task was run before, and its result was lost
     begun, end = len(call.steps), time.monotonic() + AT_LEAST
     call.first()
     while call.over is None and (len(call.steps) < target or target == call.task.epochs):
