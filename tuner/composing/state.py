@@ -12,12 +12,13 @@ _COMPOSING = Lock()
 def aside() -> Iterator[None]:
     """Meanwhile Hydra is as if nobody had begun with it; then it is as it was before."""
     from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.singleton import Singleton
 
     with _COMPOSING:
-        before = Singleton.get_state()
-        GlobalHydra.instance().clear()
+        own = GlobalHydra.instance()
+        before, own.hydra = own.hydra, None
         try:
             yield
         finally:
-            Singleton.set_state(before)
+            # Hydra has put a copy in its place.
+            GlobalHydra.set_instance(own)
+            own.hydra = before
