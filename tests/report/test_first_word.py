@@ -77,6 +77,6 @@ def test_every_job_that_trains_a_study_says_it() -> None:
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
-        if names & {"tuner.session", "tuner.report.progress.Progress"}:
+        if names & {"tuner.session", "tuner.report.log.watching"}:
             training.add(path.stem)
     assert training == set(TRAINING)

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import tuner
@@ -106,7 +107,7 @@ def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFac
     """
     return RunFacts(
         seconds=round(time.monotonic() - started, 3),
-        finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        finished=datetime.now().astimezone().isoformat(timespec="milliseconds"),
         host=socket.gethostname(),
         threads=threads,
         python=platform.python_version(),
