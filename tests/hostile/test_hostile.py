@@ -89,7 +89,7 @@ def names(arguments: list[str], folder: Path) -> set[str]:
     found |= {part for key in set(found) for part in key.split(".")}
     for path in folder.rglob("*.yaml"):
         if path.is_file():
-            found |= {path.name, *re.findall(r"(\w+):", path.read_text(errors="replace"))}
+            found |= {path.name, *re.findall(r"\b(\w+):", path.read_text(errors="replace"))}
     return found | {path.stem for path in folder.rglob("*")} | {"config"}
 
 
