@@ -208,7 +208,8 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(command: Command) ->
 def test_progress_is_a_bar_that_moves_on_a_terminal(command: Command) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 160))
-    process = command.start("budget.trials=24", stderr=theirs)
+    # Long enough for some pictures of the bar, of which there are four a second.
+    process = command.start("budget.trials=24", "budget.epochs=60", stderr=theirs)
     os.close(theirs)
     seen = b""
     while True:

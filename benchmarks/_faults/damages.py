@@ -7,6 +7,7 @@ from pathlib import Path
 
 from _faults.cases import Case
 from _faults.studies import GLANCE
+from tuner.session import UNDELIVERED
 
 # Where no server answers.
 NOWHERE = "http://127.0.0.1:9"
@@ -41,7 +42,7 @@ def spool_garbled(case: Case) -> None:
     case.study.settings += (f"tracking.uri={NOWHERE}",)
     done = case.start().end()
     case.study.settings = plain
-    case.expect(done, [0])
+    case.expect(done, [UNDELIVERED])
     spool = case.study.own / "spool"
     spoil(case, sorted(spool.glob("*.jsonl")), garble)
 

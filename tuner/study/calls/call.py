@@ -6,6 +6,7 @@ what it yields again is dropped.
 """
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator, Mapping
@@ -215,7 +216,8 @@ class Call:
             self.resumed = any(checkpoint.iterdir())
         if not self.resumed:
             # What it printed, logged and saved it does again.
-            (task.folder / OUTPUT).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # emptied, for a worker's descriptors may lead there
+                os.truncate(task.folder / OUTPUT, 0)
             for name in (ARTIFACTS, MODEL):
                 shutil.rmtree(task.folder / name, ignore_errors=True)
         given: Plain = {
