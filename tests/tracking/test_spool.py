@@ -1,5 +1,7 @@
 """The spool keeps records in order on disk until they are removed, whatever kills the process."""
 
+import pytest
+
 from tuner.tracking import Points, spool
 from tuner.tracking.spool import Spool, records
 
@@ -69,3 +71,11 @@ def test_a_long_silence_of_the_server_leaves_files_of_bounded_size(tmp_path, mon
     waiting.close()
     assert [len(records(file)[0]) for file in sorted(tmp_path.glob("*.jsonl"))] == [4, 4, 2]
     assert drain(Spool(tmp_path)) == [point(step) for step in range(10)]
+
+
+def test_what_a_full_disk_has_refused_is_not_refused_again_as_the_spool_closes(tmp_path):
+    full = Spool(tmp_path)
+    (tmp_path / "00000001.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        full.append(point(0))
+    full.close()

@@ -38,10 +38,12 @@ class Spool:
         with self._lock:
             if self._open is None:
                 self._newest += 1
-                self._open = self._file().open("ab")
+                # Without a buffer: what a full disk has refused is not written again as it closes.
+                self._open = self._file().open("ab", buffering=0)
                 self._waiting[self._file()] = 0
-            self._open.write(line)
-            self._open.flush()
+            left = memoryview(line)
+            while left:
+                left = left[self._open.write(left) :]
             self._waiting[self._file()] += 1
             if self._waiting[self._file()] >= LARGEST:
                 self._finish()
@@ -80,9 +82,9 @@ class Spool:
         return self._folder / f"{self._newest:08d}.jsonl"
 
     def _finish(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        file, self._open = self._open, None
+        if file is not None:
+            file.close()
 
 
 def spooled(folder: Path) -> list[Path]:
