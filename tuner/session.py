@@ -34,7 +34,7 @@ from tuner.study.events import (
     after_each_cohort,
     tell_all,
 )  # fmt: skip
-from tuner.study.functions import Functions, goal_of
+from tuner.study.functions import Functions
 from tuner.study.introduction import introduction
 from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
@@ -75,8 +75,6 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
     data = load_data(config)
     config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
-    if config.function is not None:
-        goal_of(config)
     if not (folder / FILE).exists():
         builder.initial(config)
     if config.job == "tune":
