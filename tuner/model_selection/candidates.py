@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from pickle import PicklingError
-from typing import Any
+from typing import Any, Self
 
 import joblib
 import numpy as np
@@ -227,3 +227,15 @@ def fingerprint(value: Any) -> str:
     if isinstance(value, list | tuple):
         return fingerprint([fingerprint(part) for part in value])
     return repr(value)  # a function, known by its place in memory, as clones share it
+
+
+class PooledTraining(CandidateTraining):
+    """Trains candidates over processes; a context, for it holds them."""
+
+    def __enter__(self) -> Self:
+        self.pool = joblib.Parallel(n_jobs=self.jobs)
+        self.pool.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.pool.__exit__(*error)

@@ -1,13 +1,12 @@
 """Candidates of any kind: estimators that are fitted with more of a resource, stage by stage."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
-from joblib import Parallel
 from sklearn.pipeline import Pipeline
 from sklearn.utils._metadata_requests import _routing_enabled
 
-from tuner.model_selection.candidates import WEIGHTS, CandidateTraining, Make, Split
+from tuner.model_selection.candidates import WEIGHTS, Make, PooledTraining, Split
 from tuner.model_selection.folds import Folds
 from tuner.model_selection.judge import Judge
 from tuner.model_selection.resources import Resource
@@ -18,7 +17,7 @@ from tuner.study.runners.fitting import FitRunner, Stage
 from tuner.study.runners.partial_fit import Metadata, Samples
 
 
-class FitTraining(CandidateTraining):
+class FitTraining(PooledTraining):
     """A context, for it holds processes.
 
     Args:
@@ -44,14 +43,6 @@ class FitTraining(CandidateTraining):
         super().__init__(make, [], judge, judgements, seed, len(resource.stages), jobs)
         self.parts, self.resource = folds, resource
         self.seen: tuple[float, list[Split]] | None = None
-
-    def __enter__(self) -> Self:
-        self.pool = Parallel(n_jobs=self.jobs)
-        self.pool.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.pool.__exit__(*error)
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None

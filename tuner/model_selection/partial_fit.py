@@ -2,28 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from traceback import format_exc
-from typing import Any, Self
+from typing import Any
 
-from joblib import Parallel
 from sklearn.base import clone
 
-from tuner.model_selection.candidates import CandidateTraining, Split, last_step, transformed
+from tuner.model_selection.candidates import PooledTraining, Split, last_step, transformed
 from tuner.model_selection.judge import whole
 from tuner.search.runner import Row, Runner
 from tuner.search.trials import Trial
 from tuner.study.runners.partial_fit import PartialFitRunner, Samples, train
 
 
-class PartialFitTraining(CandidateTraining):
-    """A context, for it holds processes."""
-
-    def __enter__(self) -> Self:
-        self.pool = Parallel(n_jobs=self.jobs)
-        self.pool.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.pool.__exit__(*error)
+class PartialFitTraining(PooledTraining):
+    """Trains each candidate's last step alone."""
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None

@@ -1,8 +1,7 @@
 """Estimators as a runner that are fitted anew, or on, with more of a resource each epoch."""
 
-import json
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -16,14 +15,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples
 
-from tuner.files import read_json
-from tuner.search.runner import Progress, Row, Runner
+from tuner.search.runner import Progress, Row
 from tuner.study.judgements import Judged, Judgements
-from tuner.study.runners.partial_fit import Samples, Scorer, Trained
+from tuner.study.one_by_one import OneByOne, Trained
+from tuner.study.runners.partial_fit import Samples, Scorer
 
 Array = np.ndarray
-
-SAVED = "epoch.json"
 
 # Above so many samples `early_stopping="auto"` of histogram boosting stops early.
 AUTO = 10_000
@@ -46,7 +43,7 @@ class Stage:
     last: bool
 
 
-class FitRunner(Runner):
+class FitRunner(OneByOne):
     """Fits each estimator alone, several at once over processes; an epoch is a stage.
 
     An estimator goes on from the stage before where that gives what a fit from the beginning gives
@@ -71,60 +68,30 @@ class FitRunner(Runner):
         judgements: Judgements,
         raises: bool = False,
     ) -> None:
-        self.own, self.stage, self.scorer = dict(estimators), stage, scorer
-        self.pool, self.judgements, self.raises = pool, judgements, raises
-        self.epochs = 0
-
-    @property
-    def rows(self) -> list[Row]:
-        return list(self.own)
-
-    @property
-    def steps(self) -> int:
-        return 1
-
-    @property
-    def momentum(self) -> Array:
-        return np.zeros(len(self.own))
+        super().__init__(estimators, pool, judgements, raises)
+        self.stage, self.scorer = stage, scorer
 
     def start(self) -> Mapping[str, Array]:
         unknown = np.full(len(self.own), np.nan)
         return {"validation_loss": unknown, "validation_score": unknown.copy()}
 
     def epoch(self, epoch: int) -> Progress:
-        stage, rows = self.stage(epoch), self.rows
+        stage = self.stage(epoch)
         more = (stage.params, stage.last, self.scorer, self.raises)
         done: list[Trained] = self.pool(
             delayed(fitted)(own, stage.samples[row.fold], *more) for row, own in self.own.items()
         )
-        self.epochs = epoch
-        self.own = {row: own.estimator for row, own in zip(rows, done, strict=True)}
-        for row, own in zip(rows, done, strict=True):
-            self.judgements.judge(row, own.judged)
-            self.judgements.fail(row, own.error)
+        self.take(done, epoch)
         scores = np.array([own.judged.rank for own in done], np.float64)
         metrics = {
             "validation_loss": -scores,
             "validation_score": scores,
-            "n_resources": np.full(len(rows), float(stage.amount)),
+            "n_resources": np.full(len(done), float(stage.amount)),
         }
-        left = np.array([bool(own.error) for own in done], bool)
-        return Progress(metrics, left, np.full(len(rows), float(epoch)), np.zeros(len(rows)))
-
-    def keep(self, trials: Collection[int]) -> None:
-        self.own = {row: own for row, own in self.own.items() if row.trial in trials}
-
-    def save(self, folder: Path) -> None:
-        state = {"epochs": self.epochs, "rows": self.rows}
-        (folder / SAVED).write_text(json.dumps(state), encoding="utf-8")
+        return self.progress(metrics, done)
 
     def restore(self, folder: Path) -> None:
-        state = read_json(folder / SAVED)
-        rows = {Row(*row) for row in state["rows"]}
-        if not rows <= self.own.keys():
-            raise ValueError(f"{folder}: holds other trials than these")
-        self.own = {row: clone(own) for row, own in self.own.items() if row in rows}
-        self.epochs = state["epochs"]
+        self.epochs = self.saved(folder)
 
 
 def fitted(

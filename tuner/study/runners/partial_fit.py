@@ -1,13 +1,12 @@
 """Estimators with partial_fit as a runner: any of scikit-learn's kind, one epoch at a time."""
 
-import json
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
 from traceback import format_exc
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -15,16 +14,14 @@ from sklearn.base import RegressorMixin, clone, is_classifier, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import _safe_indexing
 
-from tuner.files import read_json
-from tuner.search.runner import Progress, Row, Runner
+from tuner.search.runner import Progress, Row
 from tuner.study.judgements import Judged, Judgements
+from tuner.study.one_by_one import OneByOne, Trained
 
 Array = np.ndarray
 
 # What fit or a scorer gets of samples beside X and y, by name.
 Metadata = Mapping[str, Any]
-
-SAVED = "epoch.json"
 
 # Parameters of scikit-learn's that are a learning rate, and one too small to train.
 RATES, STILL = ("eta0", "learning_rate_init"), 1e-300
@@ -58,17 +55,7 @@ class Samples:
 Scorer = Callable[[Any, Samples], Judged]
 
 
-class Trained(NamedTuple):
-    """An estimator after an epoch: its training loss, how it is judged, why it could not train."""
-
-    estimator: Any
-    loss: float
-    judged: Judged
-    error: str = ""
-    diverged: bool = False
-
-
-class PartialFitRunner(Runner):
+class PartialFitRunner(OneByOne):
     """Trains each estimator alone, several at once over processes.
 
     The training loss is 1 less the estimator's own score (accuracy or R2) on what it trains on, by
@@ -99,25 +86,11 @@ class PartialFitRunner(Runner):
         judgements: Judgements,
         raises: bool = False,
     ) -> None:
-        self.judgements, self.raises = judgements, raises
-        self.fitted, self.samples = dict(estimators), samples
-        self.scorer, self.seed, self.pool = scorer, seed, pool
-        self.epochs = 0
-
-    @property
-    def rows(self) -> list[Row]:
-        return list(self.fitted)
-
-    @property
-    def steps(self) -> int:
-        return 1
-
-    @property
-    def momentum(self) -> Array:
-        return np.zeros(len(self.fitted))
+        super().__init__(estimators, pool, judgements, raises)
+        self.samples, self.scorer, self.seed = samples, scorer, seed
 
     def start(self) -> Mapping[str, Array]:
-        own = [(estimator, self.samples[row]) for row, estimator in self.fitted.items()]
+        own = [(estimator, self.samples[row]) for row, estimator in self.own.items()]
         scores = [constant(*known, self.scorer) for known in own]
         metrics = self.metrics([(np.nan, score) for score in scores])
         if metrics.pop("train_loss", None) is not None and all(is_regressor(k) for k, _ in own):
@@ -127,38 +100,20 @@ class PartialFitRunner(Runner):
     def metrics(self, results: Sequence[tuple[float, float]]) -> dict[str, Array]:
         """Curves (rows,) from training losses, where all estimators have one, and scores."""
         losses, scores = np.array(results, dtype=np.float64).reshape(-1, 2).T
-        known = all(_has_loss(own) for own in self.fitted.values())
+        known = all(_has_loss(own) for own in self.own.values())
         curves = {"train_loss": losses} if known else {}
         return {**curves, "validation_loss": -scores, "validation_score": scores}
 
     def epoch(self, epoch: int) -> Progress:
         done: list[Trained] = self.pool(
             delayed(one_epoch)(own, self.samples[row], self.scorer, (self.seed, epoch), self.raises)
-            for row, own in self.fitted.items()
+            for row, own in self.own.items()
         )
-        rows, self.epochs = list(self.fitted), epoch
-        self.fitted = {row: own.estimator for row, own in zip(rows, done, strict=True)}
-        for row, own in zip(rows, done, strict=True):
-            self.judgements.judge(row, own.judged)
-            self.judgements.fail(row, "" if own.diverged else own.error)
-        metrics = self.metrics([(own.loss, own.judged.rank) for own in done])
-        left = np.array([bool(own.error) for own in done])
-        return Progress(metrics, left, np.full(len(rows), float(epoch)), np.zeros(len(rows)))
-
-    def keep(self, trials: Collection[int]) -> None:
-        self.fitted = {row: own for row, own in self.fitted.items() if row.trial in trials}
-
-    def save(self, folder: Path) -> None:
-        state = {"epochs": self.epochs, "rows": self.rows}
-        (folder / SAVED).write_text(json.dumps(state), encoding="utf-8")
+        self.take(done, epoch)
+        return self.progress(self.metrics([(own.loss, own.judged.rank) for own in done]), done)
 
     def restore(self, folder: Path) -> None:
-        state = read_json(folder / SAVED)
-        rows = {Row(*row) for row in state["rows"]}
-        if not rows <= self.fitted.keys():
-            raise ValueError(f"{folder}: holds other trials than these")
-        self.fitted = {row: clone(own) for row, own in self.fitted.items() if row in rows}
-        for epoch in range(1, state["epochs"] + 1):
+        for epoch in range(1, self.saved(folder) + 1):
             self.epoch(epoch)
 
 
