@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from tuner.config.messages import unknown
-from tuner.config.space import LARGEST, conditions, setting_of, space_of_schedule
-from tuner.declarations import CHOICES, LOW, Given, Plain
+from tuner.config.space import LARGEST, Parts, conditions, setting_of, space_of_schedule
+from tuner.declarations import CHOICES, LOW, Given
 from tuner.errors import UserError
 from tuner.function import ANY, BRANCH, KINDS, ONE, Function
-from tuner.search.ranges import Choices, Range, Setting
+from tuner.search.ranges import Choices
 from tuner.search.space import Space
 from tuner.training.domains import Domain
 
@@ -42,7 +41,7 @@ def function_space(plain: Given, function: Function, problems: list[str]) -> Spa
         function: whose settings stand under its name.
         problems: gets a line for each mistake; if there is any, the space is not whole.
     """
-    reading = _Reading(function.name, problems)
+    reading = _Reading(problems)
     settings = plain.get(function.name)
     if not isinstance(settings, Mapping):
         problems.append(f"{function.name}: {settings!r:.100}: must be a mapping of its settings")
@@ -72,27 +71,12 @@ def function_space(plain: Given, function: Function, problems: list[str]) -> Spa
     return own if problems else conditions(own, plain.get("where"), problems)
 
 
-@dataclass
-class _Reading:
-    """A space under way, and what was wrong so far."""
-
-    function: str
-    problems: list[str]
-    fixed: Plain = field(default_factory=dict)
-    searched: dict[str, Setting] = field(default_factory=dict)
-    branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+class _Reading(Parts):
+    """What is read of a function's settings."""
 
     def put(self, path: str, value: Any, kind: str, beside: Sequence[Any] = ()) -> None:
         """Puts a setting among the fixed or the searched ones."""
-        try:
-            setting = _setting(path, value, kind, beside)
-        except UserError as error:
-            self.problems.append(str(error))
-            return
-        if isinstance(setting, Range | Choices):
-            self.searched[path] = setting
-        else:
-            self.fixed[path] = setting
+        self.add(path, lambda: _setting(path, value, kind, beside))
 
     def branch(self, path: str, options: Any, declared: Mapping[str, Mapping[str, str]]) -> None:
         """Puts the options of a branch, and the settings of each.

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +35,7 @@ def space_of(plain: Given, problems: list[str]) -> Space:
         plain: what stands under each of KEYS.
         problems: gets a line for each mistake; if there is any, the space is not whole.
     """
-    reading = _Reading(plain, problems)
+    reading = _Reading(problems, plain)
     for option, values in reading.options("loss", [AUTO, *losses.names()]).items():
         numbers = {} if option == AUTO else losses.load(option).own
         reading.rule(f"loss.{option}", values or {}, numbers)
@@ -53,25 +53,24 @@ def space_of(plain: Given, problems: list[str]) -> Space:
 
 def space_of_schedule(plain: Given, problems: list[str]) -> Space:
     """The schedules of a config alone, as `space_of`."""
-    reading = _Reading({"schedule": plain.get("schedule")}, problems)
+    reading = _Reading(problems, {"schedule": plain.get("schedule")})
     reading.schedules()
     return Space(reading.fixed, reading.searched, reading.branches)
 
 
 @dataclass
-class _Reading:
+class Parts:
     """A space under way, and what was wrong so far."""
 
-    plain: Given
     problems: list[str]
-    fixed: dict[str, Any] = field(default_factory=dict)
-    searched: dict[str, Setting] = field(default_factory=dict)
-    branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fixed: dict[str, Any] = field(default_factory=dict, init=False)
+    searched: dict[str, Setting] = field(default_factory=dict, init=False)
+    branches: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
 
-    def put(self, path: str, value: Any, domain: Allowed, whole: bool = False) -> None:
-        """Puts a setting among the fixed or the searched ones."""
+    def add(self, path: str, read: Callable[[], Any]) -> None:
+        """Adds what is read to the fixed or the searched ones; a mistake in it to the problems."""
         try:
-            setting = setting_of(path, value, domain, whole)
+            setting = read()
         except UserError as error:
             self.problems.append(str(error))
             return
@@ -79,6 +78,17 @@ class _Reading:
             self.searched[path] = setting
         else:
             self.fixed[path] = setting
+
+
+@dataclass
+class _Reading(Parts):
+    """What is read of a config."""
+
+    plain: Given
+
+    def put(self, path: str, value: Any, domain: Allowed, whole: bool = False) -> None:
+        """Puts a setting among the fixed or the searched ones."""
+        self.add(path, lambda: setting_of(path, value, domain, whole))
 
     def options(self, group: str, known: Iterable[str]) -> Given:
         """The options that were chosen of a group, with their settings: branches if several."""
