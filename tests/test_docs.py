@@ -17,7 +17,7 @@ from tuner.session import NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = {
     str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
-    for pattern in ("*.md", "*/README.md")
+    for pattern in ("*.md", "*/README.md", "docs/**/*.md")
     for path in sorted(REPOSITORY.glob(pattern))
     if not path.parent.name.startswith(".")
 }
