@@ -16,6 +16,7 @@ from tuner.composing.short_names import full_path
 from tuner.composing.state import aside
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
+from tuner.composing.usual import chosen_options, keep_chosen, place_pruner
 from tuner.dated import dated, is_pattern
 from tuner.errors import UserError
 from tuner.function import Function
@@ -108,6 +109,8 @@ def composed(
             ConfigStore.instance().store(name, {"name": name}, group)
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("config", overrides=[*without, *choices, *search])
+    keep_chosen(config, chosen_options(parsed))
+    place_pruner(config, str(values.get("job", config.get("job"))))
     if function is not None:
         own.place(config, function)
     check_references(config)

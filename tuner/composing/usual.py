@@ -1,0 +1,58 @@
+"""What depends on the job where nothing is chosen, and what a choice on the command line leaves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuner.composing.groups import SEVERAL, config_folder
+
+# Who leaves early where nothing is said; what is compared trains to the end.
+PRUNER, USUAL, COMPARED = "pruner", "halving", "none"
+
+
+def chosen_options(parsed: Sequence[Any]) -> dict[str, list[str]]:
+    """The options that settings choose of the groups of which several may be chosen, by group.
+
+    Args:
+        parsed: settings as Hydra parsed them.
+    """
+    of_groups = [o for o in parsed if o.key_or_group in SEVERAL and not o.is_delete()]
+    values = {str(o.key_or_group): o.value() for o in of_groups}
+    return {
+        group: [str(name) for name in (value if isinstance(value, list) else [value])]
+        for group, value in values.items()
+        if not isinstance(value, Mapping)
+    }
+
+
+def keep_chosen(config: Any, chosen: Mapping[str, Sequence[str]]) -> None:
+    """Removes the options that an experiment gives settings of, where others were chosen.
+
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+        chosen: as `chosen_options`.
+    """
+    from omegaconf import OmegaConf
+
+    for group, names in chosen.items():
+        own = config.get(group)
+        if OmegaConf.is_dict(own):
+            kept = {name: own[name] for name in own if name in names}
+            OmegaConf.update(config, group, kept, merge=False)
+
+
+def place_pruner(config: Any, job: str) -> None:
+    """Puts the usual pruner where neither the command nor an experiment chose one.
+
+    Args:
+        config: composed, of Hydra's type; it is changed in place.
+        job: of the command.
+    """
+    from omegaconf import OmegaConf
+
+    own: Any = config.get(PRUNER)
+    if own is not None and (not OmegaConf.is_dict(own) or "name" in own):
+        return
+    name = COMPARED if job == "compare" else USUAL
+    usual = OmegaConf.load(config_folder() / PRUNER / f"{name}.yaml")
+    merged = usual if own is None else OmegaConf.merge(usual, own)
+    OmegaConf.update(config, PRUNER, merged, merge=False, force_add=True)
