@@ -281,6 +281,23 @@ def test_every_hyperparameter_of_an_optimizer_may_be_left_out_fixed_or_searched(
         assert searched.space.searched[path] == Range(low, high)
 
 
+@pytest.mark.parametrize("name", optimizers.names())
+def test_textbook_stands_for_a_hyperparameters_default(name: str, composed: dict[str, Any]):
+    optimizer = optimizers.load(name)
+    own = optimizer.hyperparameters
+    words = check(changed(composed, "optimizer", {name: dict.fromkeys(own, "textbook")})).space
+    assert words == check(changed(composed, "optimizer", {name: None})).space
+    low, high = allowed(own["lr"])
+    chosen = {name: {"lr": {"choices": [low, "textbook", high]}}}
+    searched = check(changed(composed, "optimizer", chosen)).space.searched
+    assert searched[f"optimizer.{name}.lr"] == Choices((low, own["lr"].default, high))
+
+
+def test_a_model_has_no_textbook(composed: dict[str, Any]):
+    plain = changed(composed, "model", {"mlp": {"hidden": [8], "l2": "textbook"}})
+    assert complaints(plain) == ["model.mlp.l2: 'textbook': must be a number"]
+
+
 def allowed(hyperparameter: Hyperparameter) -> tuple[float, float]:
     """Two numbers of its domain, in order."""
     pairs = [(0.25, 0.5), (1.25, 1.5)]

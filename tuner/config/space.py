@@ -19,6 +19,9 @@ MODELS: dict[str, Mapping[str, Allowed]] = {
     **{name: functions.settings(name) for name in functions.names()},
 }
 
+# In the place of a number of a rule: the value that its paper, or the usual library, gives it.
+TEXTBOOK = "textbook"
+
 # Up to this number a float tells every whole number from the next.
 LARGEST = 2**53
 
@@ -124,10 +127,11 @@ class _Reading(Parts):
             f"{path}.{key}: {unknown(key, path, known)}" for key in values if key not in known
         ]
         for key, hyperparameter in known.items():
-            if values.get(key) is None:
+            value = by_the_book(values.get(key), hyperparameter.default)
+            if value is None:
                 self.fixed[f"{path}.{key}"] = hyperparameter.default
             else:
-                self.put(f"{path}.{key}", values[key], hyperparameter.domain)
+                self.put(f"{path}.{key}", value, hyperparameter.domain)
 
     def schedules(self) -> None:
         """The schedules that were chosen, or the parts of one."""
@@ -191,6 +195,17 @@ class _Reading(Parts):
                     lie = "be 1, as the last" if last else f"lie between {ends[-1]:g} and 1"
                     self.problems.append(f"{path}.{i}.until: {end}: must {lie}")
                 ends.append(end)
+
+
+def by_the_book(value: Any, default: Any) -> Any:
+    """A value, or choices, as a config has it, with the default in the place of `textbook`: alone
+    it is as if nothing was given."""
+    if value == TEXTBOOK:
+        return None
+    if isinstance(value, Mapping) and isinstance(value.get("choices"), list):
+        options = [default if option == TEXTBOOK else option for option in value["choices"]]
+        return {**value, "choices": options}
+    return value
 
 
 def conditions(space: Space, texts: Any, problems: list[str]) -> Space:
