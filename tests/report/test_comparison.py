@@ -121,3 +121,22 @@ def test_of_many_data_sets_the_headline_still_has_six_lines() -> None:
     many = Comparisons("model", {f"data{i}": comparison() for i in range(9)}, None)
     assert len(headline(many, {})) == 6
     assert headline(many, {})[-1] == "4 more data sets: below."
+
+
+def test_the_metrics_of_the_best_stand_beside_what_is_minimised() -> None:
+    own = comparison()
+    scored = {"validation_accuracy": 0.912345, "validation_loss": 0.2}
+    branches = {**own.branches, "a": replace(own.branches["a"], scores=scored)}
+    told = Comparisons("optimizer", {"iris": replace(own, branches=branches)}, None)
+    ((head, rows),) = tables(told).values()
+    assert list(head[2:3]) == ["accuracy"]
+    assert [row[2] for row in rows] == ["0.9123", "-", "-"]
+
+
+def test_of_what_knows_no_seeds_neither_interval_nor_noise_is_told() -> None:
+    own = Comparisons("optimizer.sgd.lr", {"none": replace(comparison(), seeds=0)}, None)
+    told = "\n".join([*headline(own, {}), *tables(own), *map(str, tables(own).values())])
+    assert "seeds" not in told
+    assert "noise" not in told.splitlines()[0]
+    assert "interval" not in told
+    assert "a (trial 1, loss 0.2) is the best of them once tuned." in told

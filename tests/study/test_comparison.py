@@ -121,6 +121,13 @@ def test_the_width_of_a_basin_is_the_share_of_good_rates_of_the_decades_searched
     assert told == Basin(decades=pytest.approx(3 / 12 * 3), low=0.05, high=0.4)
 
 
+def test_what_only_the_textbooks_settings_tried_is_theirs() -> None:
+    book = replace(trial(0, 0.4), origin={"default": "sgd"}, settings={"batch_size": 32})
+    other = replace(trial(1, 0.3), settings={"batch_size": 16})
+    found = branches_of([book, other], "batch_size", {"16": 16, "32": 32})
+    assert [branch.drawn for branch in found] == [[other], [book]]
+
+
 def test_there_is_no_basin_without_a_range_or_a_gain():
     assert basin(Branch("adam", [trial(0, 0.1, "adam")], None), SPACE, 0.02) is None
     assert basin(Branch("sgd", [trial(0, 3.0)], None), SPACE, 0.02) is None
@@ -155,7 +162,7 @@ def again(trials: Sequence[TrialResult], stream: int) -> dict[int, Repeats]:
 def compared(trials: Sequence[TrialResult], by: str = "optimizer", *overrides: str) -> Comparison:
     chosen = "optimizer=[sgd,adam]" if by == "optimizer" else "model=[softmax,mlp]"
     asked = config(chosen, *overrides)
-    return compare(asked, by, Goal(), trials, again, lambda t: 0.5, None)
+    return compare(asked, by, Goal(), trials, again, lambda t: 0.5, None, 5)
 
 
 BOTH = [

@@ -25,6 +25,9 @@ from tuner.study.results import SavedResult, StudyResult
 
 OUTPUTS = ("text", "json")
 
+# Trainings of what knows no seeds, which end alike: of one alone nothing could be told.
+ALIKE = 2
+
 
 def run(config: Config, stop: Event) -> int:
     """A study for each data set, then what sets its branches apart.
@@ -125,14 +128,14 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
 
     with session.opened(config, stop) as opened:
         study, training, folder = opened.study, opened.training, opened.folder
-        trials, count = study.results(), config.confirm.seeds
+        trials, seeds = study.results(), config.confirm.seeds if training.has_seeds else 0
         if not any(trial.state in ENDED for trial in trials):
             return None
 
         def again(asked: Sequence[TrialResult], stream: int) -> dict[int, Repeats]:
             own = list({trial.number: trial for trial in asked}.values())
             with watching(config) as progress:
-                repeats = opened.repeating.repeats(own, stream, count, progress)
+                repeats = opened.repeating.repeats(own, stream, seeds or ALIKE, progress)
             return {r.trial: r for r in repeats}
 
         def seconds(trial: TrialResult) -> float | None:
@@ -140,12 +143,12 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
                 return None  # a function is not timed apart from those that train beside it
             (first, *_) = training.members(Trial(0, trial.settings, 0))
             trainer = training.trainer(trial.settings)
-            return epoch_seconds(trainer, first, count, training.epochs)
+            return epoch_seconds(trainer, first, seeds or 1, training.epochs)
 
         saved, stopped = opened.saved(), None
         if saved is not None and study.finished < config.budget.trials:
             stopped = saved.result.stopped
-        comparison = compare(config, by, training.goal, trials, again, seconds, stopped)
+        comparison = compare(config, by, training.goal, trials, again, seconds, stopped, seeds)
         picture, numbers = folder / "best_of_k.png", folder / "comparison.json"
         draw_best_of_k(comparison, by, training.unit, picture)
         plain = to_json(natural_comparison(comparison))

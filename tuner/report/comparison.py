@@ -70,7 +70,9 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
 def tables(comparisons: Comparisons) -> dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]]:
     """A table for each data set, and one over all of them, each under its words."""
     found: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
-        _words(name, own, comparisons.by): told(HEAD, [_row(branch, own) for branch in _order(own)])
+        _words(name, own, comparisons.by): told(
+            _head(own), [_row(branch, own) for branch in _order(own)]
+        )
         for name, own in comparisons.data.items()
     }
     if comparisons.profiles is not None:
@@ -141,10 +143,26 @@ def _words(name: str, comparison: Comparison, by: str) -> str:
     """What stands above a table."""
     trials = [branch.trials for branch in comparison.branches.values()]
     each = f"{trials[0]}" if len(set(trials)) == 1 else f"{min(trials)} to {max(trials)}"
-    return (
-        f"{_title(by, name)}: {each} trials each, {comparison.epochs} epochs a trial; "
-        f"{comparison.goal.name} on {comparison.seeds} fresh seeds:"
-    )
+    many = f"{each} trial{'s' * (each != '1')} each, {comparison.epochs} epochs a trial"
+    on = f" on {comparison.seeds} fresh seeds" if comparison.seeds else ""
+    return f"{_title(by, name)}: {many}; {comparison.goal.name}{on}:"
+
+
+def _scores(comparison: Comparison) -> list[str]:
+    """The metrics, beside the one that is minimised, that the branches have."""
+    own = (name for branch in comparison.branches.values() for name in branch.scores)
+    return [name for name in dict.fromkeys(own) if _short(name) != comparison.goal.name]
+
+
+def _short(metric: str) -> str:
+    """A metric without the part of the data that all are measured on."""
+    return metric.removeprefix("validation_")
+
+
+def _head(comparison: Comparison) -> tuple[str, ...]:
+    first, tuned, *others = HEAD
+    scores = map(_short, _scores(comparison))
+    return first, tuned if comparison.seeds else "tuned", *scores, *others
 
 
 def _of_data(comparison: Comparison) -> Iterator[str]:
@@ -156,6 +174,8 @@ def _of_data(comparison: Comparison) -> Iterator[str]:
             "; good rates: decades of learning rates that are good, the lowest and the highest of "
             "them"
         )
+    if scores := _scores(comparison):
+        said += f"; {', '.join(map(_short, scores))}: at the end of its trial in the search"
     yield said
     if comparison.stopped:
         yield f"  the study stopped short of its trials: {comparison.stopped}"
@@ -216,13 +236,25 @@ def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
     epochs, seconds, basin = branch.to_target, comparison.seconds.get(name), branch.basin
     return (
         name,
-        reached(branch.tuned, goal) if branch.tuned else _none(branch),
+        _reached(branch.tuned, comparison) if branch.tuned else _none(branch),
+        *(_score(branch.scores.get(metric)) for metric in _scores(comparison)),
         _textbook(branch, goal),
         _gain(branch),
         "never" if epochs is None else str(epochs),
         "-" if epochs is None or seconds is None else f"{epochs * seconds:.2g}",
         f"{basin.decades:.2g}, {basin.low:.2g} to {basin.high:.2g}" if basin else "-",
     )
+
+
+def _reached(tuned: Repeated, comparison: Comparison) -> str:
+    """What a trial reaches; without an interval where nothing depends on seeds."""
+    if comparison.seeds or tuned.mean is None:
+        return reached(tuned, comparison.goal)
+    return f"{comparison.goal.turn(tuned.mean.mean):.4g}"
+
+
+def _score(number: float | None) -> str:
+    return "-" if number is None else f"{number:.4g}"
 
 
 def _none(branch: BranchResult) -> str:
@@ -246,18 +278,19 @@ def _gain(branch: BranchResult) -> str:
 def _best(comparison: Comparison) -> str:
     """Which branch is best once tuned, and which of the others the noise does not set apart."""
     order, branches = _order(comparison), comparison.branches
-    first = branches[order[0]].tuned
+    first, seeds = branches[order[0]].tuned, " on all seeds" if comparison.seeds else ""
     if first is None or first.mean is None:
-        return "none has a trial that trained to the end on all seeds"
+        return f"none has a trial that trained to the end{seeds}"
     goal = comparison.goal
-    words = f"{order[0]} (trial {first.trial}, {goal.name} {reached(first, goal)})"
+    words = f"{order[0]} (trial {first.trial}, {goal.name} {_reached(first, comparison)})"
     if all(_mean(branches[name]) == math.inf for name in order[1:]):
-        return f"{words} alone has a trial that trained to the end on all seeds"
+        return f"{words} alone has a trial that trained to the end{seeds}"
     if alike := _alike(order, branches):
         others = ", ".join(alike)
         apart = f"but the noise does not set it apart from {others}"
         return f"{words} has the best mean once tuned, {apart}"
-    return f"{words} is the best of them once tuned, by more than noise"
+    noise = ", by more than noise" if comparison.seeds else ""
+    return f"{words} is the best of them once tuned{noise}"
 
 
 def _spans(budgets: Sequence[int], names: Sequence[str]) -> str:

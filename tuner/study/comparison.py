@@ -32,7 +32,7 @@ Again = Callable[[Sequence[TrialResult], int], Mapping[int, Repeats]]
 
 @dataclass(frozen=True)
 class Branch:
-    """One branch: the trials that a sampler drew there, and the textbook's.
+    """One branch: the trials that a sampler drew there, if any, and the textbook's.
 
     Attributes:
         default: the textbook's settings there, or of the study where the branch has none of its
@@ -86,8 +86,8 @@ def group_of(config: Config) -> str:
         raise UserError(
             f"compare.by: null: several of {' and '.join(several)} are chosen: say which to compare"
         )
-    if by is None and several:
-        return several[0]
+    if by is None and (several or len(whole) == 1):
+        return [*several, *whole][0]
     if by in (*several, *whole):
         return str(by)
     known = ", ".join((*several, *whole))
@@ -130,7 +130,9 @@ def branches_of(trials: Sequence[TrialResult], by: str, options: Settings) -> li
     books = [trial for trial in ended if trial.is_default]
     out = []
     for name, value in options.items():
-        own = [t for t in ended if t.settings.get(by) == value and not t.origin]
+        there = [t for t in ended if t.settings.get(by) == value]
+        # What the textbook's settings tried no sampler draws again where few settings are to try.
+        own = [t for t in there if not t.origin] or [t for t in there if t.is_default]
         near = [t for t in books if t.settings.get(by) == value] or books
         whole = [t for t in near if t.state == "COMPLETE"]
         out.append(Branch(name, own, whole[0] if whole else None))
@@ -145,6 +147,7 @@ def compare(
     again: Again,
     seconds: Callable[[TrialResult], float | None],
     stopped: str | None,
+    seeds: int,
 ) -> Comparison:
     """Compares the branches of a finished study.
 
@@ -156,6 +159,7 @@ def compare(
         again: trains trials again on fresh seeds.
         seconds: measures a trial's share of the time of an epoch (`epoch_seconds`), if it can.
         stopped: why the study ended before it had its trials.
+        seeds: fresh ones that `again` trains on; 0 where nothing depends on them.
     """
     asked = config.compare
     branches = branches_of(trials, by, options_of(config, by))
@@ -179,7 +183,7 @@ def compare(
     return Comparison(
         study=config.study.name,
         epochs=config.budget.epochs,
-        seeds=config.confirm.seeds,
+        seeds=seeds,
         goal=goal,
         target=goal.turn(level),
         curves={name: best_of_k(own) for name, own in values.items()},
@@ -196,6 +200,7 @@ def compare(
                 default=textbook.get(b.name),
                 to_target=epochs_to(level, best[b.name]) if b.name in best else None,
                 basin=basin(b, config.space, asked.within),
+                scores=tuned[b.name].scores if b.name in tuned else {},
             )
             for b in branches
         },

@@ -5,7 +5,7 @@ is one of these.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
@@ -48,6 +48,7 @@ class BranchResult:
         default: the textbook's settings on the same seeds, with how much worse they are.
         to_target: epochs until the mean over the seeds reaches the target, None if it never does.
         basin: None where no range of rates is searched, or none gains anything.
+        scores: of its best in the search: the last validation metrics beside the loss.
     """
 
     trials: int
@@ -58,6 +59,7 @@ class BranchResult:
     default: Repeated | None
     to_target: int | None
     basin: Basin | None
+    scores: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Comparison:
     Attributes:
         study: its name.
         epochs: of a trial.
-        seeds: fresh ones for each trial that is trained again.
+        seeds: fresh ones for each trial that is trained again; 0 where nothing depends on seeds.
         target: what is to be reached, a number of the goal's curve.
         curves: the expected best of k = 1, 2, ... trials, by branch; lower is better.
         bars: its intervals at k = 1, 2, 4, ... up to half of the trials, by branch and k.
