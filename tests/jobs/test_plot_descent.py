@@ -79,7 +79,6 @@ def test_several_schedules_are_paths_of_their_own(
     [
         (["model=mlp"], ["model: mlp: ", "rosenbrock"]),
         (["model=[beale,rosenbrock]"], ["model: beale, rosenbrock: ", "one"]),
-        (["model=quadratic"], ["model.quadratic.dimension: 1: ", "2"]),
         (
             ["model=quadratic", "model.quadratic.dimension=3"],
             ["model.quadratic.dimension: 3: ", "2"],

@@ -55,3 +55,20 @@ def test_a_path_that_ends_inside_is_drawn_whole() -> None:
     points = path((1.5, 1.5), (0.0, 0.0))
     np.testing.assert_array_equal(shown(SURFACE, points), points)
     assert SURFACE.leaves_at(points) == 0
+
+
+@pytest.mark.slow
+def test_paths_along_a_curve_are_drawn_with_those_that_leave(tmp_path: Path) -> None:
+    x = np.linspace(-2, 2, 41)
+    curve = Surface(x, np.array([-0.2, 4.0]), x**2, np.zeros((1, 2)), np.array([1.0, 1.0]))
+    points = {"ends": [0.5, 0.1], "climbs": [-1.5, 3.0]}
+    descents = [
+        Descent(name, "a note", np.array([(own, own**2) for own in (1.0, *path)]))
+        for name, path in points.items()
+    ]
+    still = tmp_path / "curve.png"
+    draw_descents(curve, descents, "one number", "", still)
+    drawn = np.asarray(Image.open(still).convert("RGB"))
+    assert drawn.std() > 10
+    colours = {tuple(pixel) for pixel in drawn.reshape(-1, 3).tolist()}
+    assert {(0, 114, 178), (230, 159, 0)} <= colours

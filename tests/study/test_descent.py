@@ -60,6 +60,26 @@ def test_a_path_is_the_iterates_of_the_optimizer() -> None:
     assert path.left == 0
 
 
+def test_a_path_over_a_function_of_one_number_lies_on_its_curve() -> None:
+    (path,) = paths("model=quadratic", "optimizer=sgd", "optimizer.sgd.lr=0.9", "schedule=constant")
+    x, values = path.points.T
+    np.testing.assert_allclose(x, 10 * (1 - 2 * 0.9) ** np.arange(len(x)), rtol=1e-5)
+    np.testing.assert_allclose(values, x**2, rtol=1e-5)
+    surface = descent.surface_of(functions.create("quadratic", {}))
+    assert surface.is_curve
+    np.testing.assert_allclose(surface.heights, surface.x**2)
+    np.testing.assert_array_equal([surface.start, surface.minima[0]], [[10, 100], [0, 0]])
+    assert surface.leaves_at(path.points) == 0
+
+
+def test_a_path_that_climbs_a_curve_leaves_the_picture() -> None:
+    wild = ("model=quadratic", "optimizer=sgd", "optimizer.sgd.lr=1.1", "schedule=constant")
+    surface = descent.surface_of(functions.create("quadratic", {}))
+    (path,) = paths(*wild)
+    assert surface.leaves_at(path.points) == 4
+    assert not path.left
+
+
 def test_a_path_does_not_depend_on_who_else_descends() -> None:
     shared = ("model=himmelblau", "budget.epochs=4")
     alone = paths(*shared, "optimizer=adam")

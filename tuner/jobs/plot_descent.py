@@ -1,4 +1,4 @@
-"""Draw how optimizers descend on a function of two numbers: a PNG and a GIF in <root>/plots."""
+"""Draw how optimizers descend on a function of one number or two: files in <root>/plots."""
 
 from collections.abc import Sequence
 from itertools import product

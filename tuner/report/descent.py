@@ -18,7 +18,8 @@ def ending(path: Path, surface: Surface) -> str:
     if outside := surface.leaves_at(path.points):
         return f"f = {_number(path.value)}, outside the picture from step {outside} on"
     x, y = (_number(round(float(place), 4) + 0.0) for place in path.points[-1])
-    return f"f = {_number(path.value)} at ({x}, {y})"
+    place = f"x = {x}" if surface.is_curve else f"({x}, {y})"
+    return f"f = {_number(path.value)} at {place}"
 
 
 def _number(value: Any) -> str:

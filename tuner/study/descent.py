@@ -1,4 +1,4 @@
-"""Descents: the paths of optimizers over a function of two numbers."""
+"""Descents: the paths of optimizers over a function of one number or two."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +18,11 @@ from tuner.training.population import Member, create
 
 Array = np.ndarray
 
+# The window of a curve is so much wider: a path that diverges turns a few times within it.
+WIDER = 1.5
+# The metric that is the value of a function.
+VALUE = "validation_loss"
+
 # Points along a side of the grid that contours are drawn from.
 GRID = 401
 # Left free around a start outside the function's window, as a share of the way there.
@@ -26,12 +31,12 @@ MARGIN = 0.05
 
 @dataclass(frozen=True)
 class Surface:
-    """A function over a part of the plane.
+    """A function over a part of the plane; one of one number is a curve in it.
 
     Attributes:
         x: (columns,).
-        y: (rows,).
-        heights: (rows, columns), above the minimum.
+        y: (rows,); of a curve the values that are shown.
+        heights: (rows, columns), above the minimum; of a curve the values, (columns,).
         minima: (points, 2).
         start: (2,), inside.
     """
@@ -41,6 +46,11 @@ class Surface:
     heights: Array
     minima: Array
     start: Array
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether the function is of one number, and points are that number and its value."""
+        return self.heights.ndim == 1
 
     @property
     def low(self) -> Array:
@@ -62,13 +72,13 @@ def drawn_function(config: Config) -> tuple[str, Function]:
     """The name of the config's function, and the function.
 
     Raises:
-        UserError: if the model is no function of two numbers, or not one alone.
+        UserError: if the model is no function of one number or two, or not one alone.
     """
     names = config.space.branches["model"]
     for name in names:
         if name not in functions.names():
             raise UserError(
-                f"model: {name}: job=plot_descent draws functions of two numbers: give one of "
+                f"model: {name}: job=plot_descent draws functions: give one of "
                 f"{', '.join(functions.names())}"
             )
     if len(names) > 1:
@@ -77,13 +87,15 @@ def drawn_function(config: Config) -> tuple[str, Function]:
     for key in ranges:
         raise UserError(f"model.{names[0]}.{key}: must be a number to be drawn, not a range")
     function = functions.create(names[0], fixed)
-    if function.size != len(COORDINATES):
-        raise UserError(f"model.{names[0]}.dimension: {function.size}: must be 2 to be drawn")
+    if function.size > len(COORDINATES):
+        raise UserError(f"model.{names[0]}.dimension: {function.size}: must be 1 or 2 to be drawn")
     return names[0], function
 
 
 def surface_of(function: Function) -> Surface:
     """The function over its window, made larger if it starts outside."""
+    if function.size == 1:
+        return curve_of(function)
     axes = []
     for (low, high), start in zip(function.window, function.origin, strict=True):
         room = MARGIN * max(low - start, start - high, 0.0)
@@ -92,6 +104,16 @@ def surface_of(function: Function) -> Surface:
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, len(axes))
     heights = (function(points)[0] - function.lowest).reshape(len(y), len(x))
     return Surface(x, y, heights, np.array(function.minima), function.origin)
+
+
+def curve_of(function: Function) -> Surface:
+    """A function of one number over its window, up to the highest value there."""
+    x = np.linspace(*function.window[0], GRID) * WIDER
+    minima, start = np.array(function.minima), function.origin[None]
+    values, lowest, first = (function(points)[0] for points in (x[:, None], minima, start))
+    room = MARGIN * float(np.ptp(values))
+    y = np.array([values.min() - room, values.max()])
+    return Surface(x, y, values, np.column_stack([minima, lowest]), np.append(start, first))
 
 
 class Rivals:
@@ -144,7 +166,7 @@ class Path:
     """What a member did.
 
     Attributes:
-        points: (steps + 1, 2), up to the last finite one.
+        points: (steps + 1, 2), up to the last finite one; as `Surface` has them.
         value: the function there.
         left: the step at which it diverged, or 0.
     """
@@ -173,8 +195,9 @@ def descend(
     with Trainer(problem, config.budget.epochs, stop=stop) as trainer:
         steps = range(1, config.budget.epochs + 1)
         said = [trainer.start(population), *(trainer.epoch(population, step) for step in steps)]
-    points = np.array([[epoch.metrics[name] for name in COORDINATES] for epoch in said])
-    values = np.array([epoch.metrics["validation_loss"] for epoch in said])
+    names = COORDINATES if function.size == len(COORDINATES) else (COORDINATES[0], VALUE)
+    points = np.array([[epoch.metrics[name] for name in names] for epoch in said])
+    values = np.array([epoch.metrics[VALUE] for epoch in said])
     left = np.array([epoch.left for epoch in said])
     row_of = {member.trial: row for row, member in enumerate(population.members)}
     paths = []

@@ -1,4 +1,4 @@
-"""Pictures of descents: the paths of optimizers over a function's contours, still and moving."""
+"""Pictures of descents: the paths of optimizers over a function, still and moving."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,7 +141,11 @@ def _scene(
     axes = panel(LEFT, LEFT + SIDE)
     scale, legend = panel(LEFT + SIDE + 0.2, LEFT + SIDE + 0.34), panel(LEFT + SIDE + 1.1, width)
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=10)
-    _contours(axes, scale, surface)
+    if surface.is_curve:
+        _curve(axes, surface)
+        scale.set_axis_off()
+    else:
+        _contours(axes, scale, surface)
     axes.plot(*surface.minima.T, **STAR)
     axes.plot(*surface.start, **RING)
     legend.set_axis_off()
@@ -159,6 +163,14 @@ def _scene(
             caption, (LEFT, 0.12), xycoords=figure.dpi_scale_trans, fontsize=8, color="#666666"
         )
     return figure, axes
+
+
+def _curve(axes: Axes, surface: Surface) -> None:
+    """The function of one number."""
+    axes.plot(surface.x, surface.heights, color="#8F9DAD", linewidth=2.5, zorder=2)
+    axes.set(xlabel="x", ylabel="f(x)", xlim=surface.x[[0, -1]], ylim=surface.y[[0, -1]])
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _contours(axes: Axes, scale: Axes, surface: Surface) -> None:
