@@ -21,8 +21,8 @@ from tuner.function import Function, declared
 from tuner.study.calls import cutting
 from tuner.study.calls.call import End, Failure, Step, Task
 from tuner.study.calls.cluster import Cluster
-from tuner.study.calls.deaths import how
 from tuner.study.calls.local import Local
+from tuner.study.workers.deaths import how
 from tuner.training.loop import Interrupted
 
 SCRIPT = """

@@ -17,14 +17,16 @@ from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any
 
+import cloudpickle
+
 from tuner.errors import CrashError
 from tuner.function import Function
 from tuner.study.calls import worker
 from tuner.study.calls.call import LOG, TRACEBACK, Came, End, Failure, Step, Task
 from tuner.study.calls.cutting import AGAIN, PATIENCE
-from tuner.study.calls.deaths import Died
 from tuner.study.calls.executor import Executor
-from tuner.study.calls.hiring import hired, ready
+from tuner.study.workers.deaths import Died
+from tuner.study.workers.hiring import hired, imports, ready
 from tuner.training.loop import Interrupted
 
 # Tasks of a call that wait at a time: while one is told of, the next runs.
@@ -110,8 +112,10 @@ class Cluster(Executor):
     def client(self) -> Any:
         """The client of a cluster that is started when the first call is expected."""
         client = self.stack.enter_context(
-            hired(self.function, self.workers, self.threads, self.folder, self.queue.put)
+            hired(self.workers, self.threads, self.folder, self.queue.put)
         )
+        code, folder = cloudpickle.dumps(self.function), self.folder.absolute()
+        client.register_plugin(worker.Carried(code, self.threads, imports(), folder), "tuner")
         while not ready(client, self.workers, GLANCE):
             self._check()
             with suppress(Empty):

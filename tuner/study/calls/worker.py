@@ -25,12 +25,10 @@ from tuner.function import Function
 from tuner.study.calls.call import Call, End, Failure, Step, Task
 from tuner.study.calls.cutting import AGAIN, PATIENCE, SIGNAL, Cut, cut
 from tuner.study.calls.limits import limited
+from tuner.study.workers.hiring import UNDER_WAY
 
 # Seconds that a task steps a call where its epochs are shorter: a task costs some milliseconds.
 AT_LEAST = 0.1
-
-# The file, in the folder of a worker, that names the call which is under way.
-UNDER_WAY = "{}.call"
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import dask
 from distributed import Client, LocalCluster
 from distributed.core import Status
 from distributed.deploy.spec import ProcessInterface
 
-from tuner.function import Function
 from tuner.processes import children
-from tuner.study.calls import worker
-from tuner.study.calls.deaths import Died, how
+from tuner.study.workers.deaths import Died, how
+
+# The file, in the folder of a worker, that names the call of a function which is under way.
+UNDER_WAY = "{}.call"
 
 # What the libraries of numbers read to know how many threads they may have.
 THREADS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -98,7 +98,7 @@ class Hand(ProcessInterface):
             return
         call = said = ""
         with suppress(OSError):
-            mark = self.folder / worker.UNDER_WAY.format(self.name)
+            mark = self.folder / UNDER_WAY.format(self.name)
             call = os.fsdecode(mark.read_bytes())
             mark.write_bytes(b"")
         with suppress(OSError):
@@ -133,29 +133,26 @@ def environment(threads: int | None, workers: int) -> dict[str, str]:
 
 @contextmanager
 def hired(
-    function: Function,
     workers: int,
     threads: int | None,
     folder: Path,
     died: Callable[[Died], None],
+    dashboard: int | None = None,
 ) -> Iterator[Client]:
-    """A client of workers that have the function.
+    """A client of workers on this machine.
 
     Args:
-        function: the user's, with its code.
         workers: how many.
         threads: as `Hand` has them.
         folder: for files of the workers, which is removed at the end.
         died: hears of each death.
+        dashboard: the port of Dask's pages, for this machine alone; None for no pages.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    # What it would say of workers that die is said by us.
-    logger.setLevel(logging.CRITICAL + 1)
     try:
         with (
+            silent(),
             dask.config.set(SETTINGS),
             LocalCluster(
                 n_workers=workers,
@@ -164,7 +161,7 @@ def hired(
                 protocol="tcp://",
                 silence_logs=logging.CRITICAL,
                 # No port that others could look in at by default, and none that is taken.
-                dashboard_address=None,
+                dashboard_address=None if dashboard is None else f"127.0.0.1:{dashboard}",
                 folder=folder.absolute(),
                 threads=threads,
                 workers=workers,
@@ -172,14 +169,21 @@ def hired(
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
-            code = cloudpickle.dumps(function)
-            client.register_plugin(
-                worker.Carried(code, threads, imports(), folder.absolute()), "tuner"
-            )
             yield client
     finally:
-        logger.setLevel(level)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Within it Dask logs nothing: what it would say of workers that die is said by us."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def ready(client: Client, workers: int, seconds: float) -> bool:

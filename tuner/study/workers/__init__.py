@@ -1,0 +1,1 @@
+"""Workers: processes of Dask that train, on this machine or on others."""
