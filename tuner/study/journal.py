@@ -3,17 +3,16 @@
 import json
 import os
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.storages.journal._file import BaseJournalFileLock
-from optuna.trial import FrozenTrial, TrialState
 
-from tuner.codec import from_json, to_json
+from tuner.codec import from_json
 from tuner.config.schema import Plain
 from tuner.data import memory
 from tuner.errors import UserError
@@ -21,9 +20,8 @@ from tuner.files import check_own, write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
 from tuner.study.axes import inward, outward
-from tuner.study.record import Bounds, Record, TrialEnd
-
-T = TypeVar("T")
+from tuner.study.optuna_record import BROKEN, OptunaRecord, check_cohorts
+from tuner.study.record import Bounds
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
@@ -34,17 +32,11 @@ FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 OUTLIVING = ("key", "started_ms", "cohorts", "verdicts")
 AGAIN = " again"
 
-# What Optuna raises for a journal that is none.
-BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
-
-# Trials of a cohort are asked one by one: so many take hours.
-LARGEST_COHORT = 1_000_000
-
 # Under which a trial keeps its result and its curves.
 SUMMARY = "summary"
 
 
-class JournalRecord(Record):
+class JournalRecord(OptunaRecord):
     """The record in the folder of a study, which is made if need be.
 
     Optuna holds in memory all that it reads of a journal. Results are taken out before that, and
@@ -56,10 +48,9 @@ class JournalRecord(Record):
     """
 
     def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(str(folder / FILE))
         self.folder, self.name = folder, name
         self.path = folder / FILE
-        self._results: dict[int, TrialResult] = {}
-        self._lease = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -68,7 +59,7 @@ class JournalRecord(Record):
                 self._check_size()
                 cut_torn_tail(self.path)
                 self._study = self._opened()
-                check_cohorts(self.path, self.get("cohorts", Bounds))
+                check_cohorts(self.where, self.get("cohorts", Bounds))
             except OSError as error:
                 raise UserError(f"{self.path}: cannot be read ({error.strerror})") from None
             self._lease = stack.pop_all()
@@ -103,27 +94,9 @@ class JournalRecord(Record):
                     study.set_user_attr(name, value)
         return study
 
-    def __exit__(self, *error: object) -> None:
-        self._lease.close()
-
-    def trials(self) -> Sequence[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
-
-    def ask(self, trial: FrozenTrial) -> None:
-        self._study.add_trial(trial)
-
-    def tell(self, end: TrialEnd) -> None:
-        known = self.trials()[end.number]
-        if not known.state.is_finished():
-            summary = to_json(end.result) | {"curves": end.curves}
-            optuna.trial.Trial(self._study, known._trial_id).set_user_attr(SUMMARY, summary)
-            end.tell(self._study)
-
-    def give_up(self, number: int) -> None:
-        self._study.tell(number, state=TrialState.FAIL)
-
-    def results(self) -> Mapping[int, TrialResult]:
-        return self._results
+    def keep(self, trial_id: int, result: Plain, curves: Curves) -> None:
+        summary = result | {"curves": curves}
+        optuna.trial.Trial(self._study, trial_id).set_user_attr(SUMMARY, summary)
 
     def curves(self) -> Iterator[tuple[int, Curves]]:
         """As Record has it; a trial that was trained again after a kill may come twice."""
@@ -132,42 +105,9 @@ class JournalRecord(Record):
             if summary is not None:
                 yield summary["number"], summary["curves"]
 
-    def get(self, key: str, kind: type[T]) -> T | None:
-        plain = self._study.user_attrs.get(key)
-        try:
-            return None if plain is None else from_json(kind, plain)
-        except (ValueError, RecursionError) as error:
-            raise UserError(
-                f"{self.path}: its {key} is none that a study writes ({error}): move it away, or "
-                "give another study.name"
-            ) from None
-
     def put(self, key: str, value: Any) -> None:
         for name in (key, key + AGAIN) if key in OUTLIVING else (key,):
-            self._study.set_user_attr(name, value)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._study.user_attrs
-
-
-def check_cohorts(path: Path, bounds: Bounds | None) -> None:
-    """Refuses bounds of cohorts that no study writes.
-
-    Args:
-        path: of the journal.
-        bounds: what it holds; None where there is nothing yet.
-
-    Raises:
-        UserError: if they are no pairs of numbers, each from where the one before ended.
-    """
-    reached = 0
-    for start, stop in bounds or []:
-        if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
-            raise UserError(
-                f"{path}: its cohorts are none that a study writes ({start} to {stop}): move it "
-                "away, or give another study.name"
-            )
-        reached = stop
+            super().put(name, value)
 
 
 def read_results(folder: Path, name: str) -> list[TrialResult]:
