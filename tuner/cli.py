@@ -318,10 +318,8 @@ def run_when_free(run: Callable[..., int], config: "Config", stop: Event) -> int
         BusyError: if it still is then.
         Interrupted: if the command was asked to stop.
     """
-    from tuner.processes.lock import at_work
     from tuner.training.loop import Interrupted
 
-    folder = config.root / "studies" / config.study.name
     until = time.monotonic() + config.wait
     told = False
     while True:
@@ -338,7 +336,7 @@ def run_when_free(run: Callable[..., int], config: "Config", stop: Event) -> int
             while (left := until - time.monotonic()) > 0:
                 if stop.wait(min(POLL, left)):
                     raise Interrupted from None
-                if not at_work(folder):
+                if not busy.still():
                     break
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # Characters of a line, and of its end, which says what is allowed, where the line is cut.
 LONGEST, ENDING = 1000, 300
@@ -72,9 +72,18 @@ class UserError(Exception):
 
 
 class BusyError(UserError):
-    """Another process owns the study (exit code 75, EX_TEMPFAIL: try again later)."""
+    """Another process owns the study (exit code 75, EX_TEMPFAIL: try again later).
+
+    Args:
+        line: says who does.
+        still: tells, at any time, whether one still does.
+    """
 
     exit_code = 75
+
+    def __init__(self, line: str, still: Callable[[], object]) -> None:
+        super().__init__(line)
+        self.still = still
 
 
 class CrashError(UserError):

@@ -31,7 +31,8 @@ def owned(folder: Path) -> Iterator[None]:
         check_own(folder)
         lock.acquire()
     except Timeout:
-        raise BusyError(f"study.name: {folder.name}: is at work: {_describe(owner)}") from None
+        line = f"study.name: {folder.name}: is at work: {_describe(owner)}"
+        raise BusyError(line, still=lambda: at_work(folder)) from None
     except OSError as error:
         raise UserError(f"root: {folder}: cannot be written ({error.strerror})") from None
     try:
