@@ -9,6 +9,9 @@ from tuner.errors import UserError
 # A mapping with one of these is a range.
 OF_RANGES = {"low", "high", "choices"}
 
+# A key of the config that is switched on, as promote=true, has a key of this name.
+SWITCH = "enabled"
+
 # What a config says of a user's function holds no settings, but their names.
 NO_SETTINGS = "function."
 
@@ -29,6 +32,8 @@ def full_path(config: Any, key: str, value: Any) -> str:
     """
     from omegaconf import OmegaConf
 
+    if isinstance(value, bool) and OmegaConf.is_dict(config.get(key)) and SWITCH in config[key]:
+        return f"{key}.{SWITCH}"
     if "." in key or key in config:
         return key
     plain: Any = OmegaConf.to_container(config, resolve=False)

@@ -26,6 +26,7 @@ def check_together(config: Config) -> None:
     else:
         _check_function(config, config.function)
     _check_compared(config)
+    _check_promoted(config)
     config.sampler.check(config.space)
     if config.study.warm_start is not None and config.sampler.no_initial_trials:
         raise UserError(
@@ -55,6 +56,22 @@ def _check_compared(config: Config) -> None:
     raise UserError(
         f"compare.by: {by}: is no group and no setting with choices: {hint}".rstrip(": ")
     )
+
+
+def _check_promoted(config: Config) -> None:
+    """A tune that is to promote its winner will have a model, rows to judge it and a registry."""
+    if config.job != "tune" or not config.promote.enabled:
+        return
+    if config.function is not None or config.data.name == "none":
+        raise UserError(
+            "promote.enabled: True: a function has no model that tuner could judge on test rows: "
+            "leave it out"
+        )
+    if config.tracking.name == "none":
+        raise UserError(
+            "promote.enabled: True: registers the model in MLflow, and tracking=none names none: "
+            "give tracking=mlflow, or leave it out"
+        )
 
 
 def _check_own(config: Config) -> None:

@@ -31,6 +31,9 @@ ASKED_NAME = r"^(?:[A-Za-z0-9]|@data)(?:[A-Za-z0-9._-]|@data)*$"
 # Threads beyond those of any machine, and seeds beyond what any mean needs.
 THREADS, SEEDS = 4096, 10_000
 
+# What no name in MLflow's registry may hold.
+NO_MODEL = ("/", ":")
+
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
@@ -44,6 +47,12 @@ def _printed(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must hold no control characters")
     return text
+
+
+def _model(name: str) -> str:
+    if not name.strip(" .") or any(letter in name for letter in NO_MODEL):
+        raise ValueError(f"must hold a letter or a digit, and no {' or '.join(NO_MODEL)}")
+    return _printed(name)
 
 
 def _store(uri: str) -> str:
@@ -131,6 +140,13 @@ class CompareConfig(Strict):
     data: list[Plain] | None = None
 
 
+class PromoteConfig(Strict):
+    """promote: whether a tune promotes its winner, and what the model is called in the registry."""
+
+    enabled: bool = False
+    model: Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_model)] | None = None
+
+
 class RangeConfig(Strict):
     """range: how job=range_test goes about it."""
 
@@ -208,6 +224,7 @@ class Config(Strict):
     stop: StopConfig
     confirm: ConfirmConfig
     compare: CompareConfig
+    promote: PromoteConfig = PromoteConfig()
     range: RangeConfig
     ui: UiConfig = UiConfig(host="127.0.0.1", port=None)
     data: DataConfig

@@ -22,6 +22,7 @@ WITHOUT_EFFECT = (
         "trial",
         "wait",
         "workers",
+        "promote",
         "function.command",
     ),
 )
