@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tuner
+from tuner.tracking import serving
+from tuner.tracking.serving import PARAMETER, methods
 from tuner.tracking.store import prepare_mlflow
 
 if TYPE_CHECKING:
@@ -127,21 +129,46 @@ def read_example(file: Path) -> Any:
 
 def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> None:
     import mlflow.sklearn
-    from mlflow.models import infer_signature
+    from mlflow.models import Model, infer_signature
 
     if not isinstance(example, np.ndarray) and hasattr(example, "indptr"):
         from scipy.sparse import csr_matrix
 
         example = csr_matrix(example)  # the older class, which is the one that MLflow knows
+    asked = {PARAMETER: "predict"} if len(methods(pipeline)) > 1 else None
+    signature = infer_signature(example, pipeline.predict(example), asked)
+    if hasattr(example, "dtypes"):
+        signature.inputs = _taking_gaps(example)
     shutil.rmtree(target, ignore_errors=True)
     requirements = [f"{package}=={version(package)}" for package in PACKAGES]
     mlflow.sklearn.save_model(
         pipeline,
         str(target),
-        signature=infer_signature(example, pipeline.predict(example)),
+        signature=signature,
         input_example=example,
         # Named, because finding them out takes MLflow 8 to 16 s.
         pip_requirements=[f"tuner=={tuner.__version__}", *requirements],
         serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=trusted,
+    )
+    description = Model.load(str(target))
+    description.flavors["python_function"]["loader_module"] = serving.__name__
+    description.save(str(target / "MLmodel"))
+
+
+def _taking_gaps(example: Any) -> Any:
+    """The columns of a table as MLflow's signature names them.
+
+    By their names alone, but for dates: of whole numbers pandas makes others where one is missing,
+    and MLflow's `long` refuses these as its `double` refuses whole ones; a column of words without
+    any word is one of numbers to pandas. MLflow's server then takes JSON, and no CSV.
+    """
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
+    return Schema(
+        [
+            ColSpec(DataType.datetime if dtype.kind == "M" else AnyType(), str(name))
+            for name, dtype in example.dtypes.items()
+        ]
     )
