@@ -163,12 +163,12 @@ def _taking_gaps(example: Any) -> Any:
     and MLflow's `long` refuses these as its `double` refuses whole ones; a column of words without
     any word is one of numbers to pandas. MLflow's server then takes JSON, and no CSV.
     """
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import AnyType
+    from mlflow.types import ColSpec, DataType, Schema, schema
 
+    anything: Any = schema.AnyType
     return Schema(
         [
-            ColSpec(DataType.datetime if dtype.kind == "M" else AnyType(), str(name))
+            ColSpec(DataType.datetime if dtype.kind == "M" else anything(), str(name))
             for name, dtype in example.dtypes.items()
         ]
     )
