@@ -1,4 +1,4 @@
-"""Promises of the paired tests: how rarely noise looks like a better model, and that one is seen."""
+"""Promises of the paired tests: noise rarely looks like a better model, and such a one is seen."""
 
 from collections.abc import Callable
 
