@@ -33,6 +33,7 @@ def check_together(config: Config) -> None:
             f"study.warm_start: {config.study.warm_start}: {config.sampler.no_initial_trials}: "
             "give another sampler"
         )
+    _check_whole(config)
     if config.study.warm_start == LATEST and config.study.pattern is None:
         raise UserError(
             f"study.warm_start: {LATEST}: is the newest study whose name is of one pattern: give "
@@ -43,6 +44,20 @@ def check_together(config: Config) -> None:
     if not config.space.anything_allowed():
         raise config.space.impossible()
     config.pruner.check(config.study.cohort)
+
+
+def _check_whole(config: Config) -> None:
+    """What bounds a whole tune is given to one, and `keep` goes with a pattern."""
+    deadline = config.budget.deadline
+    if deadline is not None and config.job in ("compare", "range_test"):
+        raise UserError(
+            f"budget.deadline: {deadline:g}: is for job=tune, not for job={config.job}: give none"
+        )
+    if config.keep is not None and config.study.pattern is None:
+        raise UserError(
+            f"keep: {config.keep}: counts the studies that one pattern has named: give one, as "
+            "study.name=nightly-@date"
+        )
 
 
 def _check_compared(config: Config) -> None:

@@ -103,6 +103,7 @@ class BudgetConfig(Strict):
     trials: Count
     epochs: Count
     seconds: Annotated[float, Field(gt=0)] | None
+    deadline: Annotated[float, Field(gt=0, le=10**7)] | None = None
     epochs_total: Annotated[int, Field(ge=1, le=10**15)] | None
     failures: Count = 3
 
@@ -207,6 +208,7 @@ class Config(Strict):
     threads: Annotated[int, Field(ge=1, le=THREADS)] | None
     workers: Annotated[int, Field(ge=1, le=THREADS)] = 1
     wait: Annotated[float, Field(ge=0, le=10**7)] = 0
+    keep: Annotated[int, Field(ge=1, le=10**6)] | None = None
     fix: bool = False
     yes: bool = False
     quiet: bool = False

@@ -21,6 +21,7 @@ WITHOUT_EFFECT = (
         "ui",
         "trial",
         "wait",
+        "keep",
         "workers",
         "promote",
         "function.command",
@@ -31,6 +32,7 @@ WITHOUT_EFFECT = (
 FREE = (
     *WITHOUT_EFFECT,
     *("budget.trials", "budget.seconds", "budget.epochs_total", "budget.failures"),
+    "budget.deadline",
     *("study.project", "study.pattern"),
     *("target", "stop", "confirm", "compare", "range"),
 )
