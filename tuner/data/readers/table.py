@@ -1,15 +1,12 @@
 """Tables with named columns: CSV, TSV and Parquet, the first two also packed."""
 
-import csv
-import warnings
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tuner.data import files, memory, numerals, parquet
+from tuner.data import csv_files, files, numerals, parquet
 from tuner.data.dates import seconds
 from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
@@ -50,7 +47,7 @@ def read(
     """
     where = f"data.path: {path}"
     numerals.check_marks(decimal, thousands)
-    reading = _Text(where, separator, decimal, thousands, missing)
+    reading = csv_files.Text(where, separator, decimal, thousands, missing)
     beside = {"sample_weight": sample_weight, "group": group, "time": time}
     named = {key: name for key, name in beside.items() if name is not None}
     wanted = None
@@ -83,44 +80,8 @@ def read(
     )
 
 
-@dataclass(frozen=True)
-class _Text:
-    """How the text of a CSV is read, as `read` has it."""
-
-    where: str
-    separator: str | None
-    decimal: str | None
-    thousands: str | None
-    missing: str | list[str | int | float] | None
-
-    @property
-    def absent(self) -> list[str]:
-        """The texts that stand for no value."""
-        if self.missing is None:
-            from pandas._libs.parsers import STR_NA_VALUES
-
-            return sorted(STR_NA_VALUES)
-        several = [self.missing] if isinstance(self.missing, str) else self.missing
-        return ["", *(str(text) for text in several)]
-
-    @property
-    def checked(self) -> str | None:
-        """The separator, one character.
-
-        Raises:
-            UserError: if it cannot be one.
-        """
-        mark = "\t" if self.separator == r"\t" else self.separator
-        if mark is not None and (len(mark.encode()) != 1 or mark in '"\r\n'):
-            raise UserError(
-                f"data.separator: {mark!r}: must be one character of ASCII, taken as it is; "
-                "a ; is quoted for the shell and for Hydra: 'data.separator=\";\"'"
-            )
-        return mark
-
-
 def _table(
-    where: str, file: Path, reading: _Text, wanted: Collection[str] | None
+    where: str, file: Path, reading: csv_files.Text, wanted: Collection[str] | None
 ) -> tuple[Any, tuple[str, ...]]:
     """The file as a DataFrame with at least a row, its columns named and each once.
 
@@ -136,122 +97,21 @@ def _table(
         # pandas' metadata would bring kinds of columns that scikit-learn's encoder does not take.
         table = parquet.read(where, file, KIND, wanted).to_pandas(ignore_metadata=True)
     elif separator is not None or suffix in SEPARATORS:
-        table, notes = _csv(where, file, separator or SEPARATORS[suffix], reading)
+        table, notes = csv_files.read(where, file, KIND, separator or SEPARATORS[suffix], reading)
     else:
         raise UserError(f"{where}: must be {KIND}")
     table.columns = [str(name) for name in table.columns]
-    if len(wordy := _wordy(table)) > WORDY:
+    if len(wordy := csv_files.wordy(table)) > WORDY:
         raise UserError(
             f"{where}: {len(wordy)} columns hold no numbers, as {wordy[0]}; must be {WORDY} at "
             "most, for each becomes several"
         )
     if not len(table):
         raise UserError(f"{where}: holds no row, only the names of {len(table.columns)} columns")
-    bare = [name for name in _wordy(table) if _strip(table, name, reading.absent)]
+    bare = [name for name in csv_files.wordy(table) if csv_files.strip(table, name, reading.absent)]
     if bare:
-        notes = (*notes, f"blanks around the words of {_few(bare)} are left out")
+        notes = (*notes, f"blanks around the words of {csv_files.few(bare)} are left out")
     return table, notes
-
-
-def _strip(table: Any, name: str, absent: Sequence[str]) -> bool:
-    """Strips blanks around the words of a column, in place; whether there were any."""
-    column = table[name]
-    if not _is_text(column):
-        return False
-    if not any(word != word.strip() for word in column.dropna().unique()):
-        return False
-    bare = column.astype(object).str.strip()
-    table[name] = bare.mask(bare.isin(absent))
-    return True
-
-
-def _wordy(table: Any) -> list[str]:
-    """The columns that hold neither numbers nor dates nor true and false."""
-    kinds = zip(table.columns, table.dtypes, strict=True)
-    return [name for name, kind in kinds if kind.kind not in "biufcmM"]
-
-
-def _is_text(column: Any) -> bool:
-    """Whether every value of a column that is not missing is text, and there is one."""
-    values = column.dropna().unique()
-    return len(values) > 0 and all(isinstance(value, str) for value in values)
-
-
-def _few(names: Sequence[str]) -> str:
-    """Some columns in words."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"column{'s' if len(names) > 1 else ''} {', '.join(names[:5])}{more}"
-
-
-def _numbers(
-    table: Any, reading: _Text, again: Callable[[list[str]], Any]
-) -> tuple[Any, tuple[str, ...]]:
-    """The table with words that are numbers, by decimal commas or thousands, as numbers.
-
-    Args:
-        table: as pandas reads it, whose numbers have a point.
-        reading: how the text is read.
-        again: reads columns as texts.
-    """
-    plain = reading.decimal != "," and reading.thousands != "."
-    words = {
-        name: texts
-        for name in _wordy(table)
-        if _is_text(table[name]) and _like_numbers(texts := table[name].str.strip())
-    }
-    if not words and plain:
-        return table, ()
-    kinds = zip(table.columns, table.dtypes, strict=True)
-    floats = [n for n, kind in kinds if kind.kind == "f" and table[n].notna().any()]
-    texts = again(floats) if floats else {}
-    fractions = {
-        name: bare
-        for name in floats
-        if (bare := texts[name].str.strip().mask(table[name].isna()))
-        .str.contains(".", regex=False)
-        .any()
-    }
-    marks = numerals.found(words, fractions, reading.decimal, reading.thousands)
-    if marks == numerals.PLAIN:
-        return table, ()
-    read = {n: t for n, t in {**words, **fractions}.items() if marks.fit(t)}
-    table = table.assign(**{name: marks.numbers(texts) for name, texts in read.items()})
-    if not read:
-        return table, ()
-    return table, (f"the numbers of {_few(list(read))} are written as {marks.example}",)
-
-
-def _like_numbers(texts: Any) -> bool:
-    """Whether texts hold nothing but digits, signs and what may stand between digits."""
-    present = texts.dropna()
-    marks = "".join(numerals.THOUSANDS)
-    return bool(present.str.fullmatch(rf"[\deE+\-{marks}]+").all())
-
-
-def _csv(where: str, file: Path, separator: str, reading: _Text) -> tuple[Any, tuple[str, ...]]:
-    import pandas as pd
-
-    text: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "keep_default_na": False}
-    with files.reading(where, KIND):
-        files.check_text(where, file, f"{separator}\n".encode(), memory.NUMBER)
-        # By itself, pandas would rename what is named twice.
-        names = [name.strip() for name in _first(file, separator)]
-        files.check_names(where, names)
-        with warnings.catch_warnings():
-            # A row that is longer than the first line.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            text |= {"header": 0, "names": names, "low_memory": False, "index_col": False}
-            table = pd.read_csv(file, na_values=reading.absent, **text)
-            return _numbers(
-                table, reading, lambda names: pd.read_csv(file, usecols=names, dtype=str, **text)
-            )
-
-
-def _first(file: Path, separator: str) -> list[str]:
-    """The fields of the first line that is not empty."""
-    opener = files.PACKED.get(file.suffix, open)
-    with opener(file, "rt", encoding="utf-8-sig", newline="") as content:
-        return next((line for line in csv.reader(content, delimiter=separator) if line), [])
 
 
 def _check_index(where: str, names: Sequence[str]) -> None:
