@@ -9,56 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import checks, columns, digests, memory, metrics, readers, scaling, scratch, sparse
+from tuner.data import checks, digests, memory, metrics, readers, scaling, scratch
 from tuner.data.labels import balanced
+from tuner.data.preparation import FINAL, Asked, Recipe, prepare
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split, split
-from tuner.data.targets import Encoding, Target, find_positive, shift_and_scale, understand
+from tuner.data.targets import Target, find_positive, shift_and_scale, understand
 from tuner.errors import UserError
 
 if TYPE_CHECKING:
     from tuner.training.problems import Fold, Part
 
 TEST_FRACTION = 0.2
-# In place of a fold's number: what the model that is kept is trained on, and the test part.
-FINAL = -1
-Preparation = scaling.Scaling | sparse.SparseScaling | columns.Columns
-
-
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """How raw rows and raw targets become a part.
-
-    Attributes:
-        fold: the number of the fold that it is of, or FINAL.
-        fitted_to: numbers of the training rows that it was fitted to.
-        rows: makes X.
-        targets: makes y.
-    """
-
-    fold: int
-    fitted_to: np.ndarray
-    rows: Preparation
-    targets: Encoding
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for beside the source and its split.
-
-    Attributes:
-        dtype: of X, and of y but for classes.
-        scale: the method for columns of numbers.
-        class_weight: "balanced" or None.
-        standardise: whether regression's targets are standardised.
-        positive: the place of the positive one of two classes, or None where it is not known.
-    """
-
-    dtype: DTypeLike
-    scale: str
-    class_weight: str | None
-    standardise: bool = True
-    positive: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -249,19 +211,10 @@ class DataSet:
         """The preparation by these rows; with a layout, in the columns of that one."""
         key = ("rows", fold)
         if key not in self.made:
-            self.made[key] = self._prepare(train, layout)
+            shared = None if layout is None else layout.rows
+            self.made[key] = prepare(self.source.rows, train, self.asked, shared)
         targets = self.target.encoding(train, self.asked.standardise)
         return Recipe(fold, train, self.made[key], targets)
-
-    def _prepare(self, train: np.ndarray, layout: Recipe | None) -> Preparation:
-        rows, scale = self.source.rows, self.asked.scale
-        if is_table(rows):
-            made = columns.fit(rows, train, scale)
-            if layout is None:
-                return made
-            assert isinstance(layout.rows, columns.Columns)
-            return made.within(layout.rows)
-        return (sparse.fit if is_sparse(rows) else scaling.fit)(rows, train, scale)
 
     def _part(self, recipe: Recipe, chosen: np.ndarray, name: str) -> "Part":
         from tuner.training.problems import Part
@@ -277,13 +230,13 @@ class DataSet:
 
     def _X(self, recipe: Recipe, chosen: np.ndarray, name: str) -> Any:
         """The chosen rows, prepared; made once, but for those of the test part, made anew."""
-        key, prepare = (name, recipe.fold), recipe.rows
+        key = (name, recipe.fold)
         if key in self.made:
             return self.made[key]
-        if isinstance(prepare, scaling.Scaling):
-            X: Any = prepare(self.source.rows, chosen, self.asked.dtype, self._empty)
+        if isinstance(recipe.rows, scaling.Scaling):
+            X: Any = recipe.rows(self.source.rows, chosen, self.asked.dtype, self._empty)
         else:
-            X = prepare(self.source.rows, chosen, self.asked.dtype)
+            X = recipe.rows(self.source.rows, chosen, self.asked.dtype)
         if name != "test":
             self.made[key] = X
         return X

@@ -1,0 +1,71 @@
+"""What was asked of the raw rows and targets, and what turns them into the numbers of a part."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tuner.data import columns, scaling, sparse
+from tuner.data.source import is_sparse, is_table
+from tuner.data.targets import Encoding
+
+# In place of a fold's number: what the model that is kept is trained on, and the test part.
+FINAL = -1
+Preparation = scaling.Scaling | sparse.SparseScaling | columns.Columns
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for beside the source and its split.
+
+    Attributes:
+        dtype: of X, and of y but for classes.
+        scale: the method for columns of numbers.
+        class_weight: "balanced" or None.
+        standardise: whether regression's targets are standardised.
+        positive: the place of the positive one of two classes, or None where it is not known.
+    """
+
+    dtype: DTypeLike
+    scale: str
+    class_weight: str | None
+    standardise: bool = True
+    positive: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How raw rows and raw targets become a part.
+
+    Attributes:
+        fold: the number of the fold that it is of, or FINAL.
+        fitted_to: numbers of the training rows that it was fitted to.
+        rows: makes X.
+        targets: makes y.
+    """
+
+    fold: int
+    fitted_to: np.ndarray
+    rows: Preparation
+    targets: Encoding
+
+
+def prepare(
+    rows: Any, train: np.ndarray, asked: Asked, layout: Preparation | None = None
+) -> Preparation:
+    """The preparation of raw rows, fitted to the training rows alone.
+
+    Args:
+        rows: as a Source has them.
+        train: numbers of the training rows.
+        asked: how.
+        layout: that of all folds, in whose columns a table's are put; None to have its own.
+    """
+    if is_table(rows):
+        made = columns.fit(rows, train, asked.scale)
+        if layout is None:
+            return made
+        assert isinstance(layout, columns.Columns)
+        return made.within(layout)
+    return (sparse.fit if is_sparse(rows) else scaling.fit)(rows, train, asked.scale)
