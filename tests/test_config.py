@@ -197,7 +197,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("study.name", "", ["''"]),
     ("study.name", "a/b", ["'a/b'"]),
     ("dtype", "float16", ["'float16'", "float32", "float64"]),
-    ("data.scale", "robust", ["'robust'", "standard", "minmax"]),
+    ("data.scale", "robustt", ["'robustt'", "standard", "minmax"]),
     ("data.reader", "excel", ["'excel'", "table", "libsvm"]),
     ("data.task", "ranking", ["'ranking'", "binary", "regression"]),
     ("data.class_weight", "even", ["'even'", "balanced"]),

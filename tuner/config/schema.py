@@ -167,7 +167,9 @@ class DataConfig(Strict):
     validation_fraction: Share = 0.2
     test_fraction: Share | None = None
     folds: Annotated[int, Field(ge=2, le=1000)] | None = None
-    scale: Literal["standard", "minmax", "maxabs", "none"] = "standard"
+    scale: Literal["standard", "minmax", "maxabs", "none", "robust", "quantile", "power"] | None = (
+        None
+    )
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
     class_weight: Literal["balanced"] | None = None
     positive: bool | int | float | str | None = None
