@@ -230,7 +230,7 @@ def test_bad_data_is_one_line(
         ({"reader": "nope"}, "data.reader: 'nope': must be one of arrays, bundled"),
         ({"folder": "here"}, "data.folder: 'here': the reader bundled takes nothing"),
         ({"reader": "idx"}, "data.folder: is missing: the reader idx needs it"),
-        ({"scale": "max"}, "data.scale: 'max': must be one of standard, minmax, maxabs, none"),
+        ({"scale": "max"}, "data.scale: 'max': must be one of standard, minmax, maxabs"),
     ],
 )
 def test_a_bad_setting_is_one_line(settings: dict[str, Any], message: str) -> None:

@@ -19,7 +19,9 @@ from tuner.data import DataSet, load
 from tuner.data.columns import fit
 from tuner.data.dates import is_date
 from tuner.data.readers import table
+from tuner.data.scaling import NAMES
 from tuner.errors import UserError
+from tuner.estimators.public import own_types
 
 ROWS = 120
 NUMBERS, WORDS = ["größe", "count"], ["colour", "flag", "maybe"]
@@ -138,6 +140,15 @@ def test_the_saved_preprocessing_takes_raw_rows_with_gaps_and_new_words(
     assert np.isfinite(made).all()
     colours = [i for i, name in enumerate(data.recipe.rows.names) if name[0] == "colour"]
     np.testing.assert_array_equal(made[:2, colours].sum(axis=1), [1, 0])
+
+
+@pytest.mark.parametrize("scale", NAMES)
+def test_a_saved_preprocessing_scales_as_the_training_did(
+    read: Callable[..., DataSet], scale: str
+) -> None:
+    data = read(scale=scale)
+    loaded = io.loads(io.dumps(data.recipe.rows.transformer()), trusted=own_types())
+    np.testing.assert_allclose(loaded.transform(data.example), data.final.train.X[:5])
 
 
 @pytest.mark.parametrize("scale", ["minmax", "maxabs", "none"])

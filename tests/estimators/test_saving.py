@@ -62,3 +62,18 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
         wrong.write_bytes(content)
         with pytest.raises(UserError, match=r"wrong.skops: no skops file"):
             load(wrong)
+
+
+def test_every_transformer_of_the_preprocessing_may_be_loaded() -> None:
+    from inspect import getmembers, isclass
+
+    from tuner.data import transformers
+    from tuner.estimators.public import own_types
+
+    of_the_file = {
+        f"{kind.__module__}.{name}"
+        for name, kind in getmembers(transformers, isclass)
+        if kind.__module__ == transformers.__name__
+    }
+    assert of_the_file
+    assert of_the_file == {name for name in own_types() if name.startswith(transformers.__name__)}

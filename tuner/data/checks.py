@@ -37,8 +37,8 @@ def check_settings(
             raise UserError(f"data.{part}_fraction: {fraction}: must be above 0 and below 1")
     if sum(fractions.values()) >= 1:
         raise UserError(f"{_join(fractions)}: together must be below 1, to leave rows to train on")
-    if scale not in scaling.METHODS:
-        raise UserError(f"data.scale: {scale!r}: must be one of {', '.join(scaling.METHODS)}")
+    if scale not in scaling.NAMES:
+        raise UserError(f"data.scale: {scale!r}: must be one of {', '.join(scaling.NAMES)}")
     if folds is not None and folds < 2:
         raise UserError(f"data.folds: {folds}: must be 2 at least, or null for one validation part")
     if class_weight is not None and class_weight not in CLASS_WEIGHTS:

@@ -118,7 +118,7 @@ def fit(rows: Any, chosen: np.ndarray, method: str) -> Columns:
 
     by_kind = kinds(rows)
     filled = SimpleImputer(strategy="median", keep_empty_features=True)
-    numbers = Pipeline([("fill", filled), ("scale", transformer(method))])
+    numbers = Pipeline([("fill", filled), ("scale", transformer(method, len(chosen)))])
     words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     parts = [("numbers", numbers, by_kind["numbers"]), ("words", words, by_kind["words"])]
     made = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import checks, digests, memory, metrics, readers, scaling, scratch
+from tuner.data import (
+    checks,
+    digests,
+    memory,
+    metrics,
+    readers,
+    reshaping,
+    scaling,
+    scratch,
+    sparse,
+)
 from tuner.data.labels import balanced
 from tuner.data.preparation import FINAL, Asked, Recipe, prepare
 from tuner.data.source import Source, is_sparse, is_table
@@ -233,7 +243,7 @@ class DataSet:
         key = (name, recipe.fold)
         if key in self.made:
             return self.made[key]
-        if isinstance(recipe.rows, scaling.Scaling):
+        if isinstance(recipe.rows, scaling.Scaling | reshaping.Reshaping):
             X: Any = recipe.rows(self.source.rows, chosen, self.asked.dtype, self._empty)
         else:
             X = recipe.rows(self.source.rows, chosen, self.asked.dtype)
@@ -282,7 +292,7 @@ def load(
     validation_fraction: float = 0.2,
     test_fraction: float | None = None,
     folds: int | None = None,
-    scale: str = "standard",
+    scale: str | None = None,
     task: str | None = None,
     class_weight: str | None = None,
     positive: bool | int | float | str | None = None,
@@ -298,8 +308,11 @@ def load(
         validation_fraction: share of all rows for validation, if there are no folds.
         test_fraction: 0.2 by default; IDX files have a test part of their own and take none.
         folds: None for one validation part of validation_fraction; else so many take turns.
-        scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1) or "none",
-            for each column of numbers.
+        scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1), "robust"
+            (less the median, over the distance of the quartiles), "quantile" (ranks, as a normal
+            distribution has them), "power" (a power that takes the skew away, by Yeo and Johnson)
+            or "none", for each column of numbers; None for maxabs where rows are sparse, and
+            standard elsewhere.
         task: what the targets are, if not what they look like (tuner.data.targets.understand).
         class_weight: "balanced" weighs classes alike in training.
         positive: the one of two classes that metrics as f1 are about, if their names do not say it.
@@ -309,6 +322,7 @@ def load(
         UserError: settings or data cannot be trained on; in one line.
     """
     source = readers.read(name, reader, settings)
+    scale = scale or (sparse.DEFAULT if is_sparse(source.rows) else scaling.DEFAULT)
     fractions = _fractions(source, validation_fraction, test_fraction)
     checks.check_settings(fractions, scale, folds, class_weight)
     checks.check_source(source)

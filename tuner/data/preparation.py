@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import columns, scaling, sparse
+from tuner.data import columns, reshaping, scaling, sparse
 from tuner.data.source import is_sparse, is_table
 from tuner.data.targets import Encoding
 
 # In place of a fold's number: what the model that is kept is trained on, and the test part.
 FINAL = -1
-Preparation = scaling.Scaling | sparse.SparseScaling | columns.Columns
+Preparation = scaling.Scaling | reshaping.Reshaping | sparse.SparseScaling | columns.Columns
 
 
 @dataclass(frozen=True)
@@ -68,4 +68,8 @@ def prepare(
             return made
         assert isinstance(layout, columns.Columns)
         return made.within(layout)
-    return (sparse.fit if is_sparse(rows) else scaling.fit)(rows, train, asked.scale)
+    if is_sparse(rows):
+        return sparse.fit(rows, train, asked.scale)
+    if asked.scale in scaling.RESHAPING:
+        return reshaping.fit(rows, train, asked.scale)
+    return scaling.fit(rows, train, asked.scale)

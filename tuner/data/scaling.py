@@ -16,6 +16,7 @@ from tuner.errors import UserError
 BLOCK = 1024  # rows: 6 MB of float64 for images of 28 x 28
 # The largest size of a number that is read; float64 holds sums of the squares of any.
 LARGEST = 1e150
+QUANTILES = 1000  # of a column, that "quantile" keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +57,20 @@ class Scaling:
         Raises:
             UserError: a number that is too large for training in this dtype.
         """
-        scaled, most = empty((len(chosen), rows.shape[1]), dtype), trainable(dtype)
+        scaled = empty((len(chosen), rows.shape[1]), dtype)
         for start, block in blocks(rows, chosen):
             block -= self.shift
             block /= self.scale
             made = scaled[start : start + len(block)]
             with np.errstate(over="ignore"):
                 made[:] = block
-            if not -most <= made.min(initial=0) <= made.max(initial=0) <= most:
-                row, column = np.argwhere(~(np.abs(made) <= most))[0]
-                value = rows[chosen[start + row], column]
-                where = f"{self.key}: {self.method}"
-                place = f"column {column} (counted from 0)"
-                raise too_large(where, value, made[row, column], place, dtype)
+            part = chosen[start : start + len(block)]
+            check_trainable(made, rows, part, f"{self.key}: {self.method}", dtype)
         return scaled
 
     def transformer(self) -> Any:
         """The same as a fitted scikit-learn transformer of raw rows (imports scikit-learn)."""
-        made = transformer(self.method).fit(np.zeros((1, self.inputs)))
+        made = transformer(self.method, 1).fit(np.zeros((1, self.inputs)))
         # Not what a fit finds: scikit-learn takes columns of tiny numbers for constant ones.
         match self.method:
             case "standard":
@@ -94,6 +91,28 @@ def trainable(dtype: DTypeLike) -> float:
     return float(np.finfo(np.dtype(dtype)).max ** 0.25)
 
 
+def check_trainable(
+    made: np.ndarray, rows: np.ndarray, chosen: np.ndarray, where: str, dtype: DTypeLike
+) -> None:
+    """Refuses scaled rows that hold a number that is too large.
+
+    Args:
+        made: (chosen, columns) of the dtype.
+        rows: the raw ones.
+        chosen: which of them were scaled.
+        where: the config key that says how, and the method.
+        dtype: that of the training.
+
+    Raises:
+        UserError: for the first such number.
+    """
+    most = trainable(dtype)
+    if not -most <= made.min(initial=0) <= made.max(initial=0) <= most:
+        row, column = np.argwhere(~(np.abs(made) <= most))[0]
+        place = f"column {column} (counted from 0)"
+        raise too_large(where, rows[chosen[row], column], made[row, column], place, dtype)
+
+
 def too_large(where: str, value: Any, scaled: Any, place: str, dtype: DTypeLike) -> UserError:
     """What to tell of a number that is too large after it was scaled.
 
@@ -110,9 +129,15 @@ def too_large(where: str, value: Any, scaled: Any, place: str, dtype: DTypeLike)
     )
 
 
-def transformer(method: str) -> Any:
-    """The scikit-learn transformer that a method is, not fitted (imports scikit-learn)."""
+def transformer(method: str, count: int) -> Any:
+    """The scikit-learn transformer that a method is, not fitted (imports scikit-learn).
+
+    Args:
+        method: one of METHODS or RESHAPING.
+        count: rows that it will be fitted to.
+    """
     from sklearn import preprocessing
+    from sklearn.pipeline import make_pipeline
 
     match method:
         case "standard":
@@ -121,6 +146,20 @@ def transformer(method: str) -> Any:
             return preprocessing.MinMaxScaler()
         case "maxabs":
             return preprocessing.MaxAbsScaler()
+        case "robust":
+            from tuner.data.transformers import Robust
+
+            return Robust()
+        case "quantile" | "power":
+            # Both go by the size of numbers: the one takes close ones for equal, the other has a
+            # term 1 + x.
+            first, last = preprocessing.StandardScaler(), preprocessing.StandardScaler()
+            if method == "power":
+                return make_pipeline(first, preprocessing.PowerTransformer())
+            ranks = preprocessing.QuantileTransformer(
+                n_quantiles=min(QUANTILES, count), output_distribution="normal", random_state=0
+            )
+            return make_pipeline(first, ranks, last)
         case _:
             return preprocessing.FunctionTransformer(accept_sparse=True)
 
@@ -171,6 +210,10 @@ def _maxabs(rows: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 METHODS = {"standard": _standard, "minmax": _minmax, "maxabs": _maxabs, "none": _none}
+# Those that are fitted as a whole, by tuner.data.reshaping.
+RESHAPING = ("robust", "quantile", "power")
+NAMES = (*METHODS, *RESHAPING)
+DEFAULT = "standard"
 
 
 def blocks(rows: np.ndarray, chosen: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

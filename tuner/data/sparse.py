@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tuner.training.kernels.sparse import CSR
 
 METHODS = ("maxabs", "none")
+DEFAULT = "maxabs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +57,14 @@ class SparseScaling:
             where = f"data.scale: {self.method}"
             raise too_large(where, taken.data[first], values[first], place, dtype)
         return CSR(
-            values, taken.indices.astype(np.int64), taken.indptr.astype(np.int64), rows.shape[1]
+            values, taken.indices.astype(np.int32), taken.indptr.astype(np.int64), rows.shape[1]
         )
 
     def transformer(self) -> Any:
         """The same as a fitted scikit-learn transformer of sparse or dense rows."""
         from scipy.sparse import csr_array
 
-        made = transformer(self.method).fit(csr_array(self.scale[None, :]))
+        made = transformer(self.method, 1).fit(csr_array(self.scale[None, :]))
         if self.method == "maxabs":  # a fit takes columns of tiny numbers for constant ones
             made.scale_ = made.max_abs_ = self.scale
         return made

@@ -11,6 +11,9 @@ from tuner.estimators.components import Loss, Optimizer, Schedule
 SEARCH = "tuner.model_selection.search.TunerSearchCV"
 # Which skops does not know, though it runs no code: scikit-learn's SimpleImputer holds one.
 HARMLESS = ("numpy.dtype",)
+# The module of the preprocessing that scikit-learn has not, which stands beside this wing.
+TRANSFORMERS = "tuner.data.transformers"
+PREPARING = ("Robust",)
 
 
 def estimators() -> list[type[Any]]:
@@ -27,4 +30,4 @@ def own_types() -> list[str]:
     preprocessing before it may."""
     own = [*estimators(), Loss, Optimizer, Schedule]
     names = [f"{kind.__module__}.{kind.__name__}" for kind in own]
-    return [*names, SEARCH, *HARMLESS]
+    return [*names, SEARCH, *HARMLESS, *(f"{TRANSFORMERS}.{name}" for name in PREPARING)]
