@@ -14,6 +14,7 @@ from tuner.errors import UserError
 BLOCK = 4096  # rows looked at together, of what may be on disk
 # Weights count by their ratios; of larger and of smaller ones float32 loses sums.
 HEAVIEST, LIGHTEST = 1e15, 1e-15
+TEST_FRACTION = 0.2
 CLASS_WEIGHTS = ("balanced",)
 FEW = 20  # classes; whole numbers of more are likely to be no classes
 
@@ -266,3 +267,26 @@ def check_test(rows: np.ndarray, targets: Any, *, inputs: int, classes: np.ndarr
 
 def _join(fractions: dict[str, float]) -> str:
     return ", ".join(f"data.{part}_fraction: {fraction}" for part, fraction in fractions.items())
+
+
+def shares(
+    source: Source, validation_fraction: float, test_fraction: float | None
+) -> dict[str, float]:
+    """The share of each part that has to be split off.
+
+    Args:
+        source: that may have a test part of its own.
+        validation_fraction: of all rows.
+        test_fraction: likewise; None is TEST_FRACTION.
+
+    Raises:
+        UserError: a share of a test part that the source has already.
+    """
+    if source.read_test is None:
+        share = TEST_FRACTION if test_fraction is None else test_fraction
+        return {"validation": validation_fraction, "test": share}
+    if test_fraction is not None:
+        raise UserError(
+            f"data.test_fraction: {test_fraction}: must be left out, the set has a test part"
+        )
+    return {"validation": validation_fraction}

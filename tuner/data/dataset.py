@@ -30,8 +30,6 @@ from tuner.errors import UserError
 if TYPE_CHECKING:
     from tuner.training.problems import Fold, Part
 
-TEST_FRACTION = 0.2
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DataSet:
@@ -82,11 +80,12 @@ class DataSet:
     def final(self) -> "Fold":
         """What the model that is kept is trained on.
 
-        The fold, if there is one; of several, all but the test part, with no validation part.
+        The fold, if there is one; of several, and for a refit, all but the test part, with no
+        validation part.
         """
         from tuner.training.problems import Fold
 
-        if len(self.folds) == 1:
+        if len(self.split.folds) == 1 and not self.asked.refit:
             return self.folds[0]
         return Fold(self._part(self.recipe, self.split.rest, "train"), None)
 
@@ -99,17 +98,23 @@ class DataSet:
         return replace(self, asked=replace(self.asked, standardise=False))
 
     @cached_property
+    def refitted(self) -> "DataSet":
+        """The same with a `final` that is all but the test part, and prepared by all of that."""
+        return replace(self, asked=replace(self.asked, refit=True))
+
+    @cached_property
     def recipe(self) -> Recipe:
         """The preparation of `final` and of the test part."""
-        train = self.split.folds[0][0] if len(self.split.folds) == 1 else self.split.rest
-        return self._fit(FINAL, train)
+        if len(self.split.folds) == 1 and not self.asked.refit:
+            return self.recipes[0]
+        return self._fit(FINAL, self.split.rest)
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
         """The preparation of each fold."""
-        if len(self.split.folds) == 1:
-            return (self.recipe,)
         trains = [train for train, _ in self.split.folds]
+        if len(trains) == 1:
+            return (self._fit(0, trains[0]),)
         return tuple(self._fit(fold, train, self.recipe) for fold, train in enumerate(trains))
 
     @property
@@ -323,7 +328,7 @@ def load(
     """
     source = readers.read(name, reader, settings)
     scale = scale or (sparse.DEFAULT if is_sparse(source.rows) else scaling.DEFAULT)
-    fractions = _fractions(source, validation_fraction, test_fraction)
+    fractions = checks.shares(source, validation_fraction, test_fraction)
     checks.check_settings(fractions, scale, folds, class_weight)
     checks.check_source(source)
     target = understand(source.where, source.targets, task)
@@ -348,17 +353,3 @@ def load(
     data.check_memory()
     assert data.folds
     return data
-
-
-def _fractions(
-    source: Source, validation_fraction: float, test_fraction: float | None
-) -> dict[str, float]:
-    """The share of each part that has to be split off."""
-    if source.read_test is None:
-        share = TEST_FRACTION if test_fraction is None else test_fraction
-        return {"validation": validation_fraction, "test": share}
-    if test_fraction is not None:
-        raise UserError(
-            f"data.test_fraction: {test_fraction}: must be left out, the set has a test part"
-        )
-    return {"validation": validation_fraction}

@@ -24,6 +24,7 @@ class Asked:
         scale: the method for columns of numbers.
         class_weight: "balanced" or None.
         standardise: whether regression's targets are standardised.
+        refit: whether the model that is kept learns from all rows but the test part.
         positive: the place of the positive one of two classes, or None where it is not known.
     """
 
@@ -31,6 +32,7 @@ class Asked:
     scale: str
     class_weight: str | None
     standardise: bool = True
+    refit: bool = False
     positive: int | None = None
 
 
