@@ -151,7 +151,12 @@ class Race:
             self.expected = next((e for e in self.rungs if e > self.epoch), self.epochs)
             own = [heat.runner for heat in self.heats] if self.heats else self.runners
             for runner in own:
-                runner.expect(self.expected)
+                runner.expect(self.epoch, self.expected)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the state after the last epoch is at hand, so that it can be saved."""
+        return all(heat.runner.at_rest for heat in self.heats)
 
     def fail(self, error: BaseException) -> None:
         """Ends the trials that had begun with an error that stopped all training.

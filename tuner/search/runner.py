@@ -62,8 +62,14 @@ class Runner(Protocol):
     def start(self) -> Mapping[str, Array]:
         """Metrics before the first step, (rows,) float64 each."""
 
-    def expect(self, epoch: int) -> None:
-        """All rows will be trained up to this epoch: what can be begun may be."""
+    @property
+    def at_rest(self) -> bool:
+        """Whether the state after the last epoch is at hand, so that it can be saved."""
+        return True
+
+    def expect(self, after: int, until: int) -> None:
+        """All rows stand after an epoch and will be trained up to another one: what can be begun
+        may be."""
         return None
 
     def epoch(self, epoch: int) -> Progress:

@@ -73,11 +73,12 @@ class Checkpoints:
     def after(self, race: Race, key: str) -> None:
         """Hears of each epoch; writes a checkpoint at rungs and where seconds have gone by.
 
-        Where a race has not lasted so many seconds yet, nothing is written.
+        Where a race has not lasted so many seconds yet, nothing is written; nor where its state is
+        elsewhere, until it comes.
         """
         now = self.clock()
         rung = race.epoch in race.rungs and now - self.began >= self.seconds
-        if not race.heats or race.epoch >= race.epochs:
+        if not race.heats or race.epoch >= race.epochs or not race.at_rest:
             return
         if rung or now - self.saved >= self.seconds:
             self.write(race, key)

@@ -181,41 +181,36 @@ def take(population: Population, keep: Sequence[int] | Array) -> Population:
         kept = [place[row] for row in keep if row in place]
         if kept:
             slots[name] = tuple(a[kept] for a in arrays)
+    averaged = {name for member in members for name in keeps(member)}
     return Population(
         members,
         population.theta[keep],
         slots,
-        {name: array[keep] for name, array in population.kept.items()},
+        {name: array[keep] for name, array in population.kept.items() if name in averaged},
         population.step[keep],
         population.left_at[keep],
         population.schedule_state[keep],
     )
 
 
-def join(first: Population, second: Population) -> Population:
-    """Both populations in one; a row goes on from the step that it had reached."""
-    slots = dict(first.slots)
-    for name, arrays in second.slots.items():
-        mine = slots.get(name)
-        slots[name] = (
-            tuple(np.concatenate(pair) for pair in zip(mine, arrays, strict=True))
-            if mine is not None
-            else arrays
-        )
-    kept = {
-        name: np.concatenate([p.kept.get(name, p.theta) for p in (first, second)])
-        for name in {**first.kept, **second.kept}
-    }
-    both = Population(
-        first.members + second.members,
-        np.concatenate([first.theta, second.theta]),
-        slots,
-        kept,
-        np.concatenate([first.step, second.step]),
-        np.concatenate([first.left_at, second.left_at]),
-        np.concatenate([first.schedule_state, second.schedule_state]),
+def join(*populations: Population) -> Population:
+    """All populations in one; a row goes on from the step that it had reached."""
+    names = dict.fromkeys(name for p in populations for name in p.slots)
+    parts = {name: [p.slots[name] for p in populations if name in p.slots] for name in names}
+    kept = dict.fromkeys(name for p in populations for name in p.kept)
+    whole = Population(
+        tuple(member for p in populations for member in p.members),
+        np.concatenate([p.theta for p in populations]),
+        {
+            name: tuple(np.concatenate(slots) for slots in zip(*own, strict=True))
+            for name, own in parts.items()
+        },
+        {name: np.concatenate([p.kept.get(name, p.theta) for p in populations]) for name in kept},
+        np.concatenate([p.step for p in populations]),
+        np.concatenate([p.left_at for p in populations]),
+        np.concatenate([p.schedule_state for p in populations]),
     )
-    return take(both, _sorted_rows(both.members))
+    return take(whole, _sorted_rows(whole.members))
 
 
 def view(population: Population, start: int, stop: int) -> Population:

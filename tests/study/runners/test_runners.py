@@ -1,11 +1,15 @@
 """Promises of the runners: rows in order, and a saved one goes on as if nothing had happened."""
 
+import atexit
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from inspect import isclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -27,7 +31,10 @@ from tuner.study.runners.folds import FoldsRunner
 from tuner.study.runners.partial_fit import PartialFitRunner, Samples
 from tuner.study.runners.population import PopulationRunner
 from tuner.study.runners.recorded import RecordedRunner, Run
+from tuner.study.runners.spread import Bounds, SpreadRunner
+from tuner.study.workers.pool import Pool
 from tuner.training.loop import Trainer
+from tuner.training.problems import Supervised
 
 EPOCHS, FOLDS = 6, 2
 # By trial: several optimizers and schedules, averages of either kind, Lookahead, and one diverges.
@@ -48,6 +55,27 @@ def population(stack: ExitStack, trials: Collection[int]) -> Runner:
     trainer = stack.enter_context(Trainer(supervised(hidden=(6,), folds=FOLDS), EPOCHS, 1))
     members = [replace(MEMBERS[t], trial=t, fold=f) for t in trials for f in range(FOLDS)]
     return PopulationRunner(trainer, members)
+
+
+@cache
+def pool() -> Pool:
+    """Two workers that all tests share."""
+    folder = Path(tempfile.mkdtemp())
+    own = Pool(2, 1, Event(), folder / "workers")
+    atexit.register(own.close)
+    return own
+
+
+@cache
+def shared() -> Supervised:
+    """A problem whose data are brought to the workers once."""
+    return supervised(hidden=(6,), folds=FOLDS)
+
+
+def spread(stack: ExitStack, trials: Collection[int]) -> Runner:
+    trainer = stack.enter_context(Trainer(shared(), EPOCHS, 1))
+    members = [replace(MEMBERS[t], trial=t, fold=f) for t in trials for f in range(FOLDS)]
+    return SpreadRunner(trainer, members, "one", pool(), Bounds({}))
 
 
 def recorded(stack: ExitStack, trials: Collection[int]) -> Runner:
@@ -101,7 +129,7 @@ def fitting(stack: ExitStack, trials: Collection[int]) -> Runner:
 
 KINDS = {
     "population": population, "folds": folds, "recorded": recorded, "partial_fit": partial_fit,
-    "fitting": fitting,
+    "fitting": fitting, "spread": spread,
 }  # fmt: skip
 # A runner of a user's function has but one trial: tests of functions make their promises.
 OF_ONE = {"function"}

@@ -106,8 +106,8 @@ class FunctionRunner(Runner):
         names = dict.fromkeys((*(name for own in before for name in own), self.goal.curve))
         return {name: np.array([own.get(name, math.nan) for own in before]) for name in names}
 
-    def expect(self, epoch: int) -> None:
-        self.executor.expect([self.tasks[row] for row in self.known], epoch)
+    def expect(self, after: int, until: int) -> None:
+        self.executor.expect([self.tasks[row] for row in self.known], until)
 
     def epoch(self, epoch: int) -> Progress:
         finals: dict[Row, Mapping[str, float]] = {}

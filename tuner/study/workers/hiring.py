@@ -160,8 +160,11 @@ def hired(
                 worker_class=Hand,
                 protocol="tcp://",
                 silence_logs=logging.CRITICAL,
-                # No port that others could look in at by default, and none that is taken.
-                dashboard_address=None if dashboard is None else f"127.0.0.1:{dashboard}",
+                # No pages that others could look in at by default, and no port that is taken.
+                scheduler_kwargs={
+                    "dashboard": dashboard is not None,
+                    "dashboard_address": f"127.0.0.1:{dashboard or 0}",
+                },
                 folder=folder.absolute(),
                 threads=threads,
                 workers=workers,

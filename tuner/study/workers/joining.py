@@ -1,0 +1,50 @@
+"""Joining: a client of a Dask scheduler that somebody else has started."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client
+
+from tuner.errors import CrashError, UserError
+from tuner.study.workers.hiring import silent
+
+# Seconds in which a scheduler answers.
+ANSWER = 10.0
+
+
+class Gone(CrashError):
+    """The scheduler of an address does not answer any more.
+
+    Args:
+        address: of it.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"executor.address: {address}: the scheduler is gone; what was trained is on record, "
+            "and the same command goes on"
+        )
+
+
+@contextmanager
+def joined(address: str) -> Iterator[Client]:
+    """A client of the scheduler at an address.
+
+    Raises:
+        UserError: if none answers.
+    """
+    timeout = f"{ANSWER:g}s"
+    with silent(), dask.config.set({"distributed.comm.timeouts.connect": timeout}):
+        client: Any = None
+        try:
+            client = Client(address, timeout=ANSWER, set_as_default=False)
+        except Exception as error:  # of Dask, of the system, of a name that is none
+            said = " ".join(str(error).split())
+            raise UserError(
+                f"executor.address: {address}: no scheduler answers ({said}): start one, as with "
+                "dask scheduler, or leave it out to have workers on this machine"
+            ) from None
+        with client:
+            yield client

@@ -1,0 +1,263 @@
+"""A pool: workers of Dask as a study sees them, started on this machine or found at an address."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+import cloudpickle
+
+from tuner.errors import CrashError, UserError
+from tuner.study.numerics import Numerics
+from tuner.study.workers import legs
+from tuner.study.workers.deaths import Died
+from tuner.study.workers.hiring import fair_share, hired, ready
+from tuner.study.workers.joining import Gone, joined
+from tuner.study.workers.legs import Brought, Kind
+from tuner.training.loop import Interrupted
+from tuner.training.population import Member
+from tuner.training.problems import Fold, Problem, Supervised
+
+# Workers that die one after another, while none trains anything, as a share of all.
+DEATHS = 3
+
+# Seconds from one look at the stop to the next, and at the workers of an address.
+GLANCE, LOOK = 0.1, 2.0
+
+# An error in a worker may be of that worker alone.
+RETRIES = 2
+
+# A task has found something, and who waits for it hears of it.
+News = tuple[Callable[[Any], None], Any]
+
+
+class Pool:
+    """Workers that train legs. What they hold is a copy: any of them may die.
+
+    Args:
+        workers: how many are started here; of an address, how many are waited for.
+        threads: of each; None for a fair share of the cores, or one at an address.
+        address: of somebody's scheduler; None to start workers here.
+        dashboard: the port of Dask's pages of workers that are started here, None for no pages.
+        patience: seconds to wait for workers of an address.
+        stop: asks the training to stop.
+        folder: for files of the workers, while they are there.
+        note: is told what there is to say, a line at a time.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        threads: int | None,
+        stop: Event,
+        folder: Path,
+        address: str | None = None,
+        dashboard: int | None = None,
+        patience: float = 300.0,
+    ) -> None:
+        self.workers, self.address, self.dashboard = workers, address, dashboard
+        self.stop, self.folder, self.patience = stop, folder, patience
+        self.asked = threads
+        self.threads = threads or (1 if address else fair_share(workers))
+        self.note: Callable[[str], None] = lambda line: None
+        self.numerics: list[Numerics] = []
+        self.queue: SimpleQueue[News | Died] = SimpleQueue()
+        self.stack = ExitStack()
+        self.warm: set[tuple[Any, ...]] = set()
+        self.brought: dict[str, tuple[Fold, ...]] = {}
+        self.deaths, self.looked, self.without = 0, 0.0, 0.0
+
+    @cached_property
+    def client(self) -> Any:
+        """The client of the workers, which are there then.
+
+        Raises:
+            UserError: if there is no scheduler at the address, or its workers have another tuner.
+        """
+        if self.address is not None:
+            client = self.stack.enter_context(joined(self.address))
+        else:
+            own = hired(self.workers, self.asked, self.folder, self.queue.put, self.dashboard)
+            client = self.stack.enter_context(own)
+        began = time.monotonic()
+        while not ready(client, self.workers, GLANCE):
+            if self.stop.is_set():
+                raise Interrupted
+            with suppress(Empty):
+                self._take(self.queue.get_nowait())
+            if self.address is not None and time.monotonic() - began > self.patience:
+                raise UserError(
+                    f"executor.address: {self.address}: has {self.slots_of(client)[0]} workers, "
+                    f"not {self.workers}, after {self.patience:g} s: start some, as with "
+                    f"dask worker {self.address}, or give a smaller workers=..."
+                )
+        if self.address is not None:
+            legs_fit(client, self.address)
+        return client
+
+    @property
+    def said(self) -> str:
+        """What works, in words, with a link to its pages where there are some."""
+        count, _ = self.slots_of(self.client)
+        many = f"{count} worker{'s' * (count != 1)}"
+        where = f"at {self.address}" if self.address else "on this machine"
+        link = self.client.dashboard_link if self.address or self.dashboard is not None else ""
+        return f"Dask: {many} {where}{f'; dashboard {link}' if link else ''}."
+
+    @property
+    def slots(self) -> int:
+        """How many legs may be under way at once."""
+        return max(1, self.slots_of(self.client)[1])
+
+    @staticmethod
+    def slots_of(client: Any) -> tuple[int, int]:
+        """The workers that are there, and their threads of Dask."""
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        return len(workers), sum(worker["nthreads"] for worker in workers)
+
+    def kind(self, problem: Problem, epochs: int) -> Kind:
+        """What legs on this problem are given; its data are brought to the workers."""
+        folds = problem.folds if isinstance(problem, Supervised) else ()
+        data = next((name for name, own in self.brought.items() if own is folds), "")
+        if not data:
+            data = f"tuner-{uuid4().hex}"
+            self.brought[data] = folds
+            self.client.register_plugin(Brought(data, folds), data)
+        if isinstance(problem, Supervised):
+            problem = Supervised(
+                problem.model, problem.loss, (), problem.batch_size, problem.metrics
+            )
+        pickled = cloudpickle.dumps(problem)
+        name = hashlib.sha256(pickled + data.encode()).hexdigest()
+        return Kind(name, data, pickled, epochs, self.threads)
+
+    def compile_for(self, problem: Problem, members: Sequence[Member]) -> None:
+        """Has the code compiled that workers of this machine will load: all would do the same."""
+        todo = {(id(problem), *legs.needs(member)) for member in members} - self.warm
+        if todo and self.address is None:
+            with legs.one_by_one():
+                legs.compile_for(problem, members)
+        self.warm |= todo
+
+    def heard(self, numerics: Numerics) -> None:
+        """Remembers what a worker computes with."""
+        if numerics not in self.numerics:
+            self.numerics.append(numerics)
+
+    def submit(self, hear: Callable[[Any], None], function: Any, *arguments: object) -> Any:
+        """A task for any worker, which is given its key; `wait` gives its result to `hear`."""
+        key = f"{function.__name__}-{uuid4().hex}"
+        future = self.client.submit(function, key, *arguments, key=key, retries=RETRIES)
+        future.add_done_callback(lambda done: self._tell(hear, done))
+        return future
+
+    def cancel(self, futures: list[Any]) -> None:
+        """Nobody waits for these tasks any more: one that is under way ends within its step."""
+        with suppress(Exception):  # the scheduler is gone, and they with it
+            self.client.cancel(futures, force=True)
+
+    def wait(self) -> None:
+        """Waits a moment for news, and takes it.
+
+        Raises:
+            Interrupted: if the training was asked to stop.
+            CrashError: if there are no workers any more, or they fail.
+        """
+        if self.stop.is_set():
+            raise Interrupted
+        try:
+            self._take(self.queue.get(timeout=GLANCE))
+        except Empty:
+            self._look()
+
+    def close(self) -> None:
+        """Ends the workers that were started; takes the data off those that were not."""
+        if "client" in self.__dict__:
+            for name in self.brought:
+                if self.address is not None:
+                    with suppress(Exception):  # whoever is gone has nothing any more
+                        self.client.unregister_worker_plugin(name)
+        self.stack.close()
+        self.__dict__.pop("client", None)
+        self.brought.clear()
+
+    def _tell(self, hear: Callable[[Any], None], future: Any) -> None:
+        """A task is over; its result is fetched in the thread of Dask's callbacks."""
+        try:
+            found = future.result()
+        except BaseException as error:  # a cancelled one raises no Exception
+            found = error
+        self.queue.put((hear, found))
+
+    def _take(self, news: News | Died) -> None:
+        if isinstance(news, Died):
+            self.deaths += 1
+            if self.deaths > DEATHS * self.workers:
+                raise CrashError(
+                    f"executor: workers die while they train: the last one {news.how}{news.said}"
+                )
+            return
+        hear, found = news
+        if isinstance(found, CancelledError):
+            # Those that are cancelled here are not heard; others go with the scheduler.
+            self._look()
+            return
+        if isinstance(found, BaseException):
+            said = " ".join(str(found).split())
+            raise CrashError(
+                f"executor: a worker failed ({type(found).__name__}: {said}); what was trained "
+                "is on record, and the same command goes on"
+            ) from found
+        self.deaths = 0
+        hear(found)
+
+    def _look(self) -> None:
+        """Looks at the workers of an address, where nothing has come for a while."""
+        now = time.monotonic()
+        if self.address is None or now - self.looked < LOOK:
+            return
+        self.looked = now
+        if self.client.status != "running":
+            raise Gone(self.address)
+        if self.slots_of(self.client)[0]:
+            self.without = 0.0
+            return
+        if not self.without:
+            self.without = now
+            self.note(f"no workers at {self.address}: waiting for some")
+        if now - self.without > self.patience:
+            raise CrashError(
+                f"executor.address: {self.address}: has had no workers for {self.patience:g} s: "
+                "start some, and the same command goes on"
+            )
+
+
+def legs_fit(client: Any, address: str) -> None:
+    """Checks that the workers of an address can run legs of this tuner.
+
+    Raises:
+        UserError: for the first that cannot.
+    """
+    mine = legs.versions()
+    try:
+        found = client.run(legs.versions)
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise UserError(
+            f"executor.address: {address}: its workers cannot run tuner "
+            f"({type(error).__name__}: {said}): install tuner {mine[0]} for them"
+        ) from None
+    for worker, theirs in found.items():
+        if theirs != mine:
+            here, there = (f"tuner {t}, Python {p[0]}.{p[1]}" for t, p in (mine, theirs))
+            raise UserError(
+                f"executor.address: {address}: the worker {worker} has {there}, this command "
+                f"{here}: they must be the same"
+            )
