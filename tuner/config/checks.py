@@ -4,7 +4,7 @@ from itertools import product
 
 from tuner.config.direction import is_greater_better
 from tuner.config.schema import LATEST, Config
-from tuner.config.workers import check_workers
+from tuner.config.workers import check_executor
 from tuner.errors import UserError, did_you_mean
 from tuner.files import check_place
 from tuner.function import Function
@@ -25,6 +25,7 @@ def check_together(config: Config) -> None:
         _check_own(config)
     else:
         _check_function(config, config.function)
+    check_executor(config)
     _check_compared(config)
     _check_promoted(config)
     config.sampler.check(config.space)
@@ -91,10 +92,10 @@ def _check_promoted(config: Config) -> None:
 
 def _check_own(config: Config) -> None:
     """tuner's models have no use for what functions of the user's take."""
-    for key, given in (("workers", config.workers > 1), ("direction", config.direction)):
-        if given:
-            value = getattr(config, key)
-            raise UserError(f"{key}: {value}: is for a function of your own (tuner.main)")
+    if config.direction is not None:
+        raise UserError(
+            f"direction: {config.direction}: is for a function of your own (tuner.main)"
+        )
 
 
 def _check_function(config: Config, function: Function) -> None:
@@ -111,7 +112,6 @@ def _check_function(config: Config, function: Function) -> None:
             )
     if config.job in ("range_test", "plot_descent"):
         raise UserError(f"job: {config.job}: is for tuner's own models, not for functions")
-    check_workers(config.workers, function)
     if config.job == "plot_schedule" and "schedule" not in function.asks:
         raise UserError(
             f"job: {config.job}: {function.name}() has no parameter `schedule`: add one, or draw "

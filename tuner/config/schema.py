@@ -35,6 +35,7 @@ THREADS, SEEDS = 4096, 10_000
 NO_MODEL = ("/", ":")
 
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+SCHEDULERS = ("tcp", "tls")
 
 
 def _folder(root: Path) -> Path:
@@ -77,6 +78,18 @@ def _store(uri: str) -> str:
         except (ImportError, ArgumentError) as error:
             raise ValueError(f"needs its driver, which is not installed ({error})") from None
     return uri
+
+
+def _scheduler(address: str) -> str:
+    scheme, _, rest = address.partition("://")
+    try:
+        parts = urlsplit(address)
+        known = scheme in SCHEDULERS and parts.hostname and parts.port
+    except ValueError:  # of a port that is none
+        known = False
+    if not known or "@" in rest or not address.isprintable() or " " in address:
+        raise ValueError(f"must be {' or '.join(SCHEDULERS)}://host:port, as tcp://127.0.0.1:8786")
+    return address
 
 
 class Strict(BaseModel):
@@ -190,6 +203,22 @@ class TrackingConfig(Strict):
     patience: Annotated[float, Field(gt=0, le=3600)] = 60
 
 
+class ExecutorConfig(Strict):
+    """executor: what trains, threads of this process or workers of Dask."""
+
+    name: Literal["threads", "dask"] = "threads"
+    address: (
+        Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_scheduler)] | None
+    ) = None
+    dashboard: Annotated[int, Field(ge=1, le=65535)] | None = None
+    patience: Annotated[float, Field(gt=0, le=10**7)] = 300
+
+    @property
+    def dask(self) -> bool:
+        """Whether workers of Dask train; who gives an address means it."""
+        return self.name == "dask" or self.address is not None
+
+
 class Config(Strict):
     """A whole composed config; `space` holds everything that a trial is made of.
 
@@ -235,6 +264,7 @@ class Config(Strict):
     sampler: Sampler
     pruner: Pruner
     tracking: TrackingConfig
+    executor: ExecutorConfig = ExecutorConfig()
     function: Function | None = None
     space: Space
     plain: Plain

@@ -1,27 +1,79 @@
-"""Checks of the workers of a config: that they can be had, and can have the function."""
+"""Checks of what trains: that workers can be had, and can have what they train."""
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from tuner.errors import UserError
 from tuner.function import Function
 
+if TYPE_CHECKING:
+    from tuner.config.schema import Config
 
-def check_workers(workers: int, function: Function) -> None:
-    """Checks that a function can be trained in other processes.
+# Jobs that train nothing, or in this process alone.
+HERE = ("range_test", "plot_descent", "plot_schedule")
 
-    Args:
-        workers: how many.
-        function: the user's; where its code is not here, nothing is trained.
+
+def check_executor(config: "Config") -> None:
+    """Checks the workers of a config.
 
     Raises:
-        UserError: if Dask is not installed, or the function cannot be sent.
+        UserError: if they are not for what is trained or for its job, if Dask is not installed, or
+            if a function cannot be sent to them.
     """
-    if workers == 1:
-        return
+    own, function = config.executor, config.function
+    if not own.dask:
+        if own.dashboard is not None:
+            raise UserError(
+                f"executor.dashboard: {own.dashboard}: is of Dask's workers: give executor=dask"
+            )
+        if config.workers == 1:
+            return
+        if function is None:
+            raise UserError(
+                f"workers: {config.workers}: are threads of this process: give executor=dask, or "
+                "threads=... in their place"
+            )
+    name = f"executor: {own.name}" if own.dask else f"workers: {config.workers}"
+    mend = "executor=threads" if own.dask else "workers=1"
+    if function is None and config.job in HERE:
+        raise UserError(f"{name}: job={config.job} trains in this process: leave it out")
     if find_spec("distributed") is None:
+        raise UserError(f"{name}: needs tuner[dask]: pip install distributed, or give {mend}")
+    if own.dashboard is not None:
+        check_dashboard(own.dashboard, own.address)
+    if function is not None:
+        check_sent(function, name, mend)
+
+
+def check_dashboard(port: int, address: str | None) -> None:
+    """Checks that Dask's pages can be shown.
+
+    Raises:
+        UserError: if what draws them is not installed, or they are of somebody else.
+    """
+    if address is not None:
         raise UserError(
-            f"workers: {workers}: needs tuner[dask]: pip install distributed, or give workers=1"
+            f"executor.dashboard: {port}: the scheduler at executor.address has pages of its own: "
+            "leave it out"
         )
+    if find_spec("bokeh") is None:
+        raise UserError(
+            f"executor.dashboard: {port}: Dask draws its pages with bokeh: pip install bokeh, or "
+            "leave it out"
+        )
+
+
+def check_sent(function: Function, name: str, mend: str) -> None:
+    """Checks that a function can be sent to other processes.
+
+    Args:
+        function: the user's; where its code is not here, nothing is trained.
+        name: what sends it there, as a setting.
+        mend: what would leave it here.
+
+    Raises:
+        UserError: if it cannot be pickled.
+    """
     import cloudpickle
 
     try:
@@ -29,6 +81,6 @@ def check_workers(workers: int, function: Function) -> None:
     except Exception as error:  # whatever an object of the user's raises when it is pickled
         said = " ".join(str(error).split())
         raise UserError(
-            f"workers: {workers}: {function.name}() cannot be sent to other processes ({said}): "
-            "make within it what it takes from its file, or give workers=1"
+            f"{name}: {function.name}() cannot be sent to other processes ({said}): "
+            f"make within it what it takes from its file, or give {mend}"
         ) from None

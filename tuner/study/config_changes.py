@@ -11,7 +11,7 @@ from tuner.study.record import Record
 
 # What decides how a command works, and never what it finds.
 WITHOUT_EFFECT = (
-    *("job", "root", "threads", "tracking", "checkpoint", "fix"),
+    *("job", "root", "threads", "executor", "tracking", "checkpoint", "fix"),
     *(
         "yes",
         "quiet",

@@ -121,7 +121,7 @@ def run_at_edge(
     trials = [
         Trial(i, {**winner.settings, path: factor * rate}, 0) for i, factor in enumerate(FACTORS)
     ]
-    with Populations(short, training.data, training.threads, training.stop) as own:
+    with Populations(short, training.data, training.threads, training.stop, training.pool) as own:
         tell(StageBegan("training the winner shortly at 2, 5 and 10 times its rate"))
         outcomes = trained(own, trials, {}, checkpoints, key, tell)
     reasons = [o.reason if o.state == "DIVERGED" else "" for o in outcomes]

@@ -27,6 +27,7 @@ from tuner.training.problems import Fold, Metric, Problem, Supervised
 
 if TYPE_CHECKING:
     from tuner.data import DataSet
+    from tuner.study.workers.pool import Pool
 
 
 class Populations(StudyTraining):
@@ -37,10 +38,20 @@ class Populations(StudyTraining):
         data: of the study, None for a function to minimise.
         threads: that a trainer may use.
         stop: interrupts the training.
+        pool: the workers that train cohorts and repeats; None where threads do.
     """
 
-    def __init__(self, config: Config, data: "DataSet | None", threads: int, stop: Event) -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: "DataSet | None",
+        threads: int,
+        stop: Event,
+        pool: "Pool | None" = None,
+    ) -> None:
         self.config, self.data, self.threads, self.stop = config, data, threads, stop
+        self.pool = pool
+        self.seconds: dict[str, float] = {}
         self.trainers: dict[tuple[Any, ...], Trainer] = {}
         self.stack = ExitStack()
 
@@ -144,13 +155,20 @@ class Populations(StudyTraining):
         for trial in trials:
             by_structure.setdefault(structure(trial.settings), []).append(trial)
         own = seeds or {}
-        return [
-            PopulationRunner(
+        rows = [
+            (
                 self.trainer(alike[0].settings),
                 [m for t in alike for m in self.members(t, own.get(t.number, ()))],
+                repr(kind),
             )
-            for alike in by_structure.values()
+            for kind, alike in by_structure.items()
         ]
+        if self.pool is None:
+            return [PopulationRunner(trainer, members) for trainer, members, _ in rows]
+        from tuner.study.runners.spread import Bounds, SpreadRunner
+
+        bounds = Bounds(self.seconds)
+        return [SpreadRunner(*own, self.pool, bounds) for own in rows]
 
     def trainer(self, settings: Settings) -> Trainer:
         """What trains trials of this structure, made once for all of them."""

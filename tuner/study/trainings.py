@@ -5,7 +5,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from tuner.config import Config
-from tuner.study.functions import Functions
+from tuner.study.functions import WORKERS, Functions
 from tuner.study.populations import Populations
 from tuner.study.training import StudyTraining
 
@@ -30,4 +30,13 @@ def training_of(
     """
     if config.function is not None:
         return Functions(config, threads, stop, folder)
-    return Populations(config, data, threads, stop)
+    if not config.executor.dask:
+        return Populations(config, data, threads, stop)
+    from tuner.study.workers.pool import Pool
+
+    asked, of = config.executor, config.workers
+    place = folder / WORKERS
+    pool = Pool(of, config.threads, stop, place, asked.address, asked.dashboard, asked.patience)
+    training = Populations(config, data, threads, stop, pool)
+    training.stack.callback(pool.close)
+    return training
