@@ -5,10 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests import postgresql
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
@@ -30,24 +33,35 @@ def script(page: str) -> str:
     return "\n".join(parts)
 
 
+@pytest.fixture
+def servers(page: Path) -> Iterator[dict[str, str]]:
+    """What a page takes for granted, as variables of the environment."""
+    if page.stem != "postgresql":
+        yield {}
+        return
+    with postgresql.running() as server:
+        yield server.environment()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_blocks_of_a_page_run_one_after_another_in_an_empty_folder(
-    page: Path, tmp_path: Path
+    page: Path, tmp_path: Path, servers: dict[str, str]
 ) -> None:
     programs, folder = tmp_path / "bin", tmp_path / "empty"
     programs.mkdir()
     folder.mkdir()
     (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (programs / "python").chmod(0o755)
-    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    more = servers.get("PATH", os.environ["PATH"])
+    path = f"{programs}:{Path(sys.executable).parent}:{more}"
     own = {"PATH": path, "PYTHONPATH": str(REPOSITORY), "HOME": str(tmp_path)}
     printed = tmp_path / "printed.txt"
     with printed.open("w") as output:
         process = subprocess.Popen(
             ["bash", "-c", script(page.read_text(encoding="utf-8"))],
             cwd=folder,
-            env=os.environ | own,
+            env=os.environ | servers | own,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -227,7 +227,8 @@ def command(arguments: list[str], function: Function | None = None) -> int:
     """
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
     program = PROGRAM if function is None else function.command
-    stopped = f"Stopped. The same command goes on: {program} {shlex.join(arguments)}".rstrip()
+    typed = masked(f"{program} {shlex.join(arguments)}".rstrip())
+    stopped = f"Stopped. The same command goes on: {typed}"
     signals = Signals(stopped)
     # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
     # imported, would start others, which keeps a core busy for a tenth of a second.

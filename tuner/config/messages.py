@@ -1,5 +1,6 @@
 """Messages: what is wrong with a key, in one line that says what is allowed."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,16 +27,21 @@ FEW = 30
 # Fields of the config that are made of its keys.
 MADE = ("space", "plain", "function")
 
+# What may hold a password, by group.
+SECRET = (("tracking", "uri"), ("study", "storage"))
+
 # The keys of a config.
 KNOWN = (*KEYS, *(name for name in Config.model_fields if name not in MADE))
 
 
 def shown(plain: Plain) -> Plain:
-    """A composed config as anybody may see it: without the user and password of tracking.uri."""
-    tracking = plain.get("tracking")
-    if not isinstance(tracking, Mapping) or not isinstance(tracking.get("uri"), str):
-        return dict(plain)
-    return {**plain, "tracking": {**tracking, "uri": masked(tracking["uri"])}}
+    """A composed config as anybody may see it: without users and passwords of its addresses."""
+    out = dict(plain)
+    for group, key in SECRET:
+        own = plain.get(group)
+        if isinstance(own, Mapping) and isinstance(own.get(key), str):
+            out[group] = {**own, key: masked(own[key])}
+    return out
 
 
 def line(error: Any) -> str:
@@ -53,7 +59,10 @@ def line(error: Any) -> str:
     message = message[0].lower() + message[1:]
     for theirs, ours in WORDS.items():
         message = message.replace(theirs, ours)
-    return f"{path}: {error['input']!r}: {message}"
+    given = error["input"]
+    if tuple(error["loc"]) in SECRET and isinstance(given, str):
+        given = re.sub(r"(?s).*@", "***@", given)  # whatever it is, it may hold a password
+    return f"{path}: {given!r}: {message}"
 
 
 def no_such_key(path: str, owner: str, known: Iterable[str]) -> str:

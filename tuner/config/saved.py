@@ -58,7 +58,9 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
     ):
         raise UserError(f"{path}: is not a config as a study writes it")
     given = {key: config.given[key] for key in (*own, *EACH) if key in config.given}
-    given["study"] = {**saved["study"], "name": config.study.name}
+    # Nor is a database, of which the folder knows no password either.
+    own_study = {"name": config.study.name, "storage": config.study.storage}
+    given["study"] = {**saved["study"], **own_study}
     asked, uri = config.tracking, saved["tracking"].get("uri")
     if uri is not None and asked.name != "none" and asked.uri is None:
         raise UserError(

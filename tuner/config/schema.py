@@ -92,6 +92,28 @@ def _scheduler(address: str) -> str:
     return address
 
 
+def _storage(uri: str) -> str:
+    if not uri.isprintable() or " " in uri or not uri.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be postgresql://user@host:5432/database")
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(f"needs psycopg, pip install 'tuner[postgresql]' ({said})") from None
+    try:
+        conninfo_to_dict(uri)
+        port = urlsplit(uri).netloc.rpartition("@")[2].rpartition("]")[2].partition(":")[2]
+        if not all(own.isdigit() for own in port.split(",") if own):
+            raise ValueError
+    except (ProgrammingError, ValueError):
+        # Its own words may hold a part of a password.
+        raise ValueError(
+            "must be postgresql://user@host:5432/database; in a password, / is %2F and @ is %40"
+        ) from None
+    return uri
+
+
 class Strict(BaseModel):
     """A part of the config: it has these keys and no others, each of its own type."""
 
@@ -108,6 +130,7 @@ class StudyConfig(Strict):
     defaults: bool = True
     warm_start: Annotated[str, Field(pattern=NAME)] | None = None
     pattern: str | None = None
+    storage: Annotated[str, AfterValidator(_storage)] | None = None
 
 
 class BudgetConfig(Strict):
@@ -276,5 +299,7 @@ class Config(Strict):
 
     @property
     def given(self) -> Plain:
-        """The config as it was composed; in `plain`, a password of tracking.uri is masked."""
-        return {**self.plain, "tracking": {**self.plain["tracking"], "uri": self.tracking.uri}}
+        """The config as it was composed; in `plain`, passwords of addresses are masked."""
+        tracking = {**self.plain["tracking"], "uri": self.tracking.uri}
+        study = {**self.plain["study"], "storage": self.study.storage}
+        return {**self.plain, "tracking": tracking, "study": study}

@@ -25,6 +25,7 @@ WITHOUT_EFFECT = (
         "workers",
         "promote",
         "function.command",
+        "study.storage",
     ),
 )
 

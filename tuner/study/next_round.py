@@ -61,6 +61,7 @@ def planned(
     made: list[str] = []
     plain = copy.deepcopy(config.given)
     plain["study"] |= {"name": f"{name}-round{number}", "warm_start": None}
+    plain["study"].pop("storage", None)  # which may hold a password: each command names it
     for finding in findings:
         for path, value in finding.changes.items():
             if not any(_overlap(path, other) for other in made):
