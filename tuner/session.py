@@ -36,11 +36,11 @@ from tuner.study.events import (
 )  # fmt: skip
 from tuner.study.functions import Functions
 from tuner.study.introduction import introduction
-from tuner.study.journal import FILE, JournalRecord
 from tuner.study.loop import Loop
 from tuner.study.next_round import write_next_round
 from tuner.study.nights import NothingNew, check_new
 from tuner.study.own_ending import OwnEnding
+from tuner.study.places import check_place, place_of
 from tuner.study.populations import Populations
 from tuner.study.record import Record
 from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult, winner_of
@@ -72,16 +72,20 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         UserError: before anything is written.
         NothingNew: likewise, if a study to tune would be what the last one of its pattern was.
     """
+    if config.study.storage is not None:
+        place_of(config).exists()  # whether it can be reached is known before data are read
     data = load_data(config)
     config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
-    if not (folder / FILE).exists():
+    check_place(config)
+    place = place_of(config)
+    if not place.exists():
         builder.initial(config)
     if config.job == "tune":
         check_new(config, None if data is None else data.digest)
     threads = config.threads or len(os.sched_getaffinity(0))
     with (
-        JournalRecord(folder, config.study.name) as record,
+        place.record() as record,
         training_of(config, data, threads, stop, folder) as training,
     ):
         # Of two differences the config's is the one that was meant.
@@ -137,7 +141,9 @@ class Session:
         self.deadline = deadline
         self.tracking = Tracking(config, record, training.goal, folder, deadline, note.text)
         self.started = time.monotonic()
-        self.checkpoints = Checkpoints(folder / CHECKPOINTS, config.checkpoint.seconds)
+        # A folder may hold those of a study that the database has no more.
+        of = self.tracking.key if config.study.storage else ""
+        self.checkpoints = Checkpoints(folder / CHECKPOINTS, config.checkpoint.seconds, of=of)
         self.open()
 
     def open(self) -> None:

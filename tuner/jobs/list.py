@@ -16,7 +16,7 @@ def run(config: Config, stop: Event) -> int:
     Returns:
         The exit code.
     """
-    found = overviews(config.root)
+    found = overviews(config)
     if found:
         said = f"{len(found)} {'study' if len(found) == 1 else 'studies'} in {config.root}:"
         told = terminal.Told([said], {"": table(found)}, list(notes(found)))

@@ -14,9 +14,9 @@ from tuner.report.studies import so_far
 from tuner.search.trials import Curves, TrialResult
 from tuner.study.calls.call import OUTPUT, TRACEBACK
 from tuner.study.ending import plain_result
-from tuner.study.journal import FILE, glanced, glanced_curves
 from tuner.study.natural import natural_trial
 from tuner.study.overview import Overview, folder_of, overview
+from tuner.study.places import Place, place_of
 from tuner.study.study import drawn
 from tuner.study.trial_files import folders, kept, last_lines
 from tuner.tracking.command import shows
@@ -36,8 +36,8 @@ def run(config: Config, stop: Event) -> int:
     Raises:
         UserError: for an unknown study, or trial.
     """
-    folder = folder_of(config.root, config.study.name)
-    own = overview(folder)
+    folder = folder_of(config)
+    own, place = overview(config, config.study.name), place_of(config)
     if config.trial is not None:
         return run_trial(config, folder, own, config.trial)
     saved = own.saved
@@ -46,8 +46,8 @@ def run(config: Config, stop: Event) -> int:
         told = terminal.Told(lines[:1], evidence=lines[1:], style=terminal.DOUBTFUL)
         terminal.show(config, lambda: own.plain, told)
         return 0
-    few = len(saved.result.all) <= FEW and (folder / FILE).exists()
-    curves = drawn(glanced_curves(folder / FILE)) if few else {}
+    few = len(saved.result.all) <= FEW and place.exists()
+    curves = drawn(place.curves()) if few else {}
     page = saved.run.curves
     told = outcome(saved.result, curves, folder, shows(config, page) if page else "")
     terminal.show(config, lambda: plain_result(saved), told)
@@ -60,7 +60,7 @@ def run_trial(config: Config, folder: Path, own: Overview, number: int) -> int:
     Raises:
         UserError: if the study has no such trial, or cannot be read.
     """
-    results, curves, asked = read(folder, own, number)
+    results, curves, asked = read(place_of(config), own, number)
     left = folders(folder, number)
     found = results.get(number)
     if found is None and number >= asked and not left:
@@ -95,7 +95,7 @@ def run_trial(config: Config, folder: Path, own: Overview, number: int) -> int:
     return 0
 
 
-def read(folder: Path, own: Overview, number: int) -> tuple[dict[int, TrialResult], Curves, int]:
+def read(place: Place, own: Overview, number: int) -> tuple[dict[int, TrialResult], Curves, int]:
     """The trials of a study that ended, the curves of one, and how many trials were asked.
 
     Raises:
@@ -104,13 +104,14 @@ def read(folder: Path, own: Overview, number: int) -> tuple[dict[int, TrialResul
     results: dict[int, TrialResult] = {}
     curves: Curves = {}
     asked = 0
-    if (folder / FILE).exists():
+    if place.exists():
         try:
-            results, attributes = glanced(folder / FILE)
-            curves = dict(glanced_curves(folder / FILE)).get(number, {})
+            found, attributes = place.glanced()
+            results = dict(found)
+            curves = dict(place.curves()).get(number, {})
             asked = max((stop for _, stop in attributes.get("cohorts") or []), default=0)
         except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{folder / FILE}: cannot be read: {error}") from None
+            raise UserError(f"{place.where}: cannot be read: {error}") from None
     if own.saved is not None:
         results |= {t.number: t for t in own.saved.result.all}
     return results, curves, max([asked, *(n + 1 for n in results)])

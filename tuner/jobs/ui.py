@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Event
 
@@ -9,6 +10,7 @@ from tuner.config import Config
 from tuner.errors import UserError, printable
 from tuner.study.ending import read_result
 from tuner.study.journal import FILE
+from tuner.study.places import CONFIG
 from tuner.study.results import SavedResult
 from tuner.tracking import database, links
 from tuner.tracking.listening import place
@@ -62,7 +64,8 @@ def told(config: Config, pages: Pages) -> Iterator[str]:
         if any(run.experiment_id == project.experiment_id for run in runs):
             yield f"All studies of the project {project.name}:"
             yield f"  {pages.link(project.page)}"
-    folders = [file.parent for file in config.root.glob(f"studies/*/{FILE}")]
+    files = chain.from_iterable(config.root.glob(f"studies/*/{name}") for name in (FILE, CONFIG))
+    folders = {file.parent for file in files}
     found = {folder: _run_of(folder, runs) for folder in folders}
     newest = {run.run_id: at for at, run in enumerate(runs)}
 

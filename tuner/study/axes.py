@@ -1,11 +1,16 @@
-"""Axes: in a journal settings stand under their paths and in their units, for Optuna's own tools.
+"""Axes: on record settings stand under their paths and in their units, for Optuna's own tools.
 
 A sampler sees `1 - path` where a scale is reversed, and choices as JSON. The lines of a journal
-have the settings themselves, and beside them what the sampler sees, which is put back as they are
-read: to the last bit, for `1 - (1 - x)` need not be x.
+and the trials of a database have the settings themselves, and beside them what the sampler sees,
+which is put back as they are read: to the last bit, for `1 - (1 - x)` need not be x.
 """
 
 import json
+from collections.abc import Callable
+from copy import copy
+
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.trial import FrozenTrial
 
 from tuner.config.schema import Plain
 
@@ -54,6 +59,33 @@ def inward(log: Plain) -> Plain:
         params[name], distributions[name] = value, distribution
     attributes = {key: own for key, own in log["system_attrs"].items() if key != SEEN}
     return {**log, "params": params, "distributions": distributions, "system_attrs": attributes}
+
+
+def outward_trial(trial: FrozenTrial) -> FrozenTrial:
+    """A trial likewise, where a record is a database's; it is not changed."""
+    return _rewritten(trial, outward)
+
+
+def inward_trial(trial: FrozenTrial) -> FrozenTrial:
+    """A trial of a database as Optuna gave it; it is not changed."""
+    return _rewritten(trial, inward)
+
+
+def _rewritten(trial: FrozenTrial, rewrite: Callable[[Plain], Plain]) -> FrozenTrial:
+    """A copy of a trial whose settings are written as those of a line of a journal are."""
+    kinds = trial.distributions
+    log = rewrite(
+        {
+            "params": {p: kinds[p].to_internal_repr(v) for p, v in trial.params.items()},
+            "distributions": {p: distribution_to_json(kind) for p, kind in kinds.items()},
+            "system_attrs": trial.system_attrs,
+        }
+    )
+    own = copy(trial)
+    own.distributions = {p: json_to_distribution(t) for p, t in log["distributions"].items()}
+    own.params = {p: own.distributions[p].to_external_repr(v) for p, v in log["params"].items()}
+    own.system_attrs = log["system_attrs"]
+    return own
 
 
 def _choice(text: str) -> object:

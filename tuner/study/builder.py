@@ -9,12 +9,13 @@ from tuner.config import Config
 from tuner.config.saved import unknown_study
 from tuner.config.schema import LATEST
 from tuner.errors import UserError
+from tuner.files import check_own
 from tuner.search import initial_trials
 from tuner.search.initial_trials import InitialTrial
 from tuner.search.trials import TrialResult
-from tuner.study.journal import FILE, read_results
 from tuner.study.numerics import Numerics, numerics
 from tuner.study.patterns import newest
+from tuner.study.places import check_named, names, place_of
 from tuner.study.record import Record
 from tuner.study.stopping import Limits
 from tuner.study.study import Study
@@ -69,13 +70,17 @@ def results_of(config: Config, name: str) -> list[TrialResult]:
     Raises:
         UserError: if there is no such study.
     """
-    studies = config.root / "studies"
+    place, folder = place_of(config, name), config.root / "studies" / name
+    check_own(folder)
+    check_named(config, folder)
     try:
-        results = read_results(studies / name, name)
+        results, _ = place.glanced()
     except FileNotFoundError:
-        known = (path.parent.name for path in studies.glob(f"*/{FILE}"))
+        known = names(config)
         raise unknown_study("study.warm_start", name, config.root, known) from None
-    return [result for result in results if result.state == "COMPLETE"]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{place.where}: is not a study's record ({error})") from None
+    return [results[n] for n in sorted(results) if results[n].state == "COMPLETE"]
 
 
 def open_study(config: Config, record: Record) -> Study:

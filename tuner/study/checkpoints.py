@@ -35,12 +35,17 @@ class Checkpoints:
         folder: of all checkpoints of a study, made when one is written.
         seconds: between two of them; a race that is shorter writes none.
         clock: tells seconds.
+        of: tells the study from others that may have been in this folder; "" where none were.
     """
 
     def __init__(
-        self, folder: Path, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        of: str = "",
     ) -> None:
-        self.folder, self.seconds, self.clock = folder, seconds, clock
+        self.folder, self.seconds, self.clock, self.of = folder, seconds, clock, of
         self.began = self.saved = clock()
 
     def begin(self, make: Callable[[], Race], key: str) -> Race:
@@ -55,7 +60,7 @@ class Checkpoints:
         self.began = self.saved = self.clock()
         for path in sorted(self.folder.glob("[0-9]*"), reverse=True):
             try:
-                if not _whole(path, key):
+                if not _whole(path, self.of + key):
                     shutil.rmtree(path)
                     continue
                 race.restore(path)
@@ -90,7 +95,7 @@ class Checkpoints:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         race.save(draft)
-        manifest = {"key": key, "files": _checksums(draft)}
+        manifest = {"key": self.of + key, "files": _checksums(draft)}
         (draft / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         for path in [*draft.rglob("*"), draft]:
             _sync(path)

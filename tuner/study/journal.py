@@ -16,7 +16,7 @@ from tuner.codec import from_json
 from tuner.config.schema import Plain
 from tuner.data import memory
 from tuner.errors import UserError
-from tuner.files import check_own, write
+from tuner.files import write
 from tuner.processes.lock import owned
 from tuner.search.trials import Curves, TrialResult
 from tuner.study.axes import inward, outward
@@ -108,25 +108,6 @@ class JournalRecord(OptunaRecord):
     def put(self, key: str, value: Any) -> None:
         for name in (key, key + AGAIN) if key in OUTLIVING else (key,):
             super().put(name, value)
-
-
-def read_results(folder: Path, name: str) -> list[TrialResult]:
-    """How the trials of a study ended, which may be another process's: it is only read.
-
-    Raises:
-        FileNotFoundError: if the folder holds no journal.
-        UserError: if it holds a link, or its journal is none.
-    """
-    if not (folder / FILE).exists():
-        raise FileNotFoundError(folder / FILE)
-    check_own(folder)
-    results: dict[int, TrialResult] = {}
-    try:
-        _open(folder / FILE, name, results, create=False)
-    except BROKEN as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"{folder / FILE}: is not a study's journal ({said})") from None
-    return [results[number] for number in sorted(results)]
 
 
 def glanced(path: Path) -> tuple[dict[int, TrialResult], Plain]:
@@ -261,15 +242,13 @@ def _backend(path: Path) -> JournalFileBackend:
     return JournalFileBackend(str(path), lock_obj=_NoLock())
 
 
-def _open(
-    path: Path, name: str, results: dict[int, TrialResult], create: bool = True
-) -> optuna.Study:
-    """The Optuna study in a journal, made if there is none and it may be."""
+def _open(path: Path, name: str, results: dict[int, TrialResult]) -> optuna.Study:
+    """The Optuna study in a journal, made if there is none."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage: Any = JournalStorage(_WithoutResults(path, results))
     # The sampler is never asked: tuner.search.samplers proposes.
     sampler = optuna.samplers.RandomSampler(seed=0)
     # Looking first: what is created if it is not there leaves a line even where it is.
-    if not create or name in optuna.get_all_study_names(storage):
+    if name in optuna.get_all_study_names(storage):
         return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
     return optuna.create_study(study_name=name, storage=storage, sampler=sampler)

@@ -6,8 +6,8 @@ from tuner.config import Config
 from tuner.config.schema import Plain
 from tuner.study.builder import DATA
 from tuner.study.config_changes import KEY, WITHOUT_EFFECT, kept
-from tuner.study.journal import FILE, glanced
 from tuner.study.patterns import newest
+from tuner.study.places import place_of
 from tuner.study.results import SavedResult
 
 
@@ -34,15 +34,17 @@ def check_new(config: Config, digest: str | None) -> None:
     Raises:
         NothingNew: if it had the same data and settings.
     """
-    studies = config.root / "studies"
-    if digest is None or config.study.pattern is None or (studies / config.study.name).exists():
+    folder = config.root / "studies" / config.study.name
+    if digest is None or config.study.pattern is None or folder.exists():
+        return
+    if place_of(config).exists():
         return
     last = newest(config)
     if last is None:
         return
     name = last.result.study
     try:
-        _, attributes = glanced(studies / name / FILE)
+        _, attributes = place_of(config, name).glanced()
     except (OSError, ValueError):
         return
     begun = attributes.get(KEY)

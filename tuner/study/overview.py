@@ -1,28 +1,31 @@
-"""Overviews: how studies stand, read from their folders while others may be at work on them."""
+"""Overviews: how studies stand, read from their folders and records while others are at work."""
 
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tuner.codec import from_json, to_json
+from tuner.config import Config
 from tuner.config.saved import unknown_study
 from tuner.config.schema import Plain
 from tuner.errors import UserError
 from tuner.files import check_own
-from tuner.processes.lock import at_work
 from tuner.search.trials import ENDED, Goal, TrialResult, best_of
+from tuner.study.config_changes import KEY
 from tuner.study.ending import read_result
-from tuner.study.journal import FILE, glanced
+from tuner.study.journal import FILE
+from tuner.study.places import CONFIG, elsewhere, names, place_of
 from tuner.study.results import SavedResult
 from tuner.yaml_files import load_file
 
 FINISHED, INTERRUPTED, UNDER_WAY = "finished", "interrupted", "under way"
 NO_RESULT, DAMAGED = "no result", "damaged"
 
-RESULT, CONFIG = "result.json", "config.yaml"
+RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -69,44 +72,55 @@ class Overview:
         }
 
 
-def folder_of(root: Path, name: str) -> Path:
-    """The folder of a study that is there.
+def folder_of(config: Config) -> Path:
+    """The folder of a study that is there; where a database has the study, that need not be.
 
     Raises:
-        UserError: if it is not.
+        UserError: if there is no such study, or its database cannot be reached.
     """
-    folder = root / "studies" / name
-    if not folder.is_dir():
-        known = (path.name for path in folder.parent.glob("*") if path.is_dir())
+    name, root = config.study.name, config.root
+    if name not in (known := names(config)):
         raise unknown_study("study.name", name, root, known)
-    return folder
+    return root / "studies" / name
 
 
-def overviews(root: Path) -> list[Overview]:
-    """How the studies in a root stand, the newest first; nothing is written."""
-    folders = [path for path in (root / "studies").glob("*") if path.is_dir()]
-    found = [overview(folder) for folder in folders]
+def overviews(config: Config) -> list[Overview]:
+    """How the studies stand that a command can find, the newest first; nothing is written.
+
+    Raises:
+        UserError: if the database that it names cannot be reached.
+    """
+    found = [overview(config, name) for name in names(config)]
     return sorted(found, key=lambda own: (-own.when, own.study))
 
 
-def overview(folder: Path) -> Overview:
-    """How the study in a folder stands; nothing is written, and nothing waits for its owner."""
-    owner, damage, journal = at_work(folder), "", folder / FILE
+def overview(config: Config, name: str) -> Overview:
+    """How a study stands; nothing is written, and nothing waits for its owner.
+
+    Raises:
+        UserError: if its database cannot be reached.
+    """
+    folder, place = config.root / "studies" / name, place_of(config, name)
+    owner, damage, away = place.owner(), "", ""
     results: Mapping[int, TrialResult] = {}
     attributes: Plain = {}
     saved = asked = None
     try:
         check_own(folder)
-        if journal.exists():
-            results, attributes = glanced(journal)
+        with suppress(FileNotFoundError):
+            results, attributes = place.glanced()
         saved = read_result(folder / RESULT)
         if saved is None and (folder / RESULT).exists():
             damage = f"{RESULT} is none of this version"
-        asked = _asked(folder / CONFIG)
+        asked = _asked(folder / CONFIG, attributes)
+        if not folder.exists():
+            away = f"it was begun under another root; its record is in {place.where}"
+        elif saved is None and not attributes and (known := elsewhere(folder)):
+            away = f"its record is in {known}: give study.storage=..."
     except UserError as error:
         damage = str(error)
     except (OSError, ValueError) as error:
-        damage = f"{FILE}: {error}"
+        damage = f"{Path(place.where).name}: {error}"
     if saved and max(results, default=-1) > max((t.number for t in saved.result.all), default=-1):
         saved = None  # it is of the trials before the study was extended
     trials = list(saved.result.all if saved else results.values())
@@ -121,33 +135,35 @@ def overview(folder: Path) -> Overview:
     return Overview(
         study=folder.name,
         state=state,
-        said=owner or damage,
+        said=owner or damage or away,
         trials=sum(trial.state in (*ENDED, "FAILED") for trial in trials),
         asked=asked,
         goal=saved.result.goal if saved else _goal(attributes),
         best=best_of(trials),
         saved=saved,
-        when=_when(folder, saved),
+        when=_when(folder, saved, attributes),
     )
 
 
-def _asked(config: Path) -> int | None:
-    """The trials that a study's config asks for."""
+def _asked(config: Path, attributes: Plain) -> int | None:
+    """The trials that a study's config asks for; where that is elsewhere, as it was begun."""
     plain = load_file(config) if config.exists() else None
     budget = plain.get("budget") if isinstance(plain, dict) else None
     asked = budget.get("trials") if isinstance(budget, dict) else None
+    if plain is None and isinstance(begun := attributes.get(KEY), dict):
+        asked = begun.get("budget.trials")
     return asked if isinstance(asked, int) else None
 
 
 def _goal(attributes: Plain) -> Goal:
-    """What a study minimises, as its journal says."""
+    """What a study minimises, as its record says."""
     try:
         return from_json(Goal, attributes["goal"])
     except (LookupError, ValueError):
         return Goal()
 
 
-def _when(folder: Path, saved: SavedResult | None) -> float:
+def _when(folder: Path, saved: SavedResult | None, attributes: Plain) -> float:
     if saved is not None:
         try:
             return datetime.fromisoformat(saved.run.finished).timestamp()
@@ -155,6 +171,9 @@ def _when(folder: Path, saved: SavedResult | None) -> float:
             pass
     files = [folder / name for name in (FILE, RESULT, CONFIG)]
     there = [os.lstat(file).st_mtime for file in files if os.path.lexists(file)]
+    if not there and not folder.exists():
+        begun = attributes.get("started_ms")
+        return begun / 1000 if isinstance(begun, int) else 0.0
     return max(there, default=os.lstat(folder).st_mtime)
 
 

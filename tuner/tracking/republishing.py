@@ -10,7 +10,7 @@ from threading import Event
 from tuner.config import Config
 from tuner.errors import UserError
 from tuner.study.ending import write_result
-from tuner.study.journal import FILE, JournalRecord
+from tuner.study.places import check_place, place_of
 from tuner.study.results import StudyResult
 from tuner.tracking.calls import reachable
 from tuner.tracking.consistency import count, differences
@@ -42,9 +42,11 @@ def republishing(
     """
     name, store = config.study.name, Store(config.root, config.tracking.uri)
     folder = config.root / "studies" / name
-    if not (folder / FILE).exists():
-        raise UserError(f"study.name: {name}: its record is gone: there is no {folder / FILE}")
-    with JournalRecord(folder, name) as record, reachable(store.uri):
+    check_place(config)
+    place = place_of(config)
+    if not place.exists():
+        raise UserError(f"study.name: {name}: its record is gone: there is no {place.where}")
+    with place.record() as record, reachable(store.uri):
         yield Republishing(RecordedStudy(config, record, folder, note), store, stop)
 
 

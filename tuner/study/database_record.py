@@ -1,0 +1,219 @@
+"""The record in a PostgreSQL database, so that a study may move from one machine to another."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from tuner.codec import from_json
+from tuner.config.schema import Plain
+from tuner.errors import CrashError, UserError, masked
+from tuner.processes.lock import owned
+from tuner.search.trials import Curves, TrialResult
+from tuner.study.axes import inward_trial, outward_trial
+from tuner.study.database import (
+    CREATE,
+    GOES_ON,
+    Database,
+    connected,
+    in_one_line,
+    session_name,
+    went_away,
+)  # fmt: skip
+from tuner.study.optuna_record import BROKEN, OptunaRecord, check_cohorts
+from tuner.study.record import Bounds, TrialEnd
+from tuner.study.study import COUNTED
+
+# The lock that who makes tables holds: the number is anybody's, the same for all.
+MAKING = 7_526_411_283_028_599
+
+
+class DatabaseRecord(OptunaRecord):
+    """The record in a database; the folder of the study, which is made if need be, is owned too.
+
+    One connection holds the lock on the study and writes. There is no second one: whoever loses it
+    has lost the study, and can write nothing more.
+
+    Args:
+        folder: of the study.
+        name: of the study.
+        uri: of the database.
+    """
+
+    def __init__(self, folder: Path, name: str, uri: str) -> None:
+        super().__init__(f"study.storage: {masked(uri)}: study {name}")
+        self.folder, self.name, self.uri = folder, name, uri
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(connected(self.uri, session_name())))
+            with in_one_line(self.uri):
+                self.database = Database(self.uri, connection)
+                self.database.check_tables()
+                stack.enter_context(owned(self.folder))
+                self._open(connection)
+            self._lease = stack.pop_all()
+        return self
+
+    def _open(self, connection: Any) -> None:
+        """Takes the study, whose tables are made if need be."""
+        make = "SELECT pg_advisory_{}lock(%s)"
+        self.database.rows(make.format(""), MAKING)
+        self._storage = _Storage(self.uri, connection)
+        self.database.rows(CREATE)
+        self.database.take(self.name)
+        self.database.rows(make.format("un"), MAKING)
+        try:
+            self._study = _study(self._storage, self.name)
+            self._own = self._study.user_attrs
+            self._trials = [*map(_inward, self._study.get_trials(deepcopy=False))]
+            self._results = self.database.results(self._study._study_id)
+            self._check()
+        except BROKEN as error:
+            said = " ".join(str(error).split())
+            raise UserError(
+                f"{self.where}: is none of this version ({said}): give another study.name"
+            ) from None
+        check_cohorts(self.where, self.get("cohorts", Bounds))
+
+    def _check(self) -> None:
+        """Refuses trials that are none of tuner's, and those whose end is lost.
+
+        Raises:
+            ValueError: for the first.
+        """
+        for trial in self._trials:
+            if "cohorts" not in self._own:
+                raise ValueError("its trials are of no cohort")
+            if trial.state in COUNTED and trial.number not in self._results:
+                raise ValueError(f"the result of trial {trial.number} is lost")
+
+    @property
+    def attributes(self) -> Plain:
+        return self._own
+
+    def keep(self, trial_id: int, result: Plain, curves: Curves) -> None:
+        self.database.keep(trial_id, result, curves)
+        own = from_json(TrialResult, result)
+        self._results[own.number] = own
+
+    def trials(self) -> Sequence[FrozenTrial]:
+        return self._trials
+
+    def ask(self, trial: FrozenTrial) -> None:
+        with self._writing():
+            storage, study_id = self._study._storage, self._study._study_id
+            self._look(storage.create_new_trial(study_id, _outward(trial)))
+
+    def tell(self, end: TrialEnd) -> None:
+        with self._writing():
+            super().tell(end)
+            self._look(self._trials[end.number]._trial_id)
+
+    def give_up(self, number: int) -> None:
+        with self._writing():
+            super().give_up(number)
+            self._look(self._trials[number]._trial_id)
+
+    def _look(self, trial_id: int) -> None:
+        """Reads a trial as it is on record now."""
+        known = _inward(self._storage.get_trial(trial_id))
+        self._trials[known.number : known.number + 1] = [known]
+
+    def curves(self) -> Iterator[tuple[int, Curves]]:
+        with self._writing():
+            yield from self.database.curves(self._study._study_id)
+
+    def put(self, key: str, value: Any) -> None:
+        with self._writing():
+            super().put(key, value)
+        self._own = {**self._own, key: json.loads(json.dumps(value))}
+
+    def _writing(self) -> Any:
+        return in_one_line(self.uri, CrashError, GOES_ON)
+
+
+def delete(database: Database, name: str) -> None:
+    """Deletes all that is on record of a study that this process owns, if there is anything."""
+    study_id = database.study_id(name)
+    if study_id is not None:
+        _Storage(database.uri, database.connection).delete_study(study_id)
+
+
+class _Storage(RDBStorage):
+    """Optuna's storage on the one connection that owns the study.
+
+    Args:
+        uri: of the database.
+        connection: to it; another one is never made.
+    """
+
+    def __init__(self, uri: str, connection: Any) -> None:
+        from sqlalchemy.pool import StaticPool
+
+        waiting = [connection]
+
+        def only_one() -> Any:
+            if not waiting:
+                raise went_away(uri)
+            return waiting.pop()
+
+        usual = {"creator": only_one, "poolclass": StaticPool}
+        super().__init__("postgresql+psycopg://", usual)
+
+    def _set_trial_param_without_commit(self, *given: Any) -> None:
+        """As Optuna does, which else compares choices with an earlier trial's: they may change."""
+        session, trial_id, name, value, distribution, *_ = given
+        super()._set_trial_param_without_commit(
+            session, trial_id, name, value, distribution, distribution
+        )
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """As Optuna does, by a clock that all machines share."""
+        from sqlalchemy import text
+
+        done = super().set_trial_state_values(trial_id, state, values)
+        with self.engine.begin() as connection:
+            now = {"now": datetime.now(UTC).replace(tzinfo=None), "id": trial_id}
+            told = text("UPDATE trials SET datetime_complete = :now WHERE trial_id = :id")
+            connection.execute(told, now)
+        return done
+
+
+def _study(storage: RDBStorage, name: str) -> optuna.Study:
+    """The Optuna study of that name, made if there is none."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # The sampler is never asked: tuner.search.samplers proposes.
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    return optuna.create_study(
+        study_name=name, storage=storage, sampler=sampler, load_if_exists=True
+    )
+
+
+def _outward(trial: FrozenTrial) -> FrozenTrial:
+    """A trial as it is written: its settings in their own units, its times in UTC."""
+    return _at(outward_trial(trial), lambda time: time.astimezone(UTC).replace(tzinfo=None))
+
+
+def _inward(trial: FrozenTrial) -> FrozenTrial:
+    """A trial as Optuna gave it, its times those of this machine."""
+    return _at(
+        inward_trial(trial),
+        lambda time: time.replace(tzinfo=UTC).astimezone().replace(tzinfo=None),
+    )
+
+
+def _at(trial: FrozenTrial, turn: Callable[[datetime], datetime]) -> FrozenTrial:
+    """A trial, a copy, with its times turned."""
+    for name in ("datetime_start", "datetime_complete"):
+        if (time := getattr(trial, name)) is not None:
+            setattr(trial, name, turn(time))
+    return trial

@@ -1,0 +1,218 @@
+"""Places of records: where that of a study is, in its folder or in a database; all ask here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from tuner.config import Config
+from tuner.config.schema import Plain
+from tuner.errors import UserError, masked
+from tuner.processes.lock import at_work, owned
+from tuner.search.trials import Curves, TrialResult
+from tuner.study import database, journal
+from tuner.study.record import Record
+from tuner.yaml_files import load_file
+
+# The file of a study's folder that says how the study was run last.
+CONFIG = "config.yaml"
+
+
+class Place(Protocol):
+    """Where the record of one study is or will be; what it reads may be another process's.
+
+    Attributes:
+        where: as messages say it.
+    """
+
+    @property
+    def where(self) -> str:
+        """As messages say it, without a password."""
+
+    def exists(self) -> bool:
+        """Whether there is a record.
+
+        Raises:
+            UserError: if its database cannot be reached.
+        """
+
+    def record(self) -> Record:
+        """The record, to own it; one that is not there is made when it is entered."""
+
+    def glanced(self) -> tuple[Mapping[int, TrialResult], Plain]:
+        """What it says of trials that ended, by number, and of the study's attributes.
+
+        Raises:
+            OSError: if it cannot be read, or is not there.
+            ValueError: if it is damaged.
+            UserError: if its database cannot be reached.
+        """
+
+    def curves(self) -> Iterator[tuple[int, Curves]]:
+        """The curves of its trials, one after another, as `glanced` finds trials."""
+
+    def owner(self) -> str:
+        """Which process is at work on it, in words; "" if none is."""
+
+    def owned(self) -> AbstractContextManager[Callable[[], None]]:
+        """Owns the study, whatever its record holds; gives what deletes that.
+
+        Raises:
+            BusyError: if another process owns it.
+        """
+
+
+class JournalPlace(Place):
+    """The folder of the study, where a journal is kept.
+
+    Args:
+        folder: of the study.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / journal.FILE
+
+    @property
+    def where(self) -> str:
+        return str(self.file)
+
+    def exists(self) -> bool:
+        return self.file.exists()
+
+    def record(self) -> Record:
+        return journal.JournalRecord(self.folder, self.folder.name)
+
+    def glanced(self) -> tuple[Mapping[int, TrialResult], Plain]:
+        return journal.glanced(self.file)
+
+    def curves(self) -> Iterator[tuple[int, Curves]]:
+        return journal.glanced_curves(self.file)
+
+    def owner(self) -> str:
+        return at_work(self.folder)
+
+    @contextmanager
+    def owned(self) -> Iterator[Callable[[], None]]:
+        with owned(self.folder):
+            yield lambda: None  # it goes with its folder
+
+
+class DatabasePlace(Place):
+    """A database, where studies are known by their names.
+
+    Args:
+        folder: of the study, for all but its record.
+        uri: of the database.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.folder, self.name, self.uri = folder, folder.name, uri
+
+    @property
+    def where(self) -> str:
+        return masked(self.uri)
+
+    def exists(self) -> bool:
+        with database.reading(self.uri) as found:
+            return found.study_id(self.name) is not None
+
+    def record(self) -> Record:
+        from tuner.study.database_record import DatabaseRecord
+
+        return DatabaseRecord(self.folder, self.name, self.uri)
+
+    def glanced(self) -> tuple[Mapping[int, TrialResult], Plain]:
+        with database.reading(self.uri) as found:
+            study_id = found.known(self.name)
+            return found.results(study_id), found.attributes(study_id)
+
+    def curves(self) -> Iterator[tuple[int, Curves]]:
+        with database.reading(self.uri) as found:
+            yield from found.curves(found.known(self.name))
+
+    def owner(self) -> str:
+        return at_work(self.folder) or database.at_work(self.uri, self.name)
+
+    @contextmanager
+    def owned(self) -> Iterator[Callable[[], None]]:
+        from tuner.study.database_record import delete
+
+        with (
+            closing(database.connected(self.uri, database.session_name())) as connection,
+            owned(self.folder),
+            database.in_one_line(self.uri),
+        ):
+            found = database.Database(self.uri, connection)
+            found.take(self.name)
+            yield lambda: delete(found, self.name)
+
+
+def place_of(config: Config, name: str | None = None) -> Place:
+    """Where the record of a study is: a journal in its folder, else what study.storage says.
+
+    Args:
+        config: of the command.
+        name: of another study than the config's.
+    """
+    folder = config.root / "studies" / (name or config.study.name)
+    in_folder = JournalPlace(folder)
+    if config.study.storage is None or in_folder.exists():
+        return in_folder
+    return DatabasePlace(folder, config.study.storage)
+
+
+def names(config: Config) -> set[str]:
+    """The studies that a command can find: those under its root, and those in its database.
+
+    Raises:
+        UserError: if the database cannot be reached.
+    """
+    folders = (config.root / "studies").glob("*")
+    found = {path.name for path in folders if path.is_dir()}
+    if config.study.storage is not None:
+        with database.reading(config.study.storage) as known:
+            found.update(known.names())
+    return found
+
+
+def elsewhere(folder: Path) -> str:
+    """In which database a study's record is, as its folder says; "" for one that is kept there."""
+    plain = load_file(folder / CONFIG) if (folder / CONFIG).exists() else None
+    study = plain.get("study") if isinstance(plain, dict) else None
+    storage = study.get("storage") if isinstance(study, dict) else None
+    return masked(storage) if isinstance(storage, str) else ""
+
+
+def check_place(config: Config) -> None:
+    """Refuses a study whose record is where the command does not look.
+
+    Raises:
+        UserError: with what to give.
+    """
+    folder = config.root / "studies" / config.study.name
+    in_folder, storage = JournalPlace(folder), config.study.storage
+    if storage is not None and in_folder.exists():
+        raise UserError(
+            f"study.storage: {masked(storage)}: study {folder.name} keeps its record in "
+            f"{in_folder.where}: leave study.storage out, or give another study.name"
+        )
+    check_named(config, folder)
+
+
+def check_named(config: Config, folder: Path) -> None:
+    """Refuses a study whose record is in a database, as its folder says, if none is named.
+
+    Args:
+        config: of the command.
+        folder: of the study.
+
+    Raises:
+        UserError: with what to give.
+    """
+    if config.study.storage is not None or JournalPlace(folder).exists():
+        return
+    if known := elsewhere(folder):
+        raise UserError(
+            f"study.storage: study {folder.name} keeps its record in {known}: give "
+            "study.storage=... again, or name another study"
+        )
