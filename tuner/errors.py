@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Sequence
 
 # Characters of a line, and of its end, which says what is allowed, where the line is cut.
@@ -53,6 +54,29 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+# What the command line takes as it is; a word that stands for something else is quoted, too.
+BARE = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z_][A-Za-z0-9_.-]*", re.IGNORECASE)
+
+
+def setting(key: str, names: str | Sequence[str]) -> str:
+    """A setting whose value is a name, or several, as it is typed in a shell.
+
+    >>> print(setting("data.exclude", ["id", "price (EUR)"]))
+    'data.exclude=[id,"price (EUR)"]'
+    """
+    value = _quoted(names) if isinstance(names, str) else f"[{','.join(map(_quoted, names))}]"
+    return shlex.quote(f"{key}={value}") if '"' in value else f"{key}={value}"
+
+
+def _quoted(name: str) -> str:
+    """A name as Hydra reads it: quoted, if it is not plain."""
+    if BARE.fullmatch(name):
+        return name
+    pieces = name.replace("${", "\\${").split('"')
+    # Backslashes stand for themselves but before a quote.
+    return '"' + '\\"'.join(p + "\\" * (len(p) - len(p.rstrip("\\"))) for p in pieces) + '"'
 
 
 class UserError(Exception):

@@ -175,7 +175,10 @@ def test_blanks_around_labels_of_arrays_are_left_out(tmp_path: Path) -> None:
 def test_a_text_that_stands_for_no_value_may_be_a_class(table: Write, label: str) -> None:
     labels = np.where(KINDS == "hi", label, KINDS)
     path = table(x=["-999", "", *written(VALUES)[2:]], y=labels)
-    with pytest.raises(UserError, match=r"the target is missing .*give data\.missing=\[\]$"):
+    with pytest.raises(
+        UserError,
+        match=rf"^data\.target: y: holds '{label}' in row \d+ .*give data\.missing=\[\]; if not",
+    ):
         loaded(path)
     for missing, gaps in (([], 1), (["-999"], 2), ("-999", 2), ([-999], 2)):
         data = loaded(path, missing=missing)
@@ -207,7 +210,7 @@ def test_the_command_reads_decimal_commas_and_says_so(table: Write, tmp_path: Pa
         ("data.separator='(['",): "data.separator: '([': must be one character",
         ("data.sample_weight=w",): "all sample weights of class hi are 0",
         ("data.decimal=;",): """quote the value for Hydra: 'data.decimal=";"'""",
-        ("data.missing=[hi]",): "the target is missing",
+        ("data.missing=[hi]",): "every row is of class lo",
     }
     for changed, message in refused.items():
         keys = {setting.partition("=")[0] for setting in changed}

@@ -3,6 +3,7 @@
 import gzip
 import lzma
 from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skops import io
 
 from tuner.data import DataSet, load
+from tuner.data.checks import check_source
 from tuner.data.columns import fit
 from tuner.data.dates import is_date
+from tuner.data.kinds import look, settled
 from tuner.data.readers import table
 from tuner.data.scaling import NAMES
+from tuner.data.source import Said, Source
 from tuner.errors import UserError
 from tuner.estimators.public import own_types
 
@@ -222,7 +226,36 @@ def test_constant_and_empty_columns_are_zero_or_one(
         ({"time": "nope"}, r"data\.time: nope: there is no such column"),
         ({"time": "who"}, r"data\.time: who: must be a column of numbers, or of dates"),
         ({"time": "größe"}, r"data\.time: größe: has no time in row 0"),
-        ({"features": "when"}, r"data\.path: .*column when holds dates; give it as data\.time"),
+        (
+            {"features": "when", "dates": "refuse"},
+            r"data\.path: .*column when holds dates; give it",
+        ),
+        (
+            {"features": "when", "dates": "days"},
+            r"data\.dates: 'days': must be one of parts, refus",
+        ),
+        ({"features": None, "exclude": "nope"}, r"data\.exclude: nope: there is no such column"),
+        ({"exclude": "kind"}, r"data\.exclude: kind: is the target"),
+        ({"exclude": "flag"}, r"data\.exclude: flag: is in data\.features too"),
+        ({"categorical": "kind"}, r"data\.categorical: kind: is no column of the features"),
+        ({"numeric": "colr"}, r"data\.numeric: colr: did you mean colour\? is no column"),
+        (
+            {"categorical": "count", "ordinal": {"count": [1]}},
+            r"data\.ordinal: count: is in data\.c",
+        ),
+        (
+            {"numeric": ["colour"]},
+            r"data\.numeric: colour: holds '\w+' and no number; leave it out",
+        ),
+        ({"ordinal": {"count": [3, 1]}}, r"data\.ordinal: count: .* must ascend, each once"),
+        (
+            {"ordinal": {"count": ["a", "b"]}},
+            r"data\.ordinal: count: 'a': the column holds numbers",
+        ),
+        ({"ordinal": {"colour": []}}, r"data\.ordinal: colour: \[\]: must name two levels"),
+        ({"ordinal": {"colour": ["rot", "rot"]}}, r"data\.ordinal: colour: .* must name each once"),
+        ({"ordinal": {"colour": ["rot", "gold"]}}, r"data\.ordinal: colour: .*holds \w+, \w+ too;"),
+        ({"ordinal": {"flag": [0, 1]}}, r"data\.ordinal: flag: .* must be \[false, true\]"),
         ({"group": "who", "folds": 40}, r"data\.folds: 40: there are 30 groups; must be 41 at"),
         ({"time": "flag", "folds": 3}, r"data\.time: holds 2 times; must hold 5 at least"),
         ({"target": "price", "folds": 100}, r"data\.folds: 100: only 96 rows are left"),
@@ -239,25 +272,22 @@ def test_a_wrong_column_is_one_line(
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([f"name {i}" for i in range(ROWS)], "has 120 different words in 120 rows"),
         ([np.inf] * ROWS, "holds inf in row 0"),
         ([1j] * ROWS, "holds complex values"),
         ([b"x"] * ROWS, "holds bytes values"),
         ([1, "x"] * (ROWS // 2), "holds mixed-integer values"),
-        (["22.11.2026"] * ROWS, "holds dates"),
-        (pd.date_range("2020-01-01", periods=ROWS), "holds dates"),
-        (pd.timedelta_range("1 day", periods=ROWS), "holds dates"),
-        (pd.period_range("2020-01", periods=ROWS, freq="M"), "holds dates"),
-        (pd.date_range("2020-01-01", periods=ROWS).date, "holds dates"),
+        (["22.11.2026"] * (ROWS - 1) + ["soon"], "holds 'soon', which is no date; if it is a gap"),
+        (["22.11.2026"] * (ROWS - 1) + ["31.2.2026"], "holds '31.2.2026', which is no date"),
+        ([time(10, i % 60) for i in range(ROWS)], "holds '10:.*', which is no date"),
+        (pd.timedelta_range("1 day", periods=ROWS), "holds durations; turn it into numbers"),
     ],
 )
 def test_a_column_that_cannot_be_an_input_is_one_line_with_a_mend(
     frame: pd.DataFrame, column: Any, message: str
 ) -> None:
-    from tuner.data.checks import columns
-
+    rows = frame[NUMBERS].assign(odd=column)
     with pytest.raises(UserError, match=rf"^data\.path: t: column odd {message}") as error:
-        columns.check("data.path: t", frame[NUMBERS].assign(odd=column))
+        check_source(settled(Source("data.path: t", rows, np.zeros(ROWS))))
     assert "\n" not in str(error.value)
 
 
@@ -275,7 +305,7 @@ def test_words_with_a_dash_or_a_number_are_no_dates() -> None:
         ("blank.csv", b"\n\n", "cannot be read"),
         ("header.csv", b"x,kind\n", "holds no row, only the names of 2 columns"),
         ("twice.csv", b"x,x,kind\n1,2,a\n", "two columns are named x"),
-        ("nameless.csv", b",x,kind\n0,1,a\n1,2,b\n", "column 0 .* has no name"),
+        ("nameless.csv", b",x,kind\n0,1,a\n0,2,b\n", "column 0 .* has no name.*'data.exclude=\\["),
         ("long.csv", b"x,kind\n1,a,3\n1,b,4\n", "cannot be read"),
         ("late.csv", b"x,kind\n1,a\n1,b,4\n", "cannot be read"),
         ("quote.csv", b'x,kind\n1,"a\n', "cannot be read"),
@@ -330,7 +360,7 @@ def test_a_mark_at_the_start_and_another_separator_are_read(tmp_path: Path) -> N
 
 def test_names_that_join_alike_stay_apart() -> None:
     frame = pd.DataFrame({"a_b": ["c", "d"] * 3, "a": ["b_c", "x"] * 3})
-    columns = fit(frame, np.arange(6), "standard")
+    columns = fit(frame, np.arange(6), "standard", look("t", frame, Said())[0])
     assert len(set(columns.names)) == columns.inputs == 4
 
 

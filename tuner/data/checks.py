@@ -56,7 +56,7 @@ def check_source(source: Source) -> None:
     """
     where, rows = source.where, source.rows
     if is_table(rows):
-        columns.check(where, rows)
+        columns.check(where, rows, source.kinds)
     elif is_sparse(rows):
         mend = "give data with fewer columns"
         memory.check(f"{where}: {rows.shape[1]} columns", memory.COLUMN * rows.shape[1], mend)
@@ -68,11 +68,11 @@ def check_source(source: Source) -> None:
     if source.groups is not None and source.times is not None:
         raise UserError("data.group: goes without data.time: give one of the two")
     if source.groups is not None:
-        _check_groups(where, source.groups)
+        _check_groups(source, source.groups)
     if source.times is not None:
-        _check_vector(f"{where}: the times", source.times, -np.inf, np.inf)
+        _check_vector(source, "the times", source.times, -np.inf, np.inf)
     if source.weights is not None:
-        _check_vector(f"{where}: the sample weights", source.weights, 0, HEAVIEST)
+        _check_vector(source, "the sample weights", source.weights, 0, HEAVIEST)
         if 0 < source.weights.max() < LIGHTEST:
             raise UserError(
                 f"{where}: no sample weight is above {source.weights.max():g}; weights count by "
@@ -103,22 +103,27 @@ def _check_numbers(where: str, values: np.ndarray, shape: tuple[int, ...]) -> No
             )
 
 
-def _check_groups(where: str, groups: np.ndarray) -> None:
+def _check_groups(source: Source, groups: np.ndarray) -> None:
+    where = source.where
     missing = [i for i, g in enumerate(groups.tolist()) if g is None or g != g]
     if missing:
-        raise UserError(f"{where}: row {missing[0]} (counted from 0) has no group; must have one")
+        row = source.number(missing[0])
+        raise UserError(f"{where}: row {row} (counted from 0) has no group; must have one")
     if groups.dtype.kind == "O" and len({type(g) for g in groups}) > 1:
         raise UserError(f"{where}: the groups mix numbers and text; must be of one kind")
 
 
-def _check_vector(what: str, values: np.ndarray, least: float, most: float) -> None:
+def _check_vector(source: Source, what: str, values: np.ndarray, least: float, most: float) -> None:
+    what = f"{source.where}: {what}"
     if values.dtype.kind not in "buif":
         raise UserError(f"{what} hold {values.dtype} values; must be numbers")
     bad = ~np.isfinite(values) | (values < least) | (values > most)
     if bad.any():
-        row = int(np.argmax(bad))
-        said = "finite" if least < 0 else f"from {least} to {most:g}"
-        raise UserError(f"{what} hold {values[row]} in row {row} (counted from 0); must be {said}")
+        first = int(np.argmax(bad))
+        said, row = "finite" if least < 0 else f"from {least} to {most:g}", source.number(first)
+        raise UserError(
+            f"{what} hold {values[first]} in row {row} (counted from 0); must be {said}"
+        )
 
 
 def check_weights(where: str, weights: np.ndarray, target: Target, split: Split) -> None:

@@ -7,18 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import memory
-from tuner.data.dates import is_date
+from tuner.data import date_parts, memory
+from tuner.data.kinds import WORDS, kind_of
 from tuner.data.scaling import LARGEST, too_large, trainable, transformer
-from tuner.errors import UserError
+from tuner.data.source import Kinds
+from tuner.errors import UserError, setting
 
 BLOCK = 16384  # rows turned to numbers at once
-# So many different words tell rows apart rather than alike, if half of the rows has its own.
-MANY = 100
 LETTERS = 1000  # of a word
 WIDE = 1000  # columns looked at together
-# What pandas calls values that are one column each; "empty" is a column without any value.
-WORDS = {"string", "boolean", "integer", "floating", "empty"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +24,8 @@ class Columns:
 
     Numbers: a missing one becomes the training part's median, and all are scaled. Words, and true
     and false: a column of 0 and 1 for each that the training part has, missing ones being a word
-    of their own; a word that it has not is 0 in all of them.
+    of their own; a word that it has not is 0 in all of them. Words in an order: their places, and
+    dates: their parts (`tuner.data.date_parts`), filled and scaled as numbers are.
 
     Attributes:
         fitted: the ColumnTransformer.
@@ -49,11 +47,15 @@ class Columns:
 
     @property
     def names(self) -> list[tuple[str, Hashable]]:
-        """What each of its columns stands for: a column of the table and, for words, the word."""
+        """What each of its columns stands for: a column of the table and, for words, the word, or
+        for dates, the part."""
         named: list[tuple[str, Hashable]] = []
         for kind, made, columns in self.fitted.transformers_:
-            if kind == "numbers":
+            if kind in ("numbers", "levels"):
                 named += [(column, None) for column in columns]
+            elif kind == "dates":
+                for column, own in made.named_steps["parts"].kw_args["columns"].items():
+                    named += [(column, ("part", part)) for part in date_parts.named(own["parts"])]
             elif kind == "words":
                 for column, words in zip(columns, made.categories_, strict=True):
                     named += [(column, _word(word)) for word in words]
@@ -103,60 +105,61 @@ class Columns:
         return self.fitted
 
 
-def fit(rows: Any, chosen: np.ndarray, method: str) -> Columns:
+def fit(rows: Any, chosen: np.ndarray, method: str, kinds: Kinds) -> Columns:
     """Fit to the chosen rows of a table.
 
     Args:
         rows: a DataFrame that `check` has passed.
         chosen: numbers of the training rows.
         method: how columns of numbers are scaled, as in tuner.data.scaling.
+        kinds: what the columns hold.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
-    by_kind = kinds(rows)
-    filled = SimpleImputer(strategy="median", keep_empty_features=True)
-    numbers = Pipeline([("fill", filled), ("scale", transformer(method, len(chosen)))])
+    def numbers(*steps: tuple[str, Any]) -> Any:
+        filled = SimpleImputer(strategy="median", keep_empty_features=True)
+        return Pipeline([*steps, ("fill", filled), ("scale", transformer(method, len(chosen)))])
+
     words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    parts = [("numbers", numbers, by_kind["numbers"]), ("words", words, by_kind["words"])]
+    ordered = OrdinalEncoder(
+        categories=[np.array(levels) for levels in kinds.levels.values()],
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+        encoded_missing_value=np.nan,
+    )
+    found = {n: date_parts.found(rows[n].iloc[chosen], first) for n, first in kinds.dates.items()}
+    dates = FunctionTransformer(date_parts.numbers, kw_args={"columns": found})
+    parts = [
+        ("numbers", numbers(), list(kinds.numbers)),
+        ("words", words, list(kinds.words)),
+        ("levels", numbers(("places", ordered)), list(kinds.levels)),
+        ("dates", numbers(("parts", dates)), list(kinds.dates)),
+    ]
     made = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
     return Columns(made.fit(rows.iloc[chosen]), method)
 
 
-def kinds(rows: Any) -> dict[str, list[str]]:
-    """The columns of a DataFrame by what becomes of them: numbers or words."""
-    made: dict[str, list[str]] = {"numbers": [], "words": []}
-    for name, dtype in zip(rows.columns, rows.dtypes, strict=True):
-        made["numbers" if dtype.kind in "iuf" else "words"].append(name)
-    return made
-
-
-def check(where: str, rows: Any) -> None:
+def check(where: str, rows: Any, kinds: Kinds) -> None:
     """Refuses a table that cannot be turned to numbers, and says the mend.
 
     Args:
         where: the config key and value that named the source.
         rows: a DataFrame.
+        kinds: what its columns hold.
 
     Raises:
-        UserError: a column is neither numbers nor words, or its words tell rows apart, or words are
-            so many that their columns would take more than half of the memory.
+        UserError: a column is neither numbers nor words, or words are so many that their columns
+            would take more than half of the memory.
     """
-    by_kind = kinds(rows)
-    width, mend = len(by_kind["numbers"]), "leave it out with data.features"
-    _check_numbers(where, rows, by_kind["numbers"])
-    for name in by_kind["words"]:
-        column = rows[name]
-        if is_date(column):
-            raise UserError(
-                f"{where}: column {name} holds dates; give it as data.time to split by it, turn "
-                f"it into numbers (as days since the first), or {mend}"
-            )
+    width = len(kinds.numbers) + len(kinds.levels) + len(kinds.dates) * date_parts.MOST
+    _check_numbers(where, rows, list(kinds.numbers))
+    for name in kinds.words:
         width += 1
-        present = column.dropna()
-        kind = _kind(present)
+        present = rows[name].dropna()
+        kind, mend = kind_of(present), f"leave it out with {setting('data.exclude', [name])}"
         if kind not in WORDS:
             raise UserError(
                 f"{where}: column {name} holds {kind} values; must be numbers, or text; {mend}"
@@ -169,12 +172,7 @@ def check(where: str, rows: Any) -> None:
                 f"at most; {mend}"
             )
         width += words
-        if words > MANY and words > len(present) / 2:
-            raise UserError(
-                f"{where}: column {name} has {words} different words in {len(present)} rows, "
-                f"which tell rows apart and not what they have in common; {mend}"
-            )
-    mend = "leave out columns of many words with data.features, or take fewer rows"
+    mend = "leave out columns of many words with data.exclude, or take fewer rows"
     memory.check(where, 8.0 * width * len(rows), mend)
 
 
@@ -183,21 +181,13 @@ def _check_numbers(where: str, rows: Any, names: list[str]) -> None:
         block = rows[names[start : start + WIDE]]
         sizes = np.abs(block.to_numpy(dtype=np.float64, na_value=np.nan))
         if np.nanmax(sizes, initial=0.0) > LARGEST:
-            row, column = (int(i) for i in np.argwhere(sizes > LARGEST)[0])
-            said = "finite, or empty" if np.isinf(sizes[row, column]) else f"{LARGEST:g} at most"
+            place, column = (int(i) for i in np.argwhere(sizes > LARGEST)[0])
+            row = block.index[place]
+            said = "finite, or empty" if np.isinf(sizes[place, column]) else f"{LARGEST:g} at most"
             raise UserError(
-                f"{where}: column {names[start + column]} holds {block.iloc[row, column]} in row "
+                f"{where}: column {names[start + column]} holds {block.iloc[place, column]} in row "
                 f"{row} (counted from 0); must be {said}; a gap is filled with the median"
             )
-
-
-def _kind(present: Any) -> str:
-    """pandas' name for the kind of the values, or of the categories, of a column."""
-    from pandas.api.types import infer_dtype
-
-    values = present.cat.categories if hasattr(present, "cat") else present
-    name: str = infer_dtype(values, skipna=True)
-    return name
 
 
 def _word(word: Any) -> Hashable:

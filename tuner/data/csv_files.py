@@ -8,18 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from tuner.data import files, memory, numerals
-from tuner.errors import UserError
+from tuner.errors import UserError, setting
+
+# Texts that stand for no number where all others of a column are numbers, beside pandas' own.
+GAPS = ("?", "-", "--", "---", ".", "..", "...", "*", "na", "n.a.", "N.A.", "\u2013", "\u2014")
 
 
 @dataclass(frozen=True)
 class Text:
-    """How the text of a CSV is read, as `read` has it."""
+    """How the text of a table is read.
+
+    Attributes:
+        where: the file, as a config key and value.
+        separator, decimal, thousands, missing: as the reader of tables takes them.
+        targets: columns whose gaps leave rows out.
+        numeric: columns whose texts are numbers, or gaps.
+        words: columns whose texts are words, whatever they look like.
+    """
 
     where: str
     separator: str | None
     decimal: str | None
     thousands: str | None
     missing: str | list[str | int | float] | None
+    targets: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def absent(self) -> list[str]:
@@ -77,42 +91,107 @@ def few(names: Sequence[str]) -> str:
     return f"column{'s' if len(names) > 1 else ''} {', '.join(names[:5])}{more}"
 
 
-def _numbers(
-    table: Any, reading: Text, again: Callable[[list[str]], Any]
+def numbers(
+    table: Any, reading: Text, names: Sequence[str], again: Callable[[list[str]], Any]
 ) -> tuple[Any, tuple[str, ...]]:
-    """The table with words that are numbers, by decimal commas or thousands, as numbers.
+    """The table with texts that are numbers, by their marks or but for gaps, as numbers.
 
     Args:
-        table: as pandas reads it, whose numbers have a point.
+        table: as it was read, whose numbers have a point.
         reading: how the text is read.
-        again: reads columns as texts.
+        names: of the columns of text that may be numbers.
+        again: reads columns of numbers as texts.
     """
-    plain = reading.decimal != "," and reading.thousands != "."
-    words = {
-        name: texts
-        for name in wordy(table)
-        if _is_text(table[name]) and _like_numbers(texts := table[name].str.strip())
-    }
-    if not words and plain:
-        return table, ()
+    words: dict[str, Any] = {}
+    gaps: dict[str, Any] = {}
+    for name in names:
+        if name in reading.words or not _is_text(table[name]):
+            continue
+        texts, gaps[name] = _gaps(table[name].str.strip(), name, reading)
+        if _like_numbers(texts):
+            words[name] = texts
+    bare = {n: t for n, t in words.items() if len(gaps[n]) and numerals.PLAIN.fit(t)}
+    words = {name: texts for name, texts in words.items() if name not in bare}
+    points = {n: t for n, t in bare.items() if t.str.contains(".", regex=False, na=False).any()}
+    found, notes = numerals.PLAIN, [_said(name, gaps[name]) for name in bare]
+    if words or reading.decimal == "," or reading.thousands == ".":
+        fractions = {**_fractions(table, again), **points}
+        found = numerals.found(words, fractions, reading.decimal, reading.thousands)
+        if found != numerals.PLAIN:
+            marked = {n: t for n, t in {**words, **fractions}.items() if found.fit(t)}
+            table = table.assign(**{name: found.numbers(t) for name, t in marked.items()})
+            notes += [_said(name, gaps[name]) for name in marked if len(gaps.get(name, ()))]
+            if marked:
+                notes.append(f"the numbers of {few(list(marked))} are written as {found.example}")
+            bare = {name: texts for name, texts in bare.items() if name not in marked}
+    if bare:
+        table = table.assign(**{name: numerals.PLAIN.numbers(t) for name, t in bare.items()})
+    return table, tuple(dict.fromkeys(notes))
+
+
+def _fractions(table: Any, again: Callable[[list[str]], Any]) -> dict[str, Any]:
+    """The columns of numbers with a point, as texts."""
     kinds = zip(table.columns, table.dtypes, strict=True)
     floats = [n for n, kind in kinds if kind.kind == "f" and table[n].notna().any()]
     texts = again(floats) if floats else {}
-    fractions = {
+    return {
         name: bare
         for name in floats
         if (bare := texts[name].str.strip().mask(table[name].isna()))
         .str.contains(".", regex=False)
         .any()
     }
-    marks = numerals.found(words, fractions, reading.decimal, reading.thousands)
-    if marks == numerals.PLAIN:
-        return table, ()
-    read = {n: t for n, t in {**words, **fractions}.items() if marks.fit(t)}
-    table = table.assign(**{name: marks.numbers(texts) for name, texts in read.items()})
-    if not read:
-        return table, ()
-    return table, (f"the numbers of {few(list(read))} are written as {marks.example}",)
+
+
+def _gaps(texts: Any, name: str, reading: Text) -> tuple[Any, Any]:
+    """A column without the texts that stand for no number, and how many rows have each of them."""
+    values = texts.dropna().drop_duplicates()
+    if name in reading.numeric:
+        marks = values[~numerals.written(values)]
+    elif reading.missing is None:
+        marks = values[values.isin(GAPS)]
+    else:
+        return texts, ()
+    if not len(marks) or len(marks) == len(values):
+        return texts, ()
+    gap = texts.isin(marks)
+    return texts.mask(gap), texts[gap].value_counts()
+
+
+def _said(name: str, gaps: Any) -> str:
+    shown = ", ".join(repr(text) for text in gaps.index[:3])
+    more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
+    rows = int(gaps.sum())
+    return (
+        f"column {name} holds numbers, and {shown}{more} for gaps ({rows} row{'s' * (rows != 1)})"
+    )
+
+
+def check_targets(table: Any, reading: Text, again: Callable[[list[str]], Any]) -> None:
+    """Refuses a target of words that has a gap with a text, which may be a class.
+
+    Args:
+        table: as it was read.
+        reading: how the text is read.
+        again: reads columns as texts.
+
+    Raises:
+        UserError: for the first; it says how to make the text a class, or a gap.
+    """
+    if reading.missing is not None:
+        return
+    for name in reading.targets:
+        if name not in table.columns or not table[name].isna().any() or not _is_text(table[name]):
+            continue
+        held = again([name])[name].fillna("").str.strip()
+        texts = held[table[name].isna() & (held != "")]
+        if len(texts):
+            text = texts.iloc[0]
+            raise UserError(
+                f"data.target: {name}: holds {text!r} in row {texts.index[0]} (counted from 0), "
+                "which stands for no value: if it is a class, give data.missing=[]; if not, "
+                f"{setting('data.missing', list(texts.unique()[:5]))} leaves such rows out"
+            )
 
 
 def _like_numbers(texts: Any) -> bool:
@@ -150,9 +229,13 @@ def read(
             warnings.simplefilter("error", pd.errors.ParserWarning)
             text |= {"header": 0, "names": names, "low_memory": False, "index_col": False}
             table = pd.read_csv(file, na_values=reading.absent, **text)
-            return _numbers(
-                table, reading, lambda names: pd.read_csv(file, usecols=names, dtype=str, **text)
-            )
+
+            def again(names: list[str]) -> Any:
+                return pd.read_csv(file, usecols=names, dtype=str, **text)
+
+            table, notes = numbers(table, reading, wordy(table), again)
+            check_targets(table, reading, again)
+            return table, notes
 
 
 def _first(file: Path, separator: str) -> list[str]:

@@ -227,7 +227,7 @@ class DataSet:
         key = ("rows", fold)
         if key not in self.made:
             shared = None if layout is None else layout.rows
-            self.made[key] = prepare(self.source.rows, train, self.asked, shared)
+            self.made[key] = prepare(self.source, train, self.asked, shared)
         targets = self.target.encoding(train, self.asked.standardise)
         return Recipe(fold, train, self.made[key], targets)
 
@@ -331,7 +331,7 @@ def load(
     fractions = checks.shares(source, validation_fraction, test_fraction)
     checks.check_settings(fractions, scale, folds, class_weight)
     checks.check_source(source)
-    target = understand(source.where, source.targets, task)
+    target = understand(source.where, source.targets, task, source.number)
     place = find_positive(target, positive)
     if class_weight is not None and target.classes is None:
         raise UserError(f"data.class_weight: {class_weight}: there are no classes; give null")

@@ -48,6 +48,16 @@ class Marks:
 PLAIN = Marks(".", "")
 
 
+def written(texts: Any) -> Any:
+    """Whether each of texts is a number, whatever its marks: a pandas Series of true and false."""
+    found = texts.str.fullmatch(PLAIN.pattern)
+    for decimal in DECIMALS:
+        for thousands in THOUSANDS:
+            if decimal != thousands:
+                found |= texts.str.fullmatch(Marks(decimal, thousands).pattern)
+    return found.astype(bool)
+
+
 def check_marks(decimal: str | None, thousands: str | None) -> None:
     """Checks marks that were given.
 

@@ -1,18 +1,18 @@
 """Parquet files, weighed before they are unpacked: what is written once may stand for many rows."""
 
-from collections.abc import Collection
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from tuner.data import files, memory
-from tuner.errors import UserError
+from tuner.errors import UserError, setting
 
 # Bytes of a value while it is read: in Arrow, in pandas, and where pandas makes an object of it.
 VALUE, OBJECT = 16.0, 64.0
 
 
-def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> Any:
-    """The table of a file, as Arrow has it.
+def read(where: str, file: Path, kind: str, wanted: Container[str]) -> tuple[Any, list[str]]:
+    """The table of a file, as Arrow has it, and the names of all columns of the file.
 
     Texts are read as the few that they may be, and written out once it is known how long they are.
 
@@ -21,7 +21,7 @@ def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> A
         file: ends in .parquet.
         kind: what it must be, in words.
         wanted: columns that must hold one number, text or date a row; others that do not are left
-            out. None for all.
+            out.
 
     Raises:
         UserError: it cannot be read, would not fit into half the memory, or a wanted column holds
@@ -35,10 +35,10 @@ def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> A
         files.check_names(where, [field.name for field in fields])
         taken = [field for field in fields if _is_plain(field.type)]
         for field in fields:
-            if field not in taken and (wanted is None or field.name in wanted):
+            if field not in taken and field.name in wanted:
                 raise UserError(
                     f"{where}: column {field.name} holds {field.type} values; must be numbers, or "
-                    "text; leave it out with data.features"
+                    f"text; leave it out with {setting('data.exclude', [field.name])}"
                 )
         content = held.metadata
         groups = [content.row_group(i) for i in range(content.num_row_groups)]
@@ -58,7 +58,7 @@ def read(where: str, file: Path, kind: str, wanted: Collection[str] | None) -> A
             if field.name not in texts:
                 continue
             table = table.set_column(place, field.name, table.column(place).cast(large_string()))
-        return table
+        return table, [field.name for field in fields]
 
 
 def _is_text(kind: Any) -> bool:

@@ -1,13 +1,12 @@
 """What was asked of the raw rows and targets, and what turns them into the numbers of a part."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from tuner.data import columns, reshaping, scaling, sparse
-from tuner.data.source import is_sparse, is_table
+from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.targets import Encoding
 
 # In place of a fold's number: what the model that is kept is trained on, and the test part.
@@ -54,18 +53,19 @@ class Recipe:
 
 
 def prepare(
-    rows: Any, train: np.ndarray, asked: Asked, layout: Preparation | None = None
+    source: Source, train: np.ndarray, asked: Asked, layout: Preparation | None = None
 ) -> Preparation:
     """The preparation of raw rows, fitted to the training rows alone.
 
     Args:
-        rows: as a Source has them.
+        source: of the rows.
         train: numbers of the training rows.
         asked: how.
         layout: that of all folds, in whose columns a table's are put; None to have its own.
     """
+    rows = source.rows
     if is_table(rows):
-        made = columns.fit(rows, train, asked.scale)
+        made = columns.fit(rows, train, asked.scale, source.kinds)
         if layout is None:
             return made
         assert isinstance(layout, columns.Columns)

@@ -1,5 +1,6 @@
 """Targets: which task they are, and how they become what a loss takes."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,7 +81,12 @@ class Target:
         return replace(made, key="data.target")
 
 
-def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
+def understand(
+    where: str,
+    raw: np.ndarray,
+    asked: str | None,
+    number: Callable[[int], int] = int,
+) -> Target:
     """The task that raw targets are, and they as that task has them.
 
     Labels are whole numbers, words, true and false; numbers with a point are for regression;
@@ -90,6 +96,7 @@ def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
         where: the config key and value that named the source, for errors.
         raw: (n,) or (n, outputs).
         asked: the task, in place of what they look like; or None.
+        number: the number of a row as its file counts.
 
     Raises:
         UserError: targets that the task cannot have.
@@ -97,7 +104,7 @@ def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
     if asked is not None and asked not in TASKS:
         raise UserError(f"data.task: {asked!r}: must be one of {', '.join(TASKS)}")
     raw = _plain(raw)
-    _check_present(where, raw)
+    _check_present(where, raw, number)
     several = raw.ndim == 2 and raw.shape[1] > 1
     task = asked or _task(raw, several)
     if several and task in ("binary", "multiclass"):
@@ -107,6 +114,30 @@ def understand(where: str, raw: np.ndarray, asked: str | None) -> Target:
     if task == "regression":
         return Target(task, _numbers(where, raw))
     return _labels(where, raw.reshape(len(raw)), asked)
+
+
+def with_target(
+    where: str, rows: Any, targets: Any, names: Sequence[str]
+) -> tuple[Any, tuple[str, ...]]:
+    """The rows of a table that have every target, and what to say of those that are left out.
+
+    Args:
+        where: the config key and value that named the source, for errors.
+        rows: a DataFrame.
+        targets: (n,) or (n, outputs), of pandas.
+        names: of the targets.
+
+    Raises:
+        UserError: no row has one.
+    """
+    gaps = np.asarray(targets.isna()).reshape(len(targets), -1).any(axis=1)
+    if not gaps.any():
+        return rows, ()
+    if gaps.all():
+        raise UserError(f"{where}: no row has a target, {', '.join(names)}")
+    count, left = int(gaps.sum()), "are left out" if gaps.sum() > 1 else "is left out"
+    said = f"{count} row{'s' * (count != 1)} without a target ({', '.join(names)}) {left}"
+    return rows[~gaps], (said,)
 
 
 def find_positive(target: Target, asked: bool | int | float | str | None) -> int | None:
@@ -159,7 +190,7 @@ def _task(raw: np.ndarray, several: bool) -> str:
     return "regression" if raw.dtype.kind == "f" else "multiclass"  # or binary, by its labels
 
 
-def _check_present(where: str, raw: np.ndarray) -> None:
+def _check_present(where: str, raw: np.ndarray, number: Callable[[int], int]) -> None:
     if raw.dtype.kind not in "OUSbiuf":
         raise UserError(f"{where}: the targets hold {raw.dtype} values; must be numbers or text")
     if not raw.size:
@@ -171,13 +202,11 @@ def _check_present(where: str, raw: np.ndarray) -> None:
     else:
         return
     if bad.any():
-        row = int(np.argwhere(bad)[0][0])
+        row = number(int(np.argwhere(bad)[0][0]))
         value: Any = raw[tuple(np.argwhere(bad)[0])]
         missing = value is None or value != value
         said = "is missing" if missing else f"is {value}"
-        mend = f"; must be {LARGEST:g} at most"
-        if missing:
-            mend = "; if a text as NA is a class, give data.missing=[]"
+        mend = "" if missing else f"; must be {LARGEST:g} at most"
         raise UserError(
             f"{where}: the target {said} in row {row} (counted from 0): leave such rows out{mend}"
         )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.data import columns
 from tuner.data.dataset import DataSet
 from tuner.data.source import is_sparse, is_table
 from tuner.errors import printable
@@ -30,7 +29,7 @@ class Understood:
         positive: the label of the positive class, or None.
         outputs: how many labels or numbers are predicted for a row; 1 for classes.
         lowest, highest: of the numbers to predict; 0 for other tasks.
-        numbers, words: columns of features of each kind.
+        numbers, words, levels, dates: columns of features of each kind.
         filled: values that are not 0, where rows are sparse; None where they are not.
         notes: what else there is to know of how the set was read, in words.
     """
@@ -50,6 +49,8 @@ class Understood:
     highest: float
     numbers: int
     words: int
+    levels: int
+    dates: int
     filled: int | None
     notes: tuple[str, ...]
 
@@ -93,9 +94,10 @@ class Understood:
             return (
                 f"{counted(self.numbers, 'sparse column')} with {self.filled} values that are not 0"
             )
-        of_numbers = f"{counted(self.numbers, 'column')} of numbers"
-        of_words = f"{counted(self.words, 'column')} of words"
-        return " and ".join([of_numbers] * (self.numbers > 0) + [of_words] * (self.words > 0))
+        kinds = {"numbers": self.numbers, "words": self.words, "levels in an order": self.levels}
+        kinds |= {"dates": self.dates}
+        *said, last = [f"{counted(n, 'column')} of {kind}" for kind, n in kinds.items() if n]
+        return f"{', '.join(said)} and {last}" if said else last
 
 
 def understood(data: DataSet) -> Understood:
@@ -105,10 +107,7 @@ def understood(data: DataSet) -> Understood:
     train, validation = split.folds[0]
     values, rows = np.asarray(target.values), source.rows
     regression = data.task == "regression"
-    if is_table(rows):
-        kinds = {kind: len(names) for kind, names in columns.kinds(rows).items()}
-    else:
-        kinds = {"numbers": rows.shape[1], "words": 0}
+    kinds = source.kinds
     place = data.asked.positive
     return Understood(
         name=data.name,
@@ -124,8 +123,10 @@ def understood(data: DataSet) -> Understood:
         outputs=1 if data.classes is not None else data.outputs,
         lowest=float(values.min()) if regression else 0.0,
         highest=float(values.max()) if regression else 0.0,
-        numbers=kinds["numbers"],
-        words=kinds["words"],
+        numbers=len(kinds.numbers) if is_table(rows) else rows.shape[1],
+        words=len(kinds.words),
+        levels=len(kinds.levels),
+        dates=len(kinds.dates),
         filled=int(rows.nnz) if is_sparse(rows) else None,
         notes=(*source.notes, *target.notes(None)),
     )

@@ -14,6 +14,8 @@ HARMLESS = ("numpy.dtype",)
 # The module of the preprocessing that scikit-learn has not, which stands beside this wing.
 TRANSFORMERS = "tuner.data.transformers"
 PREPARING = ("Robust",)
+# What makes numbers of dates, in the preprocessing; it stands beside this wing.
+DATES = "tuner.data.date_parts.numbers"
 
 
 def estimators() -> list[type[Any]]:
@@ -26,8 +28,9 @@ def estimators() -> list[type[Any]]:
 
 
 def own_types() -> list[str]:
-    """Full names of the types of tuner that a saved estimator may hold, and of those that the
-    preprocessing before it may."""
+    """Full names of the types of tuner that a saved estimator may hold, and of those and the
+    functions that the preprocessing before it may."""
     own = [*estimators(), Loss, Optimizer, Schedule]
     names = [f"{kind.__module__}.{kind.__name__}" for kind in own]
-    return [*names, SEARCH, *HARMLESS, *(f"{TRANSFORMERS}.{name}" for name in PREPARING)]
+    preparing = (f"{TRANSFORMERS}.{name}" for name in PREPARING)
+    return [*names, SEARCH, DATES, *HARMLESS, *preparing]

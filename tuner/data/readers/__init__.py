@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 from tuner import discovery
+from tuner.data.kinds import settled
 from tuner.data.source import Source
 from tuner.errors import UserError, did_you_mean
 
@@ -59,4 +60,4 @@ def read(name: str, reader: str, given: dict[str, Any]) -> Source:
         if key not in given and parameter.default is parameter.empty:
             raise UserError(f"data.{key}: is missing: the reader {reader} needs it")
     named = {"name": name} if "name" in signature(load(reader)).parameters else {}
-    return load(reader)(**named, **given)
+    return settled(load(reader)(**named, **given))

@@ -1,6 +1,7 @@
 """Tables with named columns: CSV, TSV and Parquet, the first two also packed."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ import numpy as np
 
 from tuner.data import csv_files, files, numerals, parquet
 from tuner.data.dates import seconds
-from tuner.data.source import Source
-from tuner.errors import UserError, did_you_mean
+from tuner.data.kinds import check_said
+from tuner.data.source import Said, Source
+from tuner.data.targets import with_target
+from tuner.errors import UserError, did_you_mean, setting
 
 # More columns of words than this would take minutes to turn to numbers.
 WORDY = 5000
+DATES = ("parts", "refuse")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 PARQUET = (".parquet", ".pq")
 KIND = "a table: .csv or .tsv in UTF-8 with names in its first line, or .parquet"
@@ -22,6 +26,12 @@ def read(
     path: str,
     target: str | list[str],
     features: str | list[str] | None = None,
+    exclude: str | list[str] | None = None,
+    categorical: str | list[str] | None = None,
+    numeric: str | list[str] | None = None,
+    ordinal: dict[str, list[str | int | float | bool]] | None = None,
+    dates: str | None = None,
+    day_first: bool | None = None,
     sample_weight: str | None = None,
     group: str | None = None,
     time: str | None = None,
@@ -32,10 +42,18 @@ def read(
 ) -> Source:
     """The columns of a table by what they are for; a CSV may end in .gz, .bz2 or .xz.
 
+    Rows without a target are left out.
+
     Args:
         path: of the table.
         target: what to predict, one column or several.
         features: what from, by default all others.
+        exclude: columns that are left out.
+        categorical: features whose values are names, even if they are written as numbers.
+        numeric: features whose texts are numbers, and gaps where they are none.
+        ordinal: features whose words have an order, each with its levels, lowest first.
+        dates: "parts" to make numbers of features that are dates, as by default, or "refuse".
+        day_first: whether dates as 1/2/2026 begin with the day; None to find it by looking.
         sample_weight, group, time: columns that are not features unless they are listed there.
         separator: of a CSV's columns, one character, if it is not what its name says.
         decimal, thousands: the marks of a CSV's numbers; None to find them by looking.
@@ -47,46 +65,93 @@ def read(
     """
     where = f"data.path: {path}"
     numerals.check_marks(decimal, thousands)
-    reading = csv_files.Text(where, separator, decimal, thousands, missing)
+    if dates not in (None, *DATES):
+        raise UserError(f"data.dates: {dates!r}: must be one of {', '.join(DATES)}")
     beside = {"sample_weight": sample_weight, "group": group, "time": time}
     named = {key: name for key, name in beside.items() if name is not None}
-    wanted = None
-    if features is not None:
-        wanted = {*files.listed(target), *files.listed(features), *named.values()}
-    table, notes = _table(where, files.find(path, kind=KIND), reading, wanted)
-    targets = _columns(table, "target", files.listed(target))
+    said = Said(
+        categorical=tuple(files.listed(categorical)),
+        numeric=tuple(files.listed(numeric)),
+        ordinal={name: tuple(levels) for name, levels in (ordinal or {}).items()},
+        listed=tuple(files.listed(features)),
+        refuse_dates=dates == "refuse",
+        day_first=day_first,
+    )
+    reading = csv_files.Text(
+        where,
+        separator,
+        decimal,
+        thousands,
+        missing,
+        targets=tuple(files.listed(target)),
+        numeric=said.numeric,
+        words=(*said.categorical, *said.ordinal),
+    )
+    wanted = Wanted(
+        None if features is None else {*reading.targets, *said.listed, *named.values()},
+        {*files.listed(exclude)} - {*reading.targets, *named.values()},
+    )
+    table, known, notes = _table(where, files.find(path, kind=KIND), reading, wanted)
+    targets = _columns(known, "target", list(reading.targets))
     for key, name in named.items():
-        _columns(table, key, [name])
-    if features is None:
-        _check_index(where, table.columns)
-        taken = {*targets, *named.values()}
-        inputs = [name for name in table.columns if name not in taken]
-    else:
-        inputs = _columns(table, "features", files.listed(features))
-        for name in targets:
-            if name in inputs:
+        _columns(known, key, [name])
+    excluded = [] if exclude is None else _columns(known, "exclude", files.listed(exclude))
+    for name in targets:
+        if name in excluded:
+            raise UserError(f"data.exclude: {name}: is the target, which is no feature")
+    if features is not None:
+        inputs = _columns(known, "features", list(said.listed))
+        for name in inputs:
+            if name in targets:
                 raise UserError(f"data.features: {name}: is the target; leave it out")
+            if name in excluded:
+                raise UserError(f"data.exclude: {name}: is in data.features too; give one")
+    else:
+        taken = {*targets, *excluded, *named.values()}
+        inputs = [name for name in table.columns if name not in taken]
+        inputs, unnamed = _named(where, table, inputs)
+        notes = (*notes, *unnamed)
     if not inputs:
         raise UserError(f"{where}: leaves no column to predict {', '.join(targets)} from")
+    check_said(said, inputs)
+    table = _with_numbers(table, said.numeric)
     chosen: Any = targets[0] if len(targets) == 1 else targets
+    table, left_out = with_target(where, table, table[chosen], targets)
     return Source(
         where,
         table[inputs],
         np.asarray(table[chosen]),
         weights=None if sample_weight is None else np.asarray(table[sample_weight]),
         groups=None if group is None else np.asarray(table[group]),
-        times=None if time is None else seconds(f"data.time: {time}", table[time]),
-        notes=notes,
+        times=None if time is None else seconds(f"data.time: {time}", table[time], day_first),
+        notes=(*notes, *left_out),
+        said=said,
     )
 
 
-def _table(
-    where: str, file: Path, reading: csv_files.Text, wanted: Collection[str] | None
-) -> tuple[Any, tuple[str, ...]]:
-    """The file as a DataFrame with at least a row, its columns named and each once.
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns of a file are looked at.
 
-    Blanks around words are stripped; what was done to the text is said in words. All columns are
-    wanted, or some.
+    Attributes:
+        some: those that are, or None for all.
+        excluded: those that are not.
+    """
+
+    some: Collection[str] | None
+    excluded: Collection[str]
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.excluded and (self.some is None or name in self.some)
+
+
+def _table(
+    where: str, file: Path, reading: csv_files.Text, wanted: Wanted
+) -> tuple[Any, list[str], tuple[str, ...]]:
+    """The file as a DataFrame with at least a row, the names of its columns, and notes.
+
+    Blanks around words are stripped; what was done to the text is said in words. Columns that are
+    not wanted may be missing.
     """
     notes: tuple[str, ...] = ()
     separator = reading.checked
@@ -95,41 +160,68 @@ def _table(
         suffix = Path(file.stem).suffix
     if suffix in PARQUET:
         # pandas' metadata would bring kinds of columns that scikit-learn's encoder does not take.
-        table = parquet.read(where, file, KIND, wanted).to_pandas(ignore_metadata=True)
+        read, known = parquet.read(where, file, KIND, wanted)
+        table = read.to_pandas(ignore_metadata=True)
+        texts = [name for name in reading.numeric if name in csv_files.wordy(table)]
+        table, notes = csv_files.numbers(table, reading, texts, lambda names: table[names])
     elif separator is not None or suffix in SEPARATORS:
         table, notes = csv_files.read(where, file, KIND, separator or SEPARATORS[suffix], reading)
+        known = list(table.columns)
     else:
         raise UserError(f"{where}: must be {KIND}")
-    table.columns = [str(name) for name in table.columns]
-    if len(wordy := csv_files.wordy(table)) > WORDY:
+    wordy = [name for name in csv_files.wordy(table) if name in wanted]
+    if len(wordy) > WORDY:
         raise UserError(
             f"{where}: {len(wordy)} columns hold no numbers, as {wordy[0]}; must be {WORDY} at "
             "most, for each becomes several"
         )
     if not len(table):
         raise UserError(f"{where}: holds no row, only the names of {len(table.columns)} columns")
-    bare = [name for name in csv_files.wordy(table) if csv_files.strip(table, name, reading.absent)]
+    bare = [name for name in wordy if csv_files.strip(table, name, reading.absent)]
     if bare:
         notes = (*notes, f"blanks around the words of {csv_files.few(bare)} are left out")
-    return table, notes
+    return table, known, notes
 
 
-def _check_index(where: str, names: Sequence[str]) -> None:
-    """The numbers of rows, which pandas writes by default, are no inputs."""
-    for place, name in enumerate(names):
-        if not name or name.startswith("__index_level_"):
+def _named(where: str, table: Any, inputs: list[str]) -> tuple[list[str], list[str]]:
+    """The features with a name, and what to say of one that has none and counts the rows.
+
+    pandas and R write such a column by default.
+    """
+    notes = []
+    for name in inputs:
+        if name and not name.startswith("__index_level_"):
+            continue
+        place = list(table.columns).index(name)
+        if not table[name].is_unique:
             raise UserError(
-                f"{where}: column {place} (counted from 0) has no name; if it counts the rows, "
-                "write the table without it (index=False), or give data.features"
+                f"{where}: column {place} (counted from 0) has no name; give it one, or leave it "
+                f"out with {setting('data.exclude', [name])}"
             )
+        notes.append(
+            f"column {place} (counted from 0) has no name and tells the rows apart: it is left out"
+        )
+    return [n for n in inputs if n and not n.startswith("__index_level_")], notes
 
 
-def _columns(table: Any, key: str, names: Sequence[str]) -> list[str]:
+def _with_numbers(table: Any, names: Sequence[str]) -> Any:
+    """The table whose columns of these names are numbers, as they were said to be."""
+    for name in names:
+        present = table[name].dropna()
+        if table[name].dtype.kind not in "iufb" and len(present):
+            raise UserError(
+                f"data.numeric: {name}: holds {str(present.iloc[0])!r} and no number; "
+                "leave it out of data.numeric, or give another data.decimal or data.thousands"
+            )
+    others = [name for name in names if table[name].dtype.kind not in "iuf"]
+    return table.astype(dict.fromkeys(others, "float64"))
+
+
+def _columns(known: Sequence[str], key: str, names: Sequence[str]) -> list[str]:
     """Those columns; raises UserError for one that is not there."""
     for place, name in enumerate(names):
-        if name not in table.columns:
-            known = list(table.columns)
-            hint = did_you_mean(name, known, 3)
+        if name not in known:
+            hint = _meant(key, name, known)
             held = f"{', '.join(known[:12])}{', ...' if len(known) > 12 else ''}"
             one = "; or give data.separator" if len(known) == 1 else ""
             raise UserError(
@@ -140,3 +232,12 @@ def _columns(table: Any, key: str, names: Sequence[str]) -> list[str]:
     if not names:
         raise UserError(f"data.{key}: []: must name a column or more")
     return list(names)
+
+
+def _meant(key: str, name: str, known: Sequence[str]) -> str:
+    """A question for the name that may have been meant, as it is typed where it needs quotes."""
+    hint = did_you_mean(name, known, 3)
+    # Of a name with a comma, a list makes two.
+    near = [own for own in known[:100] if name in own.split(", ")] or hint[13:-2].split(", ")
+    typed = setting(f"data.{key}", near[0]) if near[0] in known else ""
+    return f"did you mean {near[0]}, typed {typed}? " if '"' in typed else hint
