@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from skops import io
 
+from tuner.composing import compose
 from tuner.composing.compose import parse
 from tuner.data import DataSet, load
 from tuner.data.date_parts import found, numbers
@@ -369,3 +370,31 @@ def test_what_the_columns_are_is_told(read: Callable[..., DataSet]) -> None:
         "Data: the dates of column when become numbers: year, month, weekday, hour and days."
         in told
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "mend"),
+    [
+        ("data.target=price (EUR)", """'data.target="price (EUR)"'"""),
+        ("data.exclude=[a,price (EUR)]", """'data.exclude=[a,"price (EUR)"]'"""),
+        ("data.exclude=x=y", """'data.exclude="x=y"'"""),
+        (
+            "data.target=a, b",
+            """give data.target=[a,b]; or 'data.target="a, b"', if it is one name""",
+        ),
+    ],
+)
+def test_a_name_that_hydra_cannot_read_is_shown_as_it_is_typed(given: str, mend: str) -> None:
+    with pytest.raises(UserError) as error:
+        compose(["data=csv", given], None)
+    assert str(error.value).endswith(mend)
+
+
+def test_a_name_with_a_comma_or_a_bracket_is_shown_as_it_is_typed(
+    read: Callable[..., DataSet], frame: pd.DataFrame
+) -> None:
+    changed = frame.rename(columns={"zip": "a, b"})
+    for exclude, shown in ((["a", "b"], '"a, b"'), ("price EUR", '"price (EUR)"')):
+        with pytest.raises(UserError) as error:
+            read(changed, exclude=exclude)
+        assert f"typed 'data.exclude={shown}'" in str(error.value)

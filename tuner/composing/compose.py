@@ -18,7 +18,7 @@ from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
 from tuner.composing.usual import chosen_options, keep_chosen, place_pruner
 from tuner.dated import dated, is_pattern
-from tuner.errors import UserError
+from tuner.errors import UserError, setting
 from tuner.function import Function
 
 # A config, or a part of one, as YAML has it.
@@ -170,7 +170,9 @@ def parse(overrides: Sequence[str]) -> list[Any]:
         except HydraException as error:
             said = one_line(error).partition(" See https")[0]
             key, _, value = text.partition("=")
-            mend = f"""; quote the value for Hydra: '{key}="{value}"'""" if len(value) == 1 else ""
+            mend = (
+                f"; quote the value for Hydra: {quoted(key, value)}" if is_name(key, value) else ""
+            )
             raise UserError(f"{text}: is not key=value as Hydra reads it: {said}{mend}") from None
         except (RecursionError, ValueError, OverflowError) as error:
             said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -178,6 +180,19 @@ def parse(overrides: Sequence[str]) -> list[Any]:
         check_ranges(text, override.value())
         parsed.append(override)
     return parsed
+
+
+def is_name(key: str, value: str) -> bool:
+    """Whether what Hydra cannot read is one character, or may be names of columns."""
+    named = key.startswith(f"{DATA}.") and value[:1] not in ("{", "'", '"') and '"' not in value
+    return len(value) == 1 or named
+
+
+def quoted(key: str, value: str) -> str:
+    """A setting as it is typed whose value is a name, or a list of names between commas."""
+    if value.startswith("[") and value.endswith("]"):
+        return setting(key, [name.strip() for name in value[1:-1].split(",")])
+    return setting(key, value)
 
 
 def sorted_out(
@@ -225,6 +240,9 @@ def swept(override: Any, of_group: bool) -> str:
         of_group: whether its key is a group, and the values are options.
     """
     key, given = override.get_key_element(), str(override.get_value_string())
+    if str(key).startswith(f"{DATA}."):
+        several = setting(key, [name.strip() for name in given.split(",")])
+        return f"{key}: {given}: give {several}; or {setting(key, given)}, if it is one name"
     if not override.is_choice_sweep():
         mend = f"'{key}={{low: ..., high: ...}}', with scale: log or a step if need be"
     elif of_group:

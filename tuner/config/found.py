@@ -9,6 +9,7 @@ from pydantic import ValidationError, create_model
 from tuner.config.messages import line, no_such_key
 from tuner.config.schema import DataConfig, Strict
 from tuner.data import readers
+from tuner.errors import setting
 from tuner.search import pruners, samplers
 from tuner.search.pruners import Pruner
 from tuner.search.samplers import Sampler
@@ -52,6 +53,9 @@ def pruner(plain: Any, problems: list[str]) -> Pruner | None:
     found: Pruner | None = _made("pruner", plain, pruners, problems)
     return found
 
+
+# A setting of tables whose types pydantic would tell one by one.
+ORDINAL = "ordinal"
 
 # What reads each of these parts of the config.
 FOUND: dict[str, Callable[[Any, list[str]], Any]] = {
@@ -110,7 +114,15 @@ def _checked(
         if e["type"] == "extra_forbidden":
             problems.append(no_such_key(f"{group}.{key}", owner, schema.model_fields))
         elif "list[str]" in e["loc"]:
-            problems.append(f"{group}.{key}: {e['input']!r}: must be text or a list of texts")
+            number = e["input"] if isinstance(e["input"], bool | int | float) else None
+            typed = setting(f"{group}.{key}", str(number))
+            mend = "" if number is None else f"; a name that is a number is quoted: {typed}"
+            problems.append(f"{group}.{key}: {e['input']!r}: must be text or a list of texts{mend}")
+        elif key == ORDINAL:
+            problems.append(
+                f"{group}.{key}: {plain[key]!r}: must be the levels of columns, lowest first, as "
+                "{size: [S, M, L]}"
+            )
         else:
             problems.append(line({**e, "loc": (group, *e["loc"])}))
     return None

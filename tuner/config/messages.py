@@ -16,6 +16,7 @@ WORDS = {
     "less than or equal to": "at most",
     "greater than": "above",
     "less than": "below",
+    "must be a valid boolean": "must be true or false",
     "must be a valid integer": "must be a whole number",
     "must be a valid number": "must be a number",
     "must be a valid string": "must be text",

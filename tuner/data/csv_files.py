@@ -14,6 +14,9 @@ from tuner.errors import UserError, setting
 GAPS = ("?", "-", "--", "---", ".", "..", "...", "*", "na", "n.a.", "N.A.", "\u2013", "\u2014")
 
 
+LOOKED_AT = 20  # texts of a column, before all of them
+
+
 @dataclass(frozen=True)
 class Text:
     """How the text of a table is read.
@@ -105,15 +108,16 @@ def numbers(
     words: dict[str, Any] = {}
     gaps: dict[str, Any] = {}
     for name in names:
-        if name in reading.words or not _is_text(table[name]):
+        if name in reading.words or not _may_be(table[name], reading, name):
             continue
         texts, gaps[name] = _gaps(table[name].str.strip(), name, reading)
         if _like_numbers(texts):
             words[name] = texts
-    bare = {n: t for n, t in words.items() if len(gaps[n]) and numerals.PLAIN.fit(t)}
+    known = {name for name in words if len(gaps[name]) or name in reading.numeric}
+    bare = {n: t for n, t in words.items() if n in known and numerals.PLAIN.fit(t)}
     words = {name: texts for name, texts in words.items() if name not in bare}
     points = {n: t for n, t in bare.items() if t.str.contains(".", regex=False, na=False).any()}
-    found, notes = numerals.PLAIN, [_said(name, gaps[name]) for name in bare]
+    found, notes = numerals.PLAIN, [_said(name, gaps[name]) for name in bare if len(gaps[name])]
     if words or reading.decimal == "," or reading.thousands == ".":
         fractions = {**_fractions(table, again), **points}
         found = numerals.found(words, fractions, reading.decimal, reading.thousands)
@@ -127,6 +131,17 @@ def numbers(
     if bare:
         table = table.assign(**{name: numerals.PLAIN.numbers(t) for name, t in bare.items()})
     return table, tuple(dict.fromkeys(notes))
+
+
+def _may_be(column: Any, reading: Text, name: str) -> bool:
+    """Whether a column is of texts the first of which may be numbers, or gaps among them."""
+    some = column.dropna().iloc[:LOOKED_AT].tolist()
+    if name not in reading.numeric and not all(
+        isinstance(text, str) and (any(c.isdigit() for c in text) or text.strip() in GAPS)
+        for text in some
+    ):
+        return False
+    return _is_text(column)
 
 
 def _fractions(table: Any, again: Callable[[list[str]], Any]) -> dict[str, Any]:

@@ -117,6 +117,11 @@ def _day_first(where: str, name: str, column: Any, said: Said) -> bool:
         raise UserError(
             f"{where}: column {name} holds durations; turn it into numbers, as days, or {mend}"
         )
+    first = next(iter(column.dropna()), None)
+    if hasattr(first, "isoformat") and not hasattr(first, "year"):
+        raise UserError(
+            f"{where}: column {name} holds times of day; turn it into numbers, as hours, or {mend}"
+        )
     if said.refuse_dates:
         raise UserError(
             f"{where}: column {name} holds dates; give it as data.time to split by it, give "
