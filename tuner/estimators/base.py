@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from tuner.estimators.callbacks import FitTask, added
 from tuner.estimators.components import Loss, Optimizer, Schedule, check_penalty, settled
 from tuner.estimators.early_stopping import Patience
-from tuner.estimators.limits import NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
+from tuner.estimators.limits import COUNT, NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
 from tuner.estimators.rows import part, rows
 from tuner.estimators.state import kept, restored
 from tuner.training import losses, optimizers, schedules
@@ -54,6 +54,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         schedule: a name, Schedule(name, ...), or several Schedules, one after another.
         batch_size: samples in a step.
         max_iter: epochs, for which the schedule is laid out.
+        stop_after: epochs after which training stops nevertheless; None is all of them.
         l1, l2: penalties on the weights W, not on biases: l1 * |W| + l2 / 2 * |W|^2 joins the mean
             loss, but not the losses of the curves.
         validation_fraction: share of the samples held out for the validation curves, where fit
@@ -79,6 +80,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     schedule: str | Schedule | Sequence[Schedule] = "constant"
     batch_size: int = 32
     max_iter: int = 200
+    stop_after: int | None = None
     l1: float = 0.0
     l2: float = 0.0
     validation_fraction: float | None = None
@@ -112,6 +114,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """What parameters must be, by name."""
         return {
             "learning_rate": POSITIVE,
+            "stop_after": COUNT,
             **dict.fromkeys(("batch_size", "max_iter", "n_iter_no_change"), WHOLE),
             **dict.fromkeys(("l1", "l2", "tol"), NON_NEGATIVE),
             "validation_fraction": SHARE,
@@ -166,9 +169,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         before = dict(vars(self)) if self.warm_start and hasattr(self, "theta_") else {}
         self.__dict__.pop("_state", None)
         seed = self._seed()
-        fold, X, y = self._prepared(
-            X, y, sample_weight, X_val, y_val, sample_weight_val, split_by=seed
-        )
+        fold, X, y = self._prepared(X, y, sample_weight, X_val, y_val, sample_weight_val, seed)
         problem = self._problem([fold], self._start(before))
         with added(self, self.callbacks or ()):
             self._train(problem, self._member(seed), FitTask(self, X, y, sample_weight))
@@ -193,7 +194,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
         with Trainer(problem, self.max_iter) as trainer:
-            for epoch in range(1, self.max_iter + 1):
+            for epoch in range(1, min(self.max_iter, self.stop_after or self.max_iter) + 1):
                 task.begin_epoch()
                 self._record(trainer.epoch(population, epoch), population)
                 over = task.end_epoch(self._fitted)
@@ -236,8 +237,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             now: Any = getattr(self, name, None)
             if not np.array_equal(before.get(name, now), now):
                 raise ValueError(f"warm_start: True: {name} is another than in the fit before")
-        theta: Array = before["theta_"]
-        return theta
+        return np.asarray(before["theta_"])
 
     # From parameters to a row.
 

@@ -59,6 +59,7 @@ def one_of(names: Sequence[str]) -> Limit:
 
 
 WHOLE = Limit(is_whole, "a whole number, at least 1")
+COUNT = Limit(is_whole, WHOLE.words, optional=True)
 WIDTHS = Limit(
     lambda v: isinstance(v, Sequence) and not isinstance(v, str) and all(map(is_whole, v)),
     "a list of whole numbers, at least 1 each",

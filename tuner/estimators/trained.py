@@ -17,7 +17,9 @@ from tuner.training.population import Member
 from tuner.training.problems import Supervised
 
 
-def estimator_of(problem: Supervised, member: Member, epochs: int, task: str) -> Any:
+def estimator_of(
+    problem: Supervised, member: Member, epochs: int, task: str, stop_after: int | None = None
+) -> Any:
     """A public estimator with the row's settings, not yet fitted: see its `adopt`.
 
     Args:
@@ -25,6 +27,7 @@ def estimator_of(problem: Supervised, member: Member, epochs: int, task: str) ->
         member: the row.
         epochs: for which its schedule was laid out.
         task: binary, multiclass, multilabel or regression.
+        stop_after: epochs that the row was trained, where these are fewer.
     """
     model, loss, numbers = problem.model, problem.loss, dict(member.model_settings)
     own = {name: numbers.pop(name) for name in loss.own if name in numbers}
@@ -34,6 +37,7 @@ def estimator_of(problem: Supervised, member: Member, epochs: int, task: str) ->
         "schedule": _schedule(member),
         "batch_size": problem.batch_size,
         "max_iter": epochs,
+        "stop_after": stop_after,
         "random_state": member.seed,
         **numbers,
     }
