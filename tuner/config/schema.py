@@ -274,6 +274,9 @@ class Config(Strict):
     study: StudyConfig
     budget: BudgetConfig
     metric: Annotated[str, Field(min_length=1)] | None
+    metrics: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=100)] = []
+    best_epoch: bool = True
+    refit: bool = True
     direction: Literal["minimize", "maximize"] | None = None
     target: float | None
     checkpoint: CheckpointConfig
