@@ -303,8 +303,7 @@ class Session:
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
         notes = [f"the study was trained with different numerics ({others})"] if others else []
-        notes += [again.note] if again.note else []
-        return replace(result, test=again.test(), notes=tuple(notes))
+        return replace(result, test=again.test(), notes=(*notes, *again.notes))
 
     def saved(self) -> SavedResult | None:
         """The result that is there, if it was made from what is on record now."""

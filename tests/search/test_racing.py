@@ -240,7 +240,7 @@ def test_folds_are_members_too(race: Racer):
 def test_a_score_that_should_be_high_ranks_trials_by_it(race: Racer):
     goal = Goal("validation_accuracy", greater_is_better=True)
     outcomes = race(RATES, Halving(), goal=goal).run()
-    assert all(o.value == -o.last("validation_accuracy") for o in outcomes)
+    assert all(o.value == -o.at("validation_accuracy", o.epochs) for o in outcomes)
     first = {o.trial.number: o.rungs[2] for o in outcomes if 2 in o.rungs}
     stayed = {o.trial.number for o in outcomes if o.epochs > 2}
     left = first.keys() - stayed

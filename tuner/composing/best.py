@@ -14,7 +14,7 @@ BEST = "best"
 # What a best.yaml may say: whole groups and keys, and what of others.
 WHOLE = (
     *("optimizer", "schedule", "model", "loss", "batch_size", "data", "metric", "dtype"),
-    *(FUNCTION, "direction"),
+    *(FUNCTION, "direction", "metrics", "best_epoch", "refit"),
 )
 PARTS = {"budget": ("epochs",), "study": ("seed",), "confirm": ("top", "seeds")}
 

@@ -101,6 +101,11 @@ def _check_own(config: Config) -> None:
 def _check_function(config: Config, function: Function) -> None:
     """What a user's function takes goes together."""
     is_greater_better(config.metric, config.direction)
+    if config.metrics:
+        raise UserError(
+            f"metrics: {', '.join(config.metrics)}: is for tuner's own models: all that "
+            f"{function.name}() yields is measured"
+        )
     if config.data.folds is not None and "fold" not in function.asks:
         raise UserError(
             f"data.folds: {config.data.folds}: {function.name}() has no parameter `fold`: add one"
@@ -184,4 +189,9 @@ def _check_data(config: Config) -> None:
             mend = "data=none" if function else "data=digits, or another data set"
             raise UserError(
                 f"data: {config.data.name}: does not go with model={model}: give {mend}"
+            )
+        if function and config.metrics:
+            raise UserError(
+                f"metrics: {', '.join(config.metrics)}: model={model} has none but its loss: "
+                "leave it out"
             )

@@ -61,15 +61,18 @@ def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
     settings = trial.settings
     with Populations(config, load_data(config), config.threads or 1, stop) as training:
         member = training.member(trial)
-        trainer = training.final_trainer(settings)
+        length, total = training.kept_length(settings, stops_at(result))
+        trainer = training.kept_trainer(settings, total)
+        epoch = trainer.problem.steps
         steps = torch_code.Steps(
             optimizer=member.optimizer,
             settings=member.settings,
             schedule=member.schedule,
             schedule_settings=member.schedule_settings,
             total=trainer.total_steps,
-            epoch=trainer.problem.steps,
+            epoch=epoch,
             batch_size=settings["batch_size"] if training.has_seeds else None,
+            taken=length * epoch if length < total else None,
         )
     own = model_settings(settings)
     others = {f"model.{settings['model']}.{key}": own[key] for key in BESIDE if own.get(key)}
@@ -88,20 +91,28 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
     trial = winner(config, result)
     settings = trial.settings
     with Populations(config, load_data(config), config.threads or 1, stop) as training:
-        problem = training.problem(settings)
+        length, total = training.kept_length(settings, stops_at(result))
+        problem = training.kept_trainer(settings, total).problem
         if not isinstance(problem, Supervised):
             raise UserError(
                 f"study.name: {config.study.name}: is of a function, which no estimator learns: "
                 "give format=yaml or torch"
             )
         member = training.member(trial)
-        estimator = estimator_of(problem, member, training.epochs, training.task)
+        stop_after = length if length < total else None
+        estimator = estimator_of(problem, member, total, training.task, stop_after)
         asked = config.data.model_dump(exclude_none=True)
         data = {**asked, "seed": config.study.seed, "dtype": config.dtype}
         values = "data.target.values"
         single = training.task == "regression" and training.data_for(problem.loss).outputs == 1
         targets = f"{values}[:, 0]" if single else values
-        return python_code.text(title(result), estimator, data, training.folds, targets)
+        whole = training.refit or training.folds > 1
+        return python_code.text(title(result), estimator, data, whole, targets)
+
+
+def stops_at(result: StudyResult) -> int | None:
+    """The epoch by which the winner counts, None for its last."""
+    return None if result.winning is None else result.winning.stops_at
 
 
 def winner(config: Config, result: StudyResult) -> Trial:

@@ -105,6 +105,7 @@ class Log:
             "state": outcome.state,
             self.goal.name: None if value is None else self.goal.turn(value),
             "epochs": outcome.epochs,
+            **({"best_epoch": outcome.counted} if self.goal.best_epoch else {}),
             "label": outcome.label,
             "reason": outcome.reason,
         }

@@ -48,14 +48,16 @@ def table(result: StudyResult) -> tuple[list[str], list[list[Any]]]:
     rows = [
         [
             *(trial.number, trial.state, trial.number == winner, trial.label, trial.epochs),
+            *([trial.best_epoch] if result.goal.best_epoch else []),
             trial.value,
             *(_measured(trial, name) for name in others),
             *(trial.settings.get(path) for path in result.searched),
         ]
         for trial in found.all
     ]
-    head = ["number", "state", "winner", "label", "epochs", curve, *others, *result.searched]
-    return head, rows
+    first = ["number", "state", "winner", "label", "epochs"]
+    first += ["best_epoch"] if result.goal.best_epoch else []
+    return [*first, curve, *others, *result.searched], rows
 
 
 def _measured(trial: TrialResult, name: str) -> float | None:

@@ -196,12 +196,18 @@ def _winner(result: StudyResult, made: Claim) -> str:
     winner, confirmed, goal = result.winning, result.confirmation, result.goal
     if winner is None:
         return _no_winner(result)
-    subject = f"the winner is {subject_of(winner, result.searched)}"
+    subject = f"the winner is {subject_of(winner, result.searched)}{stopped(winner)}"
     if confirmed is not None:
         judged = confirmation.judged(confirmed, goal)
         return f"{subject}: {judged}; {confirmation.why(made, confirmed)}."
     value = _value(winner, goal)
     return f"{subject}: {value}, the best of the search; not confirmed on fresh seeds."
+
+
+def stopped(trial: TrialResult) -> str:
+    """Where a trial is stopped, in words that go on; "" where it is trained to its end."""
+    at = trial.stops_at
+    return "" if at is None else f", stopped at epoch {at} of {trial.epochs}"
 
 
 def _no_winner(result: StudyResult) -> str:
@@ -309,7 +315,8 @@ def _next(result: StudyResult, made: Claim) -> str:
 def _state(trial: TrialResult) -> str:
     """How a trial ended, and what its curve looks like."""
     if trial.state == "COMPLETE":
-        return trial.label
+        at = trial.stops_at
+        return trial.label if at is None else f"{trial.label}, best at epoch {at}"
     return f"{trial.state.lower()} at epoch {trial.epochs}"
 
 
@@ -319,7 +326,7 @@ def _searched(best: TrialResult, result: StudyResult) -> Iterator[str]:
     scores = {name.removeprefix("validation_"): value for name, value in best.scores.items()}
     scores = {"loss": best.validation_loss, **scores}
     where = "validation" if goal.curve.startswith("validation_") else "with"
-    yield f"The search ranks trial {best.number} first:"
+    yield f"The search ranks trial {best.number} first{stopped(best)}:"
     if result.winner is None or result.winner.number != best.number:
         yield from exact(best.settings, result.searched)
     yield f"  {where} {_listed(scores, goal)}{_spread(best)}"

@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tuner.search.trials import Goal, Outcome, State, Trial, rate_path
-from tuner.training.curves import Curve, Diagnosis, diagnose
+from tuner.training.curves import NONE, STOP, Curve, Diagnosis, diagnose
 
 # The curve that the guard watches.
 GUARDED = "train_loss"
+
+# A curve that still falls.
+SLOW = "slow"
 
 # What is advised for a trial that failed.
 TRACEBACK = "mend what its traceback tells of"
@@ -19,7 +22,11 @@ TRACEBACK = "mend what its traceback tells of"
 
 @dataclass
 class Lane:
-    """A trial under way: the mean curves of its rows so far."""
+    """A trial under way: the mean curves of its rows so far.
+
+    Attributes:
+        members: the goal's curve of each row from before its first step on, by its seed and fold.
+    """
 
     trial: Trial
     goal: Goal
@@ -27,15 +34,26 @@ class Lane:
     epochs: int = 0
     initial: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)
-    members: dict[tuple[int, int], float] = field(default_factory=dict)
+    members: dict[tuple[int, int], list[float]] = field(default_factory=dict)
     rungs: dict[int, float] = field(default_factory=dict)
     lost: bool = False
 
     @property
-    def value(self) -> float:
+    def numbers(self) -> list[float]:
+        """What the goal's curve is of, one an epoch."""
+        return self.curves.get(self.goal.curve, [])
+
+    @property
+    def last(self) -> float:
         """What is minimised, as of the last epoch."""
-        numbers = self.curves.get(self.goal.curve)
+        numbers = self.numbers
         return self.goal.turn(numbers[-1] if numbers else self.initial[self.goal.curve])
+
+    @property
+    def value(self) -> float:
+        """What is minimised, at the epoch by which the trial counts so far."""
+        numbers = self.numbers
+        return self.goal.turn(numbers[self.goal.epoch(numbers) - 1]) if numbers else self.last
 
     @property
     def has_rate(self) -> bool:
@@ -85,7 +103,7 @@ class Lane:
     def plain(self) -> dict[str, Any]:
         """All that is known of it, as JSON gives it back."""
         own = ("steps", "epochs", "initial", "curves", "lost")
-        members = [[*key, value] for key, value in self.members.items()]
+        members = [[*key, own] for key, own in self.members.items()]
         return {
             **{name: getattr(self, name) for name in own},
             "members": members,
@@ -96,7 +114,7 @@ class Lane:
         """Becomes what `plain` gave of it."""
         self.steps, self.epochs, self.lost = plain["steps"], plain["epochs"], plain["lost"]
         self.initial, self.curves = plain["initial"], plain["curves"]
-        self.members = {(seed, fold): value for seed, fold, value in plain["members"]}
+        self.members = {(seed, fold): list(own) for seed, fold, own in plain["members"]}
         self.rungs = dict(plain["rungs"])
 
     def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
@@ -105,10 +123,17 @@ class Lane:
             d = Diagnosis("failed", reason, TRACEBACK)
         else:
             d = diagnose(self.curve(), reason if diverged_at is not None else "")
-        return Outcome(
+        # Where the best epoch counts, stopping at it is done.
+        advice = d.advice.partition(STOP)[0] if self.goal.best_epoch else d.advice
+        out = Outcome(
             self.trial, state, reason, self.epochs, self.initial, self.curves, self.rungs,
-            diverged_at, d.label, d.evidence, d.advice, self.goal, self.members,
+            diverged_at, d.label, d.evidence, advice, self.goal,
         )  # fmt: skip
+        if d.label == SLOW and out.counted < out.epochs:
+            out = replace(out, advice=NONE)  # it need not train on
+        # The numbers of a row begin before its first step.
+        members = {key: own[: out.counted + 1][-1] for key, own in self.members.items()}
+        return replace(out, members=members)
 
 
 def filled(numbers: Sequence[float]) -> np.ndarray:

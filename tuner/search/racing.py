@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -71,6 +72,7 @@ class Race:
         on_epoch: called before the first epoch, with 0, and after each, with its number and the
             race.
         out_of_budget: asked after each epoch but the last; names the budget that is spent, or "".
+        lengths: of trials that end before the full length, by number.
     """
 
     def __init__(
@@ -82,10 +84,12 @@ class Race:
         goal: Goal = Goal(),  # noqa: B008 (frozen)
         on_epoch: Callable[[int, "Race"], None] = lambda epoch, race: None,
         out_of_budget: Callable[["Race"], str] = lambda race: "",
+        lengths: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self.lanes = {trial.number: Lane(trial, goal) for trial in trials}
         self.runners, self.heats = runners, list[_Heat]()
-        self.rule, self.epochs, self.goal = rule, epochs, goal
+        self.lengths = {n: min(epochs, lengths.get(n, epochs)) for n in self.lanes}
+        self.rule, self.epochs, self.goal = rule, max(self.lengths.values(), default=0), goal
         self.on_epoch, self.out_of_budget = on_epoch, out_of_budget
         self.outcomes: dict[int, Outcome] = {}
         self.epoch, self.expected, self.entered = 0, 0, len(trials)
@@ -102,8 +106,8 @@ class Race:
 
     @property
     def best(self) -> float | None:
-        """The lowest value that a running trial has reached; None where none is finite."""
-        values = [lane.value for n, lane in self.lanes.items() if n not in self.outcomes]
+        """The lowest value that a running trial has now; None where none is finite."""
+        values = [lane.last for n, lane in self.lanes.items() if n not in self.outcomes]
         return min((value for value in values if math.isfinite(value)), default=None)
 
     def live_curves(self) -> dict[int, Curves]:
@@ -130,6 +134,8 @@ class Race:
                     self.advance(heat, self.epoch)
                 if self.epoch in self.rungs:
                     self.entered = self.halve(self.epoch, self.entered)
+                if self.epoch < self.epochs:
+                    self.finish([n for n in self.running if self.lengths[n] <= self.epoch])
                 if self.epoch < self.epochs and (spent := self.out_of_budget(self)):
                     self.end(self.running, "PRUNED", f"{spent} was up at epoch {self.epoch}")
                 self.compact()
@@ -140,15 +146,14 @@ class Race:
         finally:
             for heat in self.heats:
                 heat.runner.close()
-        for number in [n for n in self.running if self.lanes[n].lost]:
-            self.above_start(self.lanes[number], "at the end", self.epochs)
-        self.end(self.running, "COMPLETE", f"trained all {self.epochs} epochs")
+        self.finish(self.running)
         return [self.outcomes[number] for number in sorted(self.outcomes)]
 
     def expect(self) -> None:
         """Tells the runners up to which epoch nobody is compared."""
         if self.epoch == self.expected:
-            self.expected = next((e for e in self.rungs if e > self.epoch), self.epochs)
+            ends = sorted({*self.rungs, *(self.lengths[n] for n in self.running), self.epochs})
+            self.expected = next(e for e in ends if e > self.epoch)
             own = [heat.runner for heat in self.heats] if self.heats else self.runners
             for runner in own:
                 runner.expect(self.epoch, self.expected)
@@ -252,7 +257,7 @@ class Race:
         """
         reached = numbers.get(self.goal.curve, [])
         for i in own:
-            lane.members[known[i].seed, known[i].fold] = reached[i]
+            lane.members.setdefault((known[i].seed, known[i].fold), []).append(reached[i])
 
     def advance(self, heat: _Heat, epoch: int) -> None:
         """One epoch of a runner; diverged trials get their outcome and leave."""
@@ -327,6 +332,13 @@ class Race:
                 reached = f"{self.goal.curve.replace('_', ' ')} {self.goal.turn(lane.value):.4g}"
                 self.end([number], "PRUNED", f"{reached} {why} at epoch {epoch}")
         return len(survivors)
+
+    def finish(self, numbers: Sequence[int]) -> None:
+        """Ends trials that have their full length, as diverged those above their start."""
+        for number in [n for n in numbers if self.lanes[n].lost]:
+            self.above_start(self.lanes[number], "at the end", self.epoch)
+        left = [n for n in numbers if n not in self.outcomes]
+        self.end(left, "COMPLETE", f"trained all {self.epoch} epochs")
 
     def end(self, numbers: Sequence[int], state: State, reason: str) -> None:
         """Ends trials in a state, for a reason in words."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tuner.codec import Settings
+from tuner.search.best_epoch import best_epoch
 
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED"]
 
@@ -24,10 +25,22 @@ Origin = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Goal:
-    """What a study minimises: a curve, or its negative where a greater number is better."""
+    """What a study minimises: a curve, or its negative where a greater number is better.
+
+    Attributes:
+        best_epoch: whether a trial counts by its best epoch (`tuner.search.best_epoch`), not by its
+            last one.
+    """
 
     curve: str = "validation_loss"
     greater_is_better: bool = False
+    best_epoch: bool = False
+
+    def epoch(self, numbers: Sequence[float]) -> int:
+        """The epoch by which a trial counts that had these numbers of the curve, 0 for none."""
+        if not self.best_epoch or not numbers:
+            return len(numbers)
+        return best_epoch([self.turn(number) for number in numbers])
 
     def turn(self, number: float) -> float:
         """The value that is minimised, from a number of the curve, and the other way round."""
@@ -76,11 +89,13 @@ class TrialResult:
         settings: by path.
         epochs: trained to their end.
         diverged_at: the share of the training after which it diverged, or None.
-        start, value: what is minimised, before the first step and at the end; lower is better.
-            Where nothing is measured before it, the start is the number after the first epoch.
+        start, value: what is minimised, before the first step and at the epoch by which the trial
+            counts; lower is better. Where nothing is measured before it, the start is the number
+            after the first epoch.
         rungs: the values at the rungs passed, with their epochs.
-        scores: the last numbers of the validation metrics beside the loss.
-        members: seed, fold and the last number of the goal's curve of each member.
+        validation_loss, scores: the numbers of the validation metrics at that epoch.
+        members: seed, fold and the number of the goal's curve of each member at that epoch.
+        best_epoch: that epoch; None where trials count by their last one.
     """
 
     number: int
@@ -99,6 +114,13 @@ class TrialResult:
     validation_loss: float | None
     scores: Mapping[str, float | None]
     members: tuple[tuple[int, int, float | None], ...]
+    best_epoch: int | None = None
+
+    @property
+    def stops_at(self) -> int | None:
+        """The epoch by which it counts, if it trained to the end and counts by an earlier one."""
+        early = self.best_epoch is not None and self.best_epoch < self.epochs
+        return self.best_epoch if early and self.state == "COMPLETE" else None
 
     @property
     def optimizer(self) -> str | None:
@@ -177,7 +199,8 @@ class Outcome:
         diverged_at: share of the training after which it diverged, or None.
         label, evidence, advice: the diagnosis of its curve.
         goal: what is minimised.
-        members: the last number of the goal's curve of each member, by its seed and fold.
+        members: the number of the goal's curve of each member at the epoch by which the trial
+            counts, by its seed and fold.
     """
 
     trial: Trial
@@ -195,9 +218,15 @@ class Outcome:
     members: Mapping[tuple[int, int], float] = field(default_factory=dict)
 
     @property
+    def counted(self) -> int:
+        """The epoch by which it counts, 0 before the first: its best one, or its last."""
+        numbers = self.curves.get(self.goal.curve, [])
+        return len(numbers) if self.state == "DIVERGED" else self.goal.epoch(numbers)
+
+    @property
     def value(self) -> float:
-        """What the study minimises: the last number of the goal's curve, turned."""
-        return self.goal.turn(self.last(self.goal.curve))
+        """What the study minimises: the goal's curve at the epoch that counts, turned."""
+        return self.goal.turn(self.at(self.goal.curve, self.counted))
 
     @property
     def first(self) -> float:
@@ -207,14 +236,14 @@ class Outcome:
 
     @property
     def validation_loss(self) -> float:
-        """The last validation loss; not a number where none was measured."""
+        """The validation loss at the epoch that counts; not a number where none was measured."""
         known = "validation_loss" in self.curves or "validation_loss" in self.initial
-        return self.last("validation_loss") if known else math.nan
+        return self.at("validation_loss", self.counted) if known else math.nan
 
-    def last(self, curve: str) -> float:
-        """The last number of a curve (before the first epoch: the initial one)."""
+    def at(self, curve: str, epoch: int) -> float:
+        """The number of a curve after an epoch, or its last (before the first: the initial one)."""
         numbers = self.curves.get(curve)
-        return numbers[-1] if numbers else self.initial[curve]
+        return numbers[:epoch][-1] if numbers else self.initial[curve]
 
     def kept_curves(self) -> dict[str, list[float | None]]:
         """All curves, as the record and MLflow keep them: from the start on, to nine digits.
@@ -225,8 +254,9 @@ class Outcome:
 
     def result(self) -> TrialResult:
         """What the study's record keeps of it, beside its curves."""
+        counted = self.counted
         scores = {
-            name: rounded(self.last(name))
+            name: rounded(self.at(name, counted))
             for name in dict.fromkeys((*self.initial, *self.curves))
             if name != "validation_loss" and name.startswith(("validation_", self.goal.curve))
         }
@@ -247,6 +277,7 @@ class Outcome:
             validation_loss=rounded(self.validation_loss),
             scores=scores,
             members=tuple((*key, rounded(n)) for key, n in sorted(self.members.items())),
+            best_epoch=counted if self.goal.best_epoch and counted else None,
         )
 
 

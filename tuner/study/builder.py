@@ -123,7 +123,7 @@ def other_numerics(record: Record) -> str:
 def state(config: Config, study: Study) -> str:
     """A digest of all that a study's result is made from: its trials, and how they are judged."""
     trials = [(t.number, t.state, t.value) for t in study.results()]
-    asked = [config.confirm.top, config.confirm.seeds, study.record.get(DATA, str)]
+    asked = [config.confirm.top, config.confirm.seeds, study.record.get(DATA, str), config.refit]
     plain = json.dumps([trials, asked, list(config.space.searched)])
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 

@@ -35,8 +35,11 @@ FREE = (
     *("budget.trials", "budget.seconds", "budget.epochs_total", "budget.failures"),
     "budget.deadline",
     *("study.project", "study.pattern"),
-    *("target", "stop", "confirm", "compare", "range"),
+    *("target", "stop", "confirm", "compare", "range", "refit"),
 )
+
+# What studies of earlier versions had, which do not say it.
+EARLIER = {"best_epoch": False, "metrics": []}
 
 KEY = "config"
 # What tells, of a kept config, whose function the study is of.
@@ -62,6 +65,9 @@ def edited(record: Record, config: Config) -> bool:
     begun, found = record.get(KEY, Plain) or {}, False
     if begun.get(OWNER) != now.get(OWNER):
         raise UserError(owned_by(config, begun))
+    for path, value in EARLIER.items():
+        # A user's function knows nothing of them.
+        begun.setdefault(path, value if config.function is None else now.get(path))
     # What was chosen of a group says more than the settings that came with it.
     for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
         if path.startswith(FREE) or begun.get(path) == now.get(path):

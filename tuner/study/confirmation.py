@@ -160,7 +160,7 @@ def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
     """
     alike, best = equals(order), order[0]
     level = math.inf if best.lost else interval(best.known).high
-    length = max(len(best.curve), 1)
+    length = max(1, *(len(r.curve) for r in alike))
 
     def key(r: Repeats) -> tuple[int, int, int]:
         return math.ceil(PARTS * needed(r, level) / length), *complexity(r.settings)
@@ -205,6 +205,7 @@ class Repeating:
     ) -> list[Repeats]:
         """The trials on so many seeds of a set, all trained together.
 
+        Each is trained to the epoch by which it counts in the search, and is judged there.
         A kill costs what is under way; what was measured before is not trained again.
 
         Args:
@@ -235,10 +236,11 @@ class Repeating:
         self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str, tell: Listener
     ) -> list[Kept]:
         """What the record keeps of each trial, in their order."""
-        runs = [(trial.settings, seed) for trial in trials for seed in seeds]
-        numbered = [Trial(i, settings, 0) for i, (settings, _) in enumerate(runs)]
-        own = {i: [seed] for i, (_, seed) in enumerate(runs)}
-        outcomes = trained(self.training, numbered, own, self.checkpoints, key, tell)
+        runs = dict(enumerate((trial, seed) for trial in trials for seed in seeds))
+        numbered = [Trial(i, trial.settings, 0) for i, (trial, _) in runs.items()]
+        own = {i: [seed] for i, (_, seed) in runs.items()}
+        again = {i: trial for i, (trial, _) in runs.items()}
+        outcomes = trained(self.training, numbered, own, self.checkpoints, key, tell, again)
         size = len(seeds)
         return [_kept(outcomes[i * size : (i + 1) * size]) for i in range(len(trials))]
 

@@ -33,7 +33,25 @@ def load_data(config: Config) -> "DataSet | None":
     check_fit(config, data)
     check_models(config, data)
     goal(config, data)
+    check_metrics(config, data)
     return data
+
+
+def check_metrics(config: Config, data: "DataSet") -> None:
+    """Checks that the metrics beside the one that is searched fit the data.
+
+    Raises:
+        UserError: for the first that does not.
+    """
+    for name in config.metrics:
+        if name == "loss":
+            continue
+        try:
+            data.metric(name)
+        except UserError as error:
+            raise UserError(
+                *(line.replace("metric:", "metrics:", 1) for line in error.args)
+            ) from None
 
 
 def named_after(config: Config, data: "DataSet | None") -> Config:
@@ -88,9 +106,10 @@ def goal(config: Config, data: "DataSet | None") -> Goal:
     Raises:
         UserError: for a metric that the task has not.
     """
+    best = config.best_epoch and data is not None
     if config.metric in (None, "loss"):
-        return Goal()
+        return Goal(best_epoch=best)
     if data is None:
         raise UserError(f"metric: {config.metric}: a function has none but loss: give null")
     metric = data.metric(str(config.metric))
-    return Goal(f"validation_{metric.name}", metric.greater_is_better)
+    return Goal(f"validation_{metric.name}", metric.greater_is_better, best)

@@ -55,8 +55,10 @@ def spent(study: Study, training: Populations, confirmed: Confirmation | None) -
     searched = sum(trial.member_epochs for trial in study.results())
     if confirmed is None:
         return searched
-    repeats = len(confirmed.trials) + 1 + len(confirmed.defaults)
-    return searched + repeats * confirmed.seeds * training.epochs * training.folds
+    lengths = {trial.number: trial.stops_at or training.epochs for trial in study.results()}
+    repeats = [*confirmed.trials, confirmed.judged, *confirmed.defaults]
+    epochs = sum(lengths.get(own.trial, training.epochs) for own in repeats)
+    return searched + epochs * confirmed.seeds * training.folds
 
 
 def wanted(

@@ -21,7 +21,7 @@ from tuner.study.results import Finding, StudyResult
 SAID = (
     *KEYS,
     *("study", "budget", "data", "dtype", "metric", "direction", "target", "function"),
-    *("sampler", "pruner", "stop", "confirm", "compare"),
+    *("metrics", "best_epoch", "refit", "sampler", "pruner", "stop", "confirm", "compare"),
 )
 
 # What is nothing to a user's function without folds.

@@ -39,6 +39,9 @@ class Populations(StudyTraining):
         threads: that a trainer may use.
         stop: interrupts the training.
         pool: the workers that train cohorts and repeats; None where threads do.
+
+    Attributes:
+        refit: whether the model that is kept learns from all rows but the test part.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Populations(StudyTraining):
         self.config, self.data, self.threads, self.stop = config, data, threads, stop
         self.pool = pool
         self.seconds: dict[str, float] = {}
+        self.refit = config.refit
         self.trainers: dict[tuple[Any, ...], Trainer] = {}
         self.stack = ExitStack()
 
@@ -96,18 +100,26 @@ class Populations(StudyTraining):
         assert self.data is not None
         return self.data if loss.standardise else self.data.unstandardised
 
-    def metric(self, loss: Loss) -> str | None:
-        """The metric of the study, unless the loss measures it by itself."""
-        name = self.config.metric
-        return None if name in (None, "loss", loss.score.__name__) else name
+    def kept_data_for(self, loss: Loss) -> "DataSet":
+        """The data likewise, as the model that is kept learns from them."""
+        data = self.data_for(loss)
+        return data.refitted if self.refit else data
+
+    def asked(self, loss: Loss) -> list[str]:
+        """The metric of the study and those beside it, but what the loss measures by itself."""
+        names = dict.fromkeys((self.config.metric or "loss", *self.config.metrics))
+        return [name for name in names if name not in ("loss", loss.score.__name__)]
 
     def metrics(self, loss: Loss) -> tuple[dict[str, Metric], ...]:
-        """What each fold reports of the metric."""
-        name = self.metric(loss)
-        if name is None:
+        """What each fold reports beside the loss and its own score."""
+        data, names = self.data_for(loss), self.asked(loss)
+        found = [data.fold_metrics(name, loss.name) for name in names]
+        if not names:
             return ()
-        found = self.data_for(loss).fold_metrics(name, loss.name)
-        return tuple({name: metric.function} for metric in found)
+        return tuple(
+            {name: own.function for name, own in zip(names, fold, strict=True)}
+            for fold in zip(*found, strict=True)
+        )
 
     def member(self, trial: Trial) -> Member:
         """The row of a trial."""
@@ -180,40 +192,76 @@ class Populations(StudyTraining):
             self.trainers[key] = self.stack.enter_context(trainer)
         return self.trainers[key]
 
-    def final_trainer(self, settings: Settings) -> Trainer:
-        """What trains the winner: where folds took turns, on all but the test part."""
-        if self.data is None or self.folds == 1:
+    def kept_length(self, settings: Settings, stops_at: int | None) -> tuple[int, int]:
+        """How long the model that is kept is trained.
+
+        A refit has more rows, and takes about as many steps as the training that it repeats, under
+        the schedule of as many steps; of folds of several sizes the largest counts.
+
+        Args:
+            settings: of the winner.
+            stops_at: the epoch by which it counts, None for its last.
+
+        Returns:
+            Its epochs, and the epochs that its schedule is laid out for.
+        """
+        stop = stops_at or self.epochs
+        if self.data is None or not self.refit:
+            return stop, self.epochs
+        rows, size = self.data.split, settings["batch_size"]
+        steps = max(-(-len(train) // size) for train, _ in rows.folds)
+        share = steps / -(-len(rows.rest) // size)
+        return max(1, round(share * stop)), max(1, round(share * self.epochs))
+
+    def kept_trainer(self, settings: Settings, epochs: int) -> Trainer:
+        """What trains the model that is kept: on `DataSet.final`.
+
+        Args:
+            settings: of the winner.
+            epochs: that its schedule is laid out for.
+        """
+        if self.data is None or (self.folds == 1 and not self.refit):
             return self.trainer(settings)
-        problem = self.problem(settings)
-        assert isinstance(problem, Supervised)
-        whole = replace(problem, folds=(self.data_for(problem.loss).final,), metrics=())
-        trainer = Trainer(whole, self.config.budget.epochs, self.threads, self.stop)
-        return self.stack.enter_context(trainer)
+        data = self.kept_data_for(self.loss(settings))
+        whole = self.supervised(settings, data, (data.final,))
+        return self.stack.enter_context(Trainer(whole, epochs, self.threads, self.stop))
 
     def problem(self, settings: Settings) -> Problem:
         """What trials of this structure are trained on: the data in folds, or a function."""
         data, dtype = self.data, np.dtype(self.config.dtype)
         if data is None:
             return Analytic(functions.create(settings["model"], model_settings(settings)), dtype)
-        loss, shape = self.loss(settings), model_settings(settings)
+        loss = self.loss(settings)
+        own = self.data_for(loss)
+        return self.supervised(settings, own, own.folds, self.metrics(loss))
+
+    def supervised(
+        self,
+        settings: Settings,
+        data: "DataSet",
+        folds: Sequence[Fold],
+        metrics: Sequence[Mapping[str, Metric]] = (),
+    ) -> Supervised:
+        """The problem of trials of this structure on folds of the data."""
+        shape = model_settings(settings)
         if "hidden" in FAMILIES[settings["model"]].shape:
             shape["hidden"] = hidden(settings)
         return Supervised(
             model=create(settings["model"], data.inputs, data.outputs, shape),
-            loss=loss,
-            folds=self.data_for(loss).folds,
+            loss=self.loss(settings),
+            folds=tuple(folds),
             batch_size=settings["batch_size"],
-            metrics=self.metrics(loss),
+            metrics=tuple(metrics),
         )
 
-    def test_problem(self, settings: Settings) -> Problem:
+    def test_problem(self, settings: Settings) -> Supervised:
         """The problem whose validation part is the test part, read here."""
-        assert self.data is not None
-        problem = self.problem(settings)
-        assert isinstance(problem, Supervised)
-        data, name = self.data_for(problem.loss), self.metric(problem.loss)
-        metrics = ({name: data.metric(name, problem.loss.name).function},) if name else ()
-        return replace(problem, folds=(Fold(data.final.train, data.test()),), metrics=metrics)
+        loss = self.loss(settings)
+        data = self.kept_data_for(loss)
+        found = {name: data.metric(name, loss.name).function for name in self.asked(loss)}
+        return self.supervised(
+            settings, data, (Fold(data.final.train, data.test()),), (found,) if found else ()
+        )
 
 
 def model_settings(settings: Settings) -> Chosen:

@@ -12,6 +12,9 @@ ROOT = "mlruns"
 
 UNTRACKED = "tracking=none"
 
+# By what a trial of tuner's models is measured, and what its model learns from.
+JUDGING = ("metrics", "best_epoch", "refit")
+
 # What Hydra reads as a text, though it is in no quotes.
 BARE = re.compile(r"[A-Za-z_./][\w./-]*")
 NO_TEXT = ("null", "true", "false", "inf", "nan")
@@ -26,6 +29,8 @@ def setup(config: Config) -> Plain:
         config: of the study.
     """
     plain, confirm = config.plain, config.confirm
+    # A user's function knows nothing of these.
+    judging = {key: plain[key] for key in JUDGING if config.function is None and key in plain}
     of: Plain = {"data": plain["data"], "dtype": plain["dtype"]}
     if config.function is not None:
         folds = of if config.data.folds else {}
@@ -33,6 +38,7 @@ def setup(config: Config) -> Plain:
     return {
         **of,
         "metric": plain["metric"],
+        **judging,
         "budget": {"epochs": config.budget.epochs},
         "study": {"seed": config.study.seed},
         "confirm": {"top": confirm.top, "seeds": confirm.seeds},

@@ -94,6 +94,7 @@ class Winner:
         value: of the goal's curve, as people read it: on the seeds that judged it, or at the end
             of the search.
         low, high: the bounds of its 95 % interval; None where no seeds judged it.
+        stops_at: the epoch by which it counts, None where that is its last one.
     """
 
     number: int
@@ -101,6 +102,7 @@ class Winner:
     value: float | None
     low: float | None
     high: float | None
+    stops_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -303,10 +305,11 @@ def winner_of(goal: Goal, best: TrialResult | None, confirmed: Confirmation | No
         if best is None:
             return None
         value = None if best.value is None else goal.turn(best.value)
-        return Winner(best.number, best.settings, value, None, None)
+        return Winner(best.number, best.settings, value, None, None, best.stops_at)
     (trial,) = (t for t in trials if t.number == confirmed.winner)
     mean = confirmed.judged.mean
     if mean is None:
-        return Winner(trial.number, trial.settings, None, None, None)
+        return Winner(trial.number, trial.settings, None, None, None, trial.stops_at)
     low, high = sorted(goal.turn(end) for end in (mean.low, mean.high))
-    return Winner(trial.number, trial.settings, goal.turn(mean.mean), low, high)
+    value = goal.turn(mean.mean)
+    return Winner(trial.number, trial.settings, value, low, high, trial.stops_at)

@@ -140,7 +140,8 @@ class Stopping:
         trial = Trial(best.number, best.settings, 0)
         own = {trial.number: seeds}
         tell(StageBegan(f"training trial {best.number} on {REPEATS} seeds to see what noise does"))
-        (outcome,) = trained(self.training, [trial], own, self.checkpoints, key, tell)
+        again = {trial.number: best}
+        (outcome,) = trained(self.training, [trial], own, self.checkpoints, key, tell, again)
         if outcome.state != "COMPLETE":
             return None
         by_seed = {

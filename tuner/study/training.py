@@ -1,13 +1,14 @@
 """What a study trains: it makes runners for trials, whatever these are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Protocol, Self
 
 from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Race
 from tuner.search.runner import Runner
-from tuner.search.trials import Goal, Outcome, Trial
+from tuner.search.trials import Goal, Outcome, Trial, TrialResult
 from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Listener, StageEpochEnded, nobody
 
@@ -78,6 +79,7 @@ def trained(
     checkpoints: Checkpoints | None = None,
     key: str = "",
     tell: Listener = nobody,
+    again: Mapping[int, TrialResult] | None = None,
 ) -> list[Outcome]:
     """How trials end under these seeds, each trained to its end unless it diverges.
 
@@ -88,6 +90,8 @@ def trained(
         checkpoints: keep what is under way.
         key: tells this training from all others of the study.
         tell: hears of each epoch, as of a stage.
+        again: by their numbers, which trials of the study they are: each is trained to the epoch
+            by which that one counts, and counts by it, for it must not choose again.
 
     Raises:
         Interrupted: which loses what is in no checkpoint.
@@ -100,7 +104,10 @@ def trained(
 
     def make() -> Race:
         runners = training.runners(trials, seeds)
-        return Race(trials, runners, NoPruning(), training.epochs, training.goal, on_epoch)
+        return Race(trials, runners, NoPruning(), training.epochs, goal, on_epoch, lengths=lengths)
 
+    known = again or {}
+    lengths = {n: own.stops_at for n, own in known.items() if own.stops_at is not None}
+    goal = replace(training.goal, best_epoch=False) if known else training.goal
     race = make() if checkpoints is None else checkpoints.begin(make, key)
     return race.run()

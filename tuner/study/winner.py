@@ -9,6 +9,7 @@ from tuner.search.trials import Trial, TrialResult, rounded
 from tuner.study.events import Listener, StageBegan, StageEpochEnded, nobody
 from tuner.study.numerics import TOLERANCE
 from tuner.study.populations import Populations
+from tuner.training.loop import Epoch
 from tuner.training.population import Member, Population, create, evaluated
 from tuner.training.problems import Supervised
 
@@ -20,6 +21,7 @@ class TrainedWinner:
     Attributes:
         problem: without its data.
         member, epochs: how it was trained.
+        total: epochs that its schedule is laid out for.
         theta: (size,), its parameters.
         task, inputs, classes, target_mean, target_scale, example: as tuner.data.DataSet has them.
         rows: what prepares raw rows.
@@ -28,6 +30,7 @@ class TrainedWinner:
     problem: Supervised
     member: Member
     epochs: int
+    total: int
     theta: np.ndarray
     task: str
     inputs: int
@@ -43,7 +46,8 @@ class TrainedWinner:
 
         from tuner.estimators.trained import estimator_of
 
-        estimator = estimator_of(self.problem, self.member, self.epochs, self.task)
+        stop_after = self.epochs if self.epochs < self.total else None
+        estimator = estimator_of(self.problem, self.member, self.total, self.task, stop_after)
         if self.task == "regression":
             estimator.adopt(self.theta, self.inputs, self.target_mean, self.target_scale)
         else:
@@ -53,20 +57,24 @@ class TrainedWinner:
 
 
 class Retraining:
-    """The winner of a study, trained again under the study's seed.
+    """The winner of a study, trained again under the study's seed, to the epoch by which it counts.
 
-    Where folds took turns, it is trained on all but the test part. Elsewhere it must find the
-    losses of the search again, for a row trains alike alone and among others.
+    It is trained on all but the test part (`Populations.kept_length`). Without `refit`, where no
+    folds took turns, it is trained as in the search, and must find the loss of the search again,
+    for a row trains alike alone and among others.
 
     Args:
         training: of the study, on data.
         winner: its trial.
         exact: whether all was trained with the same numerics (`tuner.study.numerics`); elsewhere
-            the losses may differ, and `note` says by how much.
+            the losses may differ, and a note says by how much.
         tell: hears of each epoch, as of a stage.
 
+    Attributes:
+        notes: what is to be said of it, a sentence each.
+
     Raises:
-        RuntimeError: if it does not find them.
+        RuntimeError: if it does not find that loss.
         Interrupted: if training was asked to stop.
     """
 
@@ -77,31 +85,53 @@ class Retraining:
         exact: bool = True,
         tell: Listener = nobody,
     ) -> None:
-        self.note = ""
+        self.notes: list[str] = []
         self.training, self.trial = training, Trial(winner.number, winner.settings, 0)
-        trainer = training.final_trainer(winner.settings)
-        self.population: Population = create(trainer.problem, [training.member(self.trial)])
-        tell(StageBegan(f"training the winner, trial {winner.number}, once more to keep its model"))
-        for epoch in range(1, training.epochs + 1):
-            metrics = trainer.epoch(self.population, epoch).metrics
-            tell(StageEpochEnded(epoch, training.epochs))
-        if training.folds == 1:
-            loss = float(metrics["validation_loss"][0])
+        how = "on all but the test part" if training.refit else "once more"
+        tell(StageBegan(f"training the winner, trial {winner.number}, {how} to keep its model"))
+        trained = self.train(winner.stops_at, tell)
+        if trained.left[0] and training.refit and training.folds == 1:
+            # As in the search it did not.
+            self.notes.append(f"trained {how} the winner diverged: the model has the training part")
+            training.refit = False
+            trained = self.train(winner.stops_at, tell)
+        if training.refit:
+            counted = winner.stops_at or training.epochs
+            self.notes.append(refitted(self.epochs, self.total, counted, training.epochs))
+        elif training.folds == 1:
+            loss = float(trained.metrics["validation_loss"][0])
             if exact:
                 check_again(winner, loss)
             else:
-                self.note = compared(winner, loss)
+                self.notes.append(compared(winner, loss))
+
+    def train(self, stops_at: int | None, tell: Listener) -> Epoch:
+        """Trains from the beginning to the end; what the last epoch did.
+
+        Args:
+            stops_at: the epoch by which the winner counts, None for its last.
+            tell: hears of each epoch.
+        """
+        training, settings = self.training, self.trial.settings
+        self.epochs, self.total = training.kept_length(settings, stops_at)
+        trainer = training.kept_trainer(settings, self.total)
+        assert isinstance(trainer.problem, Supervised)
+        self.problem = trainer.problem
+        self.population: Population = create(trainer.problem, [training.member(self.trial)])
+        for epoch in range(1, self.epochs + 1):
+            trained = trainer.epoch(self.population, epoch)
+            tell(StageEpochEnded(epoch, self.epochs))
+        return trained
 
     def trained(self) -> TrainedWinner:
         """What is saved of it."""
         training = self.training
-        problem = training.problem(self.trial.settings)
-        assert isinstance(problem, Supervised)
-        data = training.data_for(problem.loss)
+        data = training.kept_data_for(self.problem.loss)
         return TrainedWinner(
-            problem=replace(problem, folds=(), metrics=(), rows=None),
+            problem=replace(self.problem, folds=(), metrics=(), rows=None),
             member=training.member(self.trial),
-            epochs=training.epochs,
+            epochs=self.epochs,
+            total=self.total,
             theta=evaluated(self.population)[0],
             task=data.task,
             inputs=data.inputs,
@@ -121,6 +151,21 @@ class Retraining:
             name.removeprefix("validation_"): float(f"{values[0]:.9g}")
             for name, values in objective.evaluate(theta).items()
         }
+
+
+def refitted(epochs: int, total: int, counted: int, searched: int) -> str:
+    """What to say of a model that learnt from all rows but the test part.
+
+    Args:
+        epochs, total: that it was trained, and that its schedule is laid out for.
+        counted, searched: likewise in the search.
+    """
+    of = f" of {total}" if epochs < total else ""
+    theirs = f" of {searched}" if counted < searched else ""
+    return (
+        f"the model that is kept learnt from all rows but the test part, for {epochs}{of} epochs: "
+        f"about as many steps as {counted}{theirs} in the search"
+    )
 
 
 def check_again(winner: TrialResult, loss: float) -> None:

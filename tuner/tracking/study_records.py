@@ -86,6 +86,8 @@ def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record
     tags = {"label": result.label, "evidence": result.evidence}
     if result.diverged_at is not None:
         tags["diverged_at"] = f"{result.diverged_at:.4g} of the training"
+    if result.best_epoch is not None:
+        tags["best_epoch"] = str(result.best_epoch)
     if result.origin:
         tags["origin"] = described(result.origin)
     tags = {f"tuner.{name}": value for name, value in tags.items()}
@@ -190,7 +192,7 @@ def _tags(result: StudyResult) -> Iterator[tuple[str, str]]:
     winner = result.winner
     if winner is not None:
         yield "tuner.winner", str(winner.number)
-        for name in ("value", "low", "high"):
+        for name in ("value", "low", "high", "stops_at"):
             if (number := getattr(winner, name)) is not None:
                 yield f"tuner.winner.{name}", repr(number)
         for path, value in _winning(result).items():

@@ -238,7 +238,7 @@ GENTLER = "try settings that make smaller steps"
 FURTHEST = 10.0
 # Advice is one way, or several between this word; these begin with the learning rate's.
 OR, RAISE, LOWER = " or ", "raise the learning rate", "lower the learning rate"
-DECAY, NONE = "decay", "none needed"
+DECAY, NONE, STOP = "decay", "none needed", ", or stop at epoch "
 
 
 def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
@@ -341,7 +341,7 @@ def overfitting(curve: Curve) -> Diagnosis | None:
         f"the validation loss rose from its minimum {least:.4g} at epoch {lowest} to {end:.4g} "
         f"while the training loss fell to {trained:.4g}"
     )
-    return Diagnosis("overfitting", evidence, f"regularise, or stop at epoch {lowest}")
+    return Diagnosis("overfitting", evidence, f"regularise{STOP}{lowest}")
 
 
 def _still(curve: Curve) -> Diagnosis:

@@ -9,23 +9,24 @@ from tuner.codec import Settings
 WIDTH = 92
 
 
-def text(title: str, estimator: Any, data: Settings, folds: int, targets: str) -> str:
+def text(title: str, estimator: Any, data: Settings, whole: bool, targets: str) -> str:
     """Code that loads and prepares the data as the study did, and fits the estimator to them.
 
     Args:
         title: of the winner, a sentence.
         estimator: a public one of `tuner.estimators`, with the winner's settings.
         data: the arguments of `tuner.data.load`.
-        folds: how many took turns; of several, all are trained on, and none is left to validate by.
+        whole: whether all but the test part is trained on, and nothing is left to validate by.
         targets: the expression of all targets, of the data that are loaded.
     """
     defaults, given = type(estimator)().get_params(deep=False), estimator.get_params(deep=False)
     unusual = {key: value for key, value in given.items() if not _same(value, defaults[key])}
     kind = type(estimator).__name__
     names = {kind, *(type(value).__name__ for value in _flat(unusual) if _is_named(value))}
-    rows, measured = "rows = data.split.rest", "train_loss"
+    rows, measured, own = "rows = data.split.rest", "train_loss", "data.refitted"
     fit = {"X": "train.X", "y": "y[rows]", "sample_weight": "train.weights"}
-    if folds == 1:
+    if not whole:
+        own = "data"
         rows, measured = "rows, held_out = data.split.folds[0]", "validation_loss"
         fit |= {"X_val": "validation.X", "y_val": "y[held_out]"}
         fit |= {"sample_weight_val": "validation.weights"}
@@ -36,11 +37,11 @@ def text(title: str, estimator: Any, data: Settings, folds: int, targets: str) -
         "from sklearn.pipeline import make_pipeline",
         f"from tuner.data import load\nfrom tuner.estimators import {', '.join(sorted(names))}",
         "# The data as the study read, split and scaled them; others may stand in their place.\n"
-        f"{loading}\ntrain, validation = data.final\n{rows}\ny = {targets}",
+        f"{loading}\ntrain, validation = {own}.final\n{rows}\ny = {targets}",
         f"{making}\n{call('estimator.fit', fit)}\n"
         f'print("{measured}", estimator.history_["{measured}"][-1])',
         "# It takes raw rows: the study's scaling comes first.\n"
-        "model = make_pipeline(data.recipe.rows.transformer(), estimator)",
+        f"model = make_pipeline({own}.recipe.rows.transformer(), estimator)",
     ]  # fmt: skip
     return "\n\n".join(blocks) + "\n"
 

@@ -22,6 +22,7 @@ class Steps:
         total: how many there are.
         epoch: how many make an epoch.
         batch_size: samples in one; None for a function.
+        taken: of all of them, the first that are taken; None for all.
     """
 
     optimizer: str
@@ -31,6 +32,7 @@ class Steps:
     total: int
     epoch: int
     batch_size: int | None
+    taken: int | None = None
 
 
 def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
@@ -64,10 +66,13 @@ def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
             f"  # the schedule moves {key} too; t: steps from 0"
         ]
     batch = "" if steps.batch_size is None else f" of batches of {steps.batch_size}"
+    stop = ""
+    if steps.taken is not None:
+        stop = f"\nSTOP = {steps.taken}  # end here: the epoch by which the winner counts"
     blocks = [
         f'"""{title}\n\nPut your model in place of this one."""',
         "import numpy as np\nimport torch",
-        f"LR = {rate!r}\nSTEPS = {steps.total}  # {steps.epoch} an epoch{batch}",
+        f"LR = {rate!r}\nSTEPS = {steps.total}  # {steps.epoch} an epoch{batch}{stop}",
         *code.helpers.values(),
         *functions,
         'def factor(t):\n    """The rate of step t, counted from 0, over LR."""\n'

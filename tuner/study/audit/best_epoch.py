@@ -21,12 +21,19 @@ SETTLED_LABELS = ("converged", "overfitting")
 def check(study: Audited) -> Iterator[Finding]:
     """Where the best epoch of what is minimised lies.
 
+    A winner that is stopped at its best epoch needs no advice.
+
     Late alone is no fault: most curves end at their lowest. It is one if the last quarter, measured
     by how much the rate had left to give (`Curve.progress`), brought more than 1 % of what was
     gained, and more than twice the noise from epoch to epoch; and if the training loss had not
     settled.
     """
     winner, reached = study.winner, study.reached
+    if winner is not None and winner.stops_at is not None:
+        at, share = winner.stops_at, winner.stops_at / winner.epochs
+        said = f"the best epoch of trial {winner.number} is {at} of {winner.epochs}: it stops there"
+        yield Finding(CHECK, True, share, EARLY, said, "")
+        return
     if winner is None or len(reached) < FEWEST or not np.isfinite(reached).all():
         return
     at = int(np.argmin(reached)) + 1

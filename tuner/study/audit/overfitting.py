@@ -7,7 +7,7 @@ import numpy as np
 from tuner.codec import Settings
 from tuner.study.audited import Audited
 from tuner.study.results import Finding
-from tuner.training.curves import RISEN, overfitting
+from tuner.training.curves import RISEN, STOP, overfitting
 
 CHECK = "overfitting"
 # The strengths of an L2 penalty that are searched then.
@@ -40,6 +40,11 @@ def check(study: Audited) -> Iterator[Finding]:
     if found is None:
         return
     changes = dict(_penalty(study))
+    if study.goal.best_epoch:
+        # It is stopped before it overfits; a penalty may still bring more.
+        well, advice = not changes, "" if not changes else found.advice.partition(STOP)[0]
+        yield Finding(CHECK, well, share, RISEN, found.evidence, advice, changes)
+        return
     if (epochs := round(LONGER * max(lowest, 1))) < study.epochs:
         changes["budget.epochs"] = epochs
     yield Finding(CHECK, False, share, RISEN, found.evidence, found.advice, changes)

@@ -29,7 +29,7 @@ def check(study: Audited) -> Iterator[Finding]:
         f"the last quarter of the training{rates} brought trial {winner.number} {share:.1%}"
         " of its gain"
     )
-    if winner.label in STANDING:
+    if winner.label in STANDING or winner.stops_at is not None:
         yield Finding(CHECK, True, share, SETTLED, said, "")
     elif winner.label == IMPROVING and share > SETTLED:
         changes = {"budget.epochs": 2 * study.epochs, **decay(study)}
