@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from tuner.study.introduction import introduction
 from tuner.study.loop import Loop
 from tuner.study.next_round import write_next_round
 from tuner.study.nights import NothingNew, check_new
+from tuner.study.numerics import Numerics
 from tuner.study.own_ending import OwnEnding
 from tuner.study.places import check_place, place_of
 from tuner.study.populations import Populations
@@ -81,6 +82,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
     place = place_of(config)
     if not place.exists():
         builder.initial(config)
+        check_cluster(config)
     if config.job == "tune":
         check_new(config, None if data is None else data.digest)
     threads = config.threads or len(os.sched_getaffinity(0))
@@ -95,6 +97,18 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         yield Session(config, record, training, folder, deadline)
         if isinstance(training, Functions) and not stop.is_set():
             forget_repeats(folder)  # they are on record
+
+
+def check_cluster(config: Config) -> None:
+    """Checks that there is a scheduler at the address of a config, if it has one.
+
+    Raises:
+        UserError: if not.
+    """
+    if config.executor.address is not None:
+        from tuner.study.workers.pool import check_address
+
+        check_address(config.executor.address)
 
 
 def tune(config: Config, stop: Stop) -> int:
@@ -181,6 +195,8 @@ class Session:
             say(self.config, f"Study {self.config.study.name} is finished: {stopped}.")
             return self.tracking.catch_up(saved)
         own = self.config
+        if self.study.finished:
+            check_cluster(own)
         say(own, *introduction(own, self.training.data, self.study.finished))
         config_file = self.folder / "config.yaml"
         write(config_file, [yaml.safe_dump(self.config.plain, sort_keys=False)])
@@ -209,7 +225,8 @@ class Session:
 
     def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
         """Trains, judges and writes what was found; an interrupted study has no winner."""
-        own, others = self.config, builder.other_numerics(self.record)
+        own = self.config
+        builder.other_numerics(self.record)
         modules = UNTRACKED if tracker is None else TRACKED
         background = Background(modules) if self.training.data is not None else nullcontext()
         listeners: list[Listener] = []
@@ -217,6 +234,7 @@ class Session:
             try:
                 with watching(own, self.training.goal, own.budget.trials) as progress:
                     listeners += [progress, *([tracker] if tracker else [])]
+                    self.notes_to(progress.note)
                     keeping = None
                     if isinstance(self.training, Functions):
                         keeping = OwnEnding(self.training, self.study, self.folder)
@@ -231,6 +249,7 @@ class Session:
                         stopped = self.loop(stopping, tell).run()
                     confirmed = self.confirm(tell)
                     self.run_at_edge(confirmed, tell)
+                    others = builder.other_numerics(self.record, self.others())
                     result = result_of(*self.parts, stopped, confirmed)
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others, tell)
@@ -253,6 +272,16 @@ class Session:
         if tracker is not None:
             self.tracking.over(tracker, result.interrupted)
         return saved
+
+    def notes_to(self, note: Callable[[str], None]) -> None:
+        """Where the workers of a study, if it has some, say how many they are."""
+        if isinstance(self.training, Populations) and self.training.pool is not None:
+            self.training.pool.note = note
+
+    def others(self) -> list[Numerics]:
+        """What workers of the study compute with."""
+        own = self.training
+        return own.pool.numerics if isinstance(own, Populations) and own.pool is not None else []
 
     def stop_if_asked(self) -> None:
         """Raises Interrupted if the command was asked to stop; the next makes what is missing."""

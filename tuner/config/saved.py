@@ -13,7 +13,7 @@ from tuner.yaml_files import load_file
 FEW = 5
 
 # What each command says for itself.
-EACH = ("yes", "quiet", "output", "log", "format", "ui")
+EACH = ("yes", "quiet", "output", "log", "format", "ui", "executor", "workers")
 
 
 def unknown_study(key: str, name: str, root: Path, known: Iterable[str]) -> UserError:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuner.codec import to_json
@@ -107,15 +108,15 @@ def check_data(config: Config, record: Record, data: "DataSet | None") -> None:
         )
 
 
-def other_numerics(record: Record) -> str:
-    """Puts what this process computes with on record.
+def other_numerics(record: Record, workers: Sequence[Numerics] = ()) -> str:
+    """Puts what this process and its workers compute with on record.
 
     Returns:
         In words, in what it differs from earlier commands on the study; "" if it does not.
     """
-    seen, now = record.get(NUMERICS, list[Numerics]) or [], numerics()
-    if now not in seen:
-        seen = [*seen, now]
+    before = record.get(NUMERICS, list[Numerics]) or []
+    seen = list(dict.fromkeys((*before, numerics(), *workers)))
+    if len(seen) > len(before):
         record.put(NUMERICS, [to_json(own) for own in seen])
     return "; ".join(seen[0].differences(other) for other in seen[1:])
 

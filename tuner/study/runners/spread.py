@@ -122,6 +122,7 @@ class SpreadRunner(PopulationRunner):
         if not after:
             self.look()
         self.cancel()
+        self.pool.count()
         members = self.population.members
         self.bounds.rows[self.name] = len(members)
         for start, stop in shares(len(members), self.pool.slots):

@@ -72,7 +72,9 @@ class Pool:
         self.stack = ExitStack()
         self.warm: set[tuple[Any, ...]] = set()
         self.brought: dict[str, tuple[Fold, ...]] = {}
-        self.deaths, self.looked, self.without = 0, 0.0, 0.0
+        self.deaths, self.looked, self.since = 0, 0.0, 0.0
+        # Workers that are there, as far as is known, and their threads of Dask.
+        self.there, self.slots = 0, 1
 
     @cached_property
     def client(self) -> Any:
@@ -86,41 +88,50 @@ class Pool:
         else:
             own = hired(self.workers, self.asked, self.folder, self.queue.put, self.dashboard)
             client = self.stack.enter_context(own)
-        began = time.monotonic()
+        began, told = time.monotonic(), False
         while not ready(client, self.workers, GLANCE):
             if self.stop.is_set():
                 raise Interrupted
             with suppress(Empty):
                 self._take(self.queue.get_nowait())
-            if self.address is not None and time.monotonic() - began > self.patience:
-                raise UserError(
-                    f"executor.address: {self.address}: has {self.slots_of(client)[0]} workers, "
-                    f"not {self.workers}, after {self.patience:g} s: start some, as with "
-                    f"dask worker {self.address}, or give a smaller workers=..."
+            waited = time.monotonic() - began
+            if self.address is not None and waited > LOOK and not told:
+                self.note(f"waiting for {many(self.workers)} at {self.address}")
+                told = True
+            if self.address is not None and waited > self.patience:
+                raise CrashError(
+                    f"executor.address: {self.address}: has not had {many(self.workers)} for "
+                    f"{self.patience:g} s: start some, as with dask worker {self.address}, and "
+                    "the same command goes on"
                 )
         if self.address is not None:
             legs_fit(client, self.address)
+        self._count(client)
+        self.note(self._said(client))
         return client
 
-    @property
-    def said(self) -> str:
+    def count(self) -> None:
+        """Counts the workers that are there now.
+
+        Raises:
+            CrashError: if the scheduler does not answer.
+        """
+        self._count(self.client)
+
+    def _count(self, client: Any) -> None:
+        try:
+            threads = client.nthreads()
+        except Exception as error:
+            raise Gone(self.address or "this machine") from error
+        if self.there and threads and len(threads) != self.there and self.address is not None:
+            self.note(f"{many(len(threads))} at {self.address}")
+        self.there, self.slots = len(threads), max(1, sum(threads.values()))
+
+    def _said(self, client: Any) -> str:
         """What works, in words, with a link to its pages where there are some."""
-        count, _ = self.slots_of(self.client)
-        many = f"{count} worker{'s' * (count != 1)}"
         where = f"at {self.address}" if self.address else "on this machine"
-        link = self.client.dashboard_link if self.address or self.dashboard is not None else ""
-        return f"Dask: {many} {where}{f'; dashboard {link}' if link else ''}."
-
-    @property
-    def slots(self) -> int:
-        """How many legs may be under way at once."""
-        return max(1, self.slots_of(self.client)[1])
-
-    @staticmethod
-    def slots_of(client: Any) -> tuple[int, int]:
-        """The workers that are there, and their threads of Dask."""
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        return len(workers), sum(worker["nthreads"] for worker in workers)
+        link = client.dashboard_link if self.address or self.dashboard is not None else ""
+        return f"Dask: {many(self.there)} {where}{f'; dashboard {link}' if link else ''}"
 
     def kind(self, problem: Problem, epochs: int) -> Kind:
         """What legs on this problem are given; its data are brought to the workers."""
@@ -172,9 +183,9 @@ class Pool:
         """
         if self.stop.is_set():
             raise Interrupted
-        try:
+        with suppress(Empty):
             self._take(self.queue.get(timeout=GLANCE))
-        except Empty:
+        if self.address is not None and time.monotonic() - self.looked > LOOK:
             self._look()
 
     def close(self) -> None:
@@ -199,6 +210,7 @@ class Pool:
     def _take(self, news: News | Died) -> None:
         if isinstance(news, Died):
             self.deaths += 1
+            self.note(f"a worker {news.how}: another one takes its place")
             if self.deaths > DEATHS * self.workers:
                 raise CrashError(
                     f"executor: workers die while they train: the last one {news.how}{news.said}"
@@ -206,9 +218,7 @@ class Pool:
             return
         hear, found = news
         if isinstance(found, CancelledError):
-            # Those that are cancelled here are not heard; others go with the scheduler.
-            self._look()
-            return
+            return  # by us; or with the scheduler, which `_look` sees
         if isinstance(found, BaseException):
             said = " ".join(str(found).split())
             raise CrashError(
@@ -219,24 +229,38 @@ class Pool:
         hear(found)
 
     def _look(self) -> None:
-        """Looks at the workers of an address, where nothing has come for a while."""
-        now = time.monotonic()
-        if self.address is None or now - self.looked < LOOK:
-            return
-        self.looked = now
+        """Looks whether the scheduler of an address is there, and has workers."""
+        self.looked = now = time.monotonic()
+        assert self.address is not None
         if self.client.status != "running":
             raise Gone(self.address)
-        if self.slots_of(self.client)[0]:
-            self.without = 0.0
+        had = self.there
+        self.count()
+        if self.there:
             return
-        if not self.without:
-            self.without = now
+        if had:
+            self.since = now
             self.note(f"no workers at {self.address}: waiting for some")
-        if now - self.without > self.patience:
+        if now - self.since > self.patience:
             raise CrashError(
                 f"executor.address: {self.address}: has had no workers for {self.patience:g} s: "
                 "start some, and the same command goes on"
             )
+
+
+def many(workers: int) -> str:
+    """So many workers, in words."""
+    return f"{workers} worker{'s' * (workers != 1)}"
+
+
+def check_address(address: str) -> None:
+    """Checks that a scheduler answers, and that the workers that it has by now can run legs.
+
+    Raises:
+        UserError: if not.
+    """
+    with joined(address) as client:
+        legs_fit(client, address)
 
 
 def legs_fit(client: Any, address: str) -> None:
