@@ -44,15 +44,16 @@ class Server:
         if os.geteuid() == 0:
             drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         command = [*drop, str(self.programs / program), "-D", str(self.folder / "data")]
-        done = subprocess.run(
-            [*command, *arguments],
-            cwd=self.folder,
-            # What it leaves running must not hold a pipe.
-            stdout=(self.folder / "printed").open("ab"),
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-        )
+        with (self.folder / "printed").open("ab") as printed:
+            done = subprocess.run(
+                [*command, *arguments],
+                cwd=self.folder,
+                # What it leaves running must not hold a pipe.
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                timeout=120,
+            )
         assert done.returncode == 0, (self.folder / "printed").read_text(errors="replace")
 
     def start(self) -> None:

@@ -1,15 +1,14 @@
 """The record in a PostgreSQL database, so that a study may move from one machine to another."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import optuna
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from tuner.codec import from_json
 from tuner.config.schema import Plain
@@ -65,17 +64,17 @@ class DatabaseRecord(OptunaRecord):
         """Takes the study, whose tables are made if need be."""
         make = "SELECT pg_advisory_{}lock(%s)"
         self.database.rows(make.format(""), MAKING)
-        self._storage = _Storage(self.uri, connection)
-        self.database.rows(CREATE)
-        self.database.take(self.name)
-        self.database.rows(make.format("un"), MAKING)
         try:
+            self._storage = _Storage(self.uri, connection)
+            self.database.rows(CREATE)
+            self.database.take(self.name)
+            self.database.rows(make.format("un"), MAKING)
             self._study = _study(self._storage, self.name)
             self._own = self._study.user_attrs
-            self._trials = [*map(_inward, self._study.get_trials(deepcopy=False))]
+            self._trials = [*map(inward_trial, self._study.get_trials(deepcopy=False))]
             self._results = self.database.results(self._study._study_id)
             self._check()
-        except BROKEN as error:
+        except (*BROKEN, RuntimeError) as error:
             said = " ".join(str(error).split())
             raise UserError(
                 f"{self.where}: is none of this version ({said}): give another study.name"
@@ -109,7 +108,7 @@ class DatabaseRecord(OptunaRecord):
     def ask(self, trial: FrozenTrial) -> None:
         with self._writing():
             storage, study_id = self._study._storage, self._study._study_id
-            self._look(storage.create_new_trial(study_id, _outward(trial)))
+            self._look(storage.create_new_trial(study_id, outward_trial(trial)))
 
     def tell(self, end: TrialEnd) -> None:
         with self._writing():
@@ -123,7 +122,7 @@ class DatabaseRecord(OptunaRecord):
 
     def _look(self, trial_id: int) -> None:
         """Reads a trial as it is on record now."""
-        known = _inward(self._storage.get_trial(trial_id))
+        known = inward_trial(self._storage.get_trial(trial_id))
         self._trials[known.number : known.number + 1] = [known]
 
     def curves(self) -> Iterator[tuple[int, Curves]]:
@@ -174,19 +173,6 @@ class _Storage(RDBStorage):
             session, trial_id, name, value, distribution, distribution
         )
 
-    def set_trial_state_values(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
-        """As Optuna does, by a clock that all machines share."""
-        from sqlalchemy import text
-
-        done = super().set_trial_state_values(trial_id, state, values)
-        with self.engine.begin() as connection:
-            now = {"now": datetime.now(UTC).replace(tzinfo=None), "id": trial_id}
-            told = text("UPDATE trials SET datetime_complete = :now WHERE trial_id = :id")
-            connection.execute(told, now)
-        return done
-
 
 def _study(storage: RDBStorage, name: str) -> optuna.Study:
     """The Optuna study of that name, made if there is none."""
@@ -196,24 +182,3 @@ def _study(storage: RDBStorage, name: str) -> optuna.Study:
     return optuna.create_study(
         study_name=name, storage=storage, sampler=sampler, load_if_exists=True
     )
-
-
-def _outward(trial: FrozenTrial) -> FrozenTrial:
-    """A trial as it is written: its settings in their own units, its times in UTC."""
-    return _at(outward_trial(trial), lambda time: time.astimezone(UTC).replace(tzinfo=None))
-
-
-def _inward(trial: FrozenTrial) -> FrozenTrial:
-    """A trial as Optuna gave it, its times those of this machine."""
-    return _at(
-        inward_trial(trial),
-        lambda time: time.replace(tzinfo=UTC).astimezone().replace(tzinfo=None),
-    )
-
-
-def _at(trial: FrozenTrial, turn: Callable[[datetime], datetime]) -> FrozenTrial:
-    """A trial, a copy, with its times turned."""
-    for name in ("datetime_start", "datetime_complete"):
-        if (time := getattr(trial, name)) is not None:
-            setattr(trial, name, turn(time))
-    return trial

@@ -133,13 +133,17 @@ class OwnEnding:
     def keep_model(self, winner: int, judged: Repeats | None, tell: Listener) -> None:
         """Puts the model that the winner saved, if any, in the study's folder.
 
-        Where it was removed, for another trial had won before, the winner is trained once more.
+        Where it was removed, for another trial had won before, or is on another machine, the winner
+        is trained once more.
         """
         task = self.task(winner, judged)
         key, kept = str(task.folder.relative_to(self.folder)), self.record.get(KEPT, str)
         source, target = task.folder / MODEL, self.folder / MODEL
         lost = judged is not None and judged.values[0] is None
-        if not source.is_dir() and kept not in (None, key) and not lost:
+        here = source.is_dir() or (kept == key and target.is_dir())
+        # The record of one that ran elsewhere does not say whether it saves a model.
+        unknown = self.training.config.study.storage and not task.folder.exists()
+        if not here and not lost and (kept is not None or unknown):
             self.train(task, winner, tell)
         if source.is_dir() and not lost:
             self.record.put(KEPT, key)
