@@ -32,7 +32,7 @@ ASKED_NAME = r"^(?:[A-Za-z0-9]|@data)(?:[A-Za-z0-9._-]|@data)*$"
 THREADS, SEEDS = 4096, 10_000
 
 # What no name in MLflow's registry may hold.
-NO_MODEL = ("/", ":")
+NO_MODEL = ("/", ":", "'", '"')
 
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 SCHEDULERS = ("tcp", "tls")
