@@ -112,6 +112,24 @@ class Link:
         return np.asarray(scores * self.scale + self.shift)
 
 
+def link_of(
+    task: str,
+    target_mean: Array | None,
+    target_scale: Array | None,
+    loss: str | None = None,
+    positive: int | None = None,
+) -> Link:
+    """What scores mean; the arguments are those of `load`."""
+    return Link(
+        task,
+        np.zeros(1) if target_mean is None else target_mean,
+        np.ones(1) if target_scale is None else target_scale,
+        loss in LOGARITHMS,
+        loss not in MARGINS,
+        1 if positive is None else positive,
+    )
+
+
 def load(
     name: str,
     task: str,
@@ -136,16 +154,7 @@ def load(
         UserError: there is no such metric, it does not fit (names those that do), or it needs to
             know which class is positive.
     """
-    shift = np.zeros(1) if target_mean is None else target_mean
-    scale = np.ones(1) if target_scale is None else target_scale
-    link = Link(
-        task,
-        shift,
-        scale,
-        loss in LOGARITHMS,
-        loss not in MARGINS,
-        1 if positive is None else positive,
-    )
+    link = link_of(task, target_mean, target_scale, loss, positive)
     width = 1 if task != "multiclass" else 3 if classes is None else len(classes)
     found = _found(name, link)
     if found is not None and (name in _short() or _works(found, link, width)):
