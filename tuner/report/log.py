@@ -123,3 +123,9 @@ def watching(config: Config, goal: Goal | None = None, trials: int = 1) -> Progr
     if config.log is not None and isinstance(sys.stderr, Lined) and not config.quiet:
         return Log(own, sys.stderr)
     return Progress(trials, own, quiet=config.quiet)
+
+
+def tell(config: Config, event: str, fields: Plain) -> None:
+    """Writes one event to the log, if the command writes one."""
+    if config.log is not None and isinstance(sys.stderr, Lined) and not config.quiet:
+        sys.stderr.tell(event, **fields)

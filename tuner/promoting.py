@@ -1,0 +1,207 @@
+"""Promoting: a study's winner becomes the champion in MLflow's registry, if it beats that one."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from tuner.errors import UserError
+from tuner.estimators.saving import load
+from tuner.report import promotion as words
+from tuner.study.builder import DATA
+from tuner.study.contest import Judge
+from tuner.study.held_out import Unfit, first_line, held_out
+from tuner.study.populations import Populations
+from tuner.study.promotion import Promotion
+from tuner.study.results import SavedResult
+from tuner.tracking.calls import reachable
+from tuner.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    SEEN,
+    TAG_DATA,
+    TAG_KEY,
+    TAG_MODEL,
+    TAG_STUDY,
+    TAG_TRIAL,
+    Registry,
+    Version,
+    digest_of,
+    model_name,
+)
+from tuner.tracking.serving import FILE
+from tuner.training.loop import Interrupted
+
+if TYPE_CHECKING:
+    from tuner.session import Session
+
+# Seconds from one look at the lock of others to the next.
+GLANCE = 0.2
+
+
+def promote(opened: "Session", saved: SavedResult) -> Promotion:
+    """Registers the winner, and moves the alias that it deserves.
+
+    The same again changes nothing, and goes on where it was cut short.
+
+    Args:
+        opened: of the study, whose record is owned.
+        saved: its result, with a winner.
+
+    Raises:
+        UserError: for a study whose winner cannot be judged, and where MLflow cannot be reached.
+        Interrupted: when the command was told to stop.
+    """
+    config, training, result = opened.config, opened.training, saved.result
+    name, winner = config.study.name, result.winner
+    if not isinstance(training, Populations) or training.data is None:
+        raise UserError(
+            f"study.name: {name}: is of a function, which has no model that tuner could judge on "
+            "test rows"
+        )
+    if winner is None:
+        raise UserError(f"study.name: {name}: has no winner: none of its trials trained to the end")
+    folder = opened.folder / "model"
+    if not (folder / FILE).is_file():
+        raise UserError(
+            f"study.name: {name}: its model is gone: there is no {folder / FILE}; remove "
+            f"{opened.result_file} and give the study's own command again"
+        )
+    data = training.data_for(training.loss(winner.settings))
+    judging = Judge(training, winner.settings, held_out(data))
+    store = opened.tracking.store
+    with reachable(store.uri):
+        registry = Registry(store, config.study.project, model_name(config))
+        with waited(registry.lock(), training.stop):
+            return _Promoting(opened, registry, judging, folder, winner.number).done()
+
+
+class _Promoting:
+    """One promotion, while no other command of the root is at it."""
+
+    def __init__(
+        self, opened: "Session", registry: Registry, judge: Judge, folder: Path, trial: int
+    ) -> None:
+        self.opened, self.registry, self.judge = opened, registry, judge
+        self.folder, self.trial = folder, trial
+        self.pipeline = load(folder / FILE)
+        self.key: str = opened.tracking.key
+        # What is the same whenever the same model is promoted.
+        self.tags = {
+            TAG_KEY: self.key,
+            TAG_TRIAL: str(trial),
+            TAG_MODEL: digest_of(folder),
+            TAG_DATA: str(opened.record.get(DATA, str)),
+            TAG_STUDY: opened.config.study.name,
+        }
+
+    def done(self) -> Promotion:
+        """Compares, registers and moves the alias; anew, where others moved it meanwhile."""
+        champion = self.registry.champion()
+        while True:
+            found = self.compared(champion)
+            if self.judge.training.stop.is_set():
+                raise Interrupted
+            if found.already:
+                return found
+            note = words.note(found)
+            version = self.registry.register(self.folder, self.seen(), self.tags, self.key, note)
+            found = replace(found, version=version.number)
+            now = self.registry.champion()
+            if (now and now.number) == (champion and champion.number):
+                self.registry.point(found.alias, version, words.verdict(found), words.note(found))
+                return found
+            champion = now
+
+    def compared(self, champion: Version | None) -> Promotion:
+        """What the winner deserves beside the present champion."""
+        own = self.opened.config.study.name
+        found = Promotion(self.registry.name, 0, CHALLENGER, own, self.trial)
+        if champion is None:
+            ours = self.judge.judge(self.pipeline)
+            contest = self.judge.contest(ours, self.judge.constant(), self.seed)
+            return replace(found, contest=contest, alias=CHAMPION if contest.won else CHALLENGER)
+        if self.tags.items() <= champion.tags.items():
+            return replace(found, version=champion.number, alias=CHAMPION, already=True)
+        found = replace(found, champion=champion.number, of=champion.study)
+        try:
+            with TemporaryDirectory() as scratch:
+                return self.against(champion, Path(scratch), found)
+        except Unfit as unfit:
+            return replace(found, said=str(unfit))
+
+    def against(self, champion: Version, scratch: Path, found: Promotion) -> Promotion:
+        """The winner against the champion.
+
+        Raises:
+            Unfit: if that one cannot be judged.
+        """
+        try:
+            folder = self.registry.fetched(champion, scratch)
+            theirs = load(folder / FILE)
+        except FileNotFoundError:
+            raise Unfit(f"it has no {FILE}, and nothing else of it is loaded") from None
+        except UserError as error:
+            raise Unfit(f"it is not loaded: {error}".replace(f"{scratch}/", "")) from None
+        except Exception as error:
+            from mlflow.exceptions import MlflowException
+
+            if isinstance(error, MlflowException | OSError):
+                raise
+            raise Unfit(f"it cannot be loaded: {first_line(error)}") from error
+        rows = self.judge.rows
+        rows = rows.only(rows.unseen(seen_by(folder / SEEN)))
+        if len(rows) < 2:
+            raise Unfit("it was trained on all test rows of today but " + str(len(rows)))
+        left_out = len(self.judge.rows) - len(rows)
+        judge = Judge(self.judge.training, self.judge.settings, rows)
+        contest = judge.contest(judge.judge(self.pipeline), judge.judge(theirs), self.seed)
+        alias = CHAMPION if contest.won else CHALLENGER
+        return replace(found, contest=contest, left_out=left_out, alias=alias)
+
+    @property
+    def seed(self) -> int:
+        """Of what is drawn: the study's."""
+        return self.opened.config.study.seed
+
+    def seen(self) -> bytes:
+        """The file of the rows that the winner was chosen and trained on."""
+        file, rows = io.BytesIO(), self.judge.rows
+        np.save(file, rows.trained_on(), allow_pickle=False)
+        return file.getvalue()
+
+
+def seen_by(file: Path) -> np.ndarray:
+    """The keys of the rows that a champion was trained on; none where nobody knows."""
+    try:
+        keys = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return np.empty(0, np.uint64)
+    known: np.ndarray = keys if keys.dtype == np.uint64 and keys.ndim == 1 else keys[:0]
+    return known.astype(np.uint64)
+
+
+@contextmanager
+def waited(lock: FileLock, stop: Event) -> Iterator[None]:
+    """A lock that is held until the block ends, and not waited for when told to stop.
+
+    Raises:
+        Interrupted: when `stop` was set before it was free.
+    """
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=GLANCE)
+        except Timeout:
+            if stop.is_set():
+                raise Interrupted from None
+    try:
+        yield
+    finally:
+        lock.release()
