@@ -1,6 +1,7 @@
 """A session: one command's work on the study of its config, with all that listens to it."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,10 +13,11 @@ import yaml
 
 from tuner.codec import to_json
 from tuner.config import Config
+from tuner.errors import UserError, printable
 from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
-from tuner.report import files, note, terminal
+from tuner.report import files, log, note, promotion, terminal
 from tuner.report.best import BEST
 from tuner.report.log import watching
 from tuner.report.notes import say
@@ -43,6 +45,7 @@ from tuner.study.numerics import Numerics
 from tuner.study.own_ending import OwnEnding
 from tuner.study.places import check_place, place_of
 from tuner.study.populations import Populations
+from tuner.study.promotion import Promotion
 from tuner.study.record import Record
 from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult, winner_of
 from tuner.study.stopping import Stopping
@@ -123,13 +126,24 @@ def tune(config: Config, stop: Stop) -> int:
     """
     try:
         with opened(config, stop) as session:
-            code = session.show(session.tune())
+            code = session.end(session.tune())
             session.stop_if_asked()
             return code
     except NothingNew as night:
-        last = night.last
-        terminal.show(config, lambda: plain_result(last), terminal.Told([night.said]))
+        last, said = night.last, night.said
+    if not config.promote.enabled:
+        terminal.show(config, lambda: plain_result(last), terminal.Told([said]))
         return 0
+    say(config, said)
+    # That night's promotion may have been cut short, or have found the server away.
+    study = config.study.model_copy(update={"name": last.result.study})
+    with opened(config.model_copy(update={"study": study}), stop) as session:
+        return session.end(session.saved() or last)
+
+
+def say_not_promoted(missed: str) -> None:
+    """A line about a winner that is not in the registry."""
+    print(printable(f"tuner: not promoted: {missed}"), file=sys.stderr)
 
 
 class Session:
@@ -338,12 +352,49 @@ class Session:
         """The result that is there, if it was made from what is on record now."""
         return read_result(self.result_file, builder.state(self.config, self.study))
 
-    def show(self, saved: SavedResult) -> int:
+    def end(self, saved: SavedResult) -> int:
+        """Promotes the winner, where that is asked, and tells all; returns the exit code."""
+        found, missed = self.promoted(saved)
+        code = self.show(saved, found)
+        if missed:
+            say_not_promoted(missed)
+            code = code or UNDELIVERED
+        return code
+
+    def promoted(self, saved: SavedResult) -> tuple[Promotion | None, str]:
+        """What became of the winner in the registry, where that is asked, or why nothing did."""
+        result, name = saved.result, self.config.study.name
+        if not self.config.promote.enabled or result.winner is None:
+            return None, ""
+        if self.code(result) == TARGET_MISSED:
+            return (
+                None,
+                f"the target was missed; job=promote study.name={name} does it all the same",
+            )
+        again = "the same command, or job=promote, does it later"
+        if self.tracking.undelivered:
+            return None, f"MLflow has not taken everything yet: {again}"
+        from tuner.promoting import promote
+
+        try:
+            found = promote(self, saved)
+        except UserError as error:
+            return None, f"{error}: {again}"
+        log.tell(self.config, "promoted", to_json(found))
+        return found, ""
+
+    def show(self, saved: SavedResult, found: Promotion | None = None) -> int:
         """Tells the verdict, and how to look at the curves; returns the exit code."""
         result, page = saved.result, saved.run.curves
         curves = self.study.drawn_curves() if len(result.all) <= FEW else {}
         told = outcome(result, curves, self.folder, self.tracking.shows(page) if page else "")
-        terminal.show(self.config, lambda: plain_result(saved), told)
+        plain = {} if found is None else {"promotion": to_json(found)}
+        if found is not None:
+            headline = [*told.headline, promotion.verdict(found)]
+            told = replace(
+                told, headline=headline, evidence=[*told.evidence, *promotion.evidence(found)]
+            )
+        terminal.show(self.config, lambda: {**plain_result(saved), **plain}, told)
         return self.code(result)
 
     def code(self, result: StudyResult) -> int:

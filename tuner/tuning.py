@@ -20,6 +20,7 @@ from tuner.config.schema import Plain
 from tuner.declarations import Branches, choices
 from tuner.errors import UserError, did_you_mean
 from tuner.function import BRANCH, CALLED, Function, declared
+from tuner.report import promotion
 from tuner.report.notes import say
 from tuner.training.loop import Interrupted
 from tuner.tuned import TunedStudy
@@ -188,6 +189,11 @@ def tuned(config: Config) -> TunedStudy:
             if saved.result.interrupted:
                 own.show(saved)
             own.stop_if_asked()
+            found, missed = own.promoted(saved)
+            if found is not None:
+                say(config, promotion.verdict(found))
+            elif missed:
+                session.say_not_promoted(missed)
             link, study = saved.run.curves, own.study
             return TunedStudy(
                 config,
