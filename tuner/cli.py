@@ -22,6 +22,7 @@ from tuner.declarations import Plain
 from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
 from tuner.function import PROGRAM, Function
+from tuner.processes.deadline import command_begins
 from tuner.report.first_word import first_word
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ def command(arguments: list[str], function: Function | None = None) -> int:
     Raises:
         UserError: for what the user can mend.
     """
+    command_begins()
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
     program = PROGRAM if function is None else function.command
     typed = masked(f"{program} {shlex.join(arguments)}".rstrip())

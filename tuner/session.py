@@ -1,6 +1,7 @@
 """A session: one command's work on the study of its config, with all that listens to it."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from tuner.config import Config
 from tuner.errors import UserError, printable
 from tuner.files import write
 from tuner.processes.background import Background
-from tuner.processes.deadline import Deadline
+from tuner.processes.deadline import Deadline, command_began
 from tuner.report import files, log, note, promotion, terminal
 from tuner.report.best import BEST
 from tuner.report.log import watching
@@ -27,6 +28,7 @@ from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import load_data, named_after
+from tuner.study.decisions import EDGE, MODEL, PICTURES, Decisions
 from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
 from tuner.study.events import (
     Abandoned,
@@ -44,6 +46,7 @@ from tuner.study.nights import NothingNew, check_new
 from tuner.study.numerics import Numerics
 from tuner.study.own_ending import OwnEnding
 from tuner.study.places import check_place, place_of
+from tuner.study.plan import OutOfTime
 from tuner.study.populations import Populations
 from tuner.study.promotion import Promotion
 from tuner.study.record import Record
@@ -96,7 +99,9 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         # Of two differences the config's is the one that was meant.
         config_changes.edited(record, config)
         builder.check_data(config, record, data)
-        deadline = Deadline(config.tracking.patience, stop)
+        whole = config.budget.deadline
+        ends = None if whole is None else command_began() + whole
+        deadline = Deadline(config.tracking.patience, stop, ends)
         yield Session(config, record, training, folder, deadline)
         if isinstance(training, Functions) and not stop.is_set():
             forget_repeats(folder)  # they are on record
@@ -180,6 +185,7 @@ class Session:
         if isinstance(self.training, Functions):
             trained = any(result.epochs for result in self.study.results())
             self.training.failures.yielded = trained
+        self.decisions = Decisions(self.config, self.study, self.training, command_began())
         self.repeating = Repeating(
             self.study, self.training, self.config.study.seed, self.checkpoints
         )
@@ -203,9 +209,13 @@ class Session:
             self.training,
             self.config.study.seed,
             checkpoints=self.checkpoints,
+            plan=self.decisions.plan,
         )
         stopped, saved = stopping.reason(), self.saved()
-        if stopped and saved is not None and not saved.result.interrupted:
+        ended = saved is not None and not saved.result.interrupted
+        if not ended:
+            self.decisions.take_up()
+        if stopped and saved is not None and ended and not saved.result.left_out:
             say(self.config, f"Study {self.config.study.name} is finished: {stopped}.")
             return self.tracking.catch_up(saved)
         own = self.config
@@ -257,10 +267,14 @@ class Session:
                         # Not at once: the first trials do not share the cores.
                         listeners.append(after_each_cohort(saving.prepare))
                     tell = tell_all(listeners)
-                    with announced(lambda: progress.note(COMPILING)):
+                    with announced(lambda: progress.note(COMPILING)) as compiling:
+                        if self.decisions.plan is not None:
+                            self.decisions.plan.compiling = compiling.seconds
                         tell(Began(self.study.results()))
                         tell(Abandoned(self.study.give_up_stranded()))
-                        stopped = self.loop(stopping, tell).run()
+                        stopped = self.decisions.decided.stopped or self.decisions.stopped(
+                            self.loop(stopping, tell).run()
+                        )
                     confirmed = self.confirm(tell)
                     self.run_at_edge(confirmed, tell)
                     others = builder.other_numerics(self.record, self.others())
@@ -269,12 +283,15 @@ class Session:
                         result = self.judged(result, saving, others, tell)
                     if keeping is not None:
                         result = keeping.ended(result, self.repeating.judged, tell)
+                    drawing = self.decisions.has_time(PICTURES, after=True)
+                    result = self.decisions.told(result, self.study.finished)
                     self.stop_if_asked()
             except Interrupted:
                 self.deadline.left()  # it begins now: the pictures count as well
-                result = result_of(*self.parts, INTERRUPTED)
+                result, drawing = result_of(*self.parts, INTERRUPTED), True
             drawn = self.study.drawn_curves(result.goal.curve)
-            files.write(result, drawn, self.folder, self.study.space, self.study.times())
+            space, times = self.study.space, self.study.times()
+            files.write(result, drawn, self.folder, space, times, drawing)
             write_next_round(self.config, result, self.folder)
             if result.test and saving is not None:
                 saving.result(self.deadline)
@@ -310,11 +327,17 @@ class Session:
 
     def confirm(self, tell: Listener) -> Confirmation | None:
         """Trains the top trials again on fresh seeds; None where nothing depends on seeds."""
-        asked = self.config.confirm
-        top = ranked(self.study.results())[: asked.top]
-        if not top or not self.training.has_seeds:
+        results, decisions = self.study.results(), self.decisions
+        share = decisions.share(results, tell) if self.training.has_seeds else None
+        if share is None:
             return None
-        confirmed = self.repeating.confirmation(top, asked.seeds, tell)
+        top, guarded = ranked(results)[: share.top], decisions.guarded(tell)
+        try:
+            confirmed = self.repeating.confirmation(top, share.seeds, guarded, share.textbook)
+        except OutOfTime:
+            self.checkpoints.clear()
+            decisions.gave_up()
+            return None
         self.record.put(CONFIRMED, to_json(confirmed))
         tell(confirmed)
         return confirmed.confirmation
@@ -326,7 +349,9 @@ class Session:
         results, of = self.study.results(), (self.config, self.training, self.study)
         best = winner_of(self.training.goal, best_of(results), confirmed, results)
         for winner in (t for t in results if best is not None and t.number == best.number):
-            if edge.wanted(*of, winner, confirmed):
+            if edge.wanted(*of, winner, confirmed) and self.decisions.has_time(
+                EDGE, self.decisions.work(winner.settings) * edge.epochs_of(self.training)
+            ):
                 edge.run_at_edge(*of[:2], self.record, winner, self.checkpoints, tell)
 
     def judged(
@@ -342,6 +367,10 @@ class Session:
         """
         assert result.winning is not None
         assert isinstance(self.training, Populations)
+        units = self.decisions.again(result.winning.settings)
+        if not self.decisions.has_time(MODEL, units):
+            shutil.rmtree(self.folder / "model", ignore_errors=True)  # of an earlier winner
+            return result
         again = Retraining(self.training, result.winning, not others, tell)
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)

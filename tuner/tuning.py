@@ -20,6 +20,7 @@ from tuner.config.schema import Plain
 from tuner.declarations import Branches, choices
 from tuner.errors import UserError, did_you_mean
 from tuner.function import BRANCH, CALLED, Function, declared
+from tuner.processes.deadline import command_begins
 from tuner.report import promotion
 from tuner.report.notes import say
 from tuner.training.loop import Interrupted
@@ -183,6 +184,7 @@ def tuned(config: Config) -> TunedStudy:
         KeyboardInterrupt: after everything is closed, when it was interrupted.
     """
     stop = Event()
+    command_begins()
     try:
         with interrupts(stop), session.opened(config, stop) as own:
             saved = own.tune()

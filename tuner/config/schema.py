@@ -34,6 +34,10 @@ THREADS, SEEDS = 4096, 10_000
 # What no name in MLflow's registry may hold.
 NO_MODEL = ("/", ":", "'", '"')
 
+# Fewer seeds than the first say nothing; where nothing is asked, the best so many trials are
+# confirmed on so many seeds at the most.
+LEAST_SEEDS, MOST_TOP, MOST_SEEDS = 3, 5, 10
+
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 SCHEDULERS = ("tcp", "tls")
 
@@ -157,11 +161,21 @@ class StopConfig(Strict):
 
 
 class ConfirmConfig(Strict):
-    """confirm: how often the best trials are trained again."""
+    """confirm: how often the best trials are trained again; null: as the search pays for."""
 
-    top: Annotated[int, Field(ge=0, le=1000)] = 5
-    seeds: Annotated[int, Field(ge=3, le=SEEDS)] = 10
+    top: Annotated[int, Field(ge=0, le=1000)] | None = None
+    seeds: Annotated[int, Field(ge=LEAST_SEEDS, le=SEEDS)] | None = None
     trials: list[Annotated[int, Field(ge=0)]] | None = None
+
+    @property
+    def most_top(self) -> int:
+        """The most trials that are confirmed."""
+        return MOST_TOP if self.top is None else self.top
+
+    @property
+    def most_seeds(self) -> int:
+        """The most seeds that they are confirmed on."""
+        return MOST_SEEDS if self.seeds is None else self.seeds
 
 
 class CompareConfig(Strict):

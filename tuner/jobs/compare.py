@@ -128,7 +128,7 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
 
     with session.opened(config, stop) as opened:
         study, training, folder = opened.study, opened.training, opened.folder
-        trials, seeds = study.results(), config.confirm.seeds if training.has_seeds else 0
+        trials, seeds = study.results(), config.confirm.most_seeds if training.has_seeds else 0
         if not any(trial.state in ENDED for trial in trials):
             return None
 

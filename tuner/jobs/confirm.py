@@ -40,7 +40,7 @@ def run(config: Config, stop: Event) -> int:
     of = of_study(given, [key for key in OWN if key != STUDYS])
     with session.opened(of, stop) as opened:
         trials = chosen(config, opened.study.results())
-        seeds = config.confirm.seeds
+        seeds = config.confirm.most_seeds
         with (
             watching(config) as progress,
             announced(lambda: progress.note("compiling for this machine, which happens once")),
@@ -92,7 +92,7 @@ def beside(found: Confirmation, result: StudyResult | None, config: Config) -> l
     if result is not None and result.test:
         kept += f": the saved model and the test score are those of trial {own.number}"
     if config.confirm.trials is None:
-        asked = f"confirm.top={config.confirm.top} confirm.seeds={config.confirm.seeds}"
+        asked = f"confirm.top={config.confirm.most_top} confirm.seeds={found.seeds}"
         kept += f"; to make this its verdict, add {asked} to the command that ran the study"
     return [*lines, f"{kept}."]
 
@@ -105,7 +105,7 @@ def chosen(config: Config, results: Sequence[TrialResult]) -> list[TrialResult]:
     """
     name, asked = config.study.name, config.confirm.trials
     if asked is None:
-        if top := ranked(results)[: max(1, config.confirm.top)]:
+        if top := ranked(results)[: max(1, config.confirm.most_top)]:
             return top
         raise UserError(f"study.name: {name}: none of its trials has trained to the end")
     known = {result.number: result for result in results}

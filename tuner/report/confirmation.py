@@ -59,9 +59,11 @@ def over_textbook(claim: Claim) -> Iterator[str]:
 
 def ranking(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
     """The trials as fresh seeds rank them, and why the winner is that one, line by line."""
-    yield f"Trained again on {confirmed.seeds} seeds that chose, mean {goal.name}, 95 % interval:"
+    if not confirmed.is_alone:
+        on = f"{confirmed.seeds} seeds that chose"
+        yield f"Trained again on {on}, mean {goal.name}, 95 % interval:"
     several = len({trial.optimizer for trial in confirmed.trials}) > 1
-    for place, trial in enumerate(confirmed.trials):
+    for place, trial in enumerate(() if confirmed.is_alone else confirmed.trials):
         name = f", {trial.optimizer}" if several else ""
         yield f"  trial {trial.trial}{name}: {reached(trial, goal)}{_beside_best(trial, place)}"
     yield f"Trial {confirmed.winner} was chosen: {why(claim_of(confirmed), confirmed, whole=True)}."
@@ -71,7 +73,8 @@ def worth(confirmed: Confirmation, goal: Goal) -> str:
     """What the winner reaches on seeds that did not choose it, and what the search believed."""
     judged = confirmed.judged
     words = f"{goal.name} {reached(judged, goal)}; {_optimism(judged, goal)}"
-    return f"  on {confirmed.seeds} other seeds: {words}"
+    which = "fresh" if confirmed.is_alone else "other"
+    return f"  on {confirmed.seeds} {which} seeds: {words}"
 
 
 def over_defaults(confirmed: Confirmation, goal: Goal) -> Iterator[str]:

@@ -16,6 +16,7 @@ def write(
     folder: Path,
     space: Space,
     times: Mapping[int, tuple[int, int]] | None = None,
+    drawn: bool = True,
 ) -> None:
     """Writes them; of a study without a winner there is no `best.yaml`.
 
@@ -25,12 +26,17 @@ def write(
         folder: of the study.
         space: what was searched.
         times: when trials were asked and told, in milliseconds since 1970, by number.
+        drawn: whether pictures and the report are made; else there are none of an earlier result.
 
     Raises:
         OSError: if the disk is full.
     """
-    pictures.draw(result, curves, folder)
-    page.write(result, curves, folder / page.REPORT, space, times)
+    if drawn:
+        pictures.draw(result, curves, folder)
+        page.write(result, curves, folder / page.REPORT, space, times)
+    else:
+        for name in (pictures.RATES, pictures.LOSSES, page.REPORT):
+            (folder / name).unlink(missing_ok=True)
     files.write(folder / trials_csv.TRIALS, [trials_csv.text(result)])
     if result.winner is None:
         (folder / best.BEST).unlink(missing_ok=True)

@@ -26,7 +26,7 @@ STATES = ("COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED")
 
 
 def headline(result: StudyResult) -> list[str]:
-    """What a study comes to, in at most six lines.
+    """What a study comes to, in at most six lines; one more says what a deadline left out.
 
     The winner with its interval; what tuning gained over the textbook's settings; the test score;
     how many trials diverged; what to do next; the command that trains the winner again.
@@ -41,6 +41,7 @@ def sentences(result: StudyResult) -> list[str]:
     lines = [f"Study {result.study}: {_winner(result, made)}", *_gain(result, made)]
     if result.test:
         lines.append(f"Test: {_listed(result.test, result.goal)}, {_how_tested(result)}.")
+    lines += left_out(result)
     if result.divergence:
         lines.append(_diverged(result.divergence))
     lines += _failed(result)
@@ -68,7 +69,8 @@ def table(result: StudyResult, count: int = 10) -> Table:
     head = ["trial", *(path.rpartition(".")[2] for path in groups), "settings"]
     head += [f"{goal.name} in the search", "how it ended"]
     if confirmed:
-        head.insert(-1, f"on the {confirmed.seeds} seeds that chose")
+        what = "fresh seeds" if confirmed.is_alone else "seeds that chose"
+        head.insert(-1, f"on the {confirmed.seeds} {what}")
 
     def place(trial: TrialResult) -> tuple[bool, int, int, int, float, int]:
         ahead = 0 if trial.state == "COMPLETE" else -trial.epochs
@@ -250,6 +252,13 @@ def _gain(result: StudyResult, made: Claim) -> Iterator[str]:
             by = f"by {gain:.2g}" if gain > 0 else "by nothing"
             subject = f"the textbook's settings (trial {book.number}, {described(book.origin)})"
             yield f"In the search it is better than {subject} {by}."
+
+
+def left_out(result: StudyResult) -> list[str]:
+    """What there was no time for, a line, or none."""
+    if not result.left_out:
+        return []
+    return [f"Left out, for budget.deadline: {'; '.join(result.left_out)}."]
 
 
 def _diverged(divergence: Sequence[Divergence]) -> str:

@@ -163,7 +163,7 @@ def compare(
     """
     asked = config.compare
     branches = branches_of(trials, by, options_of(config, by))
-    tuned = chosen(branches, again, max(1, config.confirm.top))
+    tuned = chosen(branches, again, max(1, config.confirm.most_top))
     books = {b.name: b.default for b in branches if b.default is not None}
     judged = again([*tuned.values(), *books.values()], JUDGING)
     best = {name: judged[trial.number] for name, trial in tuned.items()}

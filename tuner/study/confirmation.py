@@ -245,27 +245,36 @@ class Repeating:
         return [_kept(outcomes[i * size : (i + 1) * size]) for i in range(len(trials))]
 
     def confirmation(
-        self, trials: Sequence[TrialResult], count: int, tell: Listener = nobody
+        self,
+        trials: Sequence[TrialResult],
+        count: int,
+        tell: Listener = nobody,
+        textbook: bool = True,
     ) -> Confirmed:
         """Which of the trials is best on fresh seeds, which is the winner, and what it is worth.
 
         The winner is judged on other seeds than it is chosen by, next to the textbook's settings.
+        One trial alone is not chosen: the seeds that judge it are all that there are.
 
         Args:
             trials: any of the study.
             count: how many seeds choose, and how many judge.
             tell: hears of what is trained.
+            textbook: whether the textbook's settings are judged as well.
 
         Raises:
             Interrupted: which loses what was under way.
         """
-        order = by_mean(self.repeats(trials, CHOOSING, count, tell))
-        winner, why = simplest(order)
+        order, number, why = list[Repeats](), trials[0].number, ""
+        if len(trials) > 1:
+            order = by_mean(self.repeats(trials, CHOOSING, count, tell))
+            winner, why = simplest(order)
+            number = winner.trial
         known = {t.number: t for t in (*self.study.results(), *trials)}
         books = [t for t in known.values() if t.is_default and t.state == "COMPLETE"]
-        others = [t for t in books if t.number != winner.trial]
-        judged, *textbook = self.repeats([known[winner.trial], *others], JUDGING, count, tell)
-        self.judged = judged
+        others = [t for t in books if t.number != number and textbook]
+        judged, *beside = self.repeats([known[number], *others], JUDGING, count, tell)
+        self.judged, order = judged, order or [judged]
         alike, worse = {r.trial for r in equals(order)}, over_best(order)
         confirmation = Confirmation(
             seeds=count,
@@ -273,12 +282,12 @@ class Repeating:
                 ConfirmedTrial(**r.fields(worse.get(r.trial)), alike=r.trial in alike)
                 for r in order
             ),
-            winner=winner.trial,
+            winner=number,
             why=why,
             judged=Repeated(**judged.fields()),
             defaults=tuple(
                 ConfirmedDefault(**r.fields(r.over(judged, len(others))), origin=dict(t.origin))
-                for r, t in zip(textbook, others, strict=True)
+                for r, t in zip(beside, others, strict=True)
             ),
         )
         return Confirmed(confirmation, {r.trial: r.curve for r in order if r.curve})

@@ -56,7 +56,8 @@ def spent(study: Study, training: Populations, confirmed: Confirmation | None) -
     if confirmed is None:
         return searched
     lengths = {trial.number: trial.stops_at or training.epochs for trial in study.results()}
-    repeats = [*confirmed.trials, confirmed.judged, *confirmed.defaults]
+    chosen = () if confirmed.is_alone else confirmed.trials
+    repeats = [*chosen, confirmed.judged, *confirmed.defaults]
     epochs = sum(lengths.get(own.trial, training.epochs) for own in repeats)
     return searched + epochs * confirmed.seeds * training.folds
 
@@ -78,12 +79,17 @@ def wanted(
         winner: of the study.
         confirmed: what was trained on fresh seeds.
     """
-    cost = len(FACTORS) * length(training) * training.folds
+    cost = epochs_of(training) * training.folds
     return (
         key_of(winner) not in study.record
         and rate_path(winner) in config.space.searched
         and cost <= DEAR * spent(study, training, confirmed)
     )
+
+
+def epochs_of(training: Populations) -> int:
+    """Epochs of all runs together."""
+    return len(FACTORS) * length(training)
 
 
 def length(training: Populations) -> int:

@@ -85,7 +85,7 @@ def result_of(
         unit=training.unit,
         notes=tuple(notes),
         reproduce="" if decided is None else reproducing(*here, config.program),
-        setup=setup(config),
+        setup=setup(config, confirmed),
         importances=()
         if stopped == INTERRUPTED
         else importances(results, config.space, config.study.seed),

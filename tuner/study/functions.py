@@ -157,7 +157,7 @@ class Functions(StudyTraining):
         It is the model of the first seed that judges the winner; where nothing is confirmed that of
         its trial. Of several folds it is the first one's.
         """
-        if not self.config.confirm.top:
+        if not self.config.confirm.most_top:
             return not repeat and row.fold == 0
         return repeat and row.fold == 0 and row.seed == self.judge
 

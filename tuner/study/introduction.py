@@ -45,7 +45,7 @@ def own_line(config: Config) -> str:
 
 def cohort_line(config: Config) -> str:
     """How a user's function is tuned where nothing is said: what is chosen by default depends."""
-    size, pruner, top = config.study.cohort, config.pruner.name, config.confirm.top
+    size, pruner, top = config.study.cohort, config.pruner.name, config.confirm.most_top
     many = f"{size} at a time" if size > 1 else "one by one"
     if pruner == "none":
         compared = "none is pruned"
@@ -53,7 +53,7 @@ def cohort_line(config: Config) -> str:
         compared = "each is compared with earlier ones"
     else:
         compared = "those of a cohort are compared, and the worse are pruned"
-    seeds = f"{config.confirm.seeds} fresh seeds"
+    seeds = f"{config.confirm.most_seeds} fresh seeds"
     again = f"the best {top} are trained again on {seeds}" if top > 1 else "none is trained again"
     again = f"the best is trained again on {seeds}" if top == 1 else again
     idle = config.workers > size

@@ -39,7 +39,7 @@ class Loop:
     ) -> None:
         self.study, self.training, self.pruner = study, training, pruner
         self.stopping, self.size, self.tell = stopping, cohort, tell
-        self.checkpoints = checkpoints
+        self.checkpoints, self.plan = checkpoints, stopping.plan
         for start, stop in study.cohorts[: study.index]:
             pruner.learn([r for r in study.results() if start <= r.number < stop])
 
@@ -49,12 +49,18 @@ class Loop:
         Raises:
             Interrupted: when all that was trained is on record.
         """
+        if self.plan is not None:
+            self.plan.search()
         while True:
             if stopped := self.stopping.reason(measure=self.tell) or self.stopping.seconds_over():
                 return stopped
             todo = self.stopping.limits.trials - self.study.finished
-            size = self.pruner.size(self.study.index, self.size)
-            trials = self.study.cohort(min(size, todo))
+            size = min(self.pruner.size(self.study.index, self.size), todo)
+            if self.plan is not None:
+                size = self.plan.cohort(size, self.study.results())
+                if not size:
+                    return self.plan.over
+            trials = self.study.cohort(size)
             if not trials:
                 self.tell(StageBegan(why := self.study.exhausted))
                 return why
@@ -75,6 +81,11 @@ class Loop:
             return spent or self.stopping.seconds_over()
 
         def on_epoch(epoch: int, race: Race) -> None:
+            if self.plan is not None:
+                self.plan.went(race)
+                if losers := self.plan.losers(race, self.study.results()):
+                    race.end(losers, "PRUNED", f"{self.plan.for_one} at epoch {epoch}")
+                    race.compact()
             left = Counter(outcome.state for outcome in race.outcomes.values())
             self.tell(
                 EpochEnded(
@@ -104,6 +115,8 @@ class Loop:
 
         key = f"cohort {self.study.index} of {sorted(numbers)}, {self.training.epochs} epochs"
         race = make() if self.checkpoints is None else self.checkpoints.begin(make, key)
+        if self.plan is not None:
+            self.plan.begins(race)
         try:
             race.run()
         except BaseException as error:
@@ -115,6 +128,8 @@ class Loop:
             self.study.tell(outcome)
         if self.checkpoints is not None:
             self.checkpoints.clear()
+        if self.plan is not None:
+            self.plan.ended(trials)
         self.pruner.learn([r for r in self.study.results() if r.number in numbers])
         self.tell(CohortEnded(self.study.results()))
 

@@ -25,7 +25,7 @@ def check_models(config: Config, data: "DataSet") -> None:
         UserError: for the first that would not fit; it names what makes it large.
     """
     folds, confirm = len(data.split.folds), config.confirm
-    together = max(config.study.cohort, confirm.top * confirm.seeds)
+    together = max(config.study.cohort, confirm.most_top * confirm.most_seeds)
     slots = max(len(optimizers.load(name).slots) for name in config.space.branches["optimizer"])
     for model in config.space.branches["model"]:
         rows = folds if _searched(config, model) else together * folds

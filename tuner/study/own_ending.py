@@ -64,7 +64,7 @@ class OwnEnding:
 
     def tidy(self, results: Sequence[TrialResult]) -> None:
         """Removes what no trial on record needs any more."""
-        best = None if self.training.config.confirm.top else best_of(results)
+        best = None if self.training.config.confirm.most_top else best_of(results)
         for number in (result.number for result in results):
             if number not in self.seen:
                 self.seen.add(number)

@@ -6,6 +6,7 @@ from pathlib import Path
 from tuner.config import Config
 from tuner.config.schema import Plain
 from tuner.function import PROGRAM, typed
+from tuner.study.results import Confirmation
 
 # Where studies are kept if nothing is said.
 ROOT = "mlruns"
@@ -20,15 +21,18 @@ BARE = re.compile(r"[A-Za-z_./][\w./-]*")
 NO_TEXT = ("null", "true", "false", "inf", "nan")
 
 
-def setup(config: Config) -> Plain:
+def setup(config: Config, confirmed: Confirmation | None = None) -> Plain:
     """What beside a trial's settings its curve depends on, and how the winner was judged.
 
     Together with the settings of the winner it is what `best.yaml` holds and `+best=` takes.
 
     Args:
         config: of the study.
+        confirmed: its confirmation, if there was one.
     """
-    plain, confirm = config.plain, config.confirm
+    plain, top, seeds = config.plain, 0, config.confirm.seeds
+    if confirmed is not None:
+        top, seeds = len(confirmed.trials), confirmed.seeds
     # A user's function knows nothing of these.
     judging = {key: plain[key] for key in JUDGING if config.function is None and key in plain}
     of: Plain = {"data": plain["data"], "dtype": plain["dtype"]}
@@ -41,7 +45,7 @@ def setup(config: Config) -> Plain:
         **judging,
         "budget": {"epochs": config.budget.epochs},
         "study": {"seed": config.study.seed},
-        "confirm": {"top": confirm.top, "seeds": confirm.seeds},
+        "confirm": {"top": top, "seeds": seeds},
     }
 
 

@@ -70,7 +70,7 @@ class Confirmation:
     """The best trials of a study, trained again on fresh seeds.
 
     Attributes:
-        seeds: how many chose the winner; as many others judged it.
+        seeds: how many chose the winner; as many others judged it. One trial alone was only judged.
         trials: as fresh seeds rank them.
         winner: its number.
         why: what makes it simpler than the first, if it is not the first.
@@ -84,6 +84,11 @@ class Confirmation:
     why: str
     judged: Repeated
     defaults: tuple[ConfirmedDefault, ...]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one trial was confirmed, which was not chosen."""
+        return len(self.trials) == 1
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,7 @@ class StudyResult:
         searched: paths of the settings that were searched.
         unit: what the loss is measured in, for axes.
         notes: what else there is to know, a sentence each.
+        left_out: what the config asks for and `budget.deadline` left no time for, in words.
         importances: of the searched settings, the greatest first.
         findings: of the audit.
         reproduce: the command that trains the winner's settings again, in one line; "" where there
@@ -189,6 +195,7 @@ class StudyResult:
     searched: tuple[str, ...]
     unit: str
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     importances: tuple[Importance, ...] = ()
     findings: tuple[Finding, ...] = ()
     reproduce: str = ""

@@ -10,6 +10,7 @@ from tuner.search.statistics import deviation, expected_best
 from tuner.search.trials import ENDED, Trial, TrialResult, best_of
 from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Listener, StageBegan
+from tuner.study.plan import Plan
 from tuner.study.study import Study
 from tuner.study.training import Training, trained
 
@@ -49,6 +50,7 @@ class Stopping:
         seed: of the study.
         asked: asked as well; why the study is to end, or "".
         checkpoints: keep what is under way.
+        plan: of the command's time, where it has one.
     """
 
     def __init__(
@@ -59,9 +61,10 @@ class Stopping:
         seed: int,
         asked: Callable[[], str] = lambda: "",
         checkpoints: Checkpoints | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.limits, self.study, self.training, self.seed = limits, study, training, seed
-        self.asked, self.checkpoints = asked, checkpoints
+        self.asked, self.checkpoints, self.plan = asked, checkpoints, plan
         self.started = time.monotonic()
 
     def reason(self, measure: Listener | None = None) -> str:
@@ -103,10 +106,11 @@ class Stopping:
         return f"budget.epochs_total: {most} epochs are trained" if over else ""
 
     def seconds_over(self) -> str:
-        """Whether the seconds of this command are spent."""
+        """Whether the seconds of this command are spent, or its end needs what is left."""
         seconds = self.limits.seconds
-        over = seconds is not None and time.monotonic() - self.started > seconds
-        return f"budget.seconds: {seconds:g} s are over" if over else ""
+        if seconds is not None and time.monotonic() - self.started > seconds:
+            return f"budget.seconds: {seconds:g} s are over"
+        return "" if self.plan is None else self.plan.search_over(self.study.results())
 
     def noise(self, measure: Listener | None) -> str:
         """Whether as many trials again are expected to bring less than seeds differ by."""
@@ -117,7 +121,7 @@ class Stopping:
             return ""
         key = f"noise of trial {best.number}"
         if key not in record:
-            if measure is None:
+            if measure is None or not self.affords(best):
                 return ""
             record.put(key, self._measured(best, key, measure))
             if self.checkpoints is not None:
@@ -132,6 +136,11 @@ class Stopping:
             f"stop.when_noise: as many trials again are expected to bring {gain:.2g} at the most, "
             f"and trial {best.number} differs by {noise:.2g} from seed to seed"
         )
+
+    def affords(self, best: TrialResult) -> bool:
+        """Whether there is time to train a trial on the seeds that show the noise."""
+        plan = self.plan
+        return plan is None or plan.affords(REPEATS * plan.epochs * plan.work(best.settings))
 
     def _measured(self, best: TrialResult, key: str, tell: Listener) -> float | None:
         """The deviation of a trial's value over fresh seeds; None if one of them diverges."""

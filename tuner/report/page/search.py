@@ -145,15 +145,18 @@ def forest(shown: Shown) -> Iterator[Chart]:
         for _, own in rows
         if own.how_lost
     ]
-    chart.caption = f"On {confirmed.seeds} seeds that chose, and as many others that judged." + (
-        f" These have no mean: {', '.join(lost)}." if lost else ""
-    )
+    seeds = f"{confirmed.seeds} seeds that chose, and as many others that judged"
+    if confirmed.is_alone:
+        seeds = f"{confirmed.seeds} fresh seeds"
+    chart.caption = f"On {seeds}." + (f" These have no mean: {', '.join(lost)}." if lost else "")
     yield chart
 
 
 def _rows(confirmed: Confirmation) -> list[tuple[str, Repeated]]:
     """What was repeated, by the name of its row, which is short and its own."""
     rows: list[tuple[str, Repeated]] = [(f"{own.trial}", own) for own in confirmed.trials]
+    if confirmed.is_alone:
+        rows = []
     rows.append((f"{confirmed.winner} judged", confirmed.judged))
     for own in confirmed.defaults:
         rows.append((f"{own.trial} default", own))

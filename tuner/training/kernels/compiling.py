@@ -7,6 +7,7 @@ so a specialised function bears a digest of all it is made of in its name.
 
 import hashlib
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -203,21 +204,42 @@ def _(pointer: Pointer, context: Any) -> Any:
     return pointer.type
 
 
-class _FirstCompilation(event.Listener):
+class Compiling(event.Listener):
+    """Hears of compilations.
+
+    Args:
+        announce: called before the first of them.
+    """
+
     def __init__(self, announce: Callable[[], None]) -> None:
         self.announce: Callable[[], None] | None = announce
+        # Seconds of those that are over; of the one under way, when it began, and how many others
+        # it is within, itself among them.
+        self.before, self.since, self.depth = 0.0, 0.0, 0
 
     def on_start(self, event: event.Event) -> None:
+        """One begins, perhaps within another."""
         if self.announce is not None:
             self.announce()
             self.announce = None
+        if not self.depth:
+            self.since = time.monotonic()
+        self.depth += 1
 
     def on_end(self, event: event.Event) -> None:
-        return None
+        """One is over."""
+        self.depth -= 1
+        if not self.depth:
+            self.before += time.monotonic() - self.since
+
+    def seconds(self) -> float:
+        """Seconds that were spent compiling so far."""
+        return self.before + (time.monotonic() - self.since if self.depth else 0.0)
 
 
 @contextmanager
-def announced(announce: Callable[[], None]) -> Iterator[None]:
+def announced(announce: Callable[[], None]) -> Iterator[Compiling]:
     """Calls `announce` if something must be compiled in the block, before the first time."""
-    with event.install_listener("numba:compile", _FirstCompilation(announce)):
-        yield
+    listener = Compiling(announce)
+    with event.install_listener("numba:compile", listener):
+        yield listener
