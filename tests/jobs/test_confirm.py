@@ -35,13 +35,14 @@ def confirmation(command: Command, study: str = "study") -> Any:
 
 
 def alone(command: Command, trial: int, seed: int, study: str) -> float:
-    """The loss of a trial of a study, trained alone under another seed."""
+    """The loss of a trial of a study at its epoch, trained alone under another seed."""
     config = check(yaml.safe_load((command.folder(study) / "config.yaml").read_text()))
-    settings = next(s for s in command.result(study)["all"] if s["number"] == trial)["settings"]
+    found = next(s for s in command.result(study)["all"] if s["number"] == trial)
+    settings = found["settings"]
     settings = {path: math.inf if value is None else value for path, value in settings.items()}
     with Populations(config, load_data(config), 1, Event()) as training:
         (outcome,) = trained(training, [Trial(trial, settings, 0)], {trial: [seed]})
-    return float(f"{outcome.value:.9g}")
+    return float(f"{outcome.at(outcome.goal.curve, found['best_epoch']):.9g}")
 
 
 def test_the_top_trials_are_trained_on_seeds_that_are_shared_and_fresh(

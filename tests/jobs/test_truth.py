@@ -105,11 +105,11 @@ def test_other_data_under_the_same_name_are_refused_with_both_digests(
 
 
 def test_other_numerics_are_noted_and_never_a_traceback(command: Command) -> None:
-    command.call("budget.trials=6")
+    command.call("budget.trials=6", "refit=false")
     with JournalRecord(command.folder(), "study") as record:
         (mine,) = record.get(builder.NUMERICS, list)
         record.put(builder.NUMERICS, [{**mine, "cpu": "i486", "blas": "none"}, mine])
-    more = command.call("budget.trials=8")
+    more = command.call("budget.trials=8", "refit=false")
     assert more.code == 0
     assert "Note: the study was trained with different numerics (cpu i486, then" in more.out
     notes = command.result()["notes"]
@@ -117,7 +117,7 @@ def test_other_numerics_are_noted_and_never_a_traceback(command: Command) -> Non
 
 
 def test_a_study_on_one_machine_has_no_notes(command: Command) -> None:
-    command.call()
+    command.call("refit=false")
     assert command.result()["notes"] == []
 
 

@@ -383,7 +383,7 @@ def test_trials_csv_is_read_by_pandas_as_it_was(study: tuple[Command, StudyResul
     ]
     assert list(table["validation_loss"]) == [t.validation_loss for t in result.all]
     assert list(table.loc[table["winner"], "number"]) == [winner(result).number]
-    assert list(table.columns[7:]) == list(result.searched)
+    assert list(table.columns[8:]) == list(result.searched)
     for path in result.searched:
         for value, trial in zip(table[path], result.all, strict=True):
             expected = trial.settings.get(path, math.nan)
