@@ -166,6 +166,7 @@ def test_without_a_refit_the_model_has_the_loss_of_the_search(
     assert tuned(command, "best", table) == result
 
 
+@pytest.mark.slow
 def test_the_line_that_reproduces_stops_at_the_same_epoch(
     found: tuple[Command, StudyResult],
 ) -> None:
@@ -199,6 +200,7 @@ def test_the_exported_code_trains_the_model_that_is_kept(
     assert f"STOP = {estimator.stop_after * 13}  # end here" in torch
 
 
+@pytest.mark.slow
 def test_turned_off_the_last_epoch_counts_and_nothing_else_is_another(
     found: tuple[Command, StudyResult], table: Path
 ) -> None:
@@ -214,6 +216,7 @@ def test_turned_off_the_last_epoch_counts_and_nothing_else_is_another(
     assert "best_epoch" in (command.folder("best") / "trials.csv").read_text()
 
 
+@pytest.mark.slow
 def test_folds_count_by_one_epoch_and_the_refit_has_as_many_steps(
     found: tuple[Command, StudyResult], table: Path
 ) -> None:
@@ -229,6 +232,7 @@ def test_folds_count_by_one_epoch_and_the_refit_has_as_many_steps(
     assert result.test is not None
 
 
+@pytest.mark.slow
 def test_a_regression_is_refitted_on_its_own_scale(tmp_path: Path) -> None:
     X, y = make_regression(300, 6, noise=20, random_state=0)
     table = written(tmp_path / "t.csv", X, None, y + 1000)

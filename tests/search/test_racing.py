@@ -9,6 +9,7 @@ import pytest
 
 from tests.search.conftest import EPOCHS, Racer, halved, trial
 from tests.training.conftest import Bowl, member, supervised
+from tuner.search.best_epoch import best_epoch
 from tuner.search.pruners.halving import Halving
 from tuner.search.pruners.none import NoPruning
 from tuner.search.racing import Race
@@ -246,3 +247,54 @@ def test_a_score_that_should_be_high_ranks_trials_by_it(race: Racer):
     left = first.keys() - stayed
     assert max(first[n] for n in stayed & first.keys()) <= min(first[n] for n in left)
     assert any("validation accuracy" in o.reason for o in outcomes if o.state == "PRUNED")
+
+
+BEST = Goal(best_epoch=True)
+
+
+def test_a_rung_compares_the_best_epochs_so_far(race: Racer):
+    """Rates that overshoot late are judged by where they had been."""
+    whole = {o.trial.number: o for o in race(RATES, NoPruning(), goal=BEST).run()}
+    for o in race(RATES, Halving(), goal=BEST).run():
+        for rung, value in o.rungs.items():
+            losses = whole[o.trial.number].curves["validation_loss"][:rung]
+            assert value == losses[best_epoch(losses) - 1]
+        if o.state != "DIVERGED":
+            assert o.counted == best_epoch(o.curves["validation_loss"])
+
+
+def test_trials_end_at_their_own_lengths_and_nobody_notices(race: Racer):
+    whole = {o.trial.number: o for o in race(RATES, NoPruning()).run()}
+    lengths = {0: 3, 2: 3, 4: 11, 5: 1}
+    expected = []
+    racing = race(RATES, NoPruning(), lengths=lengths)
+    for runner in racing.runners:
+        runner.expect = expected.append
+    outcomes = racing.run()
+    for o in outcomes:
+        length = lengths.get(o.trial.number, whole[o.trial.number].epochs)
+        assert o.epochs == length
+        assert o.state == whole[o.trial.number].state
+        for name, curve in o.curves.items():
+            assert curve == whole[o.trial.number].curves[name][:length]
+    assert expected == [1, 3, 11, EPOCHS]  # up to where nobody leaves
+
+
+@pytest.mark.parametrize("epoch", [2, 5, 12])
+def test_a_race_of_best_epochs_and_lengths_is_taken_up_as_it_was(race: Racer, tmp_path, epoch):
+    given = {"goal": BEST, "lengths": {0: 3, 4: 11}, "keys": ((0, 0), (7, 0))}
+
+    def save(at: int, own: Race) -> None:
+        if at == epoch:
+            own.save(tmp_path)
+
+    whole = race(RATES, Halving(), on_epoch=save, **given).run()
+    again = race(RATES, Halving(), **given)
+    again.restore(tmp_path)
+    assert [o.result() for o in again.run()] == [o.result() for o in whole]
+
+
+def test_all_rows_of_a_trial_count_by_one_epoch(race: Racer):
+    for o in race(RATES, NoPruning(), goal=BEST, keys=((0, 0), (7, 0))).run():
+        if o.state == "COMPLETE":
+            assert np.isclose(np.mean(list(o.members.values())), o.value, rtol=1e-12)
