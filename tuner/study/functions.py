@@ -65,7 +65,7 @@ class Functions(StudyTraining):
     def executor(self) -> Executor:
         """Where calls are stepped, made when it is asked for first."""
         own: Executor
-        if self.config.workers == 1:
+        if self.config.workers == 1 and not self.config.executor.dask:
             own = Local(self.function, self.stop, self.config.threads)
         else:
             from tuner.study.calls.cluster import Cluster

@@ -35,6 +35,8 @@ SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1000 days",
     "distributed.comm.timeouts.connect": "60s",
     "distributed.admin.low-level-log-length": 0,
+    # A state of some megabytes is what a task is for.
+    "distributed.admin.large-graph-warning-threshold": "1 PB",
 }
 
 

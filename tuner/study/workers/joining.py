@@ -8,10 +8,13 @@ import dask
 from distributed import Client
 
 from tuner.errors import CrashError, UserError
-from tuner.study.workers.hiring import silent
+from tuner.study.workers.hiring import SETTINGS, silent
 
 # Seconds in which a scheduler answers.
 ANSWER = 10.0
+
+# The size of a task's arguments that Dask warns of.
+LARGE = "distributed.admin.large-graph-warning-threshold"
 
 
 class Gone(CrashError):
@@ -36,7 +39,8 @@ def joined(address: str) -> Iterator[Client]:
         UserError: if none answers.
     """
     timeout = f"{ANSWER:g}s"
-    with silent(), dask.config.set({"distributed.comm.timeouts.connect": timeout}):
+    own = {"distributed.comm.timeouts.connect": timeout, LARGE: SETTINGS[LARGE]}
+    with silent(), dask.config.set(own):
         client: Any = None
         try:
             client = Client(address, timeout=ANSWER, set_as_default=False)
