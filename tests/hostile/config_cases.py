@@ -110,6 +110,21 @@ def laughs(levels: int, each: int) -> str:
 
 
 SETTINGS = [
+    ["workers=2"],
+    ["executor=ray"],
+    ["executor=[dask,threads]"],
+    ["executor=dask", "workers=0"],
+    ["executor=dask", "job=range_test"],
+    ["executor=dask", "executor.dashboard=0"],
+    ["executor.dashboard=8787"],
+    ["executor.patience=nan", "executor=dask"],
+    ["executor.address=''"],
+    ["executor.address=127.0.0.1"],
+    ["executor.address=http://127.0.0.1:8786"],
+    ["executor.address=tcp://127.0.0.1"],
+    ["executor.address=tcp://127.0.0.1:99999"],
+    ["executor.address=tcp://me:secret@127.0.0.1:8786"],
+    ["executor.address=tcp://127.0.0.1:8786", "executor.dashboard=8787"],
     ["budget.epochs=9223372036854775808"],
     ["budget.epochs=1000000000000"],
     ["budget.epochs=1e30"],

@@ -35,6 +35,11 @@ def check_executor(config: "Config") -> None:
             )
     name = f"executor: {own.name}" if own.dask else f"workers: {config.workers}"
     mend = "executor=threads" if own.dask else "workers=1"
+    if function is not None and own.address is not None:
+        raise UserError(
+            f"executor.address: {own.address}: is for tuner's own models: {function.name}() is "
+            "trained by workers of this machine: give workers=... alone"
+        )
     if function is None and config.job in HERE:
         raise UserError(f"{name}: job={config.job} trains in this process: leave it out")
     if find_spec("distributed") is None:
