@@ -37,7 +37,8 @@ TWO_OPTIMIZERS = (
 
 
 # What a command that trains says before all else (tuner/report/first_word.py).
-FIRST_WORD = re.compile(r"tuner: (study .* (is new|is taken up): |job=\w+ on study ).*, in .*\n")
+STATE = r"(is new|is taken up|has its record in \S+)"
+FIRST_WORD = re.compile(rf"tuner: (study .* {STATE}: |job=\w+ on study ).*, in .*\n")
 
 
 @dataclass

@@ -98,7 +98,7 @@ def _scheduler(address: str) -> str:
 
 def _storage(uri: str) -> str:
     if not uri.isprintable() or " " in uri or not uri.startswith(("postgresql://", "postgres://")):
-        raise ValueError("must be postgresql://user@host:5432/database")
+        raise ValueError("must be as postgresql://host:5432/database, user and @ before the host")
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
@@ -113,7 +113,8 @@ def _storage(uri: str) -> str:
     except (ProgrammingError, ValueError):
         # Its own words may hold a part of a password.
         raise ValueError(
-            "must be postgresql://user@host:5432/database; in a password, / is %2F and @ is %40"
+            "must be as postgresql://host:5432/database, user and @ before the host; in a "
+            "password, / is %2F and @ is %40"
         ) from None
     return uri
 

@@ -15,7 +15,6 @@ from tuner.config.schema import Plain
 from tuner.errors import UserError
 from tuner.files import check_own
 from tuner.search.trials import ENDED, Goal, TrialResult, best_of
-from tuner.study.config_changes import KEY
 from tuner.study.ending import read_result
 from tuner.study.journal import FILE
 from tuner.study.places import CONFIG, elsewhere, names, place_of
@@ -112,7 +111,7 @@ def overview(config: Config, name: str) -> Overview:
         saved = read_result(folder / RESULT)
         if saved is None and (folder / RESULT).exists():
             damage = f"{RESULT} is none of this version"
-        asked = _asked(folder / CONFIG, attributes)
+        asked = _asked(folder / CONFIG)
         if not folder.exists():
             away = f"it was begun under another root; its record is in {place.where}"
         elif saved is None and not attributes and (known := elsewhere(folder)):
@@ -145,13 +144,11 @@ def overview(config: Config, name: str) -> Overview:
     )
 
 
-def _asked(config: Path, attributes: Plain) -> int | None:
-    """The trials that a study's config asks for; where that is elsewhere, as it was begun."""
+def _asked(config: Path) -> int | None:
+    """The trials that a study's config asks for; None where that is under another root."""
     plain = load_file(config) if config.exists() else None
     budget = plain.get("budget") if isinstance(plain, dict) else None
     asked = budget.get("trials") if isinstance(budget, dict) else None
-    if plain is None and isinstance(begun := attributes.get(KEY), dict):
-        asked = begun.get("budget.trials")
     return asked if isinstance(asked, int) else None
 
 
