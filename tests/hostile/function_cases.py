@@ -57,6 +57,7 @@ SETTINGS = [
     ["+experiment=adam"],
     ["data.folds=3"],
     ["data.folds=1"],
+    ["promote=true"],
     ["job=range_test"],
     ["job=plot_descent"],
     ["compare.by=nope", "job=compare"],
