@@ -18,6 +18,13 @@ NAME = "mlflow.db"  # of the database in a root
 
 DAMAGED = ".damaged"  # behind the name of a database that was set aside
 
+# Where MLflow keeps the places of models and of versions in its registry.
+KEPT_MODELS = (
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
 # Trials of a study, by its key.
 SEEN = """
 SELECT trial.value FROM tags AS study JOIN tags AS trial ON study.run_uuid = trial.run_uuid
@@ -147,6 +154,13 @@ def keep_within(database: Path, project: str, artifacts: str) -> None:
             "WHERE experiment_id = ?",
             [artifacts, found[0]],
         )
+        old = found[1]
+        for table, column in KEPT_MODELS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                f"WHERE substr({column}, 1, ?) = ?",
+                [artifacts, len(old) + 1, len(old) + 1, f"{old}/"],
+            )
 
 
 def forget_params(database: Path, run_id: str, keys: Iterable[str]) -> None:
