@@ -20,6 +20,7 @@ from tuner.config.schema import Plain
 from tuner.declarations import Branches, choices
 from tuner.errors import UserError, did_you_mean
 from tuner.function import BRANCH, CALLED, Function, declared
+from tuner.keeping import tidy
 from tuner.processes.deadline import command_begins
 from tuner.report import promotion
 from tuner.report.notes import say
@@ -197,7 +198,7 @@ def tuned(config: Config) -> TunedStudy:
             elif missed:
                 session.say_not_promoted(missed)
             link, study = saved.run.curves, own.study
-            return TunedStudy(
+            told = TunedStudy(
                 config,
                 saved.result,
                 dict(study.curves()),
@@ -205,6 +206,8 @@ def tuned(config: Config) -> TunedStudy:
                 study.times(),
                 own.tracking.shows(link) if link else "",
             )
+        tidy(config, stop)
+        return told
     except Interrupted:
         say(config, "Stopped. The same call goes on.")
         raise KeyboardInterrupt from None

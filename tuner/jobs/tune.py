@@ -4,6 +4,7 @@ from threading import Event
 
 from tuner import session
 from tuner.config import Config
+from tuner.keeping import tidy
 
 OUTPUTS = ("text", "json")
 
@@ -15,4 +16,6 @@ def run(config: Config, stop: Event) -> int:
         UserError: before anything is written.
         Interrupted: after everything is closed, when `stop` was set.
     """
-    return session.tune(config, stop)
+    code = session.tune(config, stop)
+    tidy(config, stop)
+    return code

@@ -8,8 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 from tuner.config import Config
 from tuner.tracking.calls import again, reachable
+from tuner.tracking.recorded_study import KEY
 from tuner.tracking.store import Store
 from tuner.training.loop import Interrupted
+
+# The alias of a champion in the registry, and the tag that says whose winner a version is.
+CHAMPION, TAG_KEY = "champion", f"tuner.{KEY}"
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -58,6 +62,31 @@ def delete_runs(config: Config, keys: set[str], stop: Event) -> int:
                 again(client.delete_run, run.info.run_id)
                 deleted += 1
     return deleted
+
+
+def champions(config: Config) -> set[str]:
+    """The keys of the studies whose winner is a champion in MLflow's registry.
+
+    Args:
+        config: of any study.
+
+    Raises:
+        UserError: where MLflow cannot be reached.
+    """
+    store, keys, page = Store(config.root, config.tracking.uri), set[str](), None
+    if store.database is not None and not store.database.exists():
+        return keys
+    with reachable(store.uri):
+        client = store.open()
+        while page != "":
+            some = again(client.search_registered_models, page_token=page)
+            for model in some:
+                number = model.aliases.get(CHAMPION)
+                if number is not None:
+                    version = again(client.get_model_version, model.name, number)
+                    keys.add(version.tags.get(TAG_KEY, ""))
+            page = some.token or ""
+    return keys
 
 
 def remove(store: Store, uri: str | None) -> None:

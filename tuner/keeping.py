@@ -1,0 +1,132 @@
+"""Keeping: studies are removed whole; of a pattern the newest are kept, and the champion's."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+
+from tuner.config import Config
+from tuner.config.saved import of_study
+from tuner.dated import matches
+from tuner.errors import BusyError, CrashError, UserError, printable
+from tuner.files import read_json
+from tuner.processes.deadline import command_began
+from tuner.report.notes import note
+from tuner.study.journal import FILE, outliving
+from tuner.study.overview import FINISHED, overviews
+from tuner.study.places import DatabasePlace, Place, check_place, place_of
+from tuner.tracking.deleting import champions, delete_runs
+from tuner.tracking.recorded_study import KEY
+
+# What a command that removes a study says; all else is the study's own.
+OWN = ("job", "root", "threads")
+
+# What finds the study's runs goes last, for a deletion that was cut short begins again.
+LAST = (FILE, "config.yaml", "lock")
+
+
+def remove(config: Config, stop: Event) -> int:
+    """Removes a study: its runs and models in MLflow, what is in a database, and its folder last.
+
+    Args:
+        config: of the study.
+        stop: set when the command is told to stop.
+
+    Returns:
+        How many runs were deleted.
+
+    Raises:
+        BusyError: if another process is at work on it.
+        CrashError: where MLflow cannot be reached; the folder is then left.
+        Interrupted: when `stop` was set.
+    """
+    name, folder = config.study.name, config.root / "studies" / config.study.name
+    check_place(config)
+    place = place_of(config)
+    with place.owned() as forget:
+        keys = keys_of(folder, place) if config.tracking.name != "none" else set()
+        try:
+            deleted = delete_runs(config, keys, stop) if keys else 0
+        except UserError as error:
+            raise CrashError(
+                f"{error}; the folder of study {name} and what is left of its runs stay: the same "
+                "command goes on, and tracking=none deletes the folder alone"
+            ) from None
+        empty(folder, LAST)
+        forget()
+        empty(folder)
+    with suppress(OSError):  # a new study of the same name has begun
+        folder.rmdir()
+    return deleted
+
+
+def tidy(config: Config, stop: Event) -> None:
+    """Removes the oldest studies of a pattern where there are more than are to be kept.
+
+    Those that are not finished are left, for they may be gone on with, and so are those that
+    another process is at work on, and the one whose winner is a champion in MLflow's registry.
+    What cannot be removed is told in a line, and the next night tries again.
+
+    Args:
+        config: of the command that has ended.
+        stop: set when the command is told to stop.
+
+    Raises:
+        Interrupted: when `stop` was set.
+    """
+    keep, pattern, deadline = config.keep, config.study.pattern, config.budget.deadline
+    if keep is None or pattern is None or stop.is_set():
+        return
+    named = [own for own in overviews(config) if matches(pattern, own.study)]
+    old = [own for own in named if own.state == FINISHED][keep:]
+    removed = list[str]()
+    try:
+        kept = champions(config) if old and config.tracking.name != "none" else set()
+        for own in reversed(old):
+            if deadline is not None and time.monotonic() > command_began() + deadline:
+                break
+            asked = config.study.model_copy(update={"name": own.study, "pattern": None})
+            study = of_study(config.model_copy(update={"study": asked, "keep": None}), OWN)
+            folder = config.root / "studies" / own.study
+            if kept & keys_of(folder, place_of(study)):
+                continue
+            with suppress(BusyError):
+                remove(study, stop)
+                removed.append(own.study)
+    except (UserError, OSError) as error:
+        said = str(error).partition("; the folder of study")[0]
+        print(printable(f"tuner: keep: {keep}: not all could be removed: {said}"), file=sys.stderr)
+    if removed:
+        note(config, f"keep={keep}: removed {', '.join(removed)}.")
+
+
+def keys_of(folder: Path, place: Place) -> set[str]:
+    """What tells the runs of a study and of its range test from all others in MLflow."""
+    keys: set[object] = set()
+    if isinstance(place, DatabasePlace):
+        with suppress(OSError, ValueError):
+            keys.add(place.glanced()[1].get(KEY))
+    elif (folder / FILE).exists():
+        keys.add(outliving(folder / FILE).get(KEY))
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        keys.add(read_json(folder / "range" / "result.json")["run"]["key"])
+    return {key for key in keys if isinstance(key, str) and key.isalnum()}
+
+
+def empty(folder: Path, but: Sequence[str] = ()) -> None:
+    """Deletes what is in a folder that this process owns, all but some names."""
+
+    def place(entry: os.DirEntry[str]) -> int:
+        return LAST.index(entry.name) + 1 if entry.name in LAST else 0
+
+    for entry in sorted(os.scandir(folder), key=place):
+        if entry.name in but:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink(missing_ok=True)
