@@ -210,6 +210,9 @@ class RangeConfig(Strict):
     ramp_steps: Annotated[int, Field(ge=20, le=100_000)]
 
 
+Words = Literal["one_hot", "hash", "target"]
+
+
 class DataConfig(Strict):
     """data: what all data sets take; the settings of the reader are added (`found.data`)."""
 
@@ -224,6 +227,10 @@ class DataConfig(Strict):
     task: Literal["binary", "multiclass", "multilabel", "regression"] | None = None
     class_weight: Literal["balanced"] | None = None
     positive: bool | int | float | str | None = None
+    words: Words | dict[str, Words] | None = None
+    min_count: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    buckets: Annotated[int, Field(ge=2, le=10**6)] | None = None
+    ngrams: Annotated[int, Field(ge=1, le=5)] | None = None
 
 
 class UiConfig(Strict):
