@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data import columns, memory, scaling
+from tuner.data import memory, scaling, table_checks
+from tuner.data.encoding import Encoding
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split
 from tuner.data.targets import Target
@@ -48,21 +49,27 @@ def check_settings(
         )
 
 
-def check_source(source: Source) -> None:
+def check_source(source: Source, encoding: Encoding | None = None) -> None:
     """Every value is a finite number, or a table's missing one; and there is one target a row.
+
+    Args:
+        source: that was read.
+        encoding: what was asked for columns of words and texts.
 
     Raises:
         UserError: something is not so, or groups are given with times.
     """
-    where, rows = source.where, source.rows
+    where, rows, encoding = source.where, source.rows, encoding or Encoding()
     if is_table(rows):
-        columns.check(where, rows, source.kinds)
+        table_checks.check(where, rows, source.kinds, encoding)
     elif is_sparse(rows):
         mend = "give data with fewer columns"
         memory.check(f"{where}: {rows.shape[1]} columns", memory.COLUMN * rows.shape[1], mend)
         _check_numbers(where, rows.data.reshape(-1, 1), rows.shape)
     else:
         _check_numbers(where, rows, rows.shape)
+    if not is_table(rows):
+        encoding.check((), ())
     if rows.shape[0] != len(source.targets):
         raise UserError(f"{where}: {rows.shape[0]} rows, but {len(source.targets)} targets")
     if source.groups is not None and source.times is not None:

@@ -1,21 +1,26 @@
-"""Tables as numbers: missing ones filled and scaled, words one column each."""
+"""Tables as numbers: missing ones filled and scaled, words and texts one column a word."""
 
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tuner.data import date_parts, memory
-from tuner.data.kinds import WORDS, kind_of
-from tuner.data.scaling import LARGEST, too_large, trainable, transformer
+from tuner.data import date_parts
+from tuner.data.encoding import BUCKETS, HASH, ONE_HOT, TARGET, Encoding, is_thin
+from tuner.data.scaling import too_large, trainable, transformer
 from tuner.data.source import Kinds
-from tuner.errors import UserError, setting
+from tuner.data.splits import deal, share_groups
+from tuner.errors import UserError
+
+if TYPE_CHECKING:
+    from tuner.training.kernels.sparse import CSR
 
 BLOCK = 16384  # rows turned to numbers at once
-LETTERS = 1000  # of a word
-WIDE = 1000  # columns looked at together
+LOOKED_AT = 2000  # rows, to tell how many numbers are not 0
+CROSSED = 5  # parts of the training rows, each of which is encoded by the targets of the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +29,28 @@ class Columns:
 
     Numbers: a missing one becomes the training part's median, and all are scaled. Words, and true
     and false: a column of 0 and 1 for each that the training part has, missing ones being a word
-    of their own; a word that it has not is 0 in all of them. Words in an order: their places, and
-    dates: their parts (`tuner.data.date_parts`), filled and scaled as numbers are.
+    of their own; a word that it has not is 0 in all of them. With a least count, rare words share a
+    column, and so do new ones if there are such. Words may also be hashed, or be what they tell of
+    the target. Words in an order: their places, and dates: their parts
+    (`tuner.data.date_parts`), filled and scaled as numbers are. Of texts, each word that is not
+    rare is a column of TF-IDF.
 
     Attributes:
         fitted: the ColumnTransformer.
         method: how columns of numbers are scaled.
-        places: (columns,) where its columns stand among those of a wider layout, or None where they
-            are the layout themselves.
+        filled: numbers of a row that are not 0, on average, if X is sparse; None if it is dense.
+        crossed: (training rows, columns) what training rows have in place of what their words tell
+            of the target, which would tell their own: from the targets of other rows alone.
+        own: the columns of it that are columns of the layout, or None for all.
+        places: where these stand among those of a wider layout, or None where they are the layout.
         width: columns of that layout.
     """
 
     fitted: Any
     method: str
+    filled: float | None = None
+    crossed: np.ndarray | None = None
+    own: np.ndarray | None = None
     places: np.ndarray | None = None
     width: int = 0
 
@@ -47,31 +61,33 @@ class Columns:
 
     @property
     def names(self) -> list[tuple[str, Hashable]]:
-        """What each of its columns stands for: a column of the table and, for words, the word, or
-        for dates, the part."""
+        """What each of its columns stands for: a column of the table and, for words, the word."""
         named: list[tuple[str, Hashable]] = []
         for kind, made, columns in self.fitted.transformers_:
-            if kind in ("numbers", "levels"):
-                named += [(column, None) for column in columns]
-            elif kind == "dates":
-                for column, own in made.named_steps["parts"].kw_args["columns"].items():
-                    named += [(column, ("part", part)) for part in date_parts.named(own["parts"])]
-            elif kind == "words":
-                for column, words in zip(columns, made.categories_, strict=True):
-                    named += [(column, _word(word)) for word in words]
+            named += _names(kind, made, columns)
         return named
+
+    @property
+    def widest(self) -> tuple[str, int]:
+        """The column of the table that makes the most columns, and how many."""
+        return Counter(column for column, _ in self.names).most_common(1)[0]
 
     def within(self, layout: "Columns") -> "Columns":
         """The same in the columns of a wider layout, whose other columns stay 0.
 
         So the folds, whose training parts may not have all words, are alike in shape; a column
-        that is 0 in training and validation teaches nothing and tells nothing.
+        that is 0 in training and validation teaches nothing and tells nothing. Rare words that
+        share a column here are 0 if there are none in the layout.
         """
         place = {name: number for number, name in enumerate(layout.names)}
-        return replace(self, places=np.array([place[n] for n in self.names]), width=layout.inputs)
+        names = self.names
+        own = np.array([i for i, name in enumerate(names) if name in place], np.int64)
+        places = np.array([place[names[i]] for i in own], np.int32)
+        filled = None if layout.filled is None else self.filled or layout.filled
+        return replace(self, filled=filled, own=own, places=places, width=layout.inputs)
 
-    def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """The chosen rows as numbers: (chosen, inputs), C-contiguous.
+    def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "np.ndarray | CSR":
+        """The chosen rows as numbers: (chosen, inputs), C-contiguous, or sparse.
 
         Args:
             rows: a DataFrame like the one that it was fitted to.
@@ -81,21 +97,67 @@ class Columns:
         Raises:
             UserError: a number that is too large for training in this dtype.
         """
-        made = np.zeros((len(chosen), self.inputs), dtype)
-        places = slice(None) if self.places is None else self.places
-        for start in range(0, len(chosen), BLOCK):
-            block = self.fitted.transform(rows.iloc[chosen[start : start + BLOCK]])
-            if not np.abs(block).max(initial=0.0) <= trainable(dtype):
-                raise self._too_large(rows, chosen[start:], block, dtype)
-            made[start : start + BLOCK, places] = block
-        return made
+        return self._assembled(rows, chosen, dtype, None)
 
-    def _too_large(
-        self, rows: Any, chosen: np.ndarray, block: np.ndarray, dtype: DTypeLike
-    ) -> UserError:
+    def training(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "np.ndarray | CSR":
+        """The same for the training rows that it was fitted to: see `crossed`."""
+        return self._assembled(rows, chosen, dtype, self.crossed)
+
+    def _assembled(
+        self, rows: Any, chosen: np.ndarray, dtype: DTypeLike, crossed: np.ndarray | None
+    ) -> "np.ndarray | CSR":
+        made = None if self.filled is not None else np.zeros((len(chosen), self.inputs), dtype)
+        places = slice(None) if self.places is None else self.places
+        pieces = []
+        for start in range(0, len(chosen), BLOCK):
+            block = self._block(rows.iloc[chosen[start : start + BLOCK]], start, crossed)
+            values = block.data if self.filled is not None else block
+            if not np.abs(values).max(initial=0.0) <= trainable(dtype):
+                raise self._too_large(rows, chosen[start:], block, dtype)
+            block = block if self.own is None else block[:, self.own]
+            if made is None:
+                pieces.append((block.data.astype(dtype), block.indices.astype(np.int32), block))
+            else:
+                made[start : start + BLOCK, places] = block
+        return self._sparse(pieces) if made is None else made
+
+    def _block(self, some: Any, start: int, crossed: np.ndarray | None) -> Any:
+        """Some rows, in its own columns: dense or a SciPy CSR array, float64."""
+        from scipy.sparse import csr_array, issparse
+
+        block = self.fitted.transform(some)
+        if self.filled is None:
+            block = block.toarray() if issparse(block) else block
+        else:
+            block = csr_array(block)
+        if crossed is None:
+            return block
+        told = crossed[start : start + len(some)]
+        at = np.arange(block.shape[1])[self.fitted.output_indices_[TARGET]]
+        if self.filled is None:
+            block[:, at] = told
+            return block
+        kept = np.ones(block.shape[1])
+        kept[at] = 0
+        held = np.repeat(np.arange(len(told)), len(at)), np.tile(at, len(told))
+        return block.multiply(kept).tocsr() + csr_array((told.ravel(), held), shape=block.shape)
+
+    def _sparse(self, pieces: list[Any]) -> "CSR":
+        from tuner.training.kernels.sparse import CSR
+
+        counts = [np.diff(block.indptr) for _, _, block in pieces]
+        starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        columns = np.concatenate([columns for _, columns, _ in pieces])
+        if self.places is not None:
+            columns = self.places[columns]
+        values = np.concatenate([values for values, _, _ in pieces])
+        return CSR(values, columns, starts.astype(np.int64), self.inputs)
+
+    def _too_large(self, rows: Any, chosen: np.ndarray, block: Any, dtype: DTypeLike) -> UserError:
         """What to tell of the first number that is too large in what was made of chosen rows."""
-        row, place = np.argwhere(~(np.abs(block) <= trainable(dtype)))[0]
-        name, scaled = self.names[place][0], block[row, place]
+        dense = block if self.filled is None else block.toarray()
+        row, place = np.argwhere(~(np.abs(dense) <= trainable(dtype)))[0]
+        name, scaled = self.names[place][0], dense[row, place]
         value = rows[name].iloc[chosen[row]]
         where = f"data.scale: {self.method}"
         return too_large(where, value, scaled, f"column {name}", dtype)
@@ -105,89 +167,175 @@ class Columns:
         return self.fitted
 
 
-def fit(rows: Any, chosen: np.ndarray, method: str, kinds: Kinds) -> Columns:
+def _names(kind: str, made: Any, columns: Sequence[str]) -> Iterator[tuple[str, Hashable]]:
+    """What the columns that a part of a ColumnTransformer makes stand for."""
+    if kind in ("numbers", "levels"):
+        yield from ((column, None) for column in columns)
+    elif kind == "dates":
+        for column, own in made.named_steps["parts"].kw_args["columns"].items():
+            yield from ((column, ("part", part)) for part in date_parts.named(own["parts"]))
+    elif kind == ONE_HOT:
+        rare = getattr(made, "infrequent_categories_", [None] * len(columns))
+        for column, words, few in zip(columns, made.categories_, rare, strict=True):
+            left_out = set() if few is None else {_word(word) for word in few}
+            yield from ((column, _word(w)) for w in words if _word(w) not in left_out)
+            if left_out:
+                yield column, ("rare",)
+    elif kind == HASH:
+        yield from ((column, ("hash", i)) for column in columns for i in range(made.buckets))
+    elif kind == TARGET:
+        count = len(made["scale"].mean_) // len(columns)
+        yield from ((column, ("target", i)) for column in columns for i in range(count))
+    elif kind.startswith("text"):
+        yield from ((columns[0], ("text", word)) for word in made.get_feature_names_out())
+
+
+def fit(
+    rows: Any,
+    chosen: np.ndarray,
+    method: str,
+    kinds: Kinds,
+    encoding: Encoding | None = None,
+    y: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Columns:
     """Fit to the chosen rows of a table.
 
     Args:
-        rows: a DataFrame that `check` has passed.
+        rows: a DataFrame that `tuner.data.table_checks` has passed.
         chosen: numbers of the training rows.
         method: how columns of numbers are scaled, as in tuner.data.scaling.
         kinds: what the columns hold.
+        encoding: what was asked for words and texts.
+        y: (chosen,) what the rows are to be predicted, positions of classes or numbers; needed
+            where words become what they tell of it.
+        groups: (n,) of all rows, what may not be in two parts, or None.
+
+    Raises:
+        UserError: a text has no words that are in several rows.
     """
+    from scipy.sparse import csr_array
     from sklearn.compose import ColumnTransformer
+
+    encoding, train = encoding or Encoding(), rows.iloc[chosen]
+    made = ColumnTransformer(list(_parts(train, method, kinds, encoding, y)), sparse_threshold=1)
+    try:
+        made.fit(train, y)
+    except ValueError as error:
+        if "vocabulary" not in str(error) and "terms remain" not in str(error):
+            raise
+        raise UserError(
+            f"data.text: {', '.join(kinds.texts)}: a training part has no word of two letters or "
+            f"more that is in {encoding.rare} rows; give a column of text, or data.min_count"
+        ) from error
+    some = made.transform(train.iloc[:LOOKED_AT])
+    width, filled = some.shape[1], csr_array(some).nnz / some.shape[0]
+    # As a saved model has it: whether it makes sparse rows.
+    made.sparse_output_ = is_thin(width, filled)
+    crossed = None
+    if told := encoding.by_method(kinds.words)[TARGET]:
+        assert y is not None
+        own = None if groups is None else groups[chosen]
+        crossed = _crossed(made.named_transformers_[TARGET], train[told], y, own)
+    return Columns(made, method, filled if made.sparse_output_ else None, crossed)
+
+
+def _parts(
+    train: Any, method: str, kinds: Kinds, encoding: Encoding, y: np.ndarray | None
+) -> Iterator[tuple[str, Any, list[str]]]:
+    """The parts of a ColumnTransformer, not fitted: name, transformer, columns."""
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
     def numbers(*steps: tuple[str, Any]) -> Any:
         filled = SimpleImputer(strategy="median", keep_empty_features=True)
-        return Pipeline([*steps, ("fill", filled), ("scale", transformer(method, len(chosen)))])
+        return Pipeline([*steps, ("fill", filled), ("scale", transformer(method, len(train)))])
 
-    words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    ordered = OrdinalEncoder(
-        categories=[np.array(levels) for levels in kinds.levels.values()],
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-    )
-    found = {n: date_parts.found(rows[n].iloc[chosen], first) for n, first in kinds.dates.items()}
-    dates = FunctionTransformer(date_parts.numbers, kw_args={"columns": found})
-    parts = [
-        ("numbers", numbers(), list(kinds.numbers)),
-        ("words", words, list(kinds.words)),
-        ("levels", numbers(("places", ordered)), list(kinds.levels)),
-        ("dates", numbers(("parts", dates)), list(kinds.dates)),
-    ]
-    made = ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
-    return Columns(made.fit(rows.iloc[chosen]), method)
+    words = encoding.by_method(kinds.words)
+    if kinds.numbers:
+        yield "numbers", numbers(), list(kinds.numbers)
+    if words[ONE_HOT]:
+        least = encoding.min_count
+        unknown = "ignore" if least is None else "infrequent_if_exist"
+        one_hot = OneHotEncoder(handle_unknown=unknown, min_frequency=least)
+        yield ONE_HOT, one_hot, words[ONE_HOT]
+    if kinds.levels:
+        ordered = OrdinalEncoder(
+            categories=[np.array(levels) for levels in kinds.levels.values()],
+            handle_unknown="use_encoded_value",
+            unknown_value=np.nan,
+            encoded_missing_value=np.nan,
+        )
+        yield "levels", numbers(("places", ordered)), list(kinds.levels)
+    if kinds.dates:
+        found = {name: date_parts.found(train[name], day) for name, day in kinds.dates.items()}
+        dates = FunctionTransformer(date_parts.numbers, kw_args={"columns": found})
+        yield "dates", numbers(("parts", dates)), list(kinds.dates)
+    if words[HASH] or words[TARGET] or kinds.texts:
+        yield from _others(words, kinds.texts, encoding, y)
 
 
-def check(where: str, rows: Any, kinds: Kinds) -> None:
-    """Refuses a table that cannot be turned to numbers, and says the mend.
+def _others(
+    words: Mapping[str, list[str]], texts: Sequence[str], encoding: Encoding, y: np.ndarray | None
+) -> Iterator[tuple[str, Any, list[str]]]:
+    """The parts whose transformers scikit-learn has not."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from tuner.data.transformers import Hashed, TargetMeans, Text
+
+    if words[HASH]:
+        yield HASH, Hashed(encoding.buckets or BUCKETS), words[HASH]
+    if words[TARGET]:
+        assert y is not None
+        classes = "binary" if y.max() < 2 else "multiclass"
+        means = TargetMeans(target_type="continuous" if y.dtype.kind == "f" else classes)
+        yield TARGET, Pipeline([("encode", means), ("scale", StandardScaler())]), words[TARGET]
+    for number, column in enumerate(texts):
+        longest = encoding.ngrams or 1
+        text = Text(min_df=encoding.rare, sublinear_tf=True, ngram_range=(1, longest))
+        yield f"text {number}", text, [column]
+
+
+def _crossed(means: Any, words: Any, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """What training rows have of the target means: of the other rows' targets alone.
 
     Args:
-        where: the config key and value that named the source.
-        rows: a DataFrame.
-        kinds: what its columns hold.
-
-    Raises:
-        UserError: a column is neither numbers nor words, or words are so many that their columns
-            would take more than half of the memory.
+        means: the fitted part, which encodes and scales.
+        words: (rows, columns), a DataFrame.
+        y: (rows,), as `fit` takes it.
+        groups: (rows,) what is held out as a whole, or None.
     """
-    width = len(kinds.numbers) + len(kinds.levels) + len(kinds.dates) * date_parts.MOST
-    _check_numbers(where, rows, list(kinds.numbers))
-    for name in kinds.words:
-        width += 1
-        present = rows[name].dropna()
-        kind, mend = kind_of(present), f"leave it out with {setting('data.exclude', [name])}"
-        if kind not in WORDS:
-            raise UserError(
-                f"{where}: column {name} holds {kind} values; must be numbers, or text; {mend}"
-            )
-        words = present.nunique()
-        longest = max((len(word) for word in present.unique() if isinstance(word, str)), default=0)
-        if longest > LETTERS:  # each would take as much as the longest
-            raise UserError(
-                f"{where}: column {name} holds a text of {longest} characters; must be {LETTERS} "
-                f"at most; {mend}"
-            )
-        width += words
-    mend = "leave out columns of many words with data.exclude, or take fewer rows"
-    memory.check(where, 8.0 * width * len(rows), mend)
+    from sklearn.base import clone
 
-
-def _check_numbers(where: str, rows: Any, names: list[str]) -> None:
-    for start in range(0, len(names), WIDE):
-        block = rows[names[start : start + WIDE]]
-        sizes = np.abs(block.to_numpy(dtype=np.float64, na_value=np.nan))
-        if np.nanmax(sizes, initial=0.0) > LARGEST:
-            place, column = (int(i) for i in np.argwhere(sizes > LARGEST)[0])
-            row = block.index[place]
-            said = "finite, or empty" if np.isinf(sizes[place, column]) else f"{LARGEST:g} at most"
-            raise UserError(
-                f"{where}: column {names[start + column]} holds {block.iloc[place, column]} in row "
-                f"{row} (counted from 0); must be {said}; a gap is filled with the median"
-            )
+    strata = np.zeros(len(y)) if y.dtype.kind == "f" else y
+    if groups is None:
+        held_out = deal(strata, CROSSED, seed=0)
+    else:
+        parts = min(CROSSED, len(np.unique(groups)))
+        held_out = share_groups(groups, strata, [1 / parts] * parts, seed=0)
+    encoder, classes = means["encode"], means["encode"].classes_
+    several = encoder.target_type_ == "multiclass"
+    # Of a class that the other rows have not, the mean is 0.
+    found = np.zeros((len(y), words.shape[1], len(classes) if several else 1))
+    for held in held_out:
+        others = np.setdiff1d(np.arange(len(y)), held)
+        known = np.unique(y[others])
+        if len(known) < 2:  # nothing to tell
+            found[held] = known[0] if len(known) and not several else 0.0
+            continue
+        own = clone(encoder)
+        if several and len(known) == 2:
+            own.set_params(target_type="binary")
+        made = own.fit(words.iloc[others], y[others]).transform(words.iloc[held])
+        made = made.reshape(len(held), words.shape[1], -1)
+        if several and len(known) == 2:
+            made = np.concatenate([1 - made, made], axis=2)
+        at = np.searchsorted(classes, known) if several else np.array([0])
+        found[np.ix_(held, np.arange(words.shape[1]), at)] = made
+    scaled: np.ndarray = means["scale"].transform(found.reshape(len(y), -1))
+    return scaled
 
 
 def _word(word: Any) -> Hashable:

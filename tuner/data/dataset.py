@@ -1,7 +1,7 @@
 """A data set as training wants it: split, turned to numbers, and its test part shut away."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from tuner.data import (
     checks,
+    columns,
     digests,
     memory,
     metrics,
@@ -20,6 +21,7 @@ from tuner.data import (
     scratch,
     sparse,
 )
+from tuner.data.encoding import Encoding
 from tuner.data.labels import balanced
 from tuner.data.preparation import FINAL, Asked, Recipe, prepare
 from tuner.data.source import Source, is_sparse, is_table
@@ -225,10 +227,11 @@ class DataSet:
     def _fit(self, fold: int, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
         """The preparation by these rows; with a layout, in the columns of that one."""
         key = ("rows", fold)
+        targets = self.target.encoding(train, self.asked.standardise)
         if key not in self.made:
             shared = None if layout is None else layout.rows
-            self.made[key] = prepare(self.source, train, self.asked, shared)
-        targets = self.target.encoding(train, self.asked.standardise)
+            y = targets(self.target.values, train, np.float64)
+            self.made[key] = prepare(self.source, train, self.asked, y, shared)
         return Recipe(fold, train, self.made[key], targets)
 
     def _part(self, recipe: Recipe, chosen: np.ndarray, name: str) -> "Part":
@@ -248,10 +251,13 @@ class DataSet:
         key = (name, recipe.fold)
         if key in self.made:
             return self.made[key]
-        if isinstance(recipe.rows, scaling.Scaling | reshaping.Reshaping):
-            X: Any = recipe.rows(self.source.rows, chosen, self.asked.dtype, self._empty)
+        rows, dtype, made = self.source.rows, self.asked.dtype, recipe.rows
+        if isinstance(made, scaling.Scaling | reshaping.Reshaping):
+            X: Any = made(rows, chosen, dtype, self._empty)
+        elif isinstance(made, columns.Columns) and name == "train":
+            X = made.training(rows, chosen, dtype)
         else:
-            X = recipe.rows(self.source.rows, chosen, self.asked.dtype)
+            X = made(rows, chosen, dtype)
         if name != "test":
             self.made[key] = X
         return X
@@ -270,7 +276,10 @@ class DataSet:
         size = np.dtype(self.asked.dtype).itemsize
         if is_sparse(self.source.rows):
             share = rows / self.source.rows.shape[0]
-            return float(share * self.source.rows.nnz * (size + 8))
+            return float(share * self.source.rows.nnz * (size + 4))
+        made = self.recipe.rows
+        if isinstance(made, columns.Columns) and made.filled is not None:
+            return float(rows * made.filled * (size + 4))
         return float(rows * self.inputs * size)
 
     def check_memory(self) -> None:
@@ -301,6 +310,10 @@ def load(
     task: str | None = None,
     class_weight: str | None = None,
     positive: bool | int | float | str | None = None,
+    words: str | Mapping[str, str] | None = None,
+    min_count: int | None = None,
+    buckets: int | None = None,
+    ngrams: int | None = None,
     **settings: Any,
 ) -> DataSet:
     """Read a data set, check it, split it and prepare it; the arguments are the keys of conf/data.
@@ -321,6 +334,12 @@ def load(
         task: what the targets are, if not what they look like (tuner.data.targets.understand).
         class_weight: "balanced" weighs classes alike in training.
         positive: the one of two classes that metrics as f1 are about, if their names do not say it.
+        words: how columns of words become numbers, "one_hot", "hash" or "target", for all of them
+            or by column.
+        min_count: one-hot words of fewer training rows share a column; those of a text, of which
+            it is 2 by default, are left out.
+        buckets: columns for a hashed one, 256 by default.
+        ngrams: the longest run of words of a text that has a column, 1 by default.
         settings: those of the reader, as `path`.
 
     Raises:
@@ -330,7 +349,8 @@ def load(
     scale = scale or (sparse.DEFAULT if is_sparse(source.rows) else scaling.DEFAULT)
     fractions = checks.shares(source, validation_fraction, test_fraction)
     checks.check_settings(fractions, scale, folds, class_weight)
-    checks.check_source(source)
+    encoding = Encoding(words, min_count, buckets, ngrams)
+    checks.check_source(source, encoding)
     target = understand(source.where, source.targets, task, source.number)
     place = find_positive(target, positive)
     if class_weight is not None and target.classes is None:
@@ -348,7 +368,7 @@ def load(
     checks.check_split(source, target, fractions, parts, folds)
     if source.weights is not None:
         checks.check_weights(source.where, source.weights, target, parts)
-    asked = Asked(np.dtype(dtype), scale, class_weight, positive=place)
+    asked = Asked(np.dtype(dtype), scale, class_weight, positive=place, encoding=encoding)
     data = DataSet(name, source, target, parts, asked)
     data.check_memory()
     assert data.folds

@@ -1,4 +1,4 @@
-"""What the columns of a table hold: numbers, words, words in an order, or dates."""
+"""What the columns of a table hold: numbers, words, words in an order, dates or texts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,11 +47,13 @@ def look(where: str, rows: Any, said: Said) -> tuple[Kinds, dict[str, str]]:
     Raises:
         UserError: as `settled` does.
     """
-    made: dict[str, Any] = {"numbers": [], "words": [], "levels": {}, "dates": {}}
+    made: dict[str, Any] = {"numbers": [], "words": [], "levels": {}, "dates": {}, "texts": []}
     apart: dict[str, str] = {}
     for name in rows.columns:
         column = rows[name]
-        if name in said.ordinal:
+        if name in said.text:
+            made["texts"].append(name)
+        elif name in said.ordinal:
             made["levels"][name] = levels(name, column, said.ordinal[name])
         elif name in said.categorical:
             made["words"].append(name)
@@ -63,7 +65,9 @@ def look(where: str, rows: Any, said: Said) -> tuple[Kinds, dict[str, str]]:
             apart[name] = note
         else:
             made["words"].append(name)
-    return Kinds(tuple(made["numbers"]), tuple(made["words"]), made["levels"], made["dates"]), apart
+    for kind in ("numbers", "words", "texts"):
+        made[kind] = tuple(made[kind])
+    return Kinds(**made), apart
 
 
 def levels(name: str, column: Any, given: Sequence[Any]) -> tuple[Any, ...]:
@@ -186,7 +190,7 @@ def check_said(said: Said, inputs: Sequence[str]) -> None:
         UserError: for the first that is not.
     """
     seen: dict[str, str] = {}
-    for key in ("categorical", "numeric", "ordinal"):
+    for key in ("categorical", "numeric", "ordinal", "text"):
         for name in getattr(said, key):
             if name not in inputs:
                 hint = did_you_mean(name, list(inputs), 3)

@@ -1,13 +1,15 @@
 """What was asked of the raw rows and targets, and what turns them into the numbers of a part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from tuner.data import columns, reshaping, scaling, sparse
+from tuner.data import encoding as words
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.targets import Encoding
+from tuner.errors import UserError
 
 # In place of a fold's number: what the model that is kept is trained on, and the test part.
 FINAL = -1
@@ -25,6 +27,7 @@ class Asked:
         standardise: whether regression's targets are standardised.
         refit: whether the model that is kept learns from all rows but the test part.
         positive: the place of the positive one of two classes, or None where it is not known.
+        encoding: how columns of words and of text become numbers.
     """
 
     dtype: DTypeLike
@@ -33,6 +36,7 @@ class Asked:
     standardise: bool = True
     refit: bool = False
     positive: int | None = None
+    encoding: words.Encoding = field(default_factory=words.Encoding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,11 @@ class Recipe:
 
 
 def prepare(
-    source: Source, train: np.ndarray, asked: Asked, layout: Preparation | None = None
+    source: Source,
+    train: np.ndarray,
+    asked: Asked,
+    y: np.ndarray,
+    layout: Preparation | None = None,
 ) -> Preparation:
     """The preparation of raw rows, fitted to the training rows alone.
 
@@ -61,11 +69,22 @@ def prepare(
         source: of the rows.
         train: numbers of the training rows.
         asked: how.
+        y: (train,) or (train, outputs), what these rows are to be predicted, as of float64.
         layout: that of all folds, in whose columns a table's are put; None to have its own.
+
+    Raises:
+        UserError: what was asked does not fit the rows or what is predicted.
     """
     rows = source.rows
     if is_table(rows):
-        made = columns.fit(rows, train, asked.scale, source.kinds)
+        if asked.encoding.by_method(source.kinds.words)[words.TARGET]:
+            if y.ndim == 2 and y.shape[1] > 1:
+                raise UserError(
+                    f"data.words: {words.TARGET}: goes with one target, the data have "
+                    f"{y.shape[1]}; give {words.ONE_HOT} or {words.HASH}"
+                )
+            y = y.reshape(len(y))
+        made = columns.fit(rows, train, asked.scale, source.kinds, asked.encoding, y, source.groups)
         if layout is None:
             return made
         assert isinstance(layout, columns.Columns)

@@ -15,6 +15,7 @@ class Said:
         categorical: columns whose values are names, even if they are written as numbers.
         numeric: columns whose texts are numbers, and gaps where they are none.
         ordinal: the levels of columns, lowest first.
+        text: columns whose values are texts of several words.
         listed: the features, where they were named one by one.
         refuse_dates: whether a column of dates is a mistake.
         day_first: whether texts as 1/2/2026 begin with the day; None to find it by looking.
@@ -23,6 +24,7 @@ class Said:
     categorical: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     ordinal: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    text: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
     refuse_dates: bool = False
     day_first: bool | None = None
@@ -37,12 +39,14 @@ class Kinds:
         words: a column each for what they hold.
         levels: words in an order, lowest first, by column: their places are numbers.
         dates: columns that become several numbers, and whether the day stands first in their texts.
+        texts: of several words, each a column.
     """
 
     numbers: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     levels: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     dates: Mapping[str, bool] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

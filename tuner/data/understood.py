@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.data.columns import Columns
 from tuner.data.dataset import DataSet
 from tuner.data.source import is_sparse, is_table
 from tuner.errors import printable
@@ -29,7 +30,7 @@ class Understood:
         positive: the label of the positive class, or None.
         outputs: how many labels or numbers are predicted for a row; 1 for classes.
         lowest, highest: of the numbers to predict; 0 for other tasks.
-        numbers, words, levels, dates: columns of features of each kind.
+        numbers, words, levels, dates, texts: columns of features of each kind.
         filled: values that are not 0, where rows are sparse; None where they are not.
         notes: what else there is to know of how the set was read, in words.
     """
@@ -51,6 +52,7 @@ class Understood:
     words: int
     levels: int
     dates: int
+    texts: int
     filled: int | None
     notes: tuple[str, ...]
 
@@ -95,7 +97,7 @@ class Understood:
                 f"{counted(self.numbers, 'sparse column')} with {self.filled} values that are not 0"
             )
         kinds = {"numbers": self.numbers, "words": self.words, "levels in an order": self.levels}
-        kinds |= {"dates": self.dates}
+        kinds |= {"dates": self.dates, "text": self.texts}
         *said, last = [f"{counted(n, 'column')} of {kind}" for kind, n in kinds.items() if n]
         return f"{', '.join(said)} and {last}" if said else last
 
@@ -127,8 +129,21 @@ def understood(data: DataSet) -> Understood:
         words=len(kinds.words),
         levels=len(kinds.levels),
         dates=len(kinds.dates),
+        texts=len(kinds.texts),
         filled=int(rows.nnz) if is_sparse(rows) else None,
-        notes=(*source.notes, *target.notes(None)),
+        notes=(*source.notes, *target.notes(None), *_wide(data)),
+    )
+
+
+def _wide(data: DataSet) -> tuple[str, ...]:
+    """What to say of a table that became very many columns."""
+    made = data.recipe.rows
+    if not isinstance(made, Columns) or made.filled is None:
+        return ()
+    name, count = made.widest
+    return (
+        f"{made.inputs} columns of which a row fills {made.filled:.0f} are kept sparse; column "
+        f"{name} makes {count} of them, data.min_count makes them fewer",
     )
 
 

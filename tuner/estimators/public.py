@@ -11,11 +11,12 @@ from tuner.estimators.components import Loss, Optimizer, Schedule
 SEARCH = "tuner.model_selection.search.TunerSearchCV"
 # Which skops does not know, though it runs no code: scikit-learn's SimpleImputer holds one.
 HARMLESS = ("numpy.dtype",)
-# The module of the preprocessing that scikit-learn has not, which stands beside this wing.
-TRANSFORMERS = "tuner.data.transformers"
-PREPARING = ("Robust",)
-# What makes numbers of dates, in the preprocessing; it stands beside this wing.
-DATES = "tuner.data.date_parts.numbers"
+# What stands beside this wing in the preprocessing, and scikit-learn has not.
+TRANSFORMERS = ("Hashed", "Robust", "TargetMeans", "Text")
+PREPARING = (
+    "tuner.data.date_parts.numbers",
+    *(f"tuner.data.transformers.{name}" for name in TRANSFORMERS),
+)
 
 
 def estimators() -> list[type[Any]]:

@@ -30,6 +30,7 @@ def read(
     categorical: str | list[str] | None = None,
     numeric: str | list[str] | None = None,
     ordinal: dict[str, list[str | int | float | bool]] | None = None,
+    text: str | list[str] | None = None,
     dates: str | None = None,
     day_first: bool | None = None,
     sample_weight: str | None = None,
@@ -52,6 +53,7 @@ def read(
         categorical: features whose values are names, even if they are written as numbers.
         numeric: features whose texts are numbers, and gaps where they are none.
         ordinal: features whose words have an order, each with its levels, lowest first.
+        text: features whose values are texts of several words.
         dates: "parts" to make numbers of features that are dates, as by default, or "refuse".
         day_first: whether dates as 1/2/2026 begin with the day; None to find it by looking.
         sample_weight, group, time: columns that are not features unless they are listed there.
@@ -73,6 +75,7 @@ def read(
         categorical=tuple(files.listed(categorical)),
         numeric=tuple(files.listed(numeric)),
         ordinal={name: tuple(levels) for name, levels in (ordinal or {}).items()},
+        text=tuple(files.listed(text)),
         listed=tuple(files.listed(features)),
         refuse_dates=dates == "refuse",
         day_first=day_first,
@@ -85,7 +88,7 @@ def read(
         missing,
         targets=tuple(files.listed(target)),
         numeric=said.numeric,
-        words=(*said.categorical, *said.ordinal),
+        words=(*said.categorical, *said.ordinal, *said.text),
     )
     wanted = Wanted(
         None if features is None else {*reading.targets, *said.listed, *named.values()},

@@ -1,0 +1,96 @@
+"""How columns of words and of text become numbers: what was asked, and whom it is for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.errors import UserError, did_you_mean
+
+ONE_HOT, HASH, TARGET = "one_hot", "hash", "target"
+METHODS = (ONE_HOT, HASH, TARGET)
+BUCKETS = 256
+# So many columns or more stay sparse, if at most one number in so many is not 0: then a step of
+# training takes less time, and all takes less memory.
+WIDE, THIN = 256, 16
+# A word of a text that fewer rows have tells nothing that any other row would show.
+RARE = 2
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What was asked for columns of words and of text; None stands for the default.
+
+    Attributes:
+        words: one of METHODS for all columns of words, or by column; others are one-hot.
+        min_count: words of fewer training rows than that share a column, those of a text are left
+            out.
+        buckets: columns that the words of a hashed one are spread over.
+        ngrams: the longest run of words of a text that has a column of its own.
+    """
+
+    words: str | Mapping[str, str] | None = None
+    min_count: int | None = None
+    buckets: int | None = None
+    ngrams: int | None = None
+
+    def of(self, column: str) -> str:
+        """The method of a column of words."""
+        if self.words is None or isinstance(self.words, str):
+            return self.words or ONE_HOT
+        return self.words.get(column, ONE_HOT)
+
+    def by_method(self, columns: Iterable[str]) -> dict[str, list[str]]:
+        """Columns of words by their methods, in the order of METHODS."""
+        found: dict[str, list[str]] = {method: [] for method in METHODS}
+        for column in columns:
+            found[self.of(column)].append(column)
+        return found
+
+    @property
+    def rare(self) -> int:
+        """In how many rows a word of a text must be."""
+        return self.min_count or RARE
+
+    def check(self, words: Sequence[str], texts: Sequence[str]) -> None:
+        """Refuses what nothing is there for.
+
+        Args:
+            words, texts: the columns of each kind.
+
+        Raises:
+            UserError: for a setting that would do nothing.
+        """
+        given = self.words if isinstance(self.words, Mapping) else {}
+        for column, method in given.items():
+            if column not in words:
+                hint = did_you_mean(column, list(words), 3)
+                held = f"{', '.join(words[:12])}{', ...' if len(words) > 12 else ''}" or "none"
+                raise UserError(
+                    f"data.words: {column}: {hint}there is no such column of words; the data "
+                    f"have {held}"
+                )
+            _known(method)
+        if isinstance(self.words, str):
+            _known(self.words)
+        used = self.by_method(words)
+        _needs("words", self.words, words, "goes with columns of words, and the data have none")
+        one_hot = [*used[ONE_HOT], *texts]
+        said = "goes with columns of words that are one-hot, or with text; the data have none"
+        _needs("min_count", self.min_count, one_hot, said)
+        _needs("buckets", self.buckets, used[HASH], "goes with data.words=hash")
+        _needs("ngrams", self.ngrams, texts, "goes with columns of text, data.text")
+
+
+def _known(method: Any) -> None:
+    if method not in METHODS:
+        raise UserError(f"data.words: {method!r}: must be one of {', '.join(METHODS)}")
+
+
+def _needs(key: str, value: Any, columns: Sequence[str], said: str) -> None:
+    if value is not None and not columns:
+        raise UserError(f"data.{key}: {value}: {said}; give null")
+
+
+def is_thin(width: int, filled: float) -> bool:
+    """Whether rows of so many columns, of which so many are not 0, stay sparse."""
+    return width >= WIDE and filled * THIN <= width
