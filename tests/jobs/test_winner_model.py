@@ -153,6 +153,7 @@ def test_a_refit_learns_from_all_but_the_test_part_for_as_many_steps(
     assert abs(np.asarray(raw)[:, 0].mean()) < 1e-6 * max(1.0, abs(mean))
 
 
+@pytest.mark.slow
 def test_without_a_refit_the_model_has_the_loss_of_the_search(
     found: tuple[Command, StudyResult], table: Path
 ) -> None:
@@ -265,6 +266,8 @@ def test_several_metrics_are_curves_columns_and_test_scores_and_one_decides(
     [
         (("metrics=[nope]",), "metrics: nope: "),
         (("metrics=[accuracy,r2]",), "metrics: r2: does not fit"),
+        (("metrics=[neg_log_loss]", "model=linear_svm"), "metrics: neg_log_loss: does not fit"),
+        (("metric=neg_log_loss", "model=linear_svm"), "metric: neg_log_loss: does not fit"),
         (("metrics=accuracy",), "metrics: 'accuracy': "),
         (("metrics=[1]",), "metrics.0: 1: "),
         (("best_epoch=12",), "best_epoch: 12: "),

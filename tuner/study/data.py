@@ -1,5 +1,6 @@
 """The data of a study: loaded as its config says, and fit for its models and its metric."""
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,20 +39,25 @@ def load_data(config: Config) -> "DataSet | None":
 
 
 def check_metrics(config: Config, data: "DataSet") -> None:
-    """Checks that the metrics beside the one that is searched fit the data.
+    """Checks that the metrics fit the data, and the scores of every loss that is trained.
 
     Raises:
         UserError: for the first that does not.
     """
-    for name in config.metrics:
-        if name == "loss":
-            continue
-        try:
-            data.metric(name)
-        except UserError as error:
-            raise UserError(
-                *(line.replace("metric:", "metrics:", 1) for line in error.args)
-            ) from None
+    space = config.space
+    chosen = {(m, own) for m in space.branches["model"] for own in space.branches["loss"]}
+    used = sorted({loss_name(model, own, data.task) for model, own in chosen})
+    for key, names in (("metric", [config.metric or "loss"]), ("metrics", config.metrics)):
+        for name, loss in product(names, used):
+            if name == "loss":
+                continue
+            own = data if losses.load(loss).standardise else data.unstandardised
+            try:
+                own.fold_metrics(name, loss)
+            except UserError as error:
+                raise UserError(
+                    *(line.replace("metric:", f"{key}:", 1) for line in error.args)
+                ) from None
 
 
 def named_after(config: Config, data: "DataSet | None") -> Config:
