@@ -154,7 +154,7 @@ class _Reading(Parts):
             domain = known[key]
             whole = isinstance(domain, Domain) and domain.whole
             if isinstance(domain, Domain) and domain.many and isinstance(value, list):
-                if not value:
+                if not value and not domain.none:
                     self.problems.append(f"{path}.{key}: []: must hold one number or more")
                 for i, item in enumerate(value):
                     self.put(f"{path}.{key}.{i}", item, domain, whole)
@@ -254,7 +254,8 @@ def setting_of(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
 
 
 def _choice(path: str, option: Any, domain: Allowed, whole: bool) -> Any:
-    if isinstance(option, list) and option and isinstance(domain, Domain) and domain.many:
+    lists = isinstance(domain, Domain) and domain.many and (bool(option) or domain.none)
+    if isinstance(option, list) and lists:
         return [_value(path, item, domain, whole) for item in option]
     return _value(path, option, domain, whole)
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, get_args
 class Domain:
     """An interval of real numbers; a bound that is not `closed` does not belong to it.
 
-    whole: whether the numbers are whole; many: whether a list of them may be given.
+    whole: whether the numbers are whole; many: whether a list of them may be given; none: whether
+    an empty one may, too.
     """
 
     low: float
@@ -21,6 +22,7 @@ class Domain:
     high_closed: bool = False
     whole: bool = False
     many: bool = False
+    none: bool = False
 
     def __contains__(self, value: float) -> bool:
         above = value >= self.low if self.low_closed else value > self.low

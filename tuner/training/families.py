@@ -21,7 +21,7 @@ Allowed = Domain | tuple[Any, ...]
 AUTO = "auto"
 
 _COUNT = Domain(1, 1e5, high_closed=True, whole=True)
-_WIDTHS = Domain(1, 1e5, high_closed=True, whole=True, many=True)
+_WIDTHS = Domain(1, 1e5, high_closed=True, whole=True, many=True, none=True)
 
 
 def penalties(l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> None:
