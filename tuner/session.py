@@ -27,7 +27,7 @@ from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
-from tuner.study.data import load_data, named_after
+from tuner.study.data import loaded, named_after
 from tuner.study.decisions import EDGE, MODEL, PICTURES, Decisions
 from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
 from tuner.study.events import (
@@ -81,7 +81,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
     """
     if config.study.storage is not None:
         place_of(config).exists()  # whether it can be reached is known before data are read
-    data = load_data(config)
+    config, data = loaded(config)
     config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
     check_place(config)
@@ -96,6 +96,8 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         place.record() as record,
         training_of(config, data, threads, stop, folder) as training,
     ):
+        if config.auto:  # what follows from other data differs as well
+            builder.check_data(config, record, data)
         # Of two differences the config's is the one that was meant.
         config_changes.edited(record, config)
         builder.check_data(config, record, data)

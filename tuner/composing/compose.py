@@ -16,7 +16,7 @@ from tuner.composing.short_names import full_path
 from tuner.composing.state import aside
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
-from tuner.composing.usual import chosen_options, keep_chosen, place_pruner
+from tuner.composing.usual import chosen_options, keep_chosen, place_pruner, usual_experiment
 from tuner.dated import dated, is_pattern
 from tuner.errors import UserError, setting
 from tuner.function import Function
@@ -109,6 +109,10 @@ def composed(
             ConfigStore.instance().store(name, {"name": name}, group)
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("config", overrides=[*without, *choices, *search])
+        if function is None and not any(studies.values()):
+            usual = usual_experiment(config, choices, str(values.get("job", config.get("job"))))
+            if usual:
+                config = compose("config", overrides=[*usual, *choices, *search])
     keep_chosen(config, chosen_options(parsed))
     place_pruner(config, str(values.get("job", config.get("job"))))
     if function is not None:

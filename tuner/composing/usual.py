@@ -8,6 +8,27 @@ from tuner.composing.groups import SEVERAL, config_folder
 # Who leaves early where nothing is said; what is compared trains to the end.
 PRUNER, USUAL, COMPARED = "pruner", "halving", "none"
 
+# The experiment of a table that is tuned, where none is named.
+EXPERIMENT, AUTO, TUNE, TABLE = "experiment", "auto", "tune", "table"
+
+
+def usual_experiment(config: Any, choices: Sequence[str], job: str) -> list[str]:
+    """The overrides that choose the experiment of a table to tune; none where one is named already.
+
+    The name of the study stays what it is.
+
+    Args:
+        config: composed without it, of Hydra's type.
+        choices: what the command chooses of groups, as it was given.
+        job: of the command.
+    """
+    from omegaconf import OmegaConf
+
+    named = any(choice.lstrip("+~").startswith(f"{EXPERIMENT}=") for choice in choices)
+    if named or job != TUNE or OmegaConf.select(config, "data.reader") != TABLE:
+        return []
+    return [f"+{EXPERIMENT}={AUTO}", f"study.name={OmegaConf.select(config, 'study.name')}"]
+
 
 def chosen_options(parsed: Sequence[Any]) -> dict[str, list[str]]:
     """The options that settings choose of the groups of which several may be chosen, by group.

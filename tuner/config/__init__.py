@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
+from tuner.config import auto
 from tuner.config.checks import check_together
 from tuner.config.found import FOUND
 from tuner.config.function_space import function_space
@@ -34,7 +35,9 @@ def check(plain: Plain, function: Function | None = None) -> Config:
     problems = [
         no_such_key(key, "the config", KNOWN) for key in MADE if key in plain and key != FUNCTION
     ]
-    rest = {key: value for key, value in plain.items() if key not in MADE or key == FUNCTION}
+    left = () if FUNCTION in plain else tuple(auto.open_in(plain))
+    now = auto.settled(plain, auto.UNREAD) if left else plain
+    rest = {key: value for key, value in now.items() if key not in MADE or key == FUNCTION}
     own = None
     if FUNCTION in rest:
         own = with_code(Function.of(rest.pop(FUNCTION)), function)
@@ -45,7 +48,7 @@ def check(plain: Plain, function: Function | None = None) -> Config:
         space = space_of(searched, problems)
     found = {key: read(rest[key], problems) for key, read in FOUND.items() if key in rest}
     try:
-        config = Config(**rest | found, function=own, space=space, plain=shown(plain))
+        config = Config(**rest | found, function=own, space=space, plain=shown(plain), auto=left)
     except ValidationError as error:
         refused = {key for key, value in found.items() if value is None}
         problems += [line(e) for e in error.errors() if e["loc"][0] not in refused]

@@ -26,7 +26,7 @@ WORDS = {
 FEW = 30
 
 # Fields of the config that are made of its keys.
-MADE = ("space", "plain", "function")
+MADE = ("space", "plain", "function", "auto")
 
 # What may hold a password, by group.
 SECRET = (("tracking", "uri"), ("study", "storage"))

@@ -268,7 +268,7 @@ class Config(Strict):
     """A whole composed config; `space` holds everything that a trial is made of.
 
     `function` is the user's own, None for tuner's models; it holds code only where the command is
-    that function's.
+    that function's. `auto` are the paths whose values follow, or are to follow, from the data.
     """
 
     model_config = ConfigDict(
@@ -316,6 +316,7 @@ class Config(Strict):
     function: Function | None = None
     space: Space
     plain: Plain
+    auto: tuple[str, ...] = ()
 
     @property
     def program(self) -> str:

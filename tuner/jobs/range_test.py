@@ -20,7 +20,7 @@ from tuner.report import terminal
 from tuner.report.log import watching
 from tuner.report.notes import note, say
 from tuner.report.range_test import describe, headline
-from tuner.study.data import load_data, named_after
+from tuner.study.data import loaded, named_after
 from tuner.study.introduction import introduction
 from tuner.study.populations import Populations
 from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
@@ -51,7 +51,7 @@ def run(config: Config, stop: Event) -> int:
         Interrupted: when `stop` was set; what an earlier test has written is left.
     """
     optimizers_of(config.space)
-    data = load_data(config)
+    config, data = loaded(config)
     config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
     with owned(folder):

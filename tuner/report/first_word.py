@@ -38,7 +38,8 @@ def first_word(plain: Mapping[str, object]) -> str:
         data = ", ".join(map(str, model))
     if isinstance(several := _below(plain, "compare", "data"), list):
         data = "each of " + ", ".join(str(_below({"data": own}, "data", "name")) for own in several)
-    what = f"{trials} trials of {epochs} epochs on {data}"
+    length = "" if epochs == "auto" else f" of {epochs} epochs"
+    what = f"{trials} trials{length} on {data}"
     return printable(f"tuner: study {name} {state}: {what}, in {folder}")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuner.config import Config
+from tuner.config import Config, auto, check
 from tuner.dated import DIGEST, DIGITS
 from tuner.errors import UserError
 from tuner.search.trials import Goal
@@ -17,25 +17,64 @@ if TYPE_CHECKING:
     from tuner.data import DataSet
 
 
-def load_data(config: Config) -> "DataSet | None":
-    """The data of a config, or None for a function to minimise.
+def loaded(config: Config) -> "tuple[Config, DataSet | None]":
+    """A config with what follows from its data, and these; None for a function to minimise.
 
     Raises:
         UserError: if the data are bad, or the model or the metric is not for them.
     """
     if config.data.name == "none":
+        if config.auto:
+            path = config.auto[0]
+            raise UserError(f"{path}: {auto.WORD}: follows from data: give a value, or data")
         if config.function is None:
             goal(config, None)
-        return None
-    from tuner.data import load
-
-    asked = config.data.model_dump(exclude_none=True)
-    data = load(**asked, seed=config.study.seed, dtype=config.dtype)
+        return config, None
+    data = in_folds(config) if auto.FOLDS in config.auto else read(config, config.data.folds)
+    if config.auto:
+        train = max(len(train) for train, _ in data.split.folds)
+        folds = len(data.split.folds) if len(data.split.folds) > 1 else None
+        seen = auto.Seen(train, data.inputs, data.outputs)
+        now = check(auto.settled(config.given, seen, folds), config.function)
+        config = now.model_copy(update={"auto": config.auto})
     check_fit(config, data)
     check_models(config, data)
     goal(config, data)
     check_metrics(config, data)
-    return data
+    return config, data
+
+
+def load_data(config: Config) -> "DataSet | None":
+    """As `loaded`, the data alone."""
+    return loaded(config)[1]
+
+
+def read(config: Config, folds: int | None) -> "DataSet":
+    """The data of a config, with so many folds.
+
+    Raises:
+        UserError: if they are bad, or leave no such folds.
+    """
+    from tuner.data import load
+
+    asked = {**config.data.model_dump(exclude_none=True), "folds": folds}
+    return load(**asked, seed=config.study.seed, dtype=config.dtype)
+
+
+def in_folds(config: Config) -> "DataSet":
+    """The data of a config: in five folds if rows are few and leave them, else in none.
+
+    Raises:
+        UserError: if they are bad.
+    """
+    data = read(config, None)
+    (train, validation), test = data.split.folds[0], data.split.test
+    if len(train) + len(validation) + len(test) >= auto.SMALL:
+        return data
+    try:
+        return read(config, auto.FEW_FOLDS)
+    except UserError:  # too few times, groups, rows of a class, or memory
+        return data
 
 
 def check_metrics(config: Config, data: "DataSet") -> None:

@@ -1,9 +1,14 @@
 """Introduction: what a command says before it trains: what it understood of data and space."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import yaml
+
 from tuner.config import Config
+from tuner.config.auto import at
+from tuner.errors import printable
 from tuner.search.untried import count_of
 from tuner.training import functions
 
@@ -24,13 +29,27 @@ def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[
     else:
         from tuner.data.understood import understood
 
-        lines = understood(data).lines()
+        lines = [*understood(data).lines(), *auto_lines(config)]
     held = count_of(config.space)
     lines += [f"Space: {held}."] if held else []
     if done:
         of = f"{done} of {config.budget.trials} trials"
         lines.append(f"Study {config.study.name} goes on: it has {of}.")
     return lines
+
+
+def auto_lines(config: Config) -> list[str]:
+    """What follows from the data where the config says auto: settings as a command takes them."""
+    if not config.auto:
+        return []
+    told = [f"{path}={in_flow(at(config.plain, path))}" for path in config.auto]
+    return [f"Auto: {printable(', '.join(told))}."]
+
+
+def in_flow(value: object) -> str:
+    """A value as YAML has it on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def own_line(config: Config) -> str:
