@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tuner.codec import Settings
-from tuner.search.statistics import Interval, interval
+from tuner.search.statistics import Interval, deviation, interval
 from tuner.search.trials import Outcome, Trial, TrialResult, optimizer_of, rounded
 from tuner.study.checkpoints import Checkpoints
 from tuner.study.events import Confirmed, Listener, StageBegan, nobody
@@ -16,6 +16,7 @@ from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, 
 from tuner.study.study import Study
 from tuner.study.training import Training, trained
 from tuner.training import optimizers, schedules
+from tuner.training.families import FAMILIES
 
 # The sets of fresh seeds: those that choose the winner, and those that judge it.
 CHOOSING, JUDGING = 2, 3
@@ -152,13 +153,41 @@ def complexity(settings: Settings) -> tuple[int, int]:
     return len(rule.own) + len(rule.slots) if rule else 0, len(own)
 
 
+def is_linear(settings: Settings) -> bool:
+    """Whether the model has no hidden layer and no product of features; so has what is no model."""
+    family = FAMILIES.get(str(settings.get("model")))
+    if family is None or family.own:
+        return True
+    path = f"model.{settings['model']}.hidden"
+    return "hidden" in family.shape and not settings.get(path) and f"{path}.0" not in settings
+
+
+def as_good_linear(order: Sequence[Repeats]) -> list[Repeats]:
+    """The linear models among the equals of the best, unless that is linear itself.
+
+    With few seeds the noise tells hardly anything apart, and what a linear model lacks it lacks on
+    new rows too. So its mean must also lie within one deviation of the best one's seeds: no
+    further than one training of the best lies from the next.
+
+    Args:
+        order: as `by_mean`.
+    """
+    best = order[0]
+    if best.lost or is_linear(best.settings) or len(best.known) < 2:
+        return []
+    level = best.mean + deviation(best.known)
+    return [r for r in equals(order) if is_linear(r.settings) and r.mean <= level]
+
+
 def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
     """The simplest of those that are as good as the best, and why it is, in words.
 
-    It is the one that comes within the interval of the best in the fewest tenths of the training,
-    then the one whose optimizer, then whose schedule has least to it, then the better one.
+    A linear model comes before any network (`as_good_linear`). Among several, and without one, it
+    is the one that comes within the interval of the best in the fewest tenths of the training, then
+    the one whose optimizer, then whose schedule has least to it, then the better one.
     """
-    alike, best = equals(order), order[0]
+    linear, best = as_good_linear(order), order[0]
+    alike = linear or equals(order)
     level = math.inf if best.lost else interval(best.known).high
     length = max(1, *(len(r.curve) for r in alike))
 
@@ -168,6 +197,8 @@ def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
     chosen = min(alike, key=key)
     if chosen is best:
         return best, ""
+    if linear:
+        return chosen, "it is a linear model, the other is not"
     mine, theirs = key(chosen), key(best)
     if mine[0] < theirs[0]:
         epochs = (needed(r, level) for r in (chosen, best))
