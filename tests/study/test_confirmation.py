@@ -1,6 +1,7 @@
 """Promises of confirmation: fresh seeds are fresh, noise decides nothing, the simplest wins."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,32 @@ def test_a_better_trial_wins_however_simple_the_others_are():
 def test_of_equals_that_are_as_simple_the_better_mean_wins():
     one, two = repeats(0, NOISE), repeats(1, NOISE[::-1] + 0.001)
     assert simplest(by_mean([two, one])) == (one, "")
+
+
+def network(trial: int, values: Any, model: str, **own: Any) -> Repeats:
+    found = repeats(trial, values)
+    layers = {f"model.{model}.{path}": value for path, value in own.items()}
+    return replace(found, settings={**found.settings, "model": model, **layers})
+
+
+@pytest.mark.parametrize(
+    "linear",
+    [network(1, NOISE[::-1] + 0.05, "mlp", hidden=[]), network(1, NOISE[::-1] + 0.05, "softmax")],
+)
+def test_a_linear_model_that_is_as_good_as_the_best_network_wins(linear: Repeats) -> None:
+    deep = network(0, NOISE, "mlp", hidden=[32])
+    assert simplest(by_mean([deep, linear])) == (linear, "it is a linear model, the other is not")
+    assert simplest(by_mean([linear, network(2, NOISE + 0.5, "mlp", hidden=[8])])) == (linear, "")
+    better = network(3, NOISE[::-1] + 0.01, "mlp", hidden=[], l2=0.1)
+    assert simplest(by_mean([deep, linear, better]))[0] == better
+
+
+def test_with_few_seeds_a_simple_trial_far_off_is_not_as_good_though_noise_hides_it() -> None:
+    best = network(0, [0.20, 0.21, 0.19], "mlp", **{"hidden.0": 64})
+    poor = network(1, [0.21, 0.40, 0.23], "mlp", hidden=[])
+    order = by_mean([best, poor])
+    assert len(equals(order)) == 2
+    assert simplest(order) == (best, "")
 
 
 def test_where_all_diverge_there_still_is_an_order():

@@ -162,32 +162,30 @@ def is_linear(settings: Settings) -> bool:
     return "hidden" in family.shape and not settings.get(path) and f"{path}.0" not in settings
 
 
-def as_good_linear(order: Sequence[Repeats]) -> list[Repeats]:
-    """The linear models among the equals of the best, unless that is linear itself.
+def as_good(order: Sequence[Repeats]) -> list[Repeats]:
+    """The equals of the best whose mean lies within one deviation of the best one's seeds.
 
-    With few seeds the noise tells hardly anything apart, and what a linear model lacks it lacks on
-    new rows too. So its mean must also lie within one deviation of the best one's seeds: no
-    further than one training of the best lies from the next.
+    With few seeds the noise tells hardly anything apart. What lies further off than one training of
+    the best from the next is not chosen for being simple.
 
     Args:
         order: as `by_mean`.
     """
     best = order[0]
-    if best.lost or is_linear(best.settings) or len(best.known) < 2:
-        return []
-    level = best.mean + deviation(best.known)
-    return [r for r in equals(order) if is_linear(r.settings) and r.mean <= level]
+    level = best.mean + deviation(best.known) if len(best.known) > 1 else math.inf
+    return [r for r in equals(order) if r.mean <= level]
 
 
 def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
-    """The simplest of those that are as good as the best, and why it is, in words.
+    """The simplest of those that are as good as the best (`as_good`), and why it is, in words.
 
-    A linear model comes before any network (`as_good_linear`). Among several, and without one, it
-    is the one that comes within the interval of the best in the fewest tenths of the training, then
-    the one whose optimizer, then whose schedule has least to it, then the better one.
+    A linear model comes before any network. Among several, and without one, it is the one that
+    comes within the interval of the best in the fewest tenths of the training, then the one whose
+    optimizer, then whose schedule has least to it, then the better one.
     """
-    linear, best = as_good_linear(order), order[0]
-    alike = linear or equals(order)
+    alike, best = as_good(order), order[0]
+    linear = [r for r in alike if is_linear(r.settings)]
+    alike = linear or alike
     level = math.inf if best.lost else interval(best.known).high
     length = max(1, *(len(r.curve) for r in alike))
 
@@ -197,7 +195,7 @@ def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
     chosen = min(alike, key=key)
     if chosen is best:
         return best, ""
-    if linear:
+    if linear and not is_linear(best.settings):
         return chosen, "it is a linear model, the other is not"
     mine, theirs = key(chosen), key(best)
     if mine[0] < theirs[0]:
