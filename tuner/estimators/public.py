@@ -33,5 +33,4 @@ def own_types() -> list[str]:
     functions that the preprocessing before it may."""
     own = [*estimators(), Loss, Optimizer, Schedule]
     names = [f"{kind.__module__}.{kind.__name__}" for kind in own]
-    preparing = (f"{TRANSFORMERS}.{name}" for name in PREPARING)
-    return [*names, SEARCH, DATES, *HARMLESS, *preparing]
+    return [*names, SEARCH, *HARMLESS, *PREPARING]
