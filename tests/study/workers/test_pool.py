@@ -28,7 +28,7 @@ SMALL = ("tracking=none", "quiet=true", "budget.epochs=8", "confirm.top=2", "con
 # Some seconds of training, so that something can happen meanwhile.
 LONG = (
     *("data=digits", "model.mlp.hidden=[256,128]", "budget.trials=6", "study.cohort=6"),
-    *("budget.epochs=300", "confirm.top=0", "checkpoint.seconds=0.1", "pruner=none"),
+    *("budget.epochs=150", "confirm.top=0", "checkpoint.seconds=0.1", "pruner=none"),
 )
 Start = Callable[..., "subprocess.Popen[str]"]
 

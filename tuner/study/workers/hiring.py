@@ -26,6 +26,9 @@ UNDER_WAY = "{}.call"
 # What the libraries of numbers read to know how many threads they may have.
 THREADS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
+# Who would tell of a worker that dies, beside Dask itself: what runs it.
+LOGGERS = ("distributed", "tornado.application", "asyncio")
+
 SETTINGS = {
     # A call stays with its generator; a death is counted by us, for the call that caused it.
     "distributed.scheduler.work-stealing": False,
@@ -182,13 +185,15 @@ def hired(
 @contextmanager
 def silent() -> Iterator[None]:
     """Within it Dask logs nothing: what it would say of workers that die is said by us."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers = {name: logging.getLogger(name) for name in LOGGERS}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    for logger in loggers.values():
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for name, logger in loggers.items():
+            logger.setLevel(levels[name])
 
 
 def ready(client: Client, workers: int, seconds: float) -> bool:

@@ -34,6 +34,9 @@ GLANCE, LOOK = 0.1, 2.0
 # An error in a worker may be of that worker alone.
 RETRIES = 2
 
+# So often data are brought anew.
+TRIES = 5
+
 # A task has found something, and who waits for it hears of it.
 News = tuple[Callable[[Any], None], Any]
 
@@ -139,8 +142,8 @@ class Pool:
         data = next((name for name, own in self.brought.items() if own is folds), "")
         if not data:
             data = f"tuner-{uuid4().hex}"
+            self.bring(Brought(data, folds))
             self.brought[data] = folds
-            self.client.register_plugin(Brought(data, folds), data)
         if isinstance(problem, Supervised):
             problem = Supervised(
                 problem.model, problem.loss, (), problem.batch_size, problem.metrics
@@ -148,6 +151,30 @@ class Pool:
         pickled = cloudpickle.dumps(problem)
         name = hashlib.sha256(pickled + data.encode()).hexdigest()
         return Kind(name, data, pickled, epochs, self.threads)
+
+    def bring(self, plugin: Brought) -> None:
+        """Brings data to all workers, and to those that come later.
+
+        A worker that dies meanwhile makes Dask fail, though the others have them by then.
+
+        Raises:
+            Interrupted: if the training was asked to stop.
+            CrashError: if it fails again and again.
+        """
+        for again in range(TRIES + 1):
+            if self.stop.is_set():
+                raise Interrupted
+            try:
+                self.client.register_plugin(plugin, plugin.name)
+                return
+            except Exception as error:  # of Dask, of the system
+                if again == TRIES:
+                    said = " ".join(str(error).split())
+                    raise CrashError(
+                        f"executor: the data do not come to the workers "
+                        f"({type(error).__name__}: {said}); the same command goes on"
+                    ) from error
+                time.sleep(LOOK)
 
     def compile_for(self, problem: Problem, members: Sequence[Member]) -> None:
         """Has the code compiled that workers of this machine will load: all would do the same."""
