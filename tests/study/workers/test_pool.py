@@ -28,7 +28,7 @@ SMALL = ("tracking=none", "quiet=true", "budget.epochs=8", "confirm.top=2", "con
 # Some seconds of training, so that something can happen meanwhile.
 LONG = (
     *("data=digits", "model.mlp.hidden=[256,128]", "budget.trials=6", "study.cohort=6"),
-    *("budget.epochs=150", "confirm.top=0", "checkpoint.seconds=0.1", "pruner=none"),
+    *("budget.epochs=100", "confirm.top=0", "checkpoint.seconds=0.1", "pruner=none"),
 )
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -57,7 +57,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def ended(process: "subprocess.Popen[str]") -> str:
-    said, errors = process.communicate(timeout=300)
+    said, errors = process.communicate(timeout=600)
     assert process.returncode == 0, said + errors
     return errors
 
@@ -108,20 +108,20 @@ def test_workers_and_the_command_are_killed_at_random_and_nothing_is_lost(
     rng = random.Random(0)
     process = start("study.name=dask", "executor=dask", "workers=2", *LONG)
     for _ in range(2):
-        until(lambda: len(workers_of(process)) == 2)
+        until(lambda: len(workers_of(process)) == 2, 200)
         time.sleep(rng.uniform(0, 2))
-        until(lambda: len(workers_of(process)) == 2)
+        until(lambda: len(workers_of(process)) == 2, 200)
         os.kill(rng.choice(workers_of(process)), signal.SIGKILL)
-    until(lambda: list(tmp_path.glob("mlruns/studies/dask/checkpoints/0*")))
+    until(lambda: list(tmp_path.glob("mlruns/studies/dask/checkpoints/0*")), 200)
     left = workers_of(process)
     process.kill()
-    until(lambda: not any(map(alive, left)), seconds=10)
+    until(lambda: not any(map(alive, left)), seconds=30)
     # It goes on from where the workers had come to, in threads, and then in workers again.
     assert process.wait() == -signal.SIGKILL
     threads = start("study.name=dask", *LONG)
     time.sleep(rng.uniform(2, 5))
     threads.send_signal(signal.SIGTERM)
-    threads.communicate(timeout=30)
+    threads.communicate(timeout=120)
     ended(start("study.name=dask", "executor=dask", "workers=2", *LONG))
     assert result(tmp_path, "dask") == result(tmp_path, "threads")
 
@@ -129,11 +129,11 @@ def test_workers_and_the_command_are_killed_at_random_and_nothing_is_lost(
 @pytest.mark.slow
 def test_a_signal_ends_the_command_and_its_workers_within_seconds(start: Start) -> None:
     process = start("study.name=dask", "executor=dask", "workers=2", *LONG, "budget.epochs=9999")
-    until(lambda: len(workers_of(process)) == 2)
+    until(lambda: len(workers_of(process)) == 2, 200)
     time.sleep(3)
     own = workers_of(process)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 143
     assert "Traceback" not in errors
     assert not any(map(alive, own))
