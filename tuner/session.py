@@ -27,7 +27,7 @@ from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
-from tuner.study.data import loaded, named_after
+from tuner.study.data import load_data, loaded, named_after, renamed
 from tuner.study.decisions import EDGE, MODEL, PICTURES, Decisions
 from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
 from tuner.study.events import (
@@ -143,8 +143,7 @@ def tune(config: Config, stop: Stop) -> int:
         return 0
     say(config, said)
     # That night's promotion may have been cut short, or have found the server away.
-    study = config.study.model_copy(update={"name": last.result.study})
-    with opened(config.model_copy(update={"study": study}), stop) as session:
+    with opened(renamed(config, last.result.study), stop) as session:
         return session.end(session.saved() or last)
 
 

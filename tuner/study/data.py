@@ -110,7 +110,11 @@ def named_after(config: Config, data: "DataSet | None") -> Config:
         return config
     if data is None:
         raise UserError(f"study.name: {name}: {DIGEST} is for studies on data: give another name")
-    name = name.replace(DIGEST, data.digest[:DIGITS])
+    return renamed(config, name.replace(DIGEST, data.digest[:DIGITS]))
+
+
+def renamed(config: Config, name: str) -> Config:
+    """The config of a study of another name."""
     study = config.study.model_copy(update={"name": name})
     plain = {**config.plain, "study": {**config.plain["study"], "name": name}}
     return config.model_copy(update={"study": study, "plain": plain})
