@@ -110,7 +110,8 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     # Every trial diverges: that is its exit code, and the night has a folder.
     nights.data(400)
     code, out, err = nights.run(
-        4, "optimizer.sgd.lr=1e30", "study.defaults=false", "study.warm_start=null"
+        *(4, "model=mlp", "model.mlp.hidden=[16]", "optimizer.sgd.lr=1e12"),
+        *("study.defaults=false", "study.warm_start=null"),
     )
     assert code == 3, err
     assert "every trial diverged" in out
