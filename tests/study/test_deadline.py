@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from tests.study.conftest import COHORT, EPOCHS, FunctionTraining, Heard, study_of
+from tuner.codec import from_json, to_json
 from tuner.config.schema import ConfirmConfig
+from tuner.errors import UserError
 from tuner.search.pruners.halving import Halving
 from tuner.search.trials import Trial, TrialResult, ranked
 from tuner.study import plan as plans
 from tuner.study.confirmation import Repeating
+from tuner.study.decisions import Decided
 from tuner.study.events import Event, StageEpochEnded
 from tuner.study.journal import JournalRecord
 from tuner.study.loop import Loop
@@ -216,6 +219,16 @@ def test_numbers_that_are_given_are_done_whatever_they_cost() -> None:
     assert chosen(ConfirmConfig(seeds=7), BEST, EPOCHS, work, 0.0) == Share(1, 7)
     assert chosen(ConfirmConfig(top=0), BEST, EPOCHS, work, 1e9) is None
     assert asked(ConfirmConfig(top=0)) is None
+
+
+@pytest.mark.parametrize("wrong", [{"top": 0, "seeds": 3}, {"top": 1, "seeds": 10**9}, 7, "all"])
+def test_a_decision_that_no_study_writes_is_refused_in_a_line(
+    record: JournalRecord, wrong: Any
+) -> None:
+    record.put(plans.KEY, {"of": "", "shared": True, "share": wrong})
+    with pytest.raises(UserError, match="is none that a study writes"):
+        record.get(plans.KEY, Decided)
+    assert from_json(Decided, to_json(Decided(share=Share(2, 4)))) == Decided(share=Share(2, 4))
 
 
 def test_dear_trials_count_by_their_work() -> None:

@@ -37,6 +37,7 @@ NO_MODEL = ("/", ":", "'", '"')
 # Fewer seeds than the first say nothing; where nothing is asked, the best so many trials are
 # confirmed on so many seeds at the most.
 LEAST_SEEDS, MOST_TOP, MOST_SEEDS = 3, 5, 10
+TOP = 1000
 
 STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 SCHEDULERS = ("tcp", "tls")
@@ -164,7 +165,7 @@ class StopConfig(Strict):
 class ConfirmConfig(Strict):
     """confirm: how often the best trials are trained again; null: as the search pays for."""
 
-    top: Annotated[int, Field(ge=0, le=1000)] | None = None
+    top: Annotated[int, Field(ge=0, le=TOP)] | None = None
     seeds: Annotated[int, Field(ge=LEAST_SEEDS, le=SEEDS)] | None = None
     trials: list[Annotated[int, Field(ge=0)]] | None = None
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from tuner.config.schema import LEAST_SEEDS, ConfirmConfig
+from pydantic import Field
+
+from tuner.config.schema import LEAST_SEEDS, SEEDS, TOP, ConfirmConfig
 from tuner.search.trials import TrialResult
 from tuner.study.work import Work
 
@@ -21,8 +24,8 @@ class Share:
         textbook: whether the textbook's settings are judged beside it.
     """
 
-    top: int
-    seeds: int
+    top: Annotated[int, Field(ge=1, le=TOP)]
+    seeds: Annotated[int, Field(ge=LEAST_SEEDS, le=SEEDS)]
     textbook: bool = True
 
     @property
