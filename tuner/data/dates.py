@@ -57,7 +57,10 @@ def is_day_first(where: str, column: Any, asked: bool | None) -> bool:
 
 
 def _looked_at(where: str, column: Any) -> bool:
-    found = _texts(column.drop_duplicates().dropna()).str.extract(NUMBERS)
+    if column.dtype.kind in "mM" or str(column.dtype).startswith("period"):
+        return True
+    texts = _texts(column.drop_duplicates().dropna())
+    found = texts[~texts.str.slice(0, 4).str.isdigit()].str.extract(NUMBERS)
     found = found[found[0].str.len() <= 2]
     if not len(found) or (found[1] == ".").all():
         return True

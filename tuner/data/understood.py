@@ -7,6 +7,7 @@ import numpy as np
 from tuner.data.columns import Columns
 from tuner.data.dataset import DataSet
 from tuner.data.source import is_sparse, is_table
+from tuner.data.suspicions import suspicions
 from tuner.errors import printable
 
 # So many classes are named, the largest first, and so many letters of each.
@@ -33,6 +34,7 @@ class Understood:
         numbers, words, levels, dates, texts: columns of features of each kind.
         filled: values that are not 0, where rows are sparse; None where they are not.
         notes: what else there is to know of how the set was read, in words.
+        suspicions: what in it may spoil the study, in words.
     """
 
     name: str
@@ -55,11 +57,13 @@ class Understood:
     texts: int
     filled: int | None
     notes: tuple[str, ...]
+    suspicions: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Two lines, and one for each note, printable as they are."""
+        """Two lines, and one for each note and each suspicion, printable as they are."""
         said = [f"{self.name}, {self.task}: {self.parts()}", f"{self.targets()}; {self.features()}"]
-        return [f"Data: {printable(line)}." for line in (*said, *self.notes)]
+        told = [f"Data: {printable(line)}." for line in (*said, *self.notes)]
+        return [*told, *(f"Data: suspicious: {printable(line)}." for line in self.suspicions)]
 
     def parts(self) -> str:
         """The rows of each part."""
@@ -132,6 +136,7 @@ def understood(data: DataSet) -> Understood:
         texts=len(kinds.texts),
         filled=int(rows.nnz) if is_sparse(rows) else None,
         notes=(*source.notes, *target.notes(None), *_wide(data)),
+        suspicions=suspicions(source, target, split),
     )
 
 
