@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BLOCK = 16384  # rows turned to numbers at once
 LOOKED_AT = 2000  # rows, to tell how many numbers are not 0
+# What scikit-learn says of texts that leave no column.
+NO_WORDS = ("empty vocabulary", "no terms remain", "documents than min_df")
 CROSSED = 5  # parts of the training rows, each of which is encoded by the targets of the others
 
 
@@ -222,7 +224,7 @@ def fit(
     try:
         made.fit(train, y)
     except ValueError as error:
-        if "vocabulary" not in str(error) and "terms remain" not in str(error):
+        if not any(said in str(error) for said in NO_WORDS):
             raise
         raise UserError(
             f"data.text: {', '.join(kinds.texts)}: a training part has no word of two letters or "
