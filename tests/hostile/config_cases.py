@@ -225,7 +225,7 @@ SETTINGS = [
     ["batch_size=auto", "data=none", "model=quadratic"],
     ["batch_size=autos"],
     ["batch_size=[auto]"],
-    ["optimizer.adam.lr=auto"],
+    ["optimizer.sgd.lr=auto", "optimizer=sgd"],
     ["optimizer.adam.lr={low: auto, high: 1}"],
     ["budget.trials=auto"],
     ["study.seed=auto"],
