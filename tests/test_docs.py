@@ -9,10 +9,10 @@ import pytest
 
 from tuner.cli import help_page
 from tuner.composing import TAKEN, compose, config_folder
+from tuner.concluding import NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED
 from tuner.config import check
 from tuner.errors import UserError
 from tuner.jobs import names as jobs
-from tuner.session import NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = {

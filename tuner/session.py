@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,22 +11,21 @@ from threading import Event as Stop
 
 import yaml
 
+from tuner import concluding
 from tuner.codec import to_json
 from tuner.config import Config
-from tuner.errors import UserError, printable
 from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline, command_began
-from tuner.report import files, log, note, promotion, terminal
+from tuner.report import files, note, terminal
 from tuner.report.best import BEST
 from tuner.report.log import watching
 from tuner.report.notes import say
-from tuner.report.outcome import FEW, outcome
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
-from tuner.study.data import load_data, loaded, named_after, renamed
+from tuner.study.data import loaded, named_after, renamed
 from tuner.study.decisions import EDGE, MODEL, PICTURES, Decisions
 from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
 from tuner.study.events import (
@@ -48,7 +46,6 @@ from tuner.study.own_ending import OwnEnding
 from tuner.study.places import check_place, place_of
 from tuner.study.plan import OutOfTime
 from tuner.study.populations import Populations
-from tuner.study.promotion import Promotion
 from tuner.study.record import Record
 from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyResult, winner_of
 from tuner.study.stopping import Stopping
@@ -63,10 +60,6 @@ from tuner.tracking.recorded_study import CONFIRMED
 from tuner.tracking.tracker import Tracker
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
-
-# Exit codes of a command that is done: no trial trained to a number that counts; none reached the
-# target; MLflow has not taken everything yet.
-NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED = 3, 4, 5
 
 COMPILING = "compiling for this machine and these models, which happens once"
 
@@ -133,7 +126,7 @@ def tune(config: Config, stop: Stop) -> int:
     """
     try:
         with opened(config, stop) as session:
-            code = session.end(session.tune())
+            code = concluding.end(session, session.tune())
             session.stop_if_asked()
             return code
     except NothingNew as night:
@@ -144,12 +137,7 @@ def tune(config: Config, stop: Stop) -> int:
     say(config, said)
     # That night's promotion may have been cut short, or have found the server away.
     with opened(renamed(config, last.result.study), stop) as session:
-        return session.end(session.saved() or last)
-
-
-def say_not_promoted(missed: str) -> None:
-    """A line about a winner that is not in the registry."""
-    print(printable(f"tuner: not promoted: {missed}"), file=sys.stderr)
+        return concluding.end(session, session.saved() or last)
 
 
 class Session:
@@ -381,59 +369,3 @@ class Session:
     def saved(self) -> SavedResult | None:
         """The result that is there, if it was made from what is on record now."""
         return read_result(self.result_file, builder.state(self.config, self.study))
-
-    def end(self, saved: SavedResult) -> int:
-        """Promotes the winner, where that is asked, and tells all; returns the exit code."""
-        found, missed = self.promoted(saved)
-        code = self.show(saved, found)
-        if missed:
-            say_not_promoted(missed)
-            code = code or UNDELIVERED
-        return code
-
-    def promoted(self, saved: SavedResult) -> tuple[Promotion | None, str]:
-        """What became of the winner in the registry, where that is asked, or why nothing did."""
-        result, name = saved.result, self.config.study.name
-        if not self.config.promote.enabled or result.winner is None:
-            return None, ""
-        if self.code(result) == TARGET_MISSED:
-            return (
-                None,
-                f"the target was missed; job=promote study.name={name} does it all the same",
-            )
-        again = "the same command, or job=promote, does it later"
-        if self.tracking.undelivered:
-            return None, f"MLflow has not taken everything yet: {again}"
-        from tuner.promoting import promote
-
-        try:
-            found = promote(self, saved)
-        except UserError as error:
-            return None, f"{error}: {again}"
-        log.tell(self.config, "promoted", to_json(found))
-        return found, ""
-
-    def show(self, saved: SavedResult, found: Promotion | None = None) -> int:
-        """Tells the verdict, and how to look at the curves; returns the exit code."""
-        result, page = saved.result, saved.run.curves
-        curves = self.study.drawn_curves() if len(result.all) <= FEW else {}
-        told = outcome(result, curves, self.folder, self.tracking.shows(page) if page else "")
-        plain = {} if found is None else {"promotion": to_json(found)}
-        if found is not None:
-            headline = [*told.headline, promotion.verdict(found)]
-            told = replace(
-                told, headline=headline, evidence=[*told.evidence, *promotion.evidence(found)]
-            )
-        terminal.show(self.config, lambda: {**plain_result(saved), **plain}, told)
-        return self.code(result)
-
-    def code(self, result: StudyResult) -> int:
-        """The exit code of a command that ends with this result."""
-        if result.none_succeeded:
-            return NOTHING_SUCCEEDED
-        target, best = self.config.target, result.best
-        if target is not None and (
-            best is None or best.value is None or best.value > result.goal.turn(target)
-        ):
-            return TARGET_MISSED
-        return UNDELIVERED if self.tracking.undelivered else 0

@@ -11,7 +11,7 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
-from tuner import session
+from tuner import concluding, session
 from tuner.codec import Settings
 from tuner.composing import compose, config_folder, options
 from tuner.composing.written import written
@@ -190,13 +190,13 @@ def tuned(config: Config) -> TunedStudy:
         with interrupts(stop), session.opened(config, stop) as own:
             saved = own.tune()
             if saved.result.interrupted:
-                own.show(saved)
+                concluding.show(own, saved)
             own.stop_if_asked()
-            found, missed = own.promoted(saved)
+            found, missed = concluding.promoted(own, saved)
             if found is not None:
                 say(config, promotion.verdict(found))
             elif missed:
-                session.say_not_promoted(missed)
+                concluding.say_not_promoted(missed)
             link, study = saved.run.curves, own.study
             told = TunedStudy(
                 config,

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 
 from tests.conftest import free_port
 from tests.jobs.conftest import Command, ended, until
+from tuner.concluding import UNDELIVERED
 from tuner.processes.lock import owned
-from tuner.session import UNDELIVERED
 from tuner.study.journal import JournalRecord
 from tuner.study.results import INTERRUPTED
 from tuner.tracking.tracker import Tracker

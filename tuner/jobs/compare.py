@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from threading import Event
 
-from tuner import session
+from tuner import concluding, session
 from tuner.codec import to_json
 from tuner.config import Config, check
 from tuner.config.schema import Plain
@@ -74,7 +74,7 @@ def run(config: Config, stop: Event) -> int:
         style=terminal.DOUBTFUL if doubtful else terminal.SURE,
     )
     terminal.show(config, lambda: plain(comparisons), told)
-    return session.UNDELIVERED if undelivered else 0
+    return concluding.UNDELIVERED if undelivered else 0
 
 
 def subject(config: Config) -> str:
@@ -94,9 +94,9 @@ def diverged(
 ) -> int:
     """Tells of a study that every trial diverged: its verdict, or the comparisons before it."""
     if config.output == "text":
-        return opened.show(saved)
+        return concluding.show(opened, saved)
     terminal.show(config, lambda: plain(before), terminal.Told(()))
-    return session.NOTHING_SUCCEEDED
+    return concluding.NOTHING_SUCCEEDED
 
 
 def studies(config: Config) -> list[Config]:
