@@ -271,6 +271,7 @@ class Session:
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others, tell)
                     if keeping is not None:
+                        keeping.unconfirmed = self.unconfirmed(result)
                         result = keeping.ended(result, self.repeating.judged, tell)
                     drawing = self.decisions.has_time(PICTURES, after=True)
                     result = self.decisions.told(result, self.study.finished)
@@ -330,6 +331,13 @@ class Session:
         self.record.put(CONFIRMED, to_json(confirmed))
         tell(confirmed)
         return confirmed.confirmation
+
+    def unconfirmed(self, result: StudyResult) -> bool:
+        """Whether a winner was to be confirmed and was not, and there is time to train it again."""
+        winner, asked = result.winning, self.config.confirm.most_top
+        if winner is None or not asked or result.confirmation is not None:
+            return False
+        return self.decisions.has_time(MODEL, self.decisions.again(winner.settings))
 
     def run_at_edge(self, confirmed: Confirmation | None, tell: Listener) -> None:
         """Trains the winner shortly at higher rates, for the audit, if that is to be done."""

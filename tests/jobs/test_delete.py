@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from tests.conftest import free_port
 from tests.jobs.conftest import Command
-from tuner.jobs import delete
+from tuner import keeping
 from tuner.processes.lock import owned
 
 TRACKED = ("tracking=mlflow", "budget.trials=2", "budget.epochs=2")
@@ -45,7 +45,7 @@ def test_a_study_is_deleted_whole_after_a_crash_as_well(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(delete, "empty", broken)
+        patched.setattr(keeping, "empty", broken)
         assert made.call("delete", "one", "tracking=mlflow", "yes=true").code == 1
     assert made.folder("one").exists()
     told = made.call("delete", "one", "tracking=mlflow", "yes=true")

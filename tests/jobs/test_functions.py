@@ -280,6 +280,18 @@ def test_a_model_that_was_removed_is_trained_again_when_its_trial_wins(tmp_path:
     assert models["0"] != models["2"]
 
 
+def test_the_model_is_kept_of_a_winner_that_a_deadline_left_unconfirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.study.plan.Plan.share", lambda *given: None)
+    own = Own(failing, tmp_path / "mlruns")
+    done = own("budget.deadline=100000")
+    assert done.code == 0, done.err
+    assert own.result["left_out"] == ["the confirmation"]
+    assert "Left out, for budget.deadline: the confirmation." in done.out
+    assert (own.folder / "model" / "model.npz").exists()
+
+
 def test_a_repeat_that_fails_is_not_said_to_have_diverged(tmp_path: Path) -> None:
     bad = fresh(0, 2, 3)[1]
 

@@ -45,6 +45,9 @@ class OwnEnding:
         self.training, self.study, self.folder = training, study, folder
         self.record = study.record
         self.seen: set[int] = set()
+        # Whether the winner was to be confirmed and was not: no call kept a model then, so it is
+        # trained once more.
+        self.unconfirmed = False
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -143,7 +146,7 @@ class OwnEnding:
         here = source.is_dir() or (kept == key and target.is_dir())
         # The record of one that ran elsewhere does not say whether it saves a model.
         unknown = self.training.config.study.storage and not task.folder.exists()
-        if not here and not lost and (kept is not None or unknown):
+        if not here and not lost and (kept is not None or unknown or self.unconfirmed):
             self.train(task, winner, tell)
         if source.is_dir() and not lost:
             self.record.put(KEPT, key)
