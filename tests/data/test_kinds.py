@@ -254,6 +254,8 @@ def test_words_that_tell_rows_apart_are_left_out_unless_they_are_asked_for(
     assert "name" not in data.source.rows
     assert any("data.categorical=[name] would take it" in note for note in data.notes)
     assert len(columns_of(read(changed, categorical=["name"]), "name")) > 100
+    texts = read(frame.assign(note=[f"it is the {i}th" for i in range(ROWS)]))
+    assert any("data.text=[note] would take it" in note for note in texts.notes)
     with pytest.raises(UserError, match=r"column name has 240 different words.*data\.categorical"):
         read(changed, features=["zip", "name"])
     with pytest.raises(UserError, match="no other column is left"):
