@@ -11,10 +11,13 @@ from scipy.sparse import csr_array, issparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from skops import io
 
+from tuner.composing import compose
+from tuner.config import check
 from tuner.data import DataSet, load
 from tuner.data.understood import understood
 from tuner.errors import UserError
 from tuner.estimators.public import own_types
+from tuner.study.model_memory import check_models
 
 ROWS = 900
 TEXTS = ["the red fox runs home", "a blue fox sleeps at home", "red and blue birds fly", "no words"]
@@ -238,3 +241,13 @@ def test_a_refusal_for_memory_names_the_column_that_costs_and_what_would_help(
     monkeypatch.setattr("tuner.data.files.check_text", lambda *a, **k: None)
     with pytest.raises(UserError, match=r"column town makes \d+; group .*data\.min_count"):
         read()
+
+
+def test_a_model_too_large_names_the_column_that_makes_it_so(
+    read: Callable[..., DataSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = check(compose(["data=csv", "data.path=t.csv", "data.target=kind"], None))
+    data = read()
+    monkeypatch.setattr("tuner.data.memory.memory", lambda: 10_000)
+    with pytest.raises(UserError, match=r"fewer columns: town makes \d+ of \d+ \(data\."):
+        check_models(config, data)

@@ -186,6 +186,18 @@ TABLES: dict[str, tuple[Any, list[str]]] = {
     "separator as expression": (table(), ["data.separator='(['"]),
     "separator of a line": (table(), ['data.separator="\n"']),
     "task of words": (table(), ["data.task=regression"]),
+    "words of numbers": (table(), ["data.words={b: hash}"]),
+    "words of no column": (table(), [f"data.words={{'{ESCAPE}': hash}}"]),
+    "words by an unknown way": (table(lambda i: "uv"[i % 2]), ["data.words={b: pickle}"]),
+    "words and none": (table(), ["data.words=target"]),
+    "rare words and none": (table(), ["data.min_count=3"]),
+    "buckets of nothing": (table(lambda i: "uv"[i % 2]), ["data.buckets=8"]),
+    "too many buckets": (table(lambda i: "uv"[i % 2]), ["data.words=hash", "data.buckets=1e12"]),
+    "text of numbers alone": (table(lambda i: f"{i % 3}"), ["data.text=b"]),
+    "text of no column": (table(), ["data.text=nope"]),
+    "text and category": (table(lambda i: "uv"[i % 2]), ["data.text=b", "data.categorical=b"]),
+    "pairs of nothing": (table(), ["data.ngrams=2"]),
+    "words of a row each": (table(lambda i: f"word{i}x"), ["data=text", "data.text=b"]),
 }  # fmt: skip
 
 PACKED: dict[str, tuple[str, Any]] = {

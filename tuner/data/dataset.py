@@ -125,6 +125,14 @@ class DataSet:
         return self.recipe.rows.inputs
 
     @property
+    def widest(self) -> tuple[str, int] | None:
+        """The column of a wide table that makes the most columns of X, and how many; or None."""
+        made = self.recipe.rows
+        if not isinstance(made, columns.Columns) or made.filled is None:
+            return None
+        return made.widest
+
+    @property
     def outputs(self) -> int:
         """Scores a model gives a row: 1 for two classes, else one a class, label or target."""
         if self.classes is None:

@@ -142,10 +142,10 @@ def understood(data: DataSet) -> Understood:
 
 def _wide(data: DataSet) -> tuple[str, ...]:
     """What to say of a table that became very many columns."""
-    made = data.recipe.rows
-    if not isinstance(made, Columns) or made.filled is None:
+    made, widest = data.recipe.rows, data.widest
+    if widest is None or not isinstance(made, Columns):
         return ()
-    name, count = made.widest
+    name, count = widest
     return (
         f"{made.inputs} columns of which a row fills {made.filled:.0f} are kept sparse; column "
         f"{name} makes {count} of them, data.min_count makes them fewer",

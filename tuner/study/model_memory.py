@@ -36,8 +36,17 @@ def check_models(config: Config, data: "DataSet") -> None:
             memory.check(
                 f"{where}: {size:.3g} parameters in {rows} rows",
                 float(size) * arrays * np.dtype(config.dtype).itemsize,
-                "give a smaller model, or a smaller study.cohort",
+                f"give a smaller model, or a smaller study.cohort{_or_fewer(data)}",
             )
+
+
+def _or_fewer(data: "DataSet") -> str:
+    """What else would help where a table became very many columns: the one that costs."""
+    widest = data.widest
+    if widest is None:
+        return ""
+    name, count = widest
+    return f", or fewer columns: {name} makes {count} of {data.inputs} (data.min_count, data.words)"
 
 
 def _searched(config: Config, model: str) -> bool:
