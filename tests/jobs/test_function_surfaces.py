@@ -310,7 +310,7 @@ def test_an_export_gives_all_that_a_function_asks_for(
 def test_a_branch_a_schedule_and_a_score_are_told_by_their_names(trained: Own) -> None:
     result = trained.result()
     winner = result["winner"]["settings"]
-    assert result["goal"] == {"curve": "reward", "greater_is_better": True}
+    assert result["goal"] == {"curve": "reward", "greater_is_better": True, "best_epoch": False}
     assert {"train.solver", "train.solver.sgd.lr", "schedule", "train.width"} <= {
         *result["searched"]
     }

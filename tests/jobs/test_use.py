@@ -33,7 +33,7 @@ from tuner.study.results import StudyResult, counts
 STUDY = (
     *("study.name=first", "optimizer=[momentum,adam]", "schedule=[cosine,one_cycle]"),
     *("metric=accuracy", "study.seed=3", "dtype=float64", "data.scale=minmax"),
-    *("budget.trials=10", "budget.epochs=12", "pruner=none", "confirm.top=2"),
+    *("budget.trials=10", "budget.epochs=12", "pruner=none", "confirm.top=2", "refit=false"),
     *("optimizer.adam.clip_norm={low: 0.1, high: 10, scale: log}", "tracking=none"),
     *("optimizer.adam.lr.low=0.01", "optimizer.momentum.lr.low=0.01", "study.cohort=10"),
 )
