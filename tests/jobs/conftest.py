@@ -57,7 +57,7 @@ class Ended:
     @property
     def found(self) -> str:
         """What it printed, from the headline on: without what it understood of the data."""
-        return re.sub(r"\A(Data: .*\n)+", "", self.out)
+        return re.sub(r"\A((Data|Auto): .*\n)+", "", self.out)
 
 
 class Command:
