@@ -171,6 +171,7 @@ class Wanted(Event):
         self.key = key
 
     def is_set(self) -> bool:
+        """Whether no worker of this process has the task under way."""
         tasks = [worker.state.tasks.get(self.key) for worker in HERE.workers]
         return not any(task is not None and task.state == "executing" for task in tasks)
 

@@ -85,6 +85,7 @@ class Pool:
 
         Raises:
             UserError: if there is no scheduler at the address, or its workers have another tuner.
+            CrashError: if there are not enough workers in time.
         """
         if self.address is not None:
             client = self.stack.enter_context(joined(self.address))
