@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array, issparse
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
 from skops import io
 
 from tuner.composing import compose
@@ -16,6 +17,7 @@ from tuner.config import check
 from tuner.data import DataSet, load
 from tuner.data.understood import understood
 from tuner.errors import UserError
+from tuner.estimators import LinearRegressor
 from tuner.estimators.public import own_types
 from tuner.study.model_memory import check_models
 
@@ -251,3 +253,13 @@ def test_a_model_too_large_names_the_column_that_makes_it_so(
     monkeypatch.setattr("tuner.data.memory.memory", lambda: 10_000)
     with pytest.raises(UserError, match=r"fewer columns: town makes \d+ of \d+ \(data\."):
         check_models(config, data)
+
+
+def test_an_estimator_takes_the_sparse_rows_of_a_data_set(read: Callable[..., DataSet]) -> None:
+    data = read(target="price")
+    train, validation = data.folds[0]
+    assert validation is not None
+    estimator = LinearRegressor(max_iter=2, random_state=0)
+    estimator.fit(train.X, train.y[:, 0], X_val=validation.X, y_val=validation.y[:, 0])
+    model = make_pipeline(data.recipe.rows.transformer(), estimator)
+    assert np.isfinite(model.predict(data.example)).all()

@@ -17,7 +17,7 @@ from tuner.estimators.callbacks import FitTask, added
 from tuner.estimators.components import Loss, Optimizer, Schedule, check_penalty, settled
 from tuner.estimators.early_stopping import Patience
 from tuner.estimators.limits import COUNT, NON_NEGATIVE, POSITIVE, SHARE, WHOLE, Limit
-from tuner.estimators.rows import part, rows
+from tuner.estimators.rows import given, part, rows
 from tuner.estimators.state import kept, restored
 from tuner.training import losses, optimizers, schedules
 from tuner.training.loop import Epoch, Trainer
@@ -321,7 +321,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """
         X, y = validate_data(
             self,
-            X,
+            given(X),
             y,
             accept_sparse="csr",
             dtype=dtype or (np.float64, np.float32),

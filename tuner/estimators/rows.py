@@ -21,6 +21,14 @@ def rows(X: Any) -> Array | CSR:
     return CSR(writable(X.data), writable(columns), writable(starts), X.shape[1])
 
 
+def given(X: Any) -> Any:
+    """X as scikit-learn checks it: rows of the core that are sparse become a SciPy CSR array."""
+    if not isinstance(X, CSR):
+        return X
+    shape = (len(X.starts) - 1, X.features)
+    return sparse.csr_array((X.values, X.columns, X.starts), shape=shape)
+
+
 def writable(array: Array) -> Array:
     """The array, or a copy of it, C-contiguous: the core is compiled for such alone."""
     return np.require(array, requirements=("C", "W"))
