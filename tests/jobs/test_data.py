@@ -108,3 +108,39 @@ def test_a_mistake_about_a_table_is_one_line_and_writes_nothing(
     assert said in told.err
     assert len(told.err.splitlines()) == 1
     assert not command.root.exists()
+
+
+@pytest.mark.slow
+def test_a_table_of_all_kinds_of_columns_keeps_its_settings_wherever_they_go(
+    tmp_path: Path, command: Command, interpreter: Interpreter
+) -> None:
+    """Dates, levels, categories and exclusions: the saved model, the export and +best have them."""
+    random = np.random.default_rng(0)
+    rows = 120
+    frame = pd.DataFrame(
+        {
+            "id no": range(rows),
+            "size": random.choice(["S", "M", "L"], rows),
+            "zip": random.choice([10115, 20095], rows),
+            "day": pd.Series(pd.date_range("2025-01-01", periods=rows)).dt.strftime("%d.%m.%Y"),
+            "x": random.normal(size=rows),
+        }
+    )
+    frame["y"] = np.where(frame["x"] + random.normal(0, 0.3, rows) > 0, "p", "q")
+    frame.loc[::9, ["size", "day"]] = None
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    own = ('data.exclude=["id no"]', "data.categorical=[zip]", "data.ordinal={size: [S, M, L]}")
+    told = command.call(
+        *("data=csv", f"data.path={tmp_path / 't.csv'}", "data.target=y", *own),
+        *("model=softmax", "study.name=first", "budget.trials=2", "confirm.top=0"),
+    )
+    assert told.code == 0, told.err
+    model = command.folder("first") / "model" / "model.skops"
+    done = interpreter("-c", PREDICT, str(model), str(tmp_path / "t.csv"))
+    assert set(json.loads(done.stdout)) == {"p", "q"}, done.stderr
+    code = command.call("job=export", "study.name=first").out
+    assert "ordinal={'size': ['S', 'M', 'L']}" in code
+    assert interpreter("-c", code).returncode == 0
+    again = command.call("+best=first", "model=softmax", "budget.trials=1", "confirm.top=0")
+    assert again.code == 0, again.err
+    assert "1 column of levels in an order and 1 column of dates" in again.out

@@ -153,7 +153,14 @@ def _tells_apart(where: str, name: str, column: Any, said: Said) -> str:
         raise UserError(
             f"{where}: {fact}, {why}; leave it out of data.features, or give {taken} to take it"
         )
-    if present.astype(str).head(MANY).str.contains(r"\S\s+\S+\s+\S", regex=True).mean() > 0.5:
+    if (
+        present.head(MANY)
+        .astype(str)
+        .str.slice(0, 200)
+        .str.contains(r"\S\s+\S+\s+\S", regex=True)
+        .mean()
+        > 0.5
+    ):
         taken = setting("data.text", [name])  # sentences
     return f"{fact}, {why}, and is left out; {taken} would take it"
 
