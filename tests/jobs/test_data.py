@@ -11,6 +11,8 @@ import pytest
 from sklearn.datasets import dump_svmlight_file, load_digits, load_wine
 
 from tests.jobs.conftest import Command
+from tuner.composing import compose
+from tuner.config import check
 
 Interpreter = Callable[..., CompletedProcess[str]]
 
@@ -141,6 +143,6 @@ def test_a_table_of_all_kinds_of_columns_keeps_its_settings_wherever_they_go(
     code = command.call("job=export", "study.name=first").out
     assert "ordinal={'size': ['S', 'M', 'L']}" in code
     assert interpreter("-c", code).returncode == 0
-    again = command.call("+best=first", "model=softmax", "budget.trials=1", "confirm.top=0")
-    assert again.code == 0, again.err
-    assert "1 column of levels in an order and 1 column of dates" in again.out
+    again = check(compose(["+best=first", f"root={command.root}"], None)).data.model_dump()
+    assert again["ordinal"] == {"size": ["S", "M", "L"]}
+    assert (again["exclude"], again["categorical"]) == (["id no"], ["zip"])
