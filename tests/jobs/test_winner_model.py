@@ -28,8 +28,9 @@ from tuner.study.winner import Retraining
 
 # Few rows, much noise among the labels, a wide model: it overfits within some epochs.
 STUDY = (
-    *("data=csv", "data.target=y", "model.mlp.hidden=[64]", "budget.epochs=20"),
-    *("optimizer.adam.lr.low=0.003", "optimizer.adam.lr.high=0.03", "pruner=none"),
+    *("+experiment=adam", "data=csv", "data.target=y", "model.mlp.hidden=[64]", "budget.epochs=20"),
+    *("optimizer.adam.lr.low=0.01", "optimizer.adam.lr.high=0.05", "pruner=none"),
+    "study.defaults=false",
     *("confirm.top=2", "metrics=[roc_auc,f1]"),
 )
 
