@@ -207,7 +207,7 @@ def test_turned_off_the_last_epoch_counts_and_nothing_else_is_another(
     found: tuple[Command, StudyResult], table: Path
 ) -> None:
     command, _ = found
-    last = tuned(command, "last", table, "best_epoch=false", "sampler=random", "confirm.top=0")
+    last = tuned(command, "last", table, "best_epoch=false", "confirm.top=0")
     own = curves(command, "last")
     for trial in last.all:
         assert trial.best_epoch is trial.stops_at is None
