@@ -1,4 +1,5 @@
-"""Takes the pictures in docs/screenshots: MLflow's pages of a study, as a browser shows them.
+"""Takes the pictures in docs/screenshots, as a browser shows them: a study's verdict in a terminal, its
+report, and MLflow's pages of it.
 
 From the folder of the checkout, with chromium and the packages of the tests installed:
 
@@ -9,23 +10,31 @@ From the folder of the checkout, with chromium and the packages of the tests ins
 import argparse
 import io
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from PIL import Image
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
 
 from tests.browser import Page, browser
 
 FOLDER = Path(__file__).with_name("screenshots")
 STUDY, COLOURS = "adam", 128
+
+# Of the verdict in a terminal: its width, and how many lines are shown.
+COLUMNS, SHOWN = 170, 24
 
 # What a page waits for that it says nothing of: its charts and pictures.
 SETTLES = 4
@@ -108,17 +117,47 @@ def small(picture: bytes) -> bytes:
     return out.getvalue()
 
 
+def verdict(root: Path) -> str:
+    """What job=show prints on a terminal with colours, as HTML."""
+    command = [sys.executable, "-m", "tuner", "job=show", f"study.name={STUDY}", f"root={root}"]
+    size = {"COLUMNS": str(COLUMNS), "LINES": "60", "TERM": "xterm-256color"}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdout=theirs, env=os.environ | size)
+    os.close(theirs)
+    printed = bytearray()
+    with suppress(OSError):  # the other end is closed
+        while part := os.read(ours, 65536):
+            printed += part
+    os.close(ours)
+    assert process.wait() == 0
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    lines = printed.decode().replace("\r\n", "\n").replace(str(root), root.name).splitlines()
+    console.print(Text.from_ansi("\n".join(lines[:SHOWN])))
+    return console.export_html(theme=MONOKAI, inline_styles=True)
+
+
 def take(page: Page, root: Path, folder: Path) -> None:
     """Takes all pictures of the study in a root."""
     page.before(NO_ASSISTANT)
+
+    def shoot(name: str, url: str, *words: str) -> None:
+        page.open(url, *words)
+        time.sleep(SETTLES)
+        file = folder / f"{name}.png"
+        file.write_bytes(small(page.picture()))
+        print(f"{file}: {file.stat().st_size >> 10} KB")
+
+    with TemporaryDirectory() as scratch:
+        terminal = Path(scratch, "verdict.html")
+        terminal.write_text(verdict(root), encoding="utf-8")
+        page.size(1400, 560)
+        shoot("verdict", terminal.as_uri(), "the winner is")
+    page.size(1400, 1000)
+    shoot("report", (root / "studies" / STUDY / "report.html").as_uri(), STUDY)
     page.size(1600, 1200)
     with pages(root) as told:
         for name, (url, words) in addresses(told, root).items():
-            page.open(url, *words)
-            time.sleep(SETTLES)
-            file = folder / f"{name}.png"
-            file.write_bytes(small(page.picture()))
-            print(f"{file}: {file.stat().st_size >> 10} KB")
+            shoot(name, url, *words)
 
 
 def main() -> None:

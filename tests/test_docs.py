@@ -117,9 +117,8 @@ def test_the_code_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
         exec(compile(piece, "README.md", "exec"), {})
 
 
-def test_the_readme_tells_the_settings_that_there_are() -> None:
-    section = README.partition("\n## Settings\n")[2].partition("\n##")[0]
-    table = re.findall(r"^\| `\+?([\w.]+)` \|", section, re.MULTILINE)
+def test_the_page_of_settings_tells_those_that_there_are() -> None:
+    table = re.findall(r"^\| `\+?([\w.]+)` \|", DOCUMENTS["docs/settings.md"], re.MULTILINE)
     groups = {path.name for path in config_folder().iterdir() if path.is_dir()}
     others = {key: v for key, v in compose([], None).items() if key not in groups}
     below = {f"{key}.{k}" for key, v in others.items() if isinstance(v, dict) for k in v}
@@ -128,8 +127,8 @@ def test_the_readme_tells_the_settings_that_there_are() -> None:
     assert len(set(table)) == len(table)
 
 
-def test_the_readme_tells_the_exit_codes_of_the_help_page() -> None:
-    told = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
+def test_the_documents_tell_the_exit_codes_of_the_help_page() -> None:
+    told = set(re.findall(r"^\| (\d+) \|", DOCUMENTS["docs/studies.md"], re.MULTILINE))
     page = re.sub(r"\s+", " ", help_page()).split("Exit codes: ")[1]
     assert told == set(re.findall(r"\b\d+\b", page))
     errors = {UserError, *UserError.__subclasses__()}
@@ -150,6 +149,10 @@ def test_the_readme_opens_with_its_two_commands() -> None:
         ".venv/bin/python -m tuner +experiment=adam",
         ".venv/bin/python -m pytest -n auto --dist loadfile -m 'not slow'",
     ]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_changelog_has_a_place_for_what_comes() -> None:

@@ -14,9 +14,11 @@ import pytest
 from tests import postgresql
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SHORTENED = REPOSITORY / "tests" / "shortened.py"
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
 # Blocks that a reader copies; ```console and ```text show what is printed, or what is not run here.
-BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A Python block with a title is a file of that name, which the blocks after it run.
+BLOCK = re.compile(r'^```(bash|python)(?: title="([\w.]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 # The longest that the blocks of a page may take, in seconds.
 LONGEST = 600
 
@@ -24,12 +26,14 @@ LONGEST = 600
 def script(page: str) -> str:
     """The blocks of a page as one script, which ends at the first command that fails."""
     parts = ["set -euo pipefail"]
-    for i, (language, block) in enumerate(BLOCK.findall(page)):
+    for i, (language, title, block) in enumerate(BLOCK.findall(page)):
         if language == "bash":
             parts.append(block)
-        else:
-            parts.append(f"cat > block_{i}.py <<'END OF BLOCK'\n{block}END OF BLOCK\n")
-            parts.append(f"python block_{i}.py")
+            continue
+        file = title or f"block_{i}.py"
+        parts.append(f"cat > {file} <<'END OF BLOCK'\n{block}END OF BLOCK\n")
+        if not title:
+            parts.append(f"python {file}")
     return "\n".join(parts)
 
 
@@ -51,7 +55,7 @@ def test_the_blocks_of_a_page_run_one_after_another_in_an_empty_folder(
     programs, folder = tmp_path / "bin", tmp_path / "empty"
     programs.mkdir()
     folder.mkdir()
-    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} {SHORTENED} "$@"\n')
     (programs / "python").chmod(0o755)
     more = servers.get("PATH", os.environ["PATH"])
     path = f"{programs}:{Path(sys.executable).parent}:{more}"
