@@ -1,5 +1,4 @@
-"""Takes the pictures in docs/screenshots, as a browser shows them: a study's verdict in a terminal, its
-report, and MLflow's pages of it.
+"""Takes the pictures in docs/screenshots: a study's verdict, its report, and MLflow's pages of it.
 
 From the folder of the checkout, with chromium and the packages of the tests installed:
 

@@ -27,7 +27,8 @@ FLAG = re.compile(r"--?[a-z][a-z-]*")
 
 def commands(text: str) -> list[str]:
     """What follows `python -m tuner` in each place, up to the end of the line or of the code."""
-    return [m.group(1).strip() for m in re.finditer(r"python -m tuner(?![\w.])([^\n`]*)", text)]
+    whole = text.replace("\\\n", " ")
+    return [m.group(1).strip() for m in re.finditer(r"python -m tuner(?![\w.])([^\n`]*)", whole)]
 
 
 def settings(command: str) -> list[str]:

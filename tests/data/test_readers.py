@@ -14,6 +14,7 @@ from scipy.sparse import csr_array, save_npz
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 from sklearn.utils import Bunch
 
+from tuner.config.schema import DataConfig
 from tuner.data import DataSet, load, readers
 from tuner.errors import UserError
 from tuner.training.kernels.sparse import CSR
@@ -42,7 +43,7 @@ def test_every_reader_is_an_option_with_its_settings(
 ) -> None:
     own = [config for config in configs.values() if config.get("reader") == reader]
     assert own
-    common = set(configs["digits"]) | {"folds", "task", "class_weight", "positive"}
+    common = set(DataConfig.model_fields)
     for config in own:
         assert set(config) - common <= set(readers.settings(reader))
 

@@ -96,7 +96,7 @@ def test_the_model_of_sparse_rows_takes_sparse_rows(
     ("settings", "said"),
     [
         (("data.target=Winzer",), "data.target: Winzer: "),
-        (("data.target=Erzeuger",), "column date holds dates"),
+        (("data.target=Erzeuger", "data.dates=refuse"), "column date holds dates"),
         (("data.target=Erzeuger", FEATURES, "metric=mae"), "metric: mae: does not fit"),
         (("data.target=Erzeuger", FEATURES, "model=linear"), "linear"),
         (("data.target=Erzeuger", FEATURES, "data.folds=90"), "data.folds: 90: only"),

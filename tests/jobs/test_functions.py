@@ -18,9 +18,9 @@ import pytest
 import tuner
 from tests.jobs.conftest import Command, Ended
 from tuner.cli import main
+from tuner.concluding import NOTHING_SUCCEEDED
 from tuner.errors import CrashError
 from tuner.function import declared
-from tuner.session import NOTHING_SUCCEEDED
 from tuner.study.calls.call import Task
 from tuner.study.confirmation import JUDGING, fresh
 from tuner.study.functions import Functions

@@ -269,7 +269,7 @@ def test_trials_end_at_their_own_lengths_and_nobody_notices(race: Racer):
     expected = []
     racing = race(RATES, NoPruning(), lengths=lengths)
     for runner in racing.runners:
-        runner.expect = expected.append
+        runner.expect = lambda after, until: expected.append(until)
     outcomes = racing.run()
     for o in outcomes:
         length = lengths.get(o.trial.number, whole[o.trial.number].epochs)

@@ -114,7 +114,7 @@ def composed(
             if usual:
                 config = compose("config", overrides=[*usual, *choices, *search])
     keep_chosen(config, chosen_options(parsed))
-    place_pruner(config, str(values.get("job", config.get("job"))))
+    place_pruner(config, values)
     if function is not None:
         own.place(config, function)
     check_references(config)

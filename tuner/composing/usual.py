@@ -1,9 +1,12 @@
 """What depends on the job where nothing is chosen, and what a choice on the command line leaves."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tuner.composing.groups import SEVERAL, config_folder
+from tuner.declarations import Plain
+from tuner.yaml_files import load_file
 
 # Who leaves early where nothing is said; what is compared trains to the end.
 PRUNER, USUAL, COMPARED = "pruner", "halving", "none"
@@ -61,19 +64,48 @@ def keep_chosen(config: Any, chosen: Mapping[str, Sequence[str]]) -> None:
             OmegaConf.update(config, group, kept, merge=False)
 
 
-def place_pruner(config: Any, job: str) -> None:
+def place_pruner(config: Any, values: Plain) -> None:
     """Puts the usual pruner where neither the command nor an experiment chose one.
+
+    A comparison of a study that is there goes on with the pruner that it has.
 
     Args:
         config: composed, of Hydra's type; it is changed in place.
-        job: of the command.
+        values: that the command gives, by path.
+
+    Raises:
+        UserError: if the config of that study cannot be read.
     """
     from omegaconf import OmegaConf
 
     own: Any = config.get(PRUNER)
     if own is not None and (not OmegaConf.is_dict(own) or "name" in own):
         return
-    name = COMPARED if job == "compare" else USUAL
-    usual = OmegaConf.load(config_folder() / PRUNER / f"{name}.yaml")
+    usual: Any = None
+    compares = values.get("job", config.get("job")) == "compare"
+    if compares and own is None:
+        usual = pruner_of(config, values)
+    if usual is None:
+        name = COMPARED if compares else USUAL
+        usual = OmegaConf.load(config_folder() / PRUNER / f"{name}.yaml")
     merged = usual if own is None else OmegaConf.merge(usual, own)
     OmegaConf.update(config, PRUNER, merged, merge=False, force_add=True)
+
+
+def pruner_of(config: Any, values: Plain) -> Plain | None:
+    """The pruner of the study that a command names, as its config.yaml has it; None without one.
+
+    Args:
+        config: composed, of Hydra's type.
+        values: that the command gives, by path.
+
+    Raises:
+        UserError: if that file cannot be read.
+    """
+    from omegaconf import OmegaConf
+
+    root, name = (values.get(key, OmegaConf.select(config, key)) for key in ("root", "study.name"))
+    found = {path.parent.name: path for path in Path(str(root)).glob("studies/*/config.yaml")}
+    saved = load_file(found[str(name)]) if str(name) in found else None
+    pruner = saved.get(PRUNER) if isinstance(saved, Mapping) else None
+    return pruner if isinstance(pruner, dict) and "name" in pruner else None

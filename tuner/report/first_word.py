@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tuner.errors import printable
 
-# The jobs that train: they import, and read data, for a second or more before they do.
-TRAINING = ("tune", "compare", "confirm", "range_test")
+# The jobs that train or judge: they import, and read data, for a second or more before they do.
+TRAINING = ("tune", "compare", "confirm", "range_test", "promote")
 
 
 def first_word(plain: Mapping[str, object]) -> str:

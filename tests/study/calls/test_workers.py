@@ -372,9 +372,8 @@ def test_a_function_that_cannot_be_sent_is_refused() -> None:
             yield {}
 
     function = declared(train, "python train.py")
-    checks.check_workers(1, function)
     with pytest.raises(UserError, match=r"^workers: 2: train\(\) cannot be sent .*lock"):
-        checks.check_workers(2, function)
+        checks.check_sent(function, "workers: 2", "workers=1")
 
 
 def test_how_a_process_ended_is_said_in_words() -> None:
