@@ -34,6 +34,7 @@ COMMAND = (
     *("data=csv", "data.target=label", "model=softmax", "optimizer=sgd", "batch_size=32"),
     *("study.name=nightly-@date", "study.warm_start=latest", "study.cohort=4", "budget.trials=6"),
     *("budget.epochs=6", "budget.deadline=600", "wait=5", "keep=3", "log=json", "data.folds=null"),
+    "promote=true",
 )
 
 
@@ -90,6 +91,8 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     code, out, err = nights.run(1)
     assert code == 0, err
     assert "no study of nightly-@date has a winner yet" in out
+    # A linear model tells nothing of the label, and is no champion.
+    assert "Challenger: version 1 of tuner is the winner of study nightly-2026-03-01" in out
     assert (nights.folder_of(1) / "result.json").exists()
 
     # The data stay: nothing is new, and no study is made.
@@ -115,18 +118,22 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     )
     assert code == 3, err
     assert "every trial diverged" in out
+    assert "Champion" not in out
+    assert "Challenger" not in out
 
     # MLflow's server is away: there is a winner, which waits for delivery.
     code, out, err = nights.run(5, "tracking.uri=http://127.0.0.1:9", "tracking.patience=2")
     assert code == 5, err
     assert "the winner is trial" in out
     assert "wait for MLflow" in err
+    assert "not promoted" in err
 
     # A better model than those before; of the studies that ended, three stay. The night that was
     # killed may be gone on with, and stays too.
     nights.data(800)
     code, out, err = nights.run(6, "model=mlp", "model.mlp.hidden=[16]", "budget.epochs=20")
     assert code == 0, err
+    assert "is the winner of study nightly-2026-03-06 now" in out
     assert nights.there == {3, 4, 5, 6}
     assert "keep=3: removed nightly-2026-03-01" in err
 
@@ -136,6 +143,7 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     code, out, err = nights.run(7, *usual)
     assert code == 0, err
     assert '"study": "nightly-2026-03-06"' in (nights.folder_of(7) / "result.json").read_text()
+    assert "is the winner of study nightly-2026-03-07" in out
     code, out, err = nights.run(7, *usual)
     assert code == 0, err
     assert "Study nightly-2026-03-07 is finished" in out + err
