@@ -15,6 +15,7 @@ HARMLESS = ("numpy.dtype",)
 TRANSFORMERS = ("Hashed", "Robust", "TargetMeans", "Text")
 PREPARING = (
     "tuner.data.date_parts.numbers",
+    "tuner.training.target_transforms.TargetTransform",
     *(f"tuner.data.transformers.{name}" for name in TRANSFORMERS),
 )
 

@@ -8,7 +8,8 @@ from sklearn.base import RegressorMixin
 
 from tuner.estimators.base import Estimator
 from tuner.estimators.components import Loss
-from tuner.training import losses
+from tuner.training import losses, target_transforms
+from tuner.training.target_transforms import TargetTransform
 
 Array = np.ndarray
 
@@ -20,10 +21,17 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     Targets are standardised for training, so that rates, penalties and curves do not depend on
     their unit; counts, of the Poisson loss, are divided by their mean.
 
+    Args:
+        target_transform: "log1p", or "power" for that of Yeo and Johnson, of skewed targets, fitted
+            to those of the training; predictions are in the unit of the targets nevertheless.
+
     Attributes:
+        target_transform_: the fitted transform (tuner.training.target_transforms), or None.
         target_mean_, target_scale_: (targets,), what was taken from the targets, and what the rest
-            was divided by.
+            was divided by; of transformed targets, if they are.
     """
+
+    target_transform: str | None = None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -58,19 +66,29 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             self._learn(y, weights, np.zeros(len(y), bool))
         return self._continue(X, y, weights, first)
 
-    def adopt(self, theta: Array, features: int, mean: Array, scale: Array) -> Self:
+    def adopt(
+        self,
+        theta: Array,
+        features: int,
+        mean: Array,
+        scale: Array,
+        transform: TargetTransform | None = None,
+    ) -> Self:
         """Takes parameters that were trained elsewhere, on (y - mean) / scale, in place of a fit.
 
         Args:
             theta: (size,), as `theta_`.
             features: how many there are.
             mean, scale: (targets,), as `target_mean_` and `target_scale_`.
+            transform: as `target_transform_`.
 
         Returns:
             The estimator.
         """
         self.theta_, self.target_mean_, self.target_scale_ = theta, mean, scale
         self.n_features_in_, self.n_outputs_, self._flat = features, len(mean), len(mean) == 1
+        self.target_transform_: TargetTransform | None = transform
+        self.target_transform = None if transform is None else transform.method
         return self
 
     def _standardised(self) -> bool:
@@ -81,6 +99,17 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             y = np.asarray(y, dtype=np.float64)
         except (TypeError, ValueError):
             raise ValueError(f"y: {np.ravel(y)[0]!r}: give numbers") from None
+        asked = self.target_transform
+        if asked is not None and asked not in target_transforms.NAMES:
+            known = ", ".join(target_transforms.NAMES)
+            raise ValueError(f"target_transform: {asked!r}: must be None or one of {known}")
+        if asked is not None and not self._standardised():
+            raise ValueError(f"target_transform: {asked}: the Poisson loss takes none: give None")
+        if asked is not None:
+            try:
+                target_transforms.check_domain(asked, y)
+            except ValueError as error:
+                raise ValueError(f"target_transform: {asked}: {error}") from None
         if not self._standardised() and (y < 0).any():
             raise ValueError(f"y: {y.min():g}: the Poisson loss takes no negative numbers")
         return y
@@ -90,11 +119,22 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         y = y[known].reshape(np.count_nonzero(known), -1)
         weights = None if weights is None else weights[known]
         self.n_outputs_ = y.shape[1]
+        self.target_transform_ = self._transform(y)
+        if self.target_transform_ is not None:
+            y = self.target_transform_(y)
         mean = np.average(y, axis=0, weights=weights)
         spread = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weights))
         if not self._standardised():
             mean, spread = np.zeros_like(mean), mean
         self.target_mean_, self.target_scale_ = mean, np.where(spread > 0, spread, 1.0)
+
+    def _transform(self, y: Array) -> TargetTransform | None:
+        if self.target_transform is None:
+            return None
+        try:
+            return target_transforms.fit(self.target_transform, y)
+        except ValueError as error:
+            raise ValueError(f"target_transform: {self.target_transform}: {error}") from None
 
     def _coded(self, y: Array) -> Array:
         y = y.reshape(len(y), -1)
@@ -102,6 +142,8 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             raise ValueError(
                 f"y: {y.shape[1]} targets: give {self.n_outputs_}, as in the fit before"
             )
+        if self.target_transform_ is not None:
+            y = self.target_transform_(y)
         coded: Array = (y - self.target_mean_) / self.target_scale_
         return coded
 
@@ -114,6 +156,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         if not self._standardised():
             scores = np.exp(scores)
         predictions: Array = scores * self.target_scale_ + self.target_mean_
+        # A model that was saved by an earlier version has none.
+        if (transform := getattr(self, "target_transform_", None)) is not None:
+            predictions = transform.inverse(predictions)
         return predictions[:, 0] if self._flat else predictions
 
 
