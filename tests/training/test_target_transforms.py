@@ -41,6 +41,11 @@ def test_a_power_is_that_of_scikit_learn(y: np.ndarray) -> None:
     np.testing.assert_allclose(made.inverse(t), there, rtol=1e-8)
 
 
+def test_what_another_model_predicts_below_any_logarithm_comes_back() -> None:
+    made, said = fit("log1p", np.array([[0.0], [5.0]])), np.array([[-1e3], [-1.0], [-0.999], [1e4]])
+    np.testing.assert_allclose(made.unbounded.inverse(made(said)), said, rtol=1e-9)
+
+
 def test_powers_of_any_sign_have_their_inverse() -> None:
     y = np.linspace(-3, 3, 61)[:, None]
     made = fit("power", y).unbounded

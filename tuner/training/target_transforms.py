@@ -42,7 +42,8 @@ class TargetTransform:
         """Targets (n, outputs) transformed, float64."""
         y = np.asarray(y, np.float64)
         if self.method == LOG1P:
-            return np.asarray(np.log1p(np.maximum(y, TINY - 1)))
+            # Goes on as a line: what another model predicts below -1 comes back, too.
+            return np.asarray(np.log1p(np.maximum(y, TINY - 1)) + np.minimum(y - (TINY - 1), 0))
         from scipy.stats import yeojohnson
 
         z = (y - self.shift) / self.scale
@@ -54,7 +55,11 @@ class TargetTransform:
         """What transformed predictions (n, outputs) are in the unit of the targets, bounded."""
         t = np.asarray(t, np.float64)
         with np.errstate(over="ignore"):
-            y = np.expm1(t) if self.method == LOG1P else self._unpowered(t)
+            if self.method == LOG1P:
+                least = np.log1p(TINY - 1)
+                y = np.expm1(np.maximum(t, least)) + np.minimum(t - least, 0)
+            else:
+                y = self._unpowered(t)
         return np.asarray(np.clip(y, self.low, self.high))
 
     def _unpowered(self, t: Array) -> Array:
