@@ -232,6 +232,7 @@ class DataConfig(Strict):
     min_count: Annotated[int, Field(ge=1, le=10**9)] | None = None
     buckets: Annotated[int, Field(ge=2, le=10**6)] | None = None
     ngrams: Annotated[int, Field(ge=1, le=5)] | None = None
+    target_transform: Literal["log1p", "power"] | None = None
 
 
 class UiConfig(Strict):

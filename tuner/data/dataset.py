@@ -26,11 +26,12 @@ from tuner.data.labels import balanced
 from tuner.data.preparation import FINAL, Asked, Recipe, prepare
 from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split, split
-from tuner.data.targets import Target, find_positive, shift_and_scale, understand
+from tuner.data.targets import Target, find_positive, understand, undone
 from tuner.errors import UserError
 
 if TYPE_CHECKING:
     from tuner.training.problems import Fold, Part
+    from tuner.training.target_transforms import TargetTransform
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,15 +142,19 @@ class DataSet:
 
     @property
     def target_mean(self) -> np.ndarray | None:
-        """(outputs,) what was taken from the raw targets of `final`; None but for regression."""
-        found = shift_and_scale(self.recipe.targets)
-        return None if found is None else found[0]
+        """(outputs,) what was taken from the targets of `final`, after `target_transform`; None
+        but for regression."""
+        return undone(self.recipe.targets)[0]
 
     @property
     def target_scale(self) -> np.ndarray | None:
         """(outputs,) what they were then divided by; None but for regression."""
-        found = shift_and_scale(self.recipe.targets)
-        return None if found is None else found[1]
+        return undone(self.recipe.targets)[1]
+
+    @property
+    def target_transform(self) -> "TargetTransform | None":
+        """What the raw targets of `final` were transformed by before; None for nothing."""
+        return undone(self.recipe.targets)[2]
 
     @property
     def example(self) -> Any:
@@ -229,13 +234,14 @@ class DataSet:
             )
 
     def _metric(self, recipe: Recipe, name: str, loss: str | None) -> metrics.Metric:
-        shift, scale = shift_and_scale(recipe.targets) or (None, None)
-        return metrics.load(name, self.task, self.classes, shift, scale, loss, self.asked.positive)
+        shift, scale, own = undone(recipe.targets)
+        positive = self.asked.positive
+        return metrics.load(name, self.task, self.classes, shift, scale, loss, positive, own)
 
     def _fit(self, fold: int, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
         """The preparation by these rows; with a layout, in the columns of that one."""
         key = ("rows", fold)
-        targets = self.target.encoding(train, self.asked.standardise)
+        targets = self.target.encoding(train, self.asked.standardise, self.asked.target_transform)
         if key not in self.made:
             shared = None if layout is None else layout.rows
             y = targets(self.target.values, train, np.float64)
@@ -322,6 +328,7 @@ def load(
     min_count: int | None = None,
     buckets: int | None = None,
     ngrams: int | None = None,
+    target_transform: str | None = None,
     **settings: Any,
 ) -> DataSet:
     """Read a data set, check it, split it and prepare it; the arguments are the keys of conf/data.
@@ -348,6 +355,8 @@ def load(
             it is 2 by default, are left out.
         buckets: columns for a hashed one, 256 by default.
         ngrams: the longest run of words of a text that has a column, 1 by default.
+        target_transform: "log1p" or "power" for skewed numbers to predict, fitted to the training
+            part; scores and predictions are in the unit of the targets nevertheless.
         settings: those of the reader, as `path`.
 
     Raises:
@@ -360,6 +369,7 @@ def load(
     encoding = Encoding(words, min_count, buckets, ngrams)
     checks.check_source(source, encoding)
     target = understand(source.where, source.targets, task, source.number)
+    target.check_transform(target_transform)
     place = find_positive(target, positive)
     if class_weight is not None and target.classes is None:
         raise UserError(f"data.class_weight: {class_weight}: there are no classes; give null")
@@ -377,6 +387,7 @@ def load(
     if source.weights is not None:
         checks.check_weights(source.where, source.weights, target, parts)
     asked = Asked(np.dtype(dtype), scale, class_weight, positive=place, encoding=encoding)
+    asked = replace(asked, target_transform=target_transform)
     data = DataSet(name, source, target, parts, asked)
     data.check_memory()
     assert data.folds

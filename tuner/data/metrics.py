@@ -16,6 +16,7 @@ import numpy as np
 
 from tuner.data import scores as short
 from tuner.errors import UserError, did_you_mean
+from tuner.training.target_transforms import TargetTransform
 
 Array = np.ndarray
 Function = Callable[[Array, Array, Array | None], float]
@@ -49,10 +50,11 @@ class Link:
     Attributes:
         task: what is predicted.
         shift, scale: (outputs,) y and the scores of a regression times scale, plus shift, are in
-            the unit of the raw targets.
+            the unit of the raw targets, or what these were transformed to.
         logarithmic: whether its scores are logarithms of the prediction.
         probabilistic: whether scores are log-odds, or logarithms of probabilities up to a constant.
         positive: the place of the positive one of two classes; scores are for the second.
+        transform: that of the raw targets, or None.
     """
 
     task: str
@@ -61,6 +63,7 @@ class Link:
     logarithmic: bool = False
     probabilistic: bool = True
     positive: int = 1
+    transform: TargetTransform | None = None
 
     @property
     def turned(self) -> bool:
@@ -101,7 +104,8 @@ class Link:
 
     def actual(self, y: Array) -> Array:
         """(n, outputs) in the unit of the raw targets."""
-        return np.asarray(y.astype(np.float64) * self.scale + self.shift)
+        actual = np.asarray(y.astype(np.float64) * self.scale + self.shift)
+        return actual if self.transform is None else self.transform.unbounded.inverse(actual)
 
     def predicted(self, scores: Array) -> Array:
         """(n, outputs) in the unit of the raw targets."""
@@ -109,7 +113,8 @@ class Link:
         if self.logarithmic:
             with np.errstate(over="ignore"):
                 scores = np.exp(scores)
-        return np.asarray(scores * self.scale + self.shift)
+        said = np.asarray(scores * self.scale + self.shift)
+        return said if self.transform is None else self.transform.inverse(said)
 
 
 def link_of(
@@ -118,6 +123,7 @@ def link_of(
     target_scale: Array | None,
     loss: str | None = None,
     positive: int | None = None,
+    transform: TargetTransform | None = None,
 ) -> Link:
     """What scores mean; the arguments are those of `load`."""
     return Link(
@@ -127,6 +133,7 @@ def link_of(
         loss in LOGARITHMS,
         loss not in MARGINS,
         1 if positive is None else positive,
+        transform,
     )
 
 
@@ -138,6 +145,7 @@ def load(
     target_scale: Array | None,
     loss: str | None = None,
     positive: int | None = None,
+    transform: TargetTransform | None = None,
 ) -> Metric:
     """The metric of that name for a task, as `tuner.data.DataSet` describes it.
 
@@ -149,12 +157,13 @@ def load(
             None.
         loss: the name of the loss that is trained, which says what scores mean.
         positive: the place of the positive one of two classes, or None where it is not known.
+        transform: what regression's targets were transformed by before, or None.
 
     Raises:
         UserError: there is no such metric, it does not fit (names those that do), or it needs to
             know which class is positive.
     """
-    link = link_of(task, target_mean, target_scale, loss, positive)
+    link = link_of(task, target_mean, target_scale, loss, positive, transform)
     width = 1 if task != "multiclass" else 3 if classes is None else len(classes)
     found = _found(name, link)
     if found is not None and (name in _short() or _works(found, link, width)):
@@ -285,7 +294,9 @@ def _works(metric: Metric, link: Link, width: int) -> bool:
     elif link.task == "binary":
         scores = scores[:, :1]
     elif link.task == "regression":  # whose targets may have to be above 0
-        scores = (1 + random.random(scores.shape) - link.shift) / link.scale
+        raw = 1 + random.random(scores.shape)
+        scores = (raw if link.transform is None else link.transform(raw)) - link.shift
+        scores = scores / link.scale
         scores, y = (np.log(scores) if link.logarithmic else scores), scores
     try:
         with warnings.catch_warnings():

@@ -27,6 +27,7 @@ class Asked:
         standardise: whether regression's targets are standardised.
         refit: whether the model that is kept learns from all rows but the test part.
         positive: the place of the positive one of two classes, or None where it is not known.
+        target_transform: what regression's targets are transformed by, or None.
         encoding: how columns of words and of text become numbers.
     """
 
@@ -36,6 +37,7 @@ class Asked:
     standardise: bool = True
     refit: bool = False
     positive: int | None = None
+    target_transform: str | None = None
     encoding: words.Encoding = field(default_factory=words.Encoding)
 
 

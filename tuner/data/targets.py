@@ -10,6 +10,8 @@ from numpy.typing import DTypeLike
 from tuner.data.labels import Labels
 from tuner.data.scaling import LARGEST, Scaling, fit
 from tuner.errors import UserError
+from tuner.training import target_transforms
+from tuner.training.target_transforms import TargetTransform
 
 # The second of each of these pairs is the positive one, whatever the case of its letters.
 CLEAR = (
@@ -31,7 +33,19 @@ class Indicators:
         return np.ascontiguousarray(targets[chosen], dtype)
 
 
-Encoding = Labels | Indicators | Scaling
+@dataclass(frozen=True, eq=False)
+class Transformed:
+    """Numbers that are transformed first, and then standardised."""
+
+    transform: TargetTransform
+    scaling: Scaling
+
+    def __call__(self, targets: np.ndarray, chosen: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """The chosen numbers: (chosen, outputs), C-contiguous."""
+        return self.scaling(self.transform(targets[chosen]), np.arange(len(chosen)), dtype)
+
+
+Encoding = Labels | Indicators | Scaling | Transformed
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +80,52 @@ class Target:
             found.append(f"{self.classes[positive]} is the positive class")
         return found
 
-    def encoding(self, chosen: np.ndarray, standardise: bool) -> Encoding:
+    def encoding(
+        self, chosen: np.ndarray, standardise: bool, transform: str | None = None
+    ) -> Encoding:
         """What makes y of the targets, fitted to the chosen rows alone, but for the classes.
 
         Args:
             chosen: numbers of the training rows.
             standardise: whether numbers get the mean 0 and the deviation 1.
+            transform: what they are transformed by before, of tuner.training.target_transforms.
+
+        Raises:
+            UserError: the transform does not fit them.
         """
         if self.classes is not None:
             return Labels(self.classes)
         if self.task == "multilabel":
             return Indicators(self.values.shape[1])
-        made = fit(self.values, chosen, "standard" if standardise else "none")
-        return replace(made, key="data.target")
+        method = "standard" if standardise else "none"
+        if transform is None:
+            return replace(fit(self.values, chosen, method), key="data.target")
+        values = self.values[chosen]
+        try:
+            own = target_transforms.fit(transform, values)
+        except ValueError as error:
+            raise UserError(f"data.target_transform: {transform}: {error}") from None
+        scaling = fit(own(values), np.arange(len(values)), method)
+        return Transformed(own, replace(scaling, key="data.target_transform"))
+
+    def check_transform(self, transform: str | None) -> None:
+        """Refuses a transform that is not for these targets, those of all parts.
+
+        Raises:
+            UserError: they are no numbers, or one has no logarithm.
+        """
+        if transform is None:
+            return
+        where = f"data.target_transform: {transform}"
+        if transform not in target_transforms.NAMES:
+            raise UserError(f"{where}: must be one of {', '.join(target_transforms.NAMES)}")
+        if self.task != "regression":
+            mend = "give null, or data.task=regression"
+            raise UserError(f"{where}: goes with numbers to predict, not with {self.task}; {mend}")
+        try:
+            target_transforms.check_domain(transform, self.values)
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from None
 
 
 def understand(
@@ -262,6 +309,11 @@ def _numbers(where: str, raw: np.ndarray) -> np.ndarray:
     return raw.reshape(len(raw), -1).astype(np.float64)
 
 
-def shift_and_scale(encoding: Encoding) -> tuple[np.ndarray, np.ndarray] | None:
-    """What regression's raw targets were freed of, (outputs,) each; None for other tasks."""
-    return (encoding.shift, encoding.scale) if isinstance(encoding, Scaling) else None
+def undone(
+    encoding: Encoding,
+) -> tuple[np.ndarray | None, np.ndarray | None, TargetTransform | None]:
+    """What regression's targets were freed of, shift and scale (outputs,), and before by what the
+    raw ones were transformed, or None; of other tasks None thrice."""
+    transform = encoding.transform if isinstance(encoding, Transformed) else None
+    made = encoding.scaling if isinstance(encoding, Transformed) else encoding
+    return (made.shift, made.scale, transform) if isinstance(made, Scaling) else (None, None, None)
