@@ -76,6 +76,8 @@ def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
         )
     own = model_settings(settings)
     others = {f"model.{settings['model']}.{key}": own[key] for key in BESIDE if own.get(key)}
+    if config.data.target_transform is not None:
+        others["data.target_transform"] = config.data.target_transform
     return torch_code.text(title(result), steps, others)
 
 
@@ -101,6 +103,8 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
         member = training.member(trial)
         stop_after = length if length < total else None
         estimator = estimator_of(problem, member, total, training.task, stop_after)
+        if training.task == "regression":
+            estimator.set_params(target_transform=config.data.target_transform)
         asked = config.data.model_dump(exclude_none=True)
         data = {**asked, "seed": config.study.seed, "dtype": config.dtype}
         values = "data.target.values"

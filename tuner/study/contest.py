@@ -140,7 +140,9 @@ class Judge:
         if data.task != "regression":
             loss = None if own.probabilistic else MARGINS[0]
         place = data.target_mean, data.target_scale, loss, data.asked.positive
-        return load(name, data.task, data.classes, *place)
+        # What saved models predict is what they would: it is kept to no range once more.
+        transform = data.target_transform and data.target_transform.unbounded
+        return load(name, data.task, data.classes, *place, transform)
 
     def greater(self, name: str) -> bool:
         """Whether a greater number is better."""
@@ -249,7 +251,11 @@ class Judge:
         if data.task == "regression":
             level = self.training.numbers(self.settings).get("quantile", 0.5)
             found = [np.average(y, axis=0, weights=weights), np.median(y, axis=0)]
-            return [*found, np.quantile(y, level, axis=0)]
+            found.append(np.quantile(y, level, axis=0))
+            if data.target_transform is not None:  # whose mean is not that of the targets
+                mean = np.average(data.target.values[chosen], axis=0, weights=weights)
+                found.append(data.recipe.targets(mean[None], np.arange(1), np.float64)[0])
+            return found
         if data.task == "multilabel":
             shares = np.clip(np.average(y, axis=0, weights=weights), 1e-9, 1 - 1e-9)
             return [np.log(shares / (1 - shares)), np.full(len(shares), 1.0)]

@@ -24,6 +24,9 @@ def loaded(config: Config) -> "tuple[Config, DataSet | None]":
         UserError: if the data are bad, or the model or the metric is not for them.
     """
     if config.data.name == "none":
+        if (transform := config.data.target_transform) is not None:
+            said = "goes with data; a function has no targets: give null"
+            raise UserError(f"data.target_transform: {transform}: {said}")
         if config.auto:
             path = config.auto[0]
             raise UserError(f"{path}: {auto.WORD}: follows from data: give a value, or data")
@@ -136,6 +139,11 @@ def check_fit(config: Config, data: "DataSet") -> None:
                 fitting = losses.fitting(task)
                 raise UserError(f"loss: {chosen}: {about}: give one of {', '.join(fitting)}")
             loss = losses.load(loss_name(model, chosen, task))
+            if data.asked.target_transform is not None and not loss.standardise:
+                raise UserError(
+                    f"loss: {loss.name}: takes targets as they are: give another, or "
+                    "data.target_transform=null"
+                )
             if loss.lowest > -np.inf and data.target.values.min() < loss.lowest:
                 raise UserError(
                     f"loss: {loss.name}: takes targets of {loss.lowest:g} or more, "

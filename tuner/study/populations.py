@@ -16,7 +16,7 @@ from tuner.search.trials import Goal, Trial
 from tuner.study.data import goal, loss_name
 from tuner.study.runners.population import PopulationRunner
 from tuner.study.training import StudyTraining
-from tuner.study.units import UNITS
+from tuner.study.units import TRANSFORMED, UNITS
 from tuner.training import functions, losses
 from tuner.training.analytic import Analytic
 from tuner.training.families import FAMILIES, create
@@ -73,6 +73,8 @@ class Populations(StudyTraining):
     @property
     def unit(self) -> str:
         """What the loss is measured in."""
+        if self.config.data.target_transform is not None:
+            return TRANSFORMED
         return UNITS[self.task]
 
     @property
@@ -108,7 +110,10 @@ class Populations(StudyTraining):
     def asked(self, loss: Loss) -> list[str]:
         """The metric of the study and those beside it, but what the loss measures by itself."""
         names = dict.fromkeys((self.config.metric or "loss", *self.config.metrics))
-        return [name for name in names if name not in ("loss", loss.score.__name__)]
+        own = loss.score.__name__
+        if self.config.data.target_transform is not None:  # the loss has it of transformed targets
+            return [*dict.fromkeys((own, *(name for name in names if name != "loss")))]
+        return [name for name in names if name not in ("loss", own)]
 
     def metrics(self, loss: Loss) -> tuple[dict[str, Metric], ...]:
         """What each fold reports beside the loss and its own score."""

@@ -7,3 +7,4 @@ UNITS = {
     "regression": "half squared error (standardised targets)",
     "function": "f(x)",
 }
+TRANSFORMED = "half squared error (transformed, standardised targets)"

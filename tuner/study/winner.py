@@ -12,6 +12,7 @@ from tuner.study.populations import Populations
 from tuner.training.loop import Epoch
 from tuner.training.population import Member, Population, create, evaluated
 from tuner.training.problems import Supervised
+from tuner.training.target_transforms import TargetTransform
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class TrainedWinner:
         member, epochs: how it was trained.
         total: epochs that its schedule is laid out for.
         theta: (size,), its parameters.
-        task, inputs, classes, target_mean, target_scale, example: as tuner.data.DataSet has them.
+        task, inputs, classes, target_mean, target_scale, target_transform, example: as
+            tuner.data.DataSet has them.
         rows: what prepares raw rows.
     """
 
@@ -37,6 +39,7 @@ class TrainedWinner:
     classes: np.ndarray
     target_mean: np.ndarray | None
     target_scale: np.ndarray | None
+    target_transform: TargetTransform | None
     rows: Any
     example: Any
 
@@ -49,7 +52,8 @@ class TrainedWinner:
         stop_after = self.epochs if self.epochs < self.total else None
         estimator = estimator_of(self.problem, self.member, self.total, self.task, stop_after)
         if self.task == "regression":
-            estimator.adopt(self.theta, self.inputs, self.target_mean, self.target_scale)
+            own = self.target_transform
+            estimator.adopt(self.theta, self.inputs, self.target_mean, self.target_scale, own)
         else:
             estimator.adopt(self.theta, self.inputs, self.classes, self.task)
         steps = [("preprocessing", self.rows.transformer()), ("estimator", estimator)]
@@ -138,6 +142,7 @@ class Retraining:
             classes=np.arange(data.outputs) if data.classes is None else data.classes,
             target_mean=data.target_mean,
             target_scale=data.target_scale,
+            target_transform=data.target_transform,
             rows=data.recipe.rows,
             example=data.example,
         )

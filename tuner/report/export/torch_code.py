@@ -35,7 +35,7 @@ class Steps:
     taken: int | None = None
 
 
-def text(title: str, steps: Steps, others: Mapping[str, float]) -> str:
+def text(title: str, steps: Steps, others: Mapping[str, float | str]) -> str:
     """The code.
 
     Args:
@@ -116,7 +116,7 @@ def _loop(around: list[str]) -> str:
     return "\n".join(f"# {line}" for line in lines)
 
 
-def _remarks(steps: Steps, others: Mapping[str, float]) -> list[str]:
+def _remarks(steps: Steps, others: Mapping[str, float | str]) -> list[str]:
     """What the code does not do, a comment each."""
     said = [f"# The model of the study has {path} = {value!r}." for path, value in others.items()]
     if steps.optimizer == "asgd":
