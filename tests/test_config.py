@@ -507,8 +507,8 @@ def test_the_settings_of_a_reader_are_checked_by_what_it_takes(
         ({"target": ["y", 3]}, "data.target: 3: must be text or a list of texts"),
         ({"group": ["a"]}, "data.group: ['a']: must be text"),
         ({"folder": "x"}, "data.folder: there is no such key: did you mean folds? the reader"),
-        ({"traget": "y"}, "data.traget: there is no such key: did you mean target?"),
-        ({"traget": None}, "data.traget: there is no such key: did you mean target?"),
+        ({"traget": "y"}, "data.traget: there is no such key: did you mean target"),
+        ({"traget": None}, "data.traget: there is no such key: did you mean target"),
     ],
 )
 def test_a_mistake_in_the_settings_of_a_reader_is_one_line(
