@@ -22,6 +22,10 @@ LISTS = sorted(path.stem for path in HERE.glob("*_cases.py"))
 SECONDS, OF_DATA, MEGABYTES = 2.0, 5.0, 1000.0
 
 
+# Commands that one process runs.
+MANY = 300
+
+
 class Told(NamedTuple):
     """How a command ended, what it printed, and what it touched."""
 
@@ -48,38 +52,54 @@ def test_there_are_three_hundred_cases() -> None:
 
 
 class Harness:
-    """A process that runs commands one after another, each in a folder of its own."""
+    """A process that runs commands one after another, each in a folder of its own.
+
+    A command keeps what it imported and composed, as one that ends may: after many, another process
+    takes over, so that the memory of one case is not that of all before it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        """Starts the process; what all commands import and read is not what one of them takes."""
         # As for a user, whom a variable of the tests' own does not help.
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PYTEST"))}
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "harness.py")],
-            cwd=folder,
+            cwd=self.folder,
             env={**kept, "PYTHONPATH": str(HERE.parents[1])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.commands = 0
+        self.run(["nothing=1"])
+        self.run(["data=iris", "model.mlp.hidden=[100000,100000,100000]"])
 
     def run(self, arguments: list[str]) -> Told:
         """Runs one command."""
+        if self.commands == MANY:
+            self.end()
+            self.start()
+        self.commands += 1
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(json.dumps(arguments), file=self.process.stdin, flush=True)
         return Told(**json.loads(self.process.stdout.readline()))
 
+    def end(self) -> None:
+        """Ends the process."""
+        self.process.kill()
+        self.process.communicate()
+
 
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     own = Harness(tmp_path_factory.mktemp("harness"))
-    # What all commands import and read is not what one of them takes.
-    own.run(["nothing=1"])
-    own.run(["data=iris", "model.mlp.hidden=[100000,100000,100000]"])
     yield own
-    own.process.kill()
-    own.process.communicate()
+    own.end()
 
 
 def names(arguments: list[str], folder: Path) -> set[str]:

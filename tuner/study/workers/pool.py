@@ -160,7 +160,7 @@ class Pool:
 
         Raises:
             Interrupted: if the training was asked to stop.
-            CrashError: if it fails again and again.
+            CrashError: if it fails again and again, or the scheduler is gone.
         """
         for again in range(TRIES + 1):
             if self.stop.is_set():
@@ -170,6 +170,7 @@ class Pool:
                 return
             except Exception as error:  # of Dask, of the system
                 if again == TRIES:
+                    self.count()  # where the scheduler is gone, that is what is to be said
                     said = " ".join(str(error).split())
                     raise CrashError(
                         f"executor: the data do not come to the workers "
