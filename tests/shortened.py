@@ -1,4 +1,4 @@
-"""`python`, as the pages of docs/ call it: a study is run as written, but with a small budget."""
+"""The command python, as the pages of docs/ call it: a study runs as written, with a small budget."""
 
 import os
 import sys
