@@ -197,9 +197,9 @@ def test_what_cannot_be_confirmed_is_said_in_a_line(
     assert re.search(said, line), line
 
 
-def test_the_defaults_are_as_documented() -> None:
+def test_what_a_confirmation_may_cost_is_open_by_default() -> None:
     confirm = check(compose([], None)).confirm
-    assert (confirm.top, confirm.trials) == (5, None)
+    assert (confirm.top, confirm.seeds, confirm.trials) == (None, None, None)
 
 
 @pytest.fixture(scope="module")
