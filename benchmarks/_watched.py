@@ -94,7 +94,7 @@ def watch_study(watch: Watch) -> None:
     watch.methods("storage", Study, ["__init__", "cohort", "tell"])
     for name in samplers.names():
         watch.methods("sampling", samplers.load(name), ["ask"])
-    watch.methods("data", session, ["load_data"])
+    watch.methods("data", session, ["loaded"])
     build_passes = problems.build_passes
 
     def watched_passes(*arguments: Any) -> tuple[Any, Any]:

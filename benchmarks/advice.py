@@ -190,7 +190,7 @@ def judged(
 
 def reached(outcomes: Sequence[Outcome], loss: str) -> Array:
     """What each ended with; infinity where it diverged."""
-    return np.array([o.last(loss) if o.state == "COMPLETE" else np.inf for o in outcomes])
+    return np.array([o.curves[loss][-1] if o.state == "COMPLETE" else np.inf for o in outcomes])
 
 
 def report_of(trials: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
