@@ -1,4 +1,4 @@
-"""The command python, as the pages of docs/ call it: a study runs as written, with a small budget."""
+"""The command python as the pages of docs/ call it: a study runs as written, but shortly."""
 
 import os
 import sys
