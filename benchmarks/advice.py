@@ -189,8 +189,8 @@ def judged(
 
 
 def reached(outcomes: Sequence[Outcome], loss: str) -> Array:
-    """What each ended with; infinity where it diverged."""
-    return np.array([o.curves[loss][-1] if o.state == "COMPLETE" else np.inf for o in outcomes])
+    """What each is worth, at the epoch by which it counts; infinity where it diverged."""
+    return np.array([o.at(loss, o.counted) if o.state == "COMPLETE" else np.inf for o in outcomes])
 
 
 def report_of(trials: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:

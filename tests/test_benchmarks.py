@@ -51,7 +51,7 @@ def test_the_short_form_reaches_half_of_what_is_asked(script: str) -> None:
 def test_labels_and_advice_off_the_best_rate_are_right() -> None:
     shares = {target["what"]: target["reached"] for target in targets("advice.py")}
     assert len(shares) == 2
-    assert all(share >= 0.92 for share in shares.values()), shares
+    assert all(share >= 0.93 for share in shares.values()), shares
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("[!_]*.py")))
