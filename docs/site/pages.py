@@ -1,0 +1,170 @@
+"""The hook of the site: its pages are those of the checkout, and so is all that they link to.
+
+MkDocs knows a folder of pages. Ours lie where a forge shows them, README.md beside the code. The
+hook gives each to MkDocs under its path in the checkout, so that a link leads to the same file on
+the site, on a forge and in an editor. A file that is no page, as source code, becomes a page that
+shows it; a folder becomes one that lists it.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+# Pages of the checkout that are in the navigation, or may be.
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "docs/**/*.md")
+
+# Code, in which nothing is a link, or a link with its target.
+CODE_OR_LINK = re.compile(
+    r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*?$"
+    r"|(?P<tick>`+)[^`].*?(?P=tick)(?!`)"
+    r"|\]\((?P<target>[^)\s]+)\)",
+    re.MULTILINE | re.DOTALL,
+)
+HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$", re.MULTILINE)
+FENCE = re.compile(r"^(```+|~~~+).*?^\1\s*?$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = ("http://", "https://", "mailto:")
+# Of pages that show code: the search of the site leaves them out.
+UNSEARCHED = "---\nsearch: {exclude: true}\n---\n"
+PICTURES = (".png", ".svg", ".gif", ".jpg")
+
+
+def pages() -> list[str]:
+    """The paths of all pages in the checkout, in order."""
+    return sorted({str(p.relative_to(CHECKOUT)) for own in PAGES for p in CHECKOUT.glob(own)})
+
+
+def links(text: str) -> Iterator[str]:
+    """The targets of the links and pictures of a page, code left out."""
+    for found in CODE_OR_LINK.finditer(text):
+        if found["target"]:
+            yield found["target"]
+
+
+def anchors(text: str) -> list[str]:
+    """The anchors of a page's headings, as GitHub makes them and as this site does."""
+    plain = (
+        re.sub(r"\[([^]]*)\]\([^)]*\)|[`*]", r"\1", h) for h in HEADING.findall(FENCE.sub("", text))
+    )
+    return [re.sub(r"[^\w -]", "", words.strip().lower()).replace(" ", "-") for words in plain]
+
+
+def target(page: str, link: str) -> str:
+    """The path in the checkout that a link of a page leads to, without its anchor."""
+    path = link.partition("#")[0]
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
+
+
+def shown(path: str) -> str:
+    """The page of the site that shows a path of the checkout; of a picture, itself."""
+    file = CHECKOUT / path
+    if file.is_dir():
+        own = "README.md" if (file / "README.md").exists() else "index.md"
+        return posixpath.normpath(posixpath.join(path, own))
+    return path if file.suffix in (".md", *PICTURES) or not file.exists() else f"{path}.md"
+
+
+def linked(text: str, page: str) -> str:
+    """The text of a page, whose links lead to pages of the site."""
+
+    def led(found: re.Match[str]) -> str:
+        link = found["target"]
+        if not link or link.startswith((*ELSEWHERE, "#")):
+            return found[0]
+        path, sign, anchor = link.partition("#")
+        old = target(page, path)
+        new = shown(old)
+        if new == old:
+            return found[0]
+        start = posixpath.dirname(page) or "."
+        return f"]({posixpath.relpath(new, start)}{sign}{anchor})"
+
+    return CODE_OR_LINK.sub(led, text)
+
+
+def text_of(path: str) -> str:
+    """The text of the page that shows a path of the checkout."""
+    file = CHECKOUT / path
+    if file.is_dir():
+        inside = sorted(
+            p for p in file.iterdir() if p.name[0] not in "._" or p.name == "__init__.py"
+        )
+        rows = [f"- [{p.name}]({p.name})" for p in inside if p.suffix != ".pyc"]
+        return "\n".join([f"# {path}", "", *rows, ""])
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".md":
+        return text
+    language = {"py": "python", "yaml": "yaml"}.get(file.suffix[1:], "text")
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"# {path}\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
+
+
+def reached() -> Iterator[tuple[str, str | None]]:
+    """What the site holds: each path in the checkout with its text, None for a picture.
+
+    The pages and what they link to, and so on; of a linked folder all that it holds.
+    """
+    known, waiting = set[str](), pages()
+    while waiting:
+        path = waiting.pop()
+        if path in known or path.startswith("..") or not (CHECKOUT / path).exists():
+            continue
+        known.add(path)
+        if path.endswith(PICTURES):
+            yield path, None
+            continue
+        text = text_of(path)
+        yield path, text
+        if path.endswith(".md") or (CHECKOUT / path).is_dir():
+            own = shown(path)
+            near = (target(own, link) for link in links(text) if not link.startswith(ELSEWHERE))
+            waiting += [p for p in near if p != own]
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Gives MkDocs the pages, and what they link to."""
+    from mkdocs.structure.files import File, InclusionLevel
+
+    own = set(pages())
+    for path, text in reached():
+        if text is None:
+            files.append(File.generated(config, path, abs_src_path=str(CHECKOUT / path)))
+            continue
+        page = shown(path)
+        level = InclusionLevel.UNDEFINED if path in own else InclusionLevel.NOT_IN_NAV
+        head = "" if path.endswith(".md") else UNSEARCHED
+        content = head + linked(text, page)
+        files.append(File.generated(config, page, content=content, inclusion=level))
+    return files
+
+
+def on_config(config: Any) -> Any:
+    """Puts the pages in the place of the patterns of the navigation."""
+    left = dict.fromkeys(pages())
+    config.nav = list(expanded(config.nav, left))
+    return config
+
+
+def expanded(nav: Iterable[Any], left: dict[str, None]) -> Iterator[Any]:
+    """A navigation with pages in the place of patterns; what is named is taken from `left`.
+
+    Args:
+        nav: patterns, or mappings of a title to a page or to more of these.
+        left: the pages that no place is known of yet.
+    """
+    for entry in nav:
+        if isinstance(entry, Mapping):
+            for title, below in entry.items():
+                if isinstance(below, str):
+                    left.pop(below, None)
+                    yield {title: below}
+                else:
+                    yield {title: list(expanded(below, left))}
+            continue
+        for path in [path for path in left if PurePosixPath("/", path).match(f"/{entry}")]:
+            del left[path]
+            yield path
