@@ -77,6 +77,7 @@ class Measurement:
         threads: for the rows.
         stop: set to interrupt it.
         tell: hears of what is at work.
+        measure: the loss that a rate is judged by.
 
     Raises:
         UserError: where several options of a group but the optimizers are chosen.
@@ -89,8 +90,9 @@ class Measurement:
         threads: int,
         stop: Event,
         tell: Listener = nobody,
+        measure: str = "train_loss",
     ) -> None:
-        self.config, self.asked = config, config.range
+        self.config, self.asked, self.measure = config, config.range, measure
         self.threads, self.stop, self.tell = threads, stop, tell
         self.settings = {name: held(config.space, name) for name in optimizers_of(config.space)}
         self.training = training
@@ -186,8 +188,8 @@ class Measurement:
         members = self.members(rates, range(self.asked.seeds))
         ended = self.trained(members, self.epochs)
         counts = {name: len(own) for name, own in rates.items()}
-        initial = self.shaped(ended.initial["train_loss"], counts)
-        losses = self.shaped(ended.final["train_loss"], counts)
+        initial = self.shaped(ended.initial[self.measure], counts)
+        losses = self.shaped(ended.final[self.measure], counts)
         return {n: Sweep(rates[n], initial[n][:, 0], losses[n]) for n in counts}
 
     def widened(self, sweeps: dict[str, Sweep]) -> dict[str, Sweep]:

@@ -18,7 +18,8 @@ class Sweep:
     """Short runs that differ by rate and seed alone.
 
     rates: (rates,), ascending, at equal factors; initial: (seeds,), losses before the first step;
-    losses: (seeds, rates), losses at the end, nan where a run diverged.
+    losses: (seeds, rates), losses at the end, nan where a run diverged. All are of training, or
+    all of validation.
     """
 
     rates: Array
@@ -89,6 +90,20 @@ def bracket(sweep: Sweep) -> Bracket | None:
         stable=float(rates[stable[-1]]) if stable.size else float(rates[last]),
         best=float(rates[best]),
     )
+
+
+def as_good(sweep: Sweep) -> tuple[float, float] | None:
+    """The lowest and the highest rate about the best one that are as good as any; None if no rate
+    brought a gain.
+
+    As good is what gains `AS_GOOD` of the best rate's gain, on the average over the seeds.
+    """
+    gains = sweep.gains.mean(axis=0)
+    best = int(np.argmax(gains))
+    if not gains[best] > 0:
+        return None
+    first, last = _around(best, gains >= AS_GOOD * gains[best])
+    return float(sweep.rates[first]), float(sweep.rates[last])
 
 
 def brackets(sweep: Sweep) -> list[Bracket]:
