@@ -16,7 +16,14 @@ from tuner.composing.short_names import full_path
 from tuner.composing.state import aside
 from tuner.composing.studies import TAKEN, study_name
 from tuner.composing.times import TooLong, within
-from tuner.composing.usual import chosen_options, keep_chosen, place_pruner, usual_experiment
+from tuner.composing.usual import (
+    bundled_data,
+    chooses_data,
+    chosen_options,
+    keep_chosen,
+    place_pruner,
+    usual_experiment,
+)
 from tuner.dated import dated, is_pattern
 from tuner.errors import UserError, setting
 from tuner.function import Function
@@ -27,8 +34,8 @@ Plain = dict[str, Any]
 # Seconds of computing that a config may take to compose, which takes a tenth of one.
 SECONDS = 1.5
 
-# The group of which job=compare takes several options, one after another.
-DATA = "data"
+# The group of which some jobs take several options, one after another.
+DATA, COMPARE, CARD = "data", "compare", "card"
 
 
 def compose(
@@ -53,9 +60,13 @@ def compose(
             parsed = parse(overrides)
         several = [o for o in parsed if many_data(o.key_or_group, o.value())]
         if several and function is None:
-            return compose_each(overrides, several[-1], extra_folder)
+            others = [text for text in overrides if text != str(several[-1].input_line)]
+            return compose_each(others, [str(n) for n in several[-1].value()], extra_folder)
         with aside(), within(SECONDS):
-            return composed(parsed, extra_folder, function)
+            plain = composed(parsed, extra_folder, function)
+        if plain.get("job") == CARD and function is None and not chooses_data(parsed, plain):
+            return compose_each(overrides, bundled_data(), extra_folder)
+        return plain
 
 
 @contextmanager
@@ -299,25 +310,25 @@ def many_data(key: Any, value: Any) -> bool:
     return key == DATA and isinstance(value, list) and len(value) > 1
 
 
-def compose_each(overrides: Sequence[str], chosen: Any, extra_folder: str | None) -> Plain:
+def compose_each(overrides: Sequence[str], names: Sequence[str], extra_folder: str | None) -> Plain:
     """The config of the first of several data sets, with those of all in compare.data.
 
     Args:
-        overrides: settings as the command line has them.
-        chosen: the one of them, as Hydra parsed it, that names the data sets.
+        overrides: settings as the command line has them, but for that of the data.
+        names: of the data sets.
         extra_folder: as `compose` takes it.
 
     Raises:
         UserError: if a set is named twice, or the job takes one alone.
     """
-    names = [str(name) for name in chosen.value()]
     if len(set(names)) < len(names):
         raise UserError(f"{DATA}: {names}: must name each once")
-    others = [text for text in overrides if text != str(chosen.input_line)]
-    each = [compose([*others, f"{DATA}={name}"], extra_folder) for name in names]
+    each = [compose([*overrides, f"{DATA}={name}"], extra_folder) for name in names]
     first = each[0]
-    if first.get("job") != "compare":
-        raise UserError(f"{DATA}: {names}: choose one; several go with job=compare")
+    if first.get("job") not in (COMPARE, CARD):
+        raise UserError(
+            f"{DATA}: {names}: choose one; several go with job={COMPARE} and job={CARD}"
+        )
     # What else stands there the schema refuses.
     if isinstance(first.get("compare"), dict):
         first["compare"]["data"] = [dict(plain[DATA]) for plain in each]

@@ -33,6 +33,24 @@ def usual_experiment(config: Any, choices: Sequence[str], job: str) -> list[str]
     return [f"+{EXPERIMENT}={AUTO}", f"study.name={OmegaConf.select(config, 'study.name')}"]
 
 
+def chooses_data(parsed: Sequence[Any], plain: Plain) -> bool:
+    """Whether a command, its experiment or its model, as a function to minimise, chooses the data.
+
+    Args:
+        parsed: settings as Hydra parsed them.
+        plain: what they compose.
+    """
+    named = {str(override.key_or_group).partition(":")[0].lstrip("/") for override in parsed}
+    return bool(named & {"data", EXPERIMENT}) or plain["data"]["name"] == "none"
+
+
+def bundled_data() -> list[str]:
+    """The data sets that a card is of, where none is chosen: all that need no download."""
+    paths = sorted((config_folder() / "data").glob("*.yaml"))
+    options: dict[str, Any] = {path.stem: load_file(path) for path in paths}
+    return [name for name, own in options.items() if own.get("reader") == "bundled"]
+
+
 def chosen_options(parsed: Sequence[Any]) -> dict[str, list[str]]:
     """The options that settings choose of the groups of which several may be chosen, by group.
 
