@@ -53,14 +53,41 @@ def test_every_function_of_two_numbers_can_be_drawn_with_paths_that_leave(
     assert "outside the picture from step" in line or "diverged at step" in line
 
 
+BOWL = ("model=quadratic", "model.quadratic.dimension=2", "schedule=constant", "optimizer=sgd")
+
+
 def test_of_a_range_the_path_that_ends_lowest_is_drawn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rates = "optimizer.sgd.lr={choices: [0.9, 0.001, 0.5, 1.1]}"
-    bowl = ("model=quadratic", "model.quadratic.dimension=2", "schedule=constant")
-    made = config(tmp_path, *bowl, "optimizer=sgd", rates, "budget.trials=8", "budget.epochs=3")
+    rates = "optimizer.sgd.lr={low: 0.1, high: 1.1}"
+    made = config(tmp_path, *BOWL, rates, "budget.trials=5", "budget.epochs=3")
     assert plot_descent.run(made, Event()) == 0
-    assert told(capsys)[0] == "sgd: lr 0.5; f = 0 at (0, 0)"
+    # Five rates in the middles of fifths: 0.2, 0.4, 0.6, 0.8 and 1.0. Best are those next to 0.5.
+    assert told(capsys)[0].startswith(("sgd: lr 0.4; f = 0.0128 ", "sgd: lr 0.6; f = 0.0128 "))
+
+
+def test_each_value_of_a_list_is_a_path_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = config(tmp_path, *BOWL, "lr={choices: [0.1, 0.5, 1.1]}", "budget.epochs=3")
+    assert plot_descent.run(made, Event()) == 0
+    lines = told(capsys)[:3]
+    assert [line.partition("; ")[0] for line in lines] == [
+        "sgd: lr 0.1",
+        "sgd: lr 0.5",
+        "sgd: lr 1.1",
+    ]
+    assert lines[1].endswith("f = 0 at (0, 0)")
+
+
+def test_of_lists_with_many_values_the_path_that_ends_lowest_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = ", ".join(f"0.{n}" for n in range(11, 25))
+    made = config(tmp_path, *BOWL, f"lr={{choices: [{rates}]}}", "budget.epochs=2")
+    assert plot_descent.run(made, Event()) == 0
+    (line, _, _) = told(capsys)
+    assert line.startswith("sgd: lr 0.24; ")
 
 
 @pytest.mark.slow

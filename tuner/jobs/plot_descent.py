@@ -18,9 +18,9 @@ NAMED = 6
 def run(config: Config, stop: Event) -> int:
     """Descends budget.epochs steps with each optimizer, draws the paths, prints what they did.
 
-    Numbers are used as they are. Where a setting is a range, budget.trials settings, spread evenly
-    over the ranges, descend, and the path is drawn that ends lowest. With several schedules, each
-    optimizer descends with each.
+    Numbers are used as they are. Where settings are lists of choices, each combination is a path.
+    Where a setting is a range, budget.trials settings, spread evenly over the ranges, descend, and
+    the path is drawn that ends lowest. With several schedules, each optimizer descends with each.
 
     Returns:
         The exit code.
@@ -42,16 +42,17 @@ def run(config: Config, stop: Event) -> int:
     several = len(config.space.branches["schedule"]) > 1
     descents = []
     for r in rivals:
-        best = min((next(paths) for _ in r.members), key=Path.rank)
         label = f"{r.optimizer}, {r.schedule}" if several else r.optimizer
-        told = [settings(r.shown(best.member)), ending(best, surface)]
-        print(f"{label}: {'; '.join(told)}")
-        descents.append(Descent(label, "\n".join(told), best.points))
+        own = [next(paths) for _ in r.members]
+        for path in own if r.is_each else [min(own, key=Path.rank)]:
+            told = [settings(r.shown(path.member)), ending(path, surface)]
+            print(f"{label}: {'; '.join(told)}")
+            descents.append(Descent(label, "\n".join(told), path.points))
     folder = config.root / "plots"
     folder.mkdir(parents=True, exist_ok=True)
     still = folder / f"descent-{name}-{file_name(config.space.branches['optimizer'])}.png"
     steps = f"{config.budget.epochs} step{'s' * (config.budget.epochs > 1)}"
-    searched = any(len(r.members) > 1 for r in rivals)
+    searched = not all(r.is_each for r in rivals)
     caption = (
         f"Where settings are ranges: of {config.budget.trials} spread over them, the lowest end."
     )

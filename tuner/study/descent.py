@@ -1,7 +1,9 @@
 """Descents: the paths of optimizers over a function of one number or two."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from threading import Event
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from tuner.config import Config
 from tuner.errors import UserError
-from tuner.search.space import Setting
+from tuner.search.space import Choices, Setting
 from tuner.training import functions
 from tuner.training.analytic import COORDINATES, Analytic
 from tuner.training.functions import Function
@@ -25,6 +27,8 @@ VALUE = "validation_loss"
 
 # Points along a side of the grid that contours are drawn from.
 GRID = 401
+# Where lists alone are searched, so many settings are a path each; of more the lowest is drawn.
+EACH = 12
 # Left free around a start outside the function's window, as a share of the way there.
 MARGIN = 0.05
 
@@ -121,7 +125,9 @@ class Rivals:
 
     Attributes:
         keys: group and name of the rate and of what is searched.
-        members: one, or one for each of budget.trials settings where anything is searched.
+        members: one; one for each setting of the lists where lists alone are searched; else one
+            for each of budget.trials settings.
+        is_each: whether each of them is drawn, not only the one that ends lowest.
     """
 
     def __init__(self, config: Config, optimizer: str, schedule: str) -> None:
@@ -133,13 +139,18 @@ class Rivals:
             fixed |= {(group, key): value for key, value in own[0].items()}
             ranges |= {(group, key): setting for key, setting in own[1].items()}
         self.keys = list(dict.fromkeys([("optimizer", "lr"), *ranges]))
-        # A seed of its own for each, so that a path does not depend on who else descends.
-        rng = np.random.default_rng(config.study.seed)
-        count = config.budget.trials if ranges else 1
-        self.members = [
-            self.member(fixed | {k: s.at(u) for (k, s), u in zip(ranges.items(), at, strict=True)})
-            for at in spread(count, len(ranges), rng).tolist()
-        ]
+        listed = [setting.options for setting in ranges.values() if isinstance(setting, Choices)]
+        self.is_each = len(listed) == len(ranges) and math.prod(map(len, listed)) <= EACH
+        if self.is_each:
+            chosen = list(product(*listed))
+        else:
+            # A seed of its own for each, so that a path does not depend on who else descends.
+            rng = np.random.default_rng(config.study.seed)
+            points = spread(config.budget.trials, len(ranges), rng).tolist()
+            chosen = [
+                tuple(s.at(u) for s, u in zip(ranges.values(), at, strict=True)) for at in points
+            ]
+        self.members = [self.member(fixed | dict(zip(ranges, own, strict=True))) for own in chosen]
 
     def member(self, settings: Mapping[tuple[str, str], Any]) -> Member:
         """A row with these settings, by group and name."""
