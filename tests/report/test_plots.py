@@ -73,6 +73,35 @@ def test_the_winner_and_the_best_of_the_search_have_their_names(legend):
     assert f"best of the search: trial {result.best.number}" in labels
 
 
+def test_of_few_trials_each_has_a_name_that_tells_its_settings(legend):
+    result, curves = made(count=4)
+    labels, _, axes = legend(result, curves)[pictures.LOSSES]
+    won = result.winner.number
+    for trial in result.all:
+        (label,) = [own for own in labels if f"trial {trial.number}" in own]
+        assert label.startswith("winner, ") == (trial.number == won)
+        assert f"lr {trial.learning_rate:.4g}" in label
+        assert label.endswith(", diverged") == (trial.state == "DIVERGED")
+    assert "other trials" not in labels
+    assert not axes.collections[0].get_segments()
+
+
+def test_settings_that_are_too_long_for_a_legend_are_left_out_of_it(legend, monkeypatch):
+    monkeypatch.setattr(pictures, "LONGEST", 5)
+    result, curves = made(count=4)
+    labels, _, _ = legend(result, curves)[pictures.LOSSES]
+    assert f"winner: trial {result.winner.number}" in labels
+    assert not [label for label in labels if "lr" in label]
+
+
+def test_a_training_loss_that_is_the_validation_loss_is_not_drawn_twice(legend):
+    result, curves = made(count=4)
+    beside, _, _ = legend(result, curves)[pictures.LOSSES]
+    alike = {n: own | {"train_loss": own["validation_loss"]} for n, own in curves.items()}
+    alone, _, _ = legend(result, alike)[pictures.LOSSES]
+    assert [own for own in beside if own not in alone] == ["training loss of the same"]
+
+
 def test_the_best_of_the_search_is_not_named_where_it_won(legend):
     labels, _, _ = legend(*made())[pictures.LOSSES]
     assert not [label for label in labels if "best" in label]

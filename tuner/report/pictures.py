@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from tuner.report.standing import standing
+from tuner.report.verdict import settings_of, varied_groups
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
 RATES, LOSSES = "learning_rates.png", "loss_curves.png"
+# Up to so many trials have each a curve of its own colour; the letters of what it is called.
+EACH, LONGEST = 6, 40
 # Of the PNG's text chunk that says, as JSON, whose picture it is and which trial won.
 KEYWORD = "tuner"
 
@@ -70,8 +73,29 @@ def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> Non
         )
         for trial in result.all
     ]
-    named = {name: trial.number for name, trial in standing(result).items()}
-    loss_curves(lines, folder / LOSSES, f"{subject}: how {fell}{won}", what, named, says)
+    title = f"{subject}: how {fell}{won}"
+    loss_curves(lines, folder / LOSSES, title, what, named_curves(result), says)
+
+
+def named_curves(result: StudyResult) -> dict[int, str]:
+    """What curves of their own colour are called, by number.
+
+    These are the trials that stand out. Where there are few trials it is each of them, and its
+    name says by which settings it differs.
+    """
+    named = {trial.number: name for name, trial in standing(result).items()}
+    if len(result.all) > EACH:
+        return named
+    groups = varied_groups(result)
+    won = None if result.winner is None else result.winner.number
+    called = {}
+    for trial in result.all:
+        parts = [str(trial.settings.get(path, "")) for path in groups]
+        told = ", ".join(filter(None, [*parts, settings_of(trial, result.searched, groups)]))
+        told = told if len(told) <= LONGEST else ""
+        rank = ["winner"] if trial.number == won else []
+        called[trial.number] = ", ".join([*rank, *filter(None, [told])])
+    return called
 
 
 def _finite(curve: Sequence[float | None] | None, epochs: int) -> np.ndarray:

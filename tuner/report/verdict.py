@@ -61,11 +61,7 @@ def table(result: StudyResult, count: int = 10) -> Table:
     fresh = {own.trial: own for own in confirmed.trials} if confirmed else {}
     places = {number: place for place, number in enumerate(fresh)}
     won = None if result.winner is None else result.winner.number
-    groups = [
-        path
-        for path in dict.fromkeys(("optimizer", "schedule", "model", *branches(result)))
-        if len({trial.settings.get(path) for trial in result.all}) > 1
-    ]
+    groups = varied_groups(result)
     head = ["trial", *(path.rpartition(".")[2] for path in groups), "settings"]
     head += [f"{goal.name} in the search", "how it ended"]
     if confirmed:
@@ -162,6 +158,12 @@ def _last(path: str, settings: Settings) -> str:
     option, _, last = own.partition(".")
     # A branch of a user's function stands below the name of the function.
     return last if last and settings.get(f"{group}.{key}") == option else path.split(".", 2)[-1]
+
+
+def varied_groups(result: StudyResult) -> list[str]:
+    """The groups, and searched settings with branches, in which trials differ."""
+    paths = dict.fromkeys(("optimizer", "schedule", "model", *branches(result)))
+    return [p for p in paths if len({t.settings.get(p) for t in result.all}) > 1]
 
 
 def branches(result: StudyResult) -> list[str]:

@@ -28,6 +28,7 @@ SIZE, SIDE, LEFT, TOP = (9.4, 5.9), 4.6, 0.75, 0.5
 SHARP, COARSE = 160, 90  # dots an inch of the still picture and of the moving one
 FRAMES, MILLISECONDS, HOLD = 80, 70, 2500  # of the moving picture; its last frame is held
 WRAP = 34  # letters in a line of the legend
+DOTTED = 60  # steps of the longest path up to which each step is a dot
 FAR = 20.0  # half pictures; points further away are drawn there, for a canvas needs small numbers
 GROUND = LinearSegmentedColormap.from_list("ground", ["#FFFFFF", "#CBD4DE", "#8F9DAD"])
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=3.0, foreground="white", alpha=0.9)]
@@ -76,12 +77,15 @@ def draw_descents(
 ) -> None:
     """Draw all paths in one picture, `still`, and in a moving one beside it, which ends in .gif.
 
-    A path that ends outside has a cross where it leaves the picture for good.
+    A path that ends outside has a cross where it leaves the picture for good. Where paths are
+    short, the still picture has a dot at each step.
     """
     figure, axes = _scene(surface, descents, title, caption)
+    few = max(len(descent.points) for descent in descents) <= DOTTED + 1
+    dots: Style = {"marker": "o", "markersize": 3} if few else {}
     for descent, style in zip(descents, _styles(len(descents)), strict=True):
         points = shown(surface, descent.points)
-        axes.plot(*points.T, **style)
+        axes.plot(*points.T, **style | dots)
         if surface.leaves_at(descent.points):
             axes.plot(*points[-1], **LEAVES | {"markeredgecolor": style["color"]}, clip_on=False)
         else:

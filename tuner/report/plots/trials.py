@@ -133,7 +133,7 @@ def loss_curves(
     file: Path,
     title: str,
     what: str = "validation loss",
-    named: Mapping[str, int] | None = None,
+    named: Mapping[int, str] | None = None,
     says: Mapping[str, str] | None = None,
 ) -> None:
     """Draw validation loss against epoch: the trials that have names and diverged ones stand out.
@@ -141,34 +141,40 @@ def loss_curves(
     Args:
         trials: all of the study.
         file, title, what, says: as `learning_rates` has them.
-        named: numbers of trials, by what each is called.
+        named: what trials that stand out are called, by number; "" is the number alone.
     """
     figure, axes = canvas(title, DPI)
     by_number = {trial.number: trial for trial in trials}
-    chosen = {name: by_number[number] for name, number in (named or {}).items()}
+    chosen = [(name, by_number[number]) for number, name in (named or {}).items()]
+    own_colours = {trial.number for _, trial in chosen}
+    # What a function trains on is what it is validated on.
+    trained = [
+        t for _, t in chosen if not np.array_equal(t.train_loss, t.validation_loss, equal_nan=True)
+    ]
     diverged = [trial for trial in trials if trial.state == "DIVERGED"]
-    red = [trial for trial in diverged if trial not in chosen.values()][:SHOWN_DIVERGED]
+    red = [trial for trial in diverged if trial.number not in own_colours][:SHOWN_DIVERGED]
     # One artist, for a line of its own takes some 10 kB a trial.
-    others = [_finite(t) for t in trials if t not in red and t not in chosen.values()]
+    others = [_finite(t) for t in trials if t not in red and t.number not in own_colours]
     grey = LineCollection(
         [np.column_stack(line) for line in others], colors=GREY, linewidths=0.7, alpha=0.6, zorder=1
     )
     axes.add_collection(grey)
     calm = [_finite(trial)[1] for trial in trials if trial.state != "DIVERGED"]
-    calm += [np.asarray(t.train_loss, float) for t in chosen.values() if t.state != "DIVERGED"]
+    calm += [np.asarray(t.train_loss, float) for t in trained if t.state != "DIVERGED"]
     loss_scale(axes, np.concatenate([np.empty(0), *calm]), room_on_top=bool(diverged))
     handles = []
-    for (name, trial), colour in zip(chosen.items(), colours(len(chosen)), strict=True):
+    for (name, trial), colour in zip(chosen, colours(len(chosen)), strict=True):
         if trial.state == "DIVERGED":
             _leave(axes, *_finite(trial), colour)
         else:
             axes.plot(*_finite(trial), color=colour, linewidth=2.2, zorder=4)
-            own: Style = {"color": colour, "linewidth": 1.3, "linestyle": ":", "zorder": 4}
-            axes.plot(trial.epochs, trial.train_loss, **own)
+            if trial in trained:
+                own: Style = {"color": colour, "linewidth": 1.3, "linestyle": ":", "zorder": 4}
+                axes.plot(trial.epochs, trial.train_loss, **own)
         end = ", diverged" if trial.state == "DIVERGED" else ""
-        said = f"{name}: trial {trial.number}{end}"
+        said = f"{name}: trial {trial.number}{end}" if name else f"trial {trial.number}{end}"
         handles.append(Line2D([], [], color=colour, linewidth=2.2, label=said))
-    if any(np.isfinite(trial.train_loss).any() for trial in chosen.values()):
+    if any(np.isfinite(trial.train_loss).any() for trial in trained):
         handles.append(Line2D([], [], color=INK, linestyle=":", label="training loss of the same"))
     if red:
         shown = f"{len(red)} of {len(diverged)}" if diverged[len(red) :] else f"{len(red)}"
