@@ -1,7 +1,6 @@
 """The pages of docs/ do what they say: their blocks of shell and Python are run, page by page."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,29 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests import postgresql
+from tests.blocks import not_printed, script
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHORTENED = REPOSITORY / "tests" / "shortened.py"
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
-# Blocks that a reader copies; ```console and ```text show what is printed, or what is not run here.
-# A Python block with a title is a file of that name, which the blocks after it run.
-BLOCK = re.compile(r'^```(bash|python)(?: title="([\w.]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 # The longest that the blocks of a page may take, in seconds.
 LONGEST = 600
-
-
-def script(page: str) -> str:
-    """The blocks of a page as one script, which ends at the first command that fails."""
-    parts = ["set -euo pipefail"]
-    for i, (language, title, block) in enumerate(BLOCK.findall(page)):
-        if language == "bash":
-            parts.append(block)
-            continue
-        file = title or f"block_{i}.py"
-        parts.append(f"cat > {file} <<'END OF BLOCK'\n{block}END OF BLOCK\n")
-        if not title:
-            parts.append(f"python {file}")
-    return "\n".join(parts)
+# Pages whose studies are small and run as written, and print what the page says.
+WHOLE = "course"
 
 
 @pytest.fixture
@@ -52,10 +37,13 @@ def servers(page: Path) -> Iterator[dict[str, str]]:
 def test_the_blocks_of_a_page_run_one_after_another_in_an_empty_folder(
     page: Path, tmp_path: Path, servers: dict[str, str]
 ) -> None:
+    text = page.read_text(encoding="utf-8")
     programs, folder = tmp_path / "bin", tmp_path / "empty"
     programs.mkdir()
     folder.mkdir()
-    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} {SHORTENED} "$@"\n')
+    whole = page.parent.name == WHOLE
+    run = sys.executable if whole else f"{sys.executable} {SHORTENED}"
+    (programs / "python").write_text(f'#!/bin/sh\nexec {run} "$@"\n')
     (programs / "python").chmod(0o755)
     more = servers.get("PATH", os.environ["PATH"])
     path = f"{programs}:{Path(sys.executable).parent}:{more}"
@@ -63,7 +51,7 @@ def test_the_blocks_of_a_page_run_one_after_another_in_an_empty_folder(
     printed = tmp_path / "printed.txt"
     with printed.open("w") as output:
         process = subprocess.Popen(
-            ["bash", "-c", script(page.read_text(encoding="utf-8"))],
+            ["bash", "-c", script(text)],
             cwd=folder,
             env=os.environ | servers | own,
             stdin=subprocess.DEVNULL,
@@ -77,4 +65,7 @@ def test_the_blocks_of_a_page_run_one_after_another_in_an_empty_folder(
         with suppress(ProcessLookupError):
             # Servers that a page starts end with it.
             os.killpg(process.pid, signal.SIGKILL)
-    assert code == 0, printed.read_text(encoding="utf-8")
+    told = printed.read_text(encoding="utf-8")
+    assert code == 0, told
+    if whole:
+        assert not [*not_printed(text, told)], told
