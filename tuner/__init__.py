@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tuner.study.calls.call import save
     from tuner.tuning import tune
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = ["Branch", "branch", "choices", "main", "range", "save", "tune"]
 
