@@ -13,6 +13,10 @@ from tuner.training.curves import NONE, STOP, Curve, Diagnosis, diagnose
 # The curve that the guard watches.
 GUARDED = "train_loss"
 
+# A run that ends above its start by more than so many times its start has not come back, even where
+# its loss falls. Momentum lifts a loss by less (`Guard.excused`).
+FAR = 1e6
+
 # A curve that still falls.
 SLOW = "slow"
 
@@ -54,6 +58,14 @@ class Lane:
         """What is minimised, at the epoch by which the trial counts so far."""
         numbers = self.numbers
         return self.goal.turn(numbers[self.goal.epoch(numbers) - 1]) if numbers else self.last
+
+    @property
+    def far_above(self) -> bool:
+        """Whether the loss that the guard watches stands far above its start."""
+        if GUARDED not in self.curves:
+            return False
+        losses = self.curve().train
+        return bool(losses[-1] - losses[0] > FAR * abs(losses[0]) > 0)
 
     @property
     def has_rate(self) -> bool:

@@ -335,7 +335,7 @@ class Race:
 
     def finish(self, numbers: Sequence[int]) -> None:
         """Ends trials that have their full length, as diverged those above their start."""
-        for number in [n for n in numbers if self.lanes[n].lost]:
+        for number in [n for n in numbers if self.lanes[n].lost or self.lanes[n].far_above]:
             self.above_start(self.lanes[number], "at the end", self.epoch)
         left = [n for n in numbers if n not in self.outcomes]
         self.end(left, "COMPLETE", f"trained all {self.epoch} epochs")

@@ -64,6 +64,16 @@ def test_runs_of_different_lengths_of_an_epoch_race_each_other():
     assert [o.trial.number for o in replay(runs, Halving(), first=3)] == [3, 4, 5, 6]
 
 
+def test_a_run_that_ends_far_above_its_start_has_diverged_though_its_loss_falls():
+    """Gradient descent on separable classes at a rate of 1e30."""
+    falling = np.array([2.3, *(5e28 * 0.96**epoch for epoch in range(EPOCHS))])
+    back = np.array([2.3, *np.geomspace(1e4, 3.0, EPOCHS)])
+    far, thrown = replay([Run(falling, falling), Run(back, back)], NoPruning())
+    assert (far.state, far.label) == ("DIVERGED", "diverged")
+    assert f"at the end, epoch {EPOCHS}" in far.reason
+    assert (thrown.state, thrown.label) == ("COMPLETE", "oscillating")
+
+
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """The script that replays the published curves; without them its tests are skipped."""
