@@ -45,9 +45,9 @@ try { localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'tru
 
 
 @contextmanager
-def pages(root: Path) -> Iterator[str]:
+def pages(root: Path, study: str = STUDY) -> Iterator[str]:
     """What job=ui prints, while it serves the pages of a root."""
-    command = [sys.executable, "-m", "tuner", "job=ui", f"root={root}", f"study.name={STUDY}"]
+    command = [sys.executable, "-m", "tuner", "job=ui", f"root={root}", f"study.name={study}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -116,9 +116,9 @@ def small(picture: bytes) -> bytes:
     return out.getvalue()
 
 
-def verdict(root: Path) -> str:
+def verdict(root: Path, study: str = STUDY) -> str:
     """What job=show prints on a terminal with colours, as HTML."""
-    command = [sys.executable, "-m", "tuner", "job=show", f"study.name={STUDY}", f"root={root}"]
+    command = [sys.executable, "-m", "tuner", "job=show", f"study.name={study}", f"root={root}"]
     size = {"COLUMNS": str(COLUMNS), "LINES": "60", "TERM": "xterm-256color"}
     ours, theirs = pty.openpty()
     process = subprocess.Popen(command, stdout=theirs, env=os.environ | size)
