@@ -32,8 +32,8 @@ EXPERIMENTS = sorted(p.stem for p in (CONF / "experiment").glob("*.yaml"))
 WINGS = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # What every file of the package may import from the top of it, and what few of them may.
-COMMON = {"codec", "dated", "declarations", "discovery", "errors", "files", "function"}
-COMMON |= {"yaml_files", "__version__"}
+COMMON = {"codec", "dated", "declarations", "deprecation", "discovery", "errors", "files"}
+COMMON |= {"function", "yaml_files", "__version__"}
 TOP = {path.stem for path in PACKAGE.glob("[!_]*.py")} - COMMON
 
 COMPOSER = {"hydra", "omegaconf"}

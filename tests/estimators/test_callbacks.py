@@ -8,7 +8,8 @@ from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 
-from tuner.estimators import LinearRegressor, SoftmaxClassifier, TunerSearchCV
+from tuner.estimators import LinearRegressor, SoftmaxClassifier
+from tuner.model_selection import TunerSearchCV
 
 
 class Recorder:

@@ -18,7 +18,7 @@ KINDS = [
 
 def example(kind: Any) -> Any:
     """An estimator as a user first makes it; a search needs something to search."""
-    if kind is not tuner.estimators.TunerSearchCV:
+    if kind is not tuner.model_selection.TunerSearchCV:
         return kind()
     rates = {"learning_rate": {"low": 1e-3, "high": 1e-1, "scale": "log"}}
     inner = tuner.estimators.SoftmaxClassifier(random_state=0)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tuner.deprecation import warn_deprecated
 from tuner.estimators.components import Loss, Optimizer, Schedule
 from tuner.estimators.factorization_machine import (
     FactorizationMachineClassifier,
@@ -42,9 +43,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """TunerSearchCV, a study in one call, stands above this wing; it is found here as well."""
+    """TunerSearchCV, which stands above this wing: its old name here is deprecated."""
     if name == "TunerSearchCV":
         from importlib import import_module
 
+        new = f"tuner.model_selection.{name}"
+        warn_deprecated(f"{__name__}.{name}", new, since="1.0", until="2.0")
         return import_module("tuner.model_selection").TunerSearchCV
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
