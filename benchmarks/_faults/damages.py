@@ -7,7 +7,7 @@ from pathlib import Path
 
 from _faults.cases import Case
 from _faults.studies import GLANCE
-from tuner.session import UNDELIVERED
+from tuner.concluding import UNDELIVERED
 
 # Where no server answers.
 NOWHERE = "http://127.0.0.1:9"

@@ -9,7 +9,7 @@ from random import Random
 
 from _faults.cases import Case
 from _faults.proxy import proxied
-from tuner.session import UNDELIVERED
+from tuner.concluding import UNDELIVERED
 
 # Bytes of a disk that holds too little, and of one that holds all.
 LITTLE, ENOUGH = (50_000, 3_000_000), 200_000_000
