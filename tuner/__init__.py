@@ -4,6 +4,7 @@ What a training function of one's own needs is here: `main` makes it a command, 
 from Python, `range`, `choices` and `branch` declare what is searched, `save` keeps a model.
 """
 
+import random
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ def __getattr__(name: str) -> object:
         with warnings.catch_warnings():
             # Optuna brings tqdm, which in a notebook warns of bars that it has no widgets for.
             warnings.filterwarnings("ignore", "IProgress not found")
+            drawn = random.getstate()  # rich draws from it as it is imported
             found: object = getattr(import_module(WAITING[name]), name)
+            random.setstate(drawn)
         return found
     raise AttributeError(f"module 'tuner' has no attribute {name!r}")
