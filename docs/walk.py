@@ -44,7 +44,7 @@ def take(page: Page, root: Path, scratch: Path) -> None:
     page.before(NO_ASSISTANT)
     terminal = scratch / "verdict.html"
     terminal.write_text(verdict(root, STUDY), encoding="utf-8")
-    page.size(1400, 460)
+    page.size(1660, 470)
     shoot("verdict", terminal.as_uri(), "the winner is")
     page.size(1400, 1000)
     shoot("report", (root / "studies" / STUDY / "report.html").as_uri(), STUDY)
