@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from docs.screenshots import FOLDER, NO_ASSISTANT, SETTLES, pages, small, verdict
+from tests.blocks import script
 from tests.browser import Page, browser
-from tests.test_pages import script
 
 PAGE = Path(__file__).with_name("tutorial.md")
 STUDY, MODEL = "first", "churn"
