@@ -61,7 +61,8 @@ def printed(page: str, folder: Path) -> str:
     """What the blocks of a page print when they run in a folder."""
     programs = folder / "bin"
     programs.mkdir()
-    (programs / "python").symlink_to(sys.executable)
+    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (programs / "python").chmod(0o755)
     own = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(CHECKOUT)}
     command = ["bash", "-c", script(page)]
     run = subprocess.run(command, cwd=folder, env=os.environ | own, stdout=subprocess.PIPE)
