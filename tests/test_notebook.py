@@ -138,7 +138,7 @@ def test_an_interrupted_cell_closes_all_and_the_same_cell_goes_on(folder: Path) 
     ends = [out.get("ename") for out in notebook.cells[1].outputs if out.output_type == "error"]
     assert ends == ["KeyboardInterrupt"]
     said = "".join(out.text for out in notebook.cells[1].outputs if out.output_type == "stream")
-    assert "Stopped. The same call goes on." in said
+    assert "Stopped. The same call continues." in said
     assert len((folder / "closed").read_text()) >= 8
     assert not [out for out in notebook.cells[2].outputs if out.output_type == "error"]
     assert "the winner is trial" in outputs(notebook, "text/plain")[-2]

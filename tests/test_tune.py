@@ -303,7 +303,7 @@ def test_an_interrupt_stops_closes_all_and_the_same_call_goes_on(
     undisturbed, cut = interrupting(0), interrupting(1)
     with pytest.raises(KeyboardInterrupt):
         tune(cut, tmp_path / "cut", settings={"quiet": False})
-    assert "Stopped. The same call goes on." in capsys.readouterr().out
+    assert "Stopped. The same call continues." in capsys.readouterr().out
     assert OPEN == [0]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     study = tune(cut, tmp_path / "cut")

@@ -1,4 +1,4 @@
-"""The command line: shows the help page, or checks a config and runs the job that it names."""
+"""The command line: prints the help page, or checks a config and runs its job."""
 
 import gc
 import os
@@ -41,25 +41,25 @@ HELP = """\
 tuner finds the learning rate, its decay and the optimizer for models trained by gradient descent.
 
     python -m tuner +experiment=adam            tune Adam on scikit-learn's digits
-    python -m tuner +experiment=adam            again: goes on with the study, or says it is done
-    python -m tuner job=ui                      open the curves of all trials in MLflow's pages
+    python -m tuner +experiment=adam            again: continues the study, or shows its result
+    python -m tuner job=ui                      open the curves of all trials in MLflow
 
-The command tuner is the same, and words will do: tuner adam, tuner list, tuner show adam, tuner ui.
-A command is made of settings, key=value, in any order:
+The command tuner does the same, and takes words: tuner adam, tuner list, tuner show adam, tuner ui.
+A command is a list of settings, key=value, in any order:
 
     budget.trials=100 budget.epochs=50          how much to spend
     optimizer=sgd  data=wine  model=softmax     choose one option of a group
-    optimizer=[adam,sgd]                        let the search choose among several
+    optimizer=[adam,sgd]                        let the search choose between options
     optimizer.adam.lr=0.01                      fix a number
     'optimizer.adam.lr={{low: 1e-4, high: 1, scale: log}}'    search a range
     'batch_size={{choices: [16, 32, 64]}}'        search a list
-    root=results  study.name=mine  study.seed=1   where it is kept, its name, its randomness
-    threads=1  tracking=none                    how it runs
-    +range=NAME                                 the rates that job=range_test found for NAME
-    +next=NAME                                  the round after study NAME, as its audit advises
-    +best=NAME                                  the settings of the winner of the study NAME
+    root=results  study.name=mine  study.seed=1   the output folder, the study's name, its seed
+    threads=1  tracking=none                    one training thread, nothing in MLflow
+    +range=NAME                                 search the learning rates that job=range_test found
+    +next=NAME                                  run the next round that NAME's audit advises
+    +best=NAME                                  train with the winner's settings of study NAME
 
-Experiments, whole jobs to start from (+experiment=NAME):
+Experiments, complete configs to start from (+experiment=NAME):
 {experiments}
 """
 
@@ -73,16 +73,20 @@ Groups and their options (GROUP=OPTION):
 Jobs (job=NAME):
 {jobs}
 Flags:
-    --help, -h      this page{alone}
+    --help, -h      print this page{alone}
     --cfg           print the composed config and stop
-    --config-dir DIR   look for options and experiments in this folder too
+    --config-dir DIR   also look for options and experiments in this folder
 {completion}    --version       print the version
 
-Exit codes: 0 done; 1 it crashed (a full disk, a bug: a line says where the traceback is), or
-job=doctor found something; 2 a setting or the data are wrong, nothing was written; 3 no trial
-succeeded; 4 none reached the target; 5 done, but MLflow has not taken everything yet; 75 another
-process is at work on the study; 129 stopped by SIGHUP, 130 by Ctrl-C, 143 by SIGTERM: the same
-command goes on.
+Exit codes:
+    0             done
+    1             crash (its line says where the traceback is), or job=doctor found a fault
+    2             a setting or the data are wrong; nothing was written
+    3             no trial succeeded
+    4             no trial reached the target
+    5             done, but part of the results is not in MLflow yet
+    75            another process is working on the study
+    129, 130, 143 stopped by SIGHUP, Ctrl-C or SIGTERM; the same command continues
 """
 
 
@@ -113,7 +117,7 @@ def help_page(function: Function | None = None) -> str:
     return head + TAIL.format(
         groups=_table(groups),
         jobs=_table(lines),
-        alone=", as no settings at all" if function is None else "",
+        alone=", as tuner without settings does" if function is None else "",
         completion=COMPLETION if function is None else "",
     )
 
@@ -207,7 +211,7 @@ def main(arguments: Sequence[str] | None = None, function: Function | None = Non
     except FileNotFoundError as error:
         if error.filename is not None:
             raise
-        print("tuner: the current folder was deleted: go to another one", file=sys.stderr)
+        print("tuner: the current folder was deleted: change to another folder", file=sys.stderr)
         return CrashError.exit_code
     except UserError as error:
         return tell(error)
@@ -230,7 +234,7 @@ def command(arguments: list[str], function: Function | None = None) -> int:
     # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
     program = PROGRAM if function is None else function.command
     typed = masked(f"{program} {shlex.join(arguments)}".rstrip())
-    stopped = f"Stopped. The same command goes on: {typed}"
+    stopped = f"Stopped. The same command continues: {typed}"
     signals = Signals(stopped)
     # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
     # imported, would start others, which keeps a core busy for a tenth of a second.
@@ -239,14 +243,14 @@ def command(arguments: list[str], function: Function | None = None) -> int:
     if "--config-dir" in arguments:
         at = arguments.index("--config-dir")
         if at + 1 == len(arguments) or not Path(arguments[at + 1]).is_dir():
-            raise UserError("--config-dir: must be followed by a folder")
+            raise UserError("--config-dir: must be followed by an existing folder")
         extra_folder = arguments.pop(at + 1)
         arguments.pop(at)
     arguments = words.meant(arguments, extra_folder)
     show = "--cfg" in arguments
     flags = [a for a in arguments if a.startswith("-") and a != "--cfg"]
     if flags:
-        raise UserError(f"{flags[0]}: there is no such flag: see --help")
+        raise UserError(f"{flags[0]}: is no flag of tuner; tuner --help lists them")
     check_libraries()
     with uncollected():
         plain = compose([a for a in arguments if a != "--cfg"], extra_folder, function)
@@ -333,7 +337,7 @@ def run_when_free(run: Callable[..., int], config: "Config", stop: Event) -> int
             if left <= 0:
                 raise
             if not told:
-                line = f"tuner: {busy}; waiting for it, {config.wait:g} s at most"
+                line = f"tuner: {busy}; waiting up to {config.wait:g} s for it"
                 print(line, file=sys.stderr, flush=True)
                 told = True
             while (left := until - time.monotonic()) > 0:
@@ -352,7 +356,7 @@ def check_libraries() -> None:
     for name in LIBRARIES:
         path = Path(name)
         if path.exists() and not path.is_file():
-            raise UserError(f"{name}: is no file, in the current folder: remove it")
+            raise UserError(f"{name}: is not a regular file, and a library reads it: remove it")
 
 
 def crash(error: Exception, folder: Path) -> CrashError:
@@ -362,9 +366,9 @@ def crash(error: Exception, folder: Path) -> CrashError:
         error: what stopped the command.
         folder: of the study, where the file is kept if it is there; else it is a temporary one.
     """
-    said = " ".join(str(error).split()) or "no more is known"
+    said = " ".join(str(error).split()) or "no message"
     if isinstance(error, MemoryError):
-        said = "the memory is full"
+        said = "out of memory"
     line = f"{type(error).__name__}: {said}"
     try:
         if not folder.is_dir():
@@ -373,4 +377,4 @@ def crash(error: Exception, folder: Path) -> CrashError:
         write(log, [masked("".join(format_exception(error)))])
     except OSError as full:
         return CrashError(f"{line}; its traceback could not be written ({full.strerror})")
-    return CrashError(f"{line}; its traceback is in {log}; the same command goes on")
+    return CrashError(f"{line}; its traceback is in {log}; the same command continues")

@@ -54,7 +54,7 @@ def remove(config: Config, stop: Event) -> int:
         except UserError as error:
             raise CrashError(
                 f"{error}; the folder of study {name} and what is left of its runs stay: the same "
-                "command goes on, and tracking=none deletes the folder alone"
+                "command continues, and tracking=none deletes the folder alone"
             ) from None
         empty(folder, LAST)
         forget()

@@ -14,12 +14,12 @@ OF_MODELS, OF_SCHEDULES = ("range_test", "plot_descent"), ("plot_schedule",)
 
 # What tuner gives to a parameter of this name.
 GIVEN = {
-    "epochs": "how many mappings to yield, one after each epoch",
-    "seed": "of its randomness; the winner is confirmed on fresh ones",
-    "fold": "which part of the data judges, from 0; asked for with data.folds=5",
-    "folds": "how many parts there are",
-    "schedule": "schedule(step, steps): what to multiply the learning rate by",
-    "checkpoint": "a folder of the trial: what it saves there is there again after a kill",
+    "epochs": "number of epochs to train; yield one mapping after each",
+    "seed": "seed of all randomness; tuner confirms the winner on fresh seeds",
+    "fold": "index of the validation fold, from 0; set the number with data.folds=5",
+    "folds": "number of folds",
+    "schedule": "schedule(step, steps): factor for the learning rate",
+    "checkpoint": "folder for checkpoints; the function finds them there again after a kill",
     "log": "keeps files: log.text(name, text), log.figure(name, figure), log.file(path)",
 }
 
@@ -27,24 +27,24 @@ PAGE = """\
 {program} tunes the function {name}(){said}
 
     {program:<43} tune it
-    {program:<43} again: goes on with the study, or says it is done
-    {ui:<43} open the curves of all trials in MLflow's pages
+    {program:<43} again: continues the study, or shows its result
+    {ui:<43} open the curves of all trials in MLflow
 
-Its settings, as its signature declares them:
+Settings that its signature declares:
 {settings}
-What it may ask for, by parameters of these names ({name}() asks for {asks}):
+Parameters that tuner fills in, if the signature names them ({name}() names {asks}):
 {given}
-After each epoch it yields a mapping of numbers: train_loss, by which a trial that explodes is told,
-what counts (the metric, validation_loss if none is given), and whatever else is to become a curve.
+After each epoch the function yields a mapping of numbers: train_loss, from which tuner detects
+divergence; the metric (validation_loss by default); and anything else that should become a curve.
 
-A command is made of settings, key=value, in any order:
+A command is a list of settings, key=value, in any order:
 
     budget.trials=100 budget.epochs=50          how much to spend
-{examples}    metric=validation_accuracy                  what counts, beside direction=maximize
-    root=results  study.name=mine  study.seed=1   where it is kept, its name, its randomness
-    workers=4  tracking=none                    how it runs
-    +next=NAME                                  the round after study NAME, as its audit advises
-    +best=NAME                                  the settings of the winner of the study NAME
+{examples}    metric=validation_accuracy                  metric to optimize; see also direction
+    root=results  study.name=mine  study.seed=1   the output folder, the study's name, its seed
+    workers=4  tracking=none                    four processes, nothing in MLflow
+    +next=NAME                                  run the next round that NAME's audit advises
+    +best=NAME                                  train with the winner's settings of study NAME
 
 """
 

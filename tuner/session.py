@@ -115,7 +115,7 @@ def check_cluster(config: Config) -> None:
 
 
 def tune(config: Config, stop: Stop) -> int:
-    """Runs or goes on with the study that the config names, prints the verdict.
+    """Runs or continues the study that the config names, prints the verdict.
 
     Returns:
         The exit code.
@@ -190,7 +190,7 @@ class Session:
         return self.folder / "result.json"
 
     def tune(self) -> SavedResult:
-        """Runs or goes on with the study; its result, also where it was told to stop."""
+        """Runs or continues the study; its result, also where it was told to stop."""
         self.take_up()
         stopping = Stopping(
             builder.limits(self.config),

@@ -54,7 +54,7 @@ class TunedStudy:
 
     @property
     def name(self) -> str:
-        """The name of the study, by which another call goes on with it."""
+        """The name of the study, by which another call continues it."""
         return self.result.study
 
     @property

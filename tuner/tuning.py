@@ -1,4 +1,4 @@
-"""Tuning from Python: `tuner.tune` runs or goes on with a study, and returns what it came to."""
+"""Tuning from Python: `tuner.tune` runs or continues a study, and returns what it came to."""
 
 import inspect
 import os
@@ -51,13 +51,13 @@ def tune(
     root: str | Path | None = None,
     settings: Settings | None = None,
 ) -> TunedStudy:
-    """Runs a study to its end, or goes on with the one of that name, as the command does.
+    """Runs a study to its end, or continues the one of that name, as the command does.
 
         study = tuner.tune(train, trials=40, epochs=20)
         study = tuner.tune("adam", data="digits", trials=40)
 
     Ctrl-C, and a notebook's button to interrupt, stop it at the next step: what was trained is on
-    record, and the same call goes on; a second one stops at once.
+    record, and the same call continues; a second one stops at once.
 
     Args:
         what: a training function (`tuner.main` says what it yields and what it is given); or the
@@ -178,7 +178,7 @@ def _listed(value: Any) -> Any:
 
 
 def tuned(config: Config) -> TunedStudy:
-    """Runs or goes on with the study of a config.
+    """Runs or continues the study of a config.
 
     Raises:
         UserError: before anything is written.
@@ -209,7 +209,7 @@ def tuned(config: Config) -> TunedStudy:
         tidy(config, stop)
         return told
     except Interrupted:
-        say(config, "Stopped. The same call goes on.")
+        say(config, "Stopped. The same call continues.")
         raise KeyboardInterrupt from None
 
 

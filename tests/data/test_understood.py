@@ -176,7 +176,7 @@ def test_a_study_tells_it_before_it_trains_and_how_many_trials_it_has(tmp_path: 
         ).out.splitlines()
         assert first.startswith("Function: quadratic of one number")
         assert second == "Space: 6 settings."
-        assert (third == "Study quadratic goes on: it has 2 of 3 trials.") == (trials == 3)
+        assert (third == "Continuing study quadratic: it has 2 of 3 trials.") == (trials == 3)
     again = command.call(*settings, "budget.trials=3").out.splitlines()
     assert again[0] == "Study quadratic is finished: it has its 3 trials."
     assert not [line for line in again if line.startswith(("Function:", "Space:"))]

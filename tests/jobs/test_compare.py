@@ -167,7 +167,7 @@ def test_a_study_without_a_trial_is_told_as_one(command: Command) -> None:
 def test_what_ended_a_study_before_its_trials_is_told(command: Command) -> None:
     told = command.call(*TWO, "study.cohort=6", "budget.epochs_total=8", "confirm.top=0")
     assert told.code == 0, told.err
-    assert "stopped short of its trials: budget.epochs_total: 8 epochs" in told.out
+    assert "stopped before its last trial: budget.epochs_total: 8 epochs" in told.out
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_winner_is_judged_on_seeds_that_did_not_choose_it(
     searched = next(s for s in command.result("adam")["all"] if s["number"] == winner)
     assert judged["believed"] == searched["value"]
     assert f"the winner is trial {winner} (" in end.out
-    assert f"the search believed {judged['believed']:.4g}" in end.out
+    assert f"the search had {judged['believed']:.4g}" in end.out
 
 
 def test_what_was_chosen_is_what_is_saved_and_tested(finished: tuple[Command, Ended]) -> None:

@@ -123,7 +123,7 @@ def test_whoever_comes_second_is_told_who_is_at_work_or_waits(tmp_path: Path, ur
         assert told.code == 75
         assert f"is at work: process {os.getpid()} on " in told.err
         waited = command.call(*few, "wait=1.5")
-        assert (waited.code, "waiting for it" in waited.err) == (75, True)
+        assert (waited.code, "waiting up to" in waited.err) == (75, True)
         assert "under way" in command.call("job=show", "study.name=own", at(uri)).out
 
 
@@ -215,7 +215,7 @@ def test_a_server_that_goes_away_under_a_study_ends_it_with_a_line_and_it_goes_o
         assert told.code == 1, told.err
         lines = [line for line in told.err.splitlines() if "study.storage" in line]
         assert len(lines) == 1
-        assert "the same command goes on" in lines[0]
+        assert "the same command continues" in lines[0]
         assert "Traceback" not in told.err
         assert not (command.folder("own") / "crash.log").exists()
     finally:

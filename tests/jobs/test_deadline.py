@@ -53,7 +53,7 @@ def test_a_confirmation_that_was_shared_out_is_the_same_after_a_stop(
     (left,) = own["left_out"]
     assert left.startswith("part of the confirmation (the best 2 trials on 3 seeds in place of")
     told = command.call("job=show")
-    assert f"Left out, for budget.deadline: {left}." in told.out
+    assert f"Left out because of budget.deadline: {left}." in told.out
     # With its result the decision is spent: the next command does what was left out.
     assert command.call(deadline, *OPEN).code == 0
     assert command.result()["left_out"] == []
@@ -70,7 +70,7 @@ def test_a_share_that_is_cut_is_told_and_is_that_of_the_winner_trained_again(
     assert own["confirmation"]["seeds"] == 4
     assert len(own["confirmation"]["trials"]) == 1
     asked = "confirm.top=5 confirm.seeds=10 asks for more"
-    assert f"pays for the best trial on 4 seeds, not the textbook's settings; {asked}" in done.out
+    assert f"pays for the best trial on 4 seeds, not the textbook settings; {asked}" in done.out
     best = (command.folder() / "best.yaml").read_text()
     assert "confirm:\n  top: 1\n  seeds: 4\n" in best
 

@@ -103,7 +103,7 @@ def test_a_study_goes_on_where_trials_fail_and_ends_with_its_budget(
     assert {(trial["settings"]["failing.width"], trial["reason"]) for trial in lost} == {
         (3, "ValueError: width 3 is wrong")
     }
-    which = f"{'the first of them' if len(lost) > 1 else 'trial'} {lost[0]['number']}"
+    which = f"{'the first is trial' if len(lost) > 1 else 'trial'} {lost[0]['number']}"
     assert f"{len(lost)} of 8 trials failed, {which}: ValueError: width 3 is wrong." in ended.out
     assert f", {len(lost)} failed, " in ended.err
     assert result["winner"]["settings"]["failing.width"] == 2
@@ -201,7 +201,7 @@ def test_the_first_trial_of_all_ends_the_study_and_the_same_command_goes_on(
     line = ended.err.splitlines()[-1]
     assert line == (
         f"tuner: trial 0 failed, the first of all: KeyError: 'no data'; its traceback and output "
-        f"are in {own.folder / 'trials' / '0'}; mend the function, and the same command goes on"
+        f"are in {own.folder / 'trials' / '0'}; mend the function, and the same command continues"
     )
     assert "in train\n" in (own.folder / "trials" / "0" / "traceback.txt").read_text()
     data.touch()
@@ -288,7 +288,7 @@ def test_the_model_is_kept_of_a_winner_that_a_deadline_left_unconfirmed(
     done = own("budget.deadline=100000")
     assert done.code == 0, done.err
     assert own.result["left_out"] == ["the confirmation"]
-    assert "Left out, for budget.deadline: the confirmation." in done.out
+    assert "Left out because of budget.deadline: the confirmation." in done.out
     assert (own.folder / "model" / "model.npz").exists()
 
 

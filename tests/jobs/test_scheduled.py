@@ -102,7 +102,7 @@ def test_a_study_at_work_is_waited_for_no_longer_than_asked(
     done = command.call(f"wait={wait}", *SMALL)
     assert done.code == 75
     assert time.monotonic() - began >= float(wait)
-    assert ("waiting for it, 1 s at most" in done.err) == (wait == "1")
+    assert ("waiting up to 1 s for it" in done.err) == (wait == "1")
 
 
 def test_a_study_that_is_free_in_time_is_tuned(

@@ -1,4 +1,4 @@
-"""However a command is stopped, nothing is lost or left open, and the same command goes on."""
+"""However a command is stopped, nothing is lost or left open, and the same command continues."""
 
 import os
 import random

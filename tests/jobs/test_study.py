@@ -1,4 +1,4 @@
-"""A study: the seed decides its result, a budget bounds it, the same command goes on with it."""
+"""A study: the seed decides its result, a budget bounds it, the same command continues with it."""
 
 import json
 from pathlib import Path

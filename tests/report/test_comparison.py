@@ -86,10 +86,10 @@ def test_a_comparison_is_told_in_a_headline_a_table_and_sentences() -> None:
         "0.300 +- 0.020",
         "none ended: 4 diverged, 0 pruned",
         "until the mean reaches 0.25",
-        "the study stopped short of its trials: it was interrupted",
+        "the study stopped before its last trial: it was interrupted",
         "2 trials were pruned",
-        "Models on iris: a (trial 1, loss 0.2 (0.1 to 0.3)) is the best of them once tuned, by",
-        "Tuning a is better than the textbook's settings (trial 9) by 0.300 +- 0.020.",
+        "Models on iris: a (trial 1, loss 0.2 (0.1 to 0.3)) is the best once tuned, by",
+        "Tuning a is better than the textbook settings (trial 9) by 0.300 +- 0.020.",
         "Diverged: none 4 of 0.",
         "expected best of k trials: a for k = 1; b for k = 2, 4",
         "Pictures and all numbers: root/studies/mine",
@@ -109,7 +109,7 @@ def test_several_data_sets_are_told_with_their_profiles() -> None:
 
 
 def test_a_best_branch_is_best_by_more_than_noise_only_where_its_interval_says_so() -> None:
-    for worse, said in ((0.2, "by more than noise"), (0.01, "does not set it apart from b")):
+    for worse, said in ((0.2, "by more than noise"), (0.01, "within the noise of b")):
         branches = {"a": branch(0.2, 0.5), "b": branch(0.4, 0.7, worse)}
         own = Comparisons("model", {"iris": replace(comparison(), branches=branches)}, None)
         first, *_ = headline(own, {})
@@ -139,4 +139,4 @@ def test_of_what_knows_no_seeds_neither_interval_nor_noise_is_told() -> None:
     assert "seeds" not in told
     assert "noise" not in told.splitlines()[0]
     assert "interval" not in told
-    assert "a (trial 1, loss 0.2) is the best of them once tuned." in told
+    assert "a (trial 1, loss 0.2) is the best once tuned." in told

@@ -50,24 +50,24 @@ NOISY = [0.3, 0.05, 0.1]
 
 def test_a_lead_on_all_seeds_is_no_noise():
     words = said(confirmed([LOW, HIGH], LOW, HIGH))
-    assert "Trial 0 was chosen: its lead is not noise." in words
+    assert "Trial 0 was chosen: its lead exceeds the noise." in words
     assert "better." in words
 
 
 def test_a_lead_that_other_seeds_do_not_show_over_the_textbook_is_said_to_be_that():
     words = said(confirmed([LOW, HIGH], LOW, NOISY))
-    assert "its lead is not noise" not in words
+    assert "its lead exceeds the noise" not in words
     assert (
-        "sets it apart from the others that were confirmed; but on the other seeds not from the "
-        "textbook's, trial 1." in words
+        "beats the other confirmed trials by more than the noise; but on the other seeds it is "
+        "within the noise of the textbook settings, trial 1." in words
     )
-    assert "the noise does not tell the winner apart from them" in words
+    assert "the difference from the winner is within the noise" in words
 
 
 def test_textbook_settings_that_are_better_on_other_seeds_are_named_where_the_winner_is():
     words = said(confirmed([LOW, HIGH], HIGH, LOW))
-    assert "its lead is not noise" not in words
-    assert "that were confirmed; but on the other seeds trial 1 is better." in words
+    assert "its lead exceeds the noise" not in words
+    assert "trials by more than the noise; but on the other seeds trial 1 is better." in words
     assert "worse." in words
 
 
@@ -87,8 +87,8 @@ def test_a_lead_is_no_noise_only_where_all_others_are_worse_beyond_their_interva
         shift = rng.uniform(0, 3)
         values = (rng.normal(size=(3, 4)) + shift * np.arange(3)[:, None]).tolist()
         words = said(confirmed(values, values[0], values[2]))
-        lead = "its lead is not noise" in words
-        assert not lead or ("as good as" not in words and "does not tell" not in words)
+        lead = "its lead exceeds the noise" in words
+        assert not lead or ("as good as" not in words and "within the noise" not in words)
         for line in words.splitlines():
             if "worse by" in line:
                 mean, half = map(float, line.rsplit("worse by ", 1)[1].split(" +- "))

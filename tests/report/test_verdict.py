@@ -129,7 +129,7 @@ def said(result: StudyResult) -> list[str]:
 
 
 NOISE = re.compile(
-    r"as good as|not set it apart|not tell|not from the textbook"
+    r"as good as|within the noise"
     r"|settings .* are better by|is .* worse\.$"
 )
 
@@ -140,10 +140,10 @@ def test_a_lead_is_said_to_be_no_noise_only_where_no_interval_beside_it_holds_ze
         made = claim(result)
         seen.add((made.choice, made.gain))
         text = "\n".join(said(result))
-        assert ("not noise" in text) == made.is_lead
+        assert ("exceeds the noise" in text) == made.is_lead
         assert result.confirmation is not None
         shown = [own.worse for own in (*result.confirmation.trials, *result.confirmation.defaults)]
-        if "not noise" in text:
+        if "exceeds the noise" in text:
             assert not NOISE.search(text), text
             assert all(own is None or own.low > 0 for own in shown)
         for mean, half in re.findall(
@@ -182,7 +182,7 @@ def test_a_headline_has_at_most_six_lines_and_each_is_one() -> None:
         assert len(lines) <= 6
         assert not any("\n" in line for line in lines)
         assert lines[-2:] == ["Next: widen lr (and 1 more below).", "python -m tuner ..."]
-        assert "Check bounds: not well: the best is at the bound; widen lr." in verdict.evidence(
+        assert "Check bounds: failed: the best is at the bound; widen lr." in verdict.evidence(
             full, {}
         )
 
@@ -199,7 +199,8 @@ def test_the_interval_of_a_score_is_in_its_own_units_the_lower_end_first() -> No
     own = replace(own, judged=replace(own.judged, mean=minus))
     first, *_ = verdict.headline(study([trial(0), trial(1), trial(8, default=True)], own, SCORE))
     assert (
-        "accuracy 0.9, 95 % interval 0.85 to 0.95 on 3 fresh seeds; its lead is not noise." in first
+        "accuracy 0.9, 95 % interval 0.85 to 0.95 on 3 fresh seeds; its lead exceeds the noise."
+        in first
     )
 
 
@@ -207,19 +208,19 @@ def test_what_is_not_confirmed_is_said_not_to_be() -> None:
     lines = verdict.headline(study([trial(0), trial(1, default=True)]))
     assert lines[0].endswith("loss 0.1, the best of the search; not confirmed on fresh seeds.")
     assert lines[1] == (
-        "In the search it is better than the textbook's settings (trial 1, the defaults of adam) "
+        "In the search it is better than the textbook settings (trial 1, the defaults of adam) "
         "by 0.01."
     )
     assert "noise" not in "\n".join(lines)
     itself = verdict.headline(study([trial(0, default=True), trial(1)]))
-    assert itself[1] == "It has the defaults of adam: tuning found nothing better."
+    assert itself[1] == "It uses the defaults of adam: tuning found nothing better."
 
 
 @pytest.mark.parametrize(
     ("trials", "words"),
     [
-        ([], "no trial has trained to the end, so there is no winner yet"),
-        ([trial(0, "PRUNED")], "no trial has trained to the end, so there is no winner yet"),
+        ([], "no trial has trained to the end yet, so there is no winner"),
+        ([trial(0, "PRUNED")], "no trial has trained to the end yet, so there is no winner"),
         ([trial(0), trial(1, "INTERRUPTED")], "no winner yet; the best so far is trial 0 (adam, "),
         ([trial(0, "DIVERGED")], "every trial diverged: try learning rates below 0.001"),
     ],
@@ -263,7 +264,7 @@ def own(number: int, state: State = "COMPLETE") -> TrialResult:
 def test_trials_that_failed_are_told_and_count_for_no_rate() -> None:
     trials = [own(0), own(1, "FAILED"), own(2), own(3, "FAILED")]
     result = replace(study(trials), test=None, setup={"function": {}}, searched=("train.a",))
-    said = "2 of 4 trials failed, the first of them 1: ValueError: a is too large."
+    said = "2 of 4 trials failed, the first is trial 1: ValueError: a is too large."
     assert said in verdict.headline(result)
     assert "No trial diverged." in verdict.headline(result)
     assert result.divergence[0].trials == 2

@@ -187,7 +187,7 @@ def test_an_owner_that_lost_its_connection_can_write_nothing(tmp_path: Path, uri
             for write in ends(first):
                 with pytest.raises(CrashError) as error:
                     write()
-                assert "the same command goes on" in str(error.value)
+                assert "the same command continues" in str(error.value)
                 assert len(error.value.args) == 1
             assert time.monotonic() - began < 60
             assert kept(second) == before

@@ -1,4 +1,4 @@
-"""Tune several optimizers, schedules, models or choices at equal budgets, and compare them."""
+"""Compare optimizers, schedules, models or choices, each tuned with the same budget."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Train a finished study's best trials, or any, again on fresh seeds."""
+"""Confirm: train the best trials of a finished study, or any trials, again on fresh seeds."""
 
 from collections.abc import Sequence
 from threading import Event

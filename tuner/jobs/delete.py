@@ -1,4 +1,4 @@
-"""Delete a study: its folder, and its runs and models in MLflow; after a question, or yes=true."""
+"""Delete a study: its folder, and its runs and models in MLflow. Asks first; yes=true does not."""
 
 import select
 import sys
@@ -13,7 +13,7 @@ from tuner.training.loop import Interrupted
 
 
 def run(config: Config, stop: Event) -> int:
-    """Deletes the study that is named; its folder goes last, and the same command goes on.
+    """Deletes the study that is named; its folder goes last, and the same command continues.
 
     Returns:
         The exit code.

@@ -1,4 +1,4 @@
-"""Check that a study's record is whole and that MLflow agrees with it; fix=true repairs."""
+"""Check that a study's record is intact and that MLflow agrees with it; fix=true repairs MLflow."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

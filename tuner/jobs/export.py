@@ -1,4 +1,4 @@
-"""Print the winner of a study as code: an estimator, a call, PyTorch's optimizer, or a config."""
+"""Print a study's winner as code: an estimator, a call, a PyTorch optimizer, or a config."""
 
 from threading import Event
 

@@ -1,4 +1,4 @@
-"""List the studies under root: how each stands, its best trial and its winner."""
+"""List the studies under root: the state of each, its best trial and its winner."""
 
 from threading import Event
 

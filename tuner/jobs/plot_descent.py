@@ -1,4 +1,4 @@
-"""Draw how optimizers descend on a function of one number or two: files in <root>/plots."""
+"""Draw the paths of optimizers on a test function of one or two variables, into <root>/plots."""
 
 from collections.abc import Sequence
 from itertools import product

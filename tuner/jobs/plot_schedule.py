@@ -1,4 +1,4 @@
-"""Draw the schedules that are chosen: a picture in <root>/plots, without data or training."""
+"""Draw the chosen schedules into <root>/plots, without data or training."""
 
 from threading import Event
 

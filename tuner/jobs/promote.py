@@ -1,4 +1,4 @@
-"""Make a study's winner the champion in MLflow's registry, if it beats the present one."""
+"""Make a study's winner the champion in MLflow's registry if it beats the current champion."""
 
 from threading import Event
 
@@ -25,7 +25,7 @@ def run(config: Config, stop: Event) -> int:
     Raises:
         UserError: for an unknown study, one without a winner or a model, and where MLflow cannot
             be reached.
-        Interrupted: when `stop` was set; the same command goes on.
+        Interrupted: when `stop` was set; the same command continues.
     """
     asked, config = config.promote, of_study(config, OWN)
     if asked.model is not None:

@@ -1,4 +1,4 @@
-"""Find the range of good learning rates: short runs at many rates, and a config to tune with."""
+"""Find the range of good learning rates from short runs, and write a config to tune with."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Rebuild what people read of a study, from its result and its record: report, pictures, tables."""
+"""Rebuild a study's report, pictures and tables from its record."""
 
 from threading import Event
 
@@ -23,7 +23,7 @@ def run(config: Config, stop: Event) -> int:
     Raises:
         UserError: for an unknown study, one without a result, one that another process is at work
             on, and where MLflow cannot be reached; the files are then written all the same.
-        Interrupted: when `stop` was set; the same command goes on.
+        Interrupted: when `stop` was set; the same command continues.
     """
     config = of_study(config, OWN)
     name, folder = config.study.name, config.root / "studies" / config.study.name

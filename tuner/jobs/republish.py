@@ -1,4 +1,4 @@
-"""Rebuild MLflow from a study's own record: what is missing, open or double there."""
+"""Rebuild a study's runs in MLflow from its record: what is missing, unfinished or duplicated."""
 
 from threading import Event
 
@@ -21,7 +21,7 @@ def run(config: Config, stop: Event) -> int:
     Raises:
         UserError: for an unknown study, one that another process is at work on, and where MLflow
             cannot be reached.
-        Interrupted: when `stop` was set; the same command goes on.
+        Interrupted: when `stop` was set; the same command continues.
     """
     config = of_study(config, OWN)
     if config.tracking.name == "none":

@@ -1,4 +1,4 @@
-"""Show the verdict on a study again, or how it stands if it has none yet; or a trial (trial=7)."""
+"""Show a study's verdict, or its state if it is not finished; trial=7 shows one trial."""
 
 from dataclasses import replace
 from pathlib import Path

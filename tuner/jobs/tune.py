@@ -1,4 +1,4 @@
-"""Search for the best settings: train cohorts of trials, keep every curve, judge the winner."""
+"""Search for the best settings: propose and train trials, keep every curve, confirm the winner."""
 
 from threading import Event
 
@@ -10,7 +10,7 @@ OUTPUTS = ("text", "json")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Runs or goes on with the study that the config names; returns the exit code.
+    """Runs or continues the study that the config names; returns the exit code.
 
     Raises:
         UserError: before anything is written.

@@ -1,4 +1,4 @@
-"""Serve MLflow's pages, and print the links to all studies and to the curves of each."""
+"""Serve MLflow's web pages, and print links to all studies and to the curves of each."""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -20,14 +20,14 @@ class Choice(Enum):
 
 
 class Gain(Enum):
-    """How a winner stands beside the textbook's settings on the seeds that judge it."""
+    """How a winner stands beside the textbook settings on the seeds that judge it."""
 
     NONE = auto()  # there are none to compare with
     LOST = auto()  # it diverged or failed on some of these seeds
     WORSE = auto()
     ALIKE = auto()  # the noise does not tell them apart
     BETTER = auto()
-    SOLE = auto()  # the textbook's settings diverged or failed on some of these seeds
+    SOLE = auto()  # the textbook settings diverged or failed on some of these seeds
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Claim:
 
     Attributes:
         alike: numbers of the confirmed trials that the noise does not tell apart from the first.
-        beside: the textbook's settings that the gain is measured by: of several those that come
+        beside: the textbook settings that the gain is measured by: of several those that come
             nearest to the winner, or are better than it.
         is_default: whether the winner itself is the textbook's.
         how_lost: whether the winner diverged or failed on seeds that judge it, in words, or "".

@@ -23,7 +23,7 @@ HEAD = ("", "tuned, 95 % interval", "textbook", "tuning gains", "epochs", "secon
 MAYBE = ("textbook", "tuning gains", "seconds", "good rates")
 
 # Why a study may say of its own trials what a comparison does not, and the other way round.
-OTHERWISE = "which confirms the best of all trials, on other seeds than those that judge each {by}"
+OTHERWISE = "which confirms the best of all trials, on other seeds than the comparison of each {by}"
 
 # Lines of a headline.
 MOST = 6
@@ -38,7 +38,7 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
     """
     by, data = comparisons.by, comparisons.data
     if not data:
-        return ["No trial has ended: nothing to compare."]
+        return ["No trial has ended: there is nothing to compare."]
     if len(data) > 1:
         lines = [f"{_title(by, name)}: {_best(own)}." for name, own in data.items()]
         more = len(lines) - MOST
@@ -52,7 +52,7 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
     lost = [
         f"{name} {own.diverged} of {own.trials}" for name, own in branches.items() if own.diverged
     ]
-    lines.append(f"Diverged: {', '.join(lost)}." if lost else "No trial that was drawn diverged.")
+    lines.append(f"Diverged: {', '.join(lost)}." if lost else "No sampled trial diverged.")
     if name in results:
         lines += _other_winner(comparison, by, order[0], results[name])
     alike = _alike(order, branches)
@@ -170,17 +170,14 @@ def _of_data(comparison: Comparison) -> Iterator[str]:
     both = "epochs, seconds" if comparison.seconds else "epochs"
     said = f"  {both}: until the mean reaches {comparison.target:.4g}"
     if any(branch.basin for branch in comparison.branches.values()):
-        said += (
-            "; good rates: decades of learning rates that are good, the lowest and the highest of "
-            "them"
-        )
+        said += "; good rates: width in decades, lowest and highest good learning rate"
     if scores := _scores(comparison):
         said += f"; {', '.join(map(_short, scores))}: at the end of its trial in the search"
     yield said
     if comparison.stopped:
-        yield f"  the study stopped short of its trials: {comparison.stopped}"
+        yield f"  the study stopped before its last trial: {comparison.stopped}"
     if pruned := sum(branch.pruned for branch in comparison.branches.values()):
-        yield f"  {pruned} trials were pruned: they count as what they had reached by then"
+        yield f"  {pruned} trials were pruned: each counts by its value at that point"
     if comparison.winners:
         yield f"  expected best of k trials: {_spans(comparison.budgets, comparison.winners)}"
 
@@ -197,14 +194,14 @@ def _alike(order: Sequence[str], branches: Mapping[str, BranchResult]) -> list[s
 
 
 def _tuned(name: str, default: Repeated) -> str:
-    """What tuning the best branch gained over the textbook's settings there."""
-    books = f"the textbook's settings (trial {default.trial})"
+    """What tuning the best branch gained over the textbook settings there."""
+    books = f"the textbook settings (trial {default.trial})"
     if default.worse is None:
-        return f"Nothing can be said of what tuning {name} gained over {books}: some seed diverged."
+        return f"The gain of tuning {name} over {books} is unknown: some seed diverged."
     difference = plus_minus(default.worse)
     if default.worse.holds_zero:
         side = "better" if default.worse.mean >= 0 else "worse"
-        return f"The noise does not tell tuning {name} apart from {books}: {difference} {side}."
+        return f"The gap of tuned {name} to {books} is within the noise: {difference} {side}."
     if default.worse.mean < 0:
         return f"But {books} are better by {difference} than {name} tuned."
     return f"Tuning {name} is better than {books} by {difference}."
@@ -217,12 +214,12 @@ def _other_winner(comparison: Comparison, by: str, best: str, result: StudyResul
     if winner is None or (tuned is not None and tuned.trial == winner.number):
         return
     own = winner.settings.get(by)
-    reason = f"it confirms the best of all trials, a comparison the best of each {by}"
+    reason = f"the study confirms the best of all trials, the comparison the best of each {by}"
     confirmed = result.confirmation
     if confirmed is not None and confirmed.winner != confirmed.trials[0].trial:
-        reason = f"of equals it takes the simplest ({confirmed.why})"
+        reason = f"of equal trials it takes the simplest ({confirmed.why})"
     elif confirmed is None:
-        reason = "it is the best of the search, and not confirmed on fresh seeds"
+        reason = "it is the best of the search, not confirmed on fresh seeds"
     yield f"The study saved trial {winner.number}, {own}, as its winner: {reason}."
 
 
@@ -268,7 +265,7 @@ def _textbook(branch: BranchResult, goal: Goal) -> str:
 
 
 def _gain(branch: BranchResult) -> str:
-    """How much worse the textbook's settings are than the tuned ones."""
+    """How much worse the textbook settings are than the tuned ones."""
     worse = branch.default.worse if branch.default else None
     if worse is None:
         return "-"
@@ -287,16 +284,16 @@ def _best(comparison: Comparison) -> str:
         return f"{words} alone has a trial that trained to the end{seeds}"
     if alike := _alike(order, branches):
         others = ", ".join(alike)
-        apart = f"but the noise does not set it apart from {others}"
+        apart = f"but it is within the noise of {others}"
         return f"{words} has the best mean once tuned, {apart}"
     noise = ", by more than noise" if comparison.seeds else ""
-    return f"{words} is the best of them once tuned{noise}"
+    return f"{words} is the best once tuned{noise}"
 
 
 def _spans(budgets: Sequence[int], names: Sequence[str]) -> str:
     """Budgets with the same winner, put together."""
     if len(set(names)) == 1:
-        return f"{names[0]} whatever k is, up to {budgets[-1]}"
+        return f"{names[0]} for all k up to {budgets[-1]}"
     spans = []
     for name, own in groupby(zip(budgets, names, strict=True), key=lambda pair: pair[1]):
         ks = [str(k) for k, _ in own]

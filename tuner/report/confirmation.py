@@ -1,4 +1,4 @@
-"""What fresh seeds say of a study's best trials, in words."""
+"""The result of a confirmation on fresh seeds, in words."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def headline(confirmed: Confirmation, goal: Goal, claim: Claim) -> list[str]:
 
 
 def judged(confirmed: Confirmation, goal: Goal) -> str:
-    """What the winner reaches on the seeds that did not choose it."""
+    """The winner's result on the seeds that did not choose it."""
     own, seeds = confirmed.judged, f"{confirmed.seeds} fresh seeds"
     if own.mean is None:
         return f"it {reached(own, goal)}"
@@ -32,16 +32,16 @@ def judged(confirmed: Confirmation, goal: Goal) -> str:
 
 
 def over_textbook(claim: Claim) -> Iterator[str]:
-    """A line on what tuning gained over the textbook's settings, if anything is known of it."""
+    """A line on the gain of tuning over the textbook settings, if it is known."""
     own = claim.beside
     if claim.gain is Gain.LOST:
         yield (
-            f"Nothing can be said of what tuning gained, for the winner {claim.how_lost} on some "
+            f"The gain over the textbook settings is unknown: the winner {claim.how_lost} on some "
             "seeds."
         )
     if own is None:
         return
-    books = f"the textbook's settings (trial {own.trial}, {described(own.origin)})"
+    books = f"the textbook settings (trial {own.trial}, {described(own.origin)})"
     if own.worse is None:
         yield f"{books[0].upper()}{books[1:]} {own.how_lost} on {_share(own)}."
         return
@@ -50,15 +50,15 @@ def over_textbook(claim: Claim) -> Iterator[str]:
         yield f"But {books} are better by {difference} on the same seeds."
     elif claim.gain is Gain.ALIKE:
         side = "better" if own.worse.mean >= 0 else "worse"
-        yield f"The noise does not tell tuning apart from {books}: {difference} {side}."
+        yield f"The gap between tuning and {books} is within the noise: {difference} {side}."
     else:
         what = "It" if claim.is_default else "Tuning"
-        but = ", on these seeds: those that chose could not tell" if claim.by_judges_alone else ""
+        but = "; the seeds that chose the winner did not show it" if claim.by_judges_alone else ""
         yield f"{what} is better than {books} by {difference}{but}."
 
 
 def ranking(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
-    """The trials as fresh seeds rank them, and why the winner is that one, line by line."""
+    """The confirmed trials in order, and the reason for the choice, line by line."""
     if not confirmed.is_alone:
         on = f"{confirmed.seeds} seeds that chose"
         yield f"Trained again on {on}, mean {goal.name}, 95 % interval:"
@@ -70,7 +70,7 @@ def ranking(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
 
 
 def worth(confirmed: Confirmation, goal: Goal) -> str:
-    """What the winner reaches on seeds that did not choose it, and what the search believed."""
+    """The winner's result on seeds that did not choose it, and its value in the search."""
     judged = confirmed.judged
     words = f"{goal.name} {reached(judged, goal)}; {_optimism(judged, goal)}"
     which = "fresh" if confirmed.is_alone else "other"
@@ -78,33 +78,33 @@ def worth(confirmed: Confirmation, goal: Goal) -> str:
 
 
 def over_defaults(confirmed: Confirmation, goal: Goal) -> Iterator[str]:
-    """How far tuning beat each optimizer's textbook settings, on the seeds that judge."""
+    """The winner's gain over each optimizer's textbook settings, on the seeds that judge."""
     for default in confirmed.defaults:
         line = f"Trial {default.trial}, {described(default.origin)}, on the same seeds"
         yield f"{line}: {goal.name} {reached(default, goal)}; {_beaten(default, confirmed)}."
 
 
 def why(claim: Claim, confirmed: Confirmation, *, whole: bool = False) -> str:
-    """Why the winner is that one.
+    """The reason why this trial is the winner.
 
     Args:
         claim: on the winner.
-        confirmed: what it is made from.
-        whole: with what makes it simpler, and what the textbook's settings are beside it.
+        confirmed: the confirmation.
+        whole: add what makes it simpler, and the comparison with the textbook settings.
     """
     first, others = confirmed.trials[0].trial, ", ".join(map(str, claim.alike))
     words = {
         Choice.ALONE: "it was confirmed alone",
         Choice.FEWEST: f"it {confirmed.trials[0].how_lost} on the fewest seeds",
         Choice.SOLE: "it alone trained to the end on all seeds",
-        Choice.SIMPLER: f"as good as trial {first} and simpler"
+        Choice.SIMPLER: f"as good as trial {first}, and simpler"
         + (f": {confirmed.why}" if whole else ""),
-        Choice.ALIKE: f"the noise does not set it apart from trial {others}, which "
+        Choice.ALIKE: f"within the noise of trial{'s' * (len(claim.alike) > 1)} {others}, which "
         + ("is" if len(claim.alike) == 1 else "are")
         + " no simpler",
-        Choice.FIRST: "its lead is not noise"
+        Choice.FIRST: "its lead exceeds the noise"
         if claim.is_lead
-        else "the noise sets it apart from the others that were confirmed",
+        else "it beats the other confirmed trials by more than the noise",
     }[claim.choice]
     if not whole or claim.beside is None:
         return words
@@ -112,7 +112,8 @@ def why(claim: Claim, confirmed: Confirmation, *, whole: bool = False) -> str:
         return f"{words}; but on the other seeds trial {claim.beside.trial} is better"
     if claim.gain is Gain.ALIKE and claim.choice is Choice.FIRST:
         return (
-            f"{words}; but on the other seeds not from the textbook's, trial {claim.beside.trial}"
+            f"{words}; but on the other seeds it is within the noise of the textbook settings, "
+            f"trial {claim.beside.trial}"
         )
     return words
 
@@ -125,15 +126,15 @@ def _beside_best(trial: ConfirmedTrial, place: int) -> str:
     if place == 0 or trial.worse is None:
         return ""
     if trial.worse.low <= 0:
-        return ", as good as the first as far as the noise can tell"
+        return ", as good as the first within the noise"
     return f", worse by {plus_minus(trial.worse)}"
 
 
 def _optimism(judged: Repeated, goal: Goal) -> str:
-    """How much better the search believed the winner to be."""
+    """The difference between the winner's value in the search and on fresh seeds."""
     if judged.believed is None:
-        return "the search had no number for it"
-    believed = f"the search believed {goal.turn(judged.believed):.4g}"
+        return "the search had no value for it"
+    believed = f"the search had {goal.turn(judged.believed):.4g}"
     if judged.mean is None:
         return believed
     optimism = judged.mean.mean - judged.believed
@@ -141,11 +142,11 @@ def _optimism(judged: Repeated, goal: Goal) -> str:
 
 
 def _beaten(default: ConfirmedDefault, confirmed: Confirmation) -> str:
-    """By how much the winner beat these settings."""
+    """The winner's gain over these settings."""
     if default.worse is None:
-        return "no number to compare"
+        return "not comparable"
     gain = gain_over(default)
     if gain is Gain.ALIKE:
-        return "the noise does not tell the winner apart from them"
+        return "the difference from the winner is within the noise"
     word = "better" if gain is Gain.BETTER else "worse"
     return f"the winner is {plus_minus(default.worse)} {word}"

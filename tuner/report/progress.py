@@ -1,4 +1,4 @@
-"""Progress: what a study tells as it goes on, as a share, times and a few words."""
+"""Progress: what a study reports as it runs, as a share, times and a few words."""
 
 import math
 import sys

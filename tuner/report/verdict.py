@@ -1,4 +1,4 @@
-"""The verdict: what a study found, as a headline, a table and the evidence for it."""
+"""The verdict: the result of a study, as a headline, a table and the evidence for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,19 +16,19 @@ from tuner.training.curves import NONE
 # Column names, and rows of as many cells.
 Table = tuple[list[str], list[list[str]]]
 
-ALL_IS_WELL = "nothing: all is well"
+ALL_IS_WELL = "nothing, all is well"
 
-# So many settings tell a trial of a user's function, and so many failed trials are told.
+# The most settings that name a trial of a user's function, and the most failed trials listed.
 SHOWN = 4
 
-# The order of a table: what trained to the end, then what went far.
+# The order of the table's rows.
 STATES = ("COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED")
 
 
 def headline(result: StudyResult) -> list[str]:
-    """What a study comes to, in at most six lines; one more says what a deadline left out.
+    """The result of a study, in at most six lines; one more says what a deadline left out.
 
-    The winner with its interval; what tuning gained over the textbook's settings; the test score;
+    The winner with its interval; the gain of tuning over the textbook settings; the test score;
     how many trials diverged; what to do next; the command that trains the winner again.
     """
     lines = sentences(result)
@@ -51,11 +51,11 @@ def sentences(result: StudyResult) -> list[str]:
 
 
 def table(result: StudyResult, count: int = 10) -> Table:
-    """The best trials, the winner first, then as fresh seeds and then as the search ranks them.
+    """The best trials: the winner, then in the order of fresh seeds, then in that of the search.
 
     Args:
         result: of the study.
-        count: at most so many rows.
+        count: the most rows.
     """
     confirmed, goal = result.confirmation, result.goal
     fresh = {own.trial: own for own in confirmed.trials} if confirmed else {}
@@ -89,11 +89,11 @@ def table(result: StudyResult, count: int = 10) -> Table:
 
 
 def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
-    """All that the headline rests on, line by line.
+    """The evidence for the headline, line by line.
 
     Args:
         result: of the study.
-        curves: by number; of those that descend on a function the first points are told.
+        curves: by trial; for trials on a test function the first points are listed.
     """
     ended = ", ".join(f"{n} {state}" for state, n in result.trials.items()) or "none ended"
     lines = [f"{len(result.all)} trials: {ended}.", f"Why it stopped: {result.stopped}."]
@@ -124,7 +124,7 @@ def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
         said = finding.said.removesuffix(".")
         advice = "" if finding.passed else f"; {finding.advice.removesuffix('.')}"
         lines.append(
-            f"Check {finding.check}: {'well' if finding.passed else 'not well'}: {said}{advice}."
+            f"Check {finding.check}: {'passed' if finding.passed else 'failed'}: {said}{advice}."
         )
     return lines + [f"Note: {note}." for note in result.notes]
 
@@ -135,12 +135,12 @@ def exact(settings: Settings, paths: Sequence[str]) -> list[str]:
 
 
 def settings_of(trial: TrialResult, searched: Sequence[str], told: Sequence[str] = ()) -> str:
-    """A trial's searched settings in a line, by the last words of their paths.
+    """A trial's searched settings in a line, named by the last words of their paths.
 
     Args:
-        trial: whose they are.
+        trial: the trial.
         searched: the paths.
-        told: paths that are told elsewhere.
+        told: paths to leave out.
     """
     own = [path for path in searched if path in trial.settings and path not in told]
     short = {path: _last(path, trial.settings) for path in own}
@@ -167,7 +167,7 @@ def varied_groups(result: StudyResult) -> list[str]:
 
 
 def branches(result: StudyResult) -> list[str]:
-    """The searched settings of which each option has settings of its own."""
+    """The searched settings whose options have settings of their own."""
     return [
         path
         for path in result.searched
@@ -181,9 +181,9 @@ def number(value: Any) -> str:
 
 
 def subject_of(trial: TrialResult, searched: Sequence[str]) -> str:
-    """What a trial is in a few words: its optimizer, its schedule and its rate, or its settings.
+    """A trial in a few words: its optimizer, schedule and learning rate, or its settings.
 
-    Of a user's function these are its settings, the first of them where there are many.
+    A trial of a user's function is named by its first settings.
     """
     parts = [name for name in (trial.optimizer, trial.schedule) if name is not None]
     if trial.learning_rate is not None:
@@ -196,7 +196,7 @@ def subject_of(trial: TrialResult, searched: Sequence[str]) -> str:
 
 
 def _winner(result: StudyResult, made: Claim) -> str:
-    """The first line: who won, with what, and how sure that is."""
+    """The first line: the winner, its result, and how certain it is."""
     winner, confirmed, goal = result.winning, result.confirmation, result.goal
     if winner is None:
         return _no_winner(result)
@@ -209,7 +209,7 @@ def _winner(result: StudyResult, made: Claim) -> str:
 
 
 def stopped(trial: TrialResult) -> str:
-    """Where a trial is stopped, in words that go on; "" where it is trained to its end."""
+    """ ", stopped at epoch ..." for a trial that counts by an earlier epoch; else ""."""
     at = trial.stops_at
     return "" if at is None else f", stopped at epoch {at} of {trial.epochs}"
 
@@ -224,25 +224,25 @@ def _no_winner(result: StudyResult) -> str:
     if result.trials.keys() == {"failed"}:
         return "every trial failed, so there is no winner."
     if best is None:
-        return "no trial has trained to the end, so there is no winner yet."
+        return "no trial has trained to the end yet, so there is no winner."
     subject = subject_of(best, result.searched)
     value = _value(best, result.goal)
     return f"no winner yet; the best so far is {subject}: {value}, not confirmed."
 
 
 def _value(trial: TrialResult, goal: Goal) -> str:
-    """What a trial reached in the search."""
+    """A trial's value in the search."""
     value = "is not finite" if trial.value is None else f"{goal.turn(trial.value):.4g}"
     return f"{goal.name} {value}"
 
 
 def _gain(result: StudyResult, made: Claim) -> Iterator[str]:
-    """The second line: what tuning gained over the textbook's settings."""
+    """The second line: the gain of tuning over the textbook settings."""
     winner = result.winning
     if winner is None:
         return
     if made.is_default and made.gain in (Gain.NONE, Gain.BETTER, Gain.SOLE):
-        yield f"It has {described(winner.origin)}: tuning found nothing better."
+        yield f"It uses {described(winner.origin)}: tuning found nothing better."
     elif made.choice is not Choice.SEARCH:
         yield from confirmation.over_textbook(made)
     else:
@@ -251,55 +251,55 @@ def _gain(result: StudyResult, made: Claim) -> Iterator[str]:
         if known:
             value, book = min(known, key=lambda pair: pair[0])
             gain = value - (winner.value or 0.0)
-            by = f"by {gain:.2g}" if gain > 0 else "by nothing"
-            subject = f"the textbook's settings (trial {book.number}, {described(book.origin)})"
-            yield f"In the search it is better than {subject} {by}."
+            subject = f"the textbook settings (trial {book.number}, {described(book.origin)})"
+            said = f"better than {subject} by {gain:.2g}" if gain > 0 else f"as good as {subject}"
+            yield f"In the search it is {said}."
 
 
 def left_out(result: StudyResult) -> list[str]:
-    """What there was no time for, a line, or none."""
+    """A line on what the deadline left out, or none."""
     if not result.left_out:
         return []
-    return [f"Left out, for budget.deadline: {'; '.join(result.left_out)}."]
+    return [f"Left out because of budget.deadline: {'; '.join(result.left_out)}."]
 
 
 def _diverged(divergence: Sequence[Divergence]) -> str:
-    """How many trials diverged, and from which rate up."""
+    """How many trials diverged, and the lowest rate among them."""
     diverged, trials = sum(d.diverged for d in divergence), sum(d.trials for d in divergence)
     if not diverged:
         return "No trial diverged."
     rates = [
-        f"{d.optimizer} from {d.lowest_diverged_rate:.3g} up"
+        f"{d.optimizer} from {d.lowest_diverged_rate:.3g}"
         for d in divergence
         if d.lowest_diverged_rate is not None
     ]
     lowest = divergence[0].lowest_diverged_rate
     if len(divergence) == 1 and lowest is not None:
-        rates = [f"at learning rates from {lowest:.3g} up"]
+        rates = [f"at learning rates of {lowest:.3g} or more"]
     where = f": {', '.join(rates)}" if rates else ""
     return f"{diverged} of {trials} trials diverged{where}."
 
 
 def _how_tested(result: StudyResult) -> str:
-    """How often the test part was looked at: by a user's function, whenever it is called."""
+    """How the test part was measured; a user's function does it in each call."""
     if "function" not in result.setup:
-        return "measured this once"
+        return "measured once"
     confirmed = result.confirmation
     return f"the mean of {confirmed.seeds} fresh seeds" if confirmed else "in the search"
 
 
 def _failed(result: StudyResult) -> Iterator[str]:
-    """How many trials failed, and why the first of them did."""
+    """How many trials failed, and the reason of the first failure."""
     failed = [trial for trial in result.all if trial.state == "FAILED"]
     if failed:
         first = failed[0]
-        which = f"trial {first.number}" if not failed[1:] else f"the first of them {first.number}"
+        which = f"trial {first.number}" if not failed[1:] else f"the first is trial {first.number}"
         said = f"{len(failed)} of {len(result.all)} trials failed, {which}"
         yield f"{said}: {first.reason.rstrip('.')}."
 
 
 def _next(result: StudyResult, made: Claim) -> str:
-    """What to do next: the audit's first advice, else what the claim or the winner asks for."""
+    """What to do next: the audit's first advice, else the advice on the claim or the winner."""
     winner = result.winning
     failed = [finding for finding in result.findings if not finding.passed]
     if failed:
@@ -307,24 +307,24 @@ def _next(result: StudyResult, made: Claim) -> str:
         return f"{failed[0].advice.removesuffix('.')}{more}"
     if winner is None:
         ended = result.all_diverged or result.trials.keys() == {"failed"}
-        return "" if ended else "the same command goes on"
+        return "" if ended else "the same command continues"
     if made.gain is Gain.LOST or made.choice is Choice.FEWEST:
         if "failed" in made.how_lost:
-            return "mend what it failed of: its tracebacks are in the folder of its repeats"
-        return "gentler settings, which diverge on no seed"
+            return "fix the cause of its failures; the tracebacks are in the folder of its repeats"
+        return "try gentler settings, which diverge on no seed"
     if winner.advice and winner.advice != NONE:
         return winner.advice
     if made.gain is Gain.WORSE:
-        return "take the textbook's settings, or tune with more trials"
+        return "use the textbook settings, or tune with more trials"
     if made.gain is Gain.ALIKE:
-        return "the textbook's settings do as well; more trials, or more seeds, may tell more"
+        return "the textbook settings do as well; more trials or seeds may show a difference"
     if made.choice is Choice.SEARCH:
         return "confirm it on fresh seeds, with job=confirm" if result.test else ALL_IS_WELL
     return ALL_IS_WELL
 
 
 def _state(trial: TrialResult) -> str:
-    """How a trial ended, and what its curve looks like."""
+    """How a trial ended, and the label of its curve."""
     if trial.state == "COMPLETE":
         at = trial.stops_at
         return trial.label if at is None else f"{trial.label}, best at epoch {at}"
@@ -332,7 +332,7 @@ def _state(trial: TrialResult) -> str:
 
 
 def _searched(best: TrialResult, result: StudyResult) -> Iterator[str]:
-    """What the search believed of its best trial."""
+    """The best trial of the search, with its values there."""
     goal = result.goal
     scores = {name.removeprefix("validation_"): value for name, value in best.scores.items()}
     scores = {"loss": best.validation_loss, **scores}
@@ -344,28 +344,28 @@ def _searched(best: TrialResult, result: StudyResult) -> Iterator[str]:
 
 
 def _listed(scores: Mapping[str, float | None], goal: Goal) -> str:
-    """Numbers by name, the one that counts first."""
+    """Values by name, the metric that is optimized first."""
     names = sorted(scores, key=lambda name: name != goal.name)
     return ", ".join(f"{name} {number(scores[name])}" for name in names if scores[name] is not None)
 
 
 def _spread(trial: TrialResult) -> str:
-    """How far a trial's members lie apart, where it has several."""
+    """The spread over a trial's folds, if it has several."""
     numbers = [value for _, _, value in trial.members if value is not None]
     if len(trial.members) < 2 or len(numbers) < len(trial.members):
         return ""
-    return f"; mean of {len(numbers)} folds, deviation {deviation(numbers):.2g}"
+    return f"; mean of {len(numbers)} folds, standard deviation {deviation(numbers):.2g}"
 
 
 def _over_defaults(best: TrialResult, books: Sequence[TrialResult], goal: Goal) -> Iterator[str]:
-    """What tuning gained in the search over textbook settings that no fresh seeds judged."""
+    """The gain in the search over textbook settings that were not confirmed on fresh seeds."""
     for trial in books:
         if trial.value is None or best.value is None:
             continue
         value = f"{goal.name} {goal.turn(trial.value):.4g} in the search"
         subject = f"Trial {trial.number}, {described(trial.origin)},"
         if trial.number == best.number:
-            yield f"{subject} is the best that was found."
+            yield f"{subject} is the best trial."
         elif trial.state != "COMPLETE":
             yield f"{subject} {trial.state.lower()} at epoch {trial.epochs}, had {value}."
         else:
@@ -375,7 +375,7 @@ def _over_defaults(best: TrialResult, books: Sequence[TrialResult], goal: Goal) 
 
 
 def _divergence(d: Divergence) -> str:
-    """How many trials of an optimizer diverged, and above which rate."""
+    """How many trials of an optimizer diverged, and at which rates."""
     whose = f" of {d.optimizer}" if d.optimizer else ""
     if not d.diverged:
         rate = d.highest_stable_rate
@@ -384,13 +384,13 @@ def _divergence(d: Divergence) -> str:
     line = f"{d.diverged} of {d.trials} trials{whose} diverged"
     if d.lowest_diverged_rate is None:
         return f"{line}."
-    line += f", all with learning rates from {d.lowest_diverged_rate:.3g} up"
+    line += f", all at learning rates of {d.lowest_diverged_rate:.3g} or more"
     above = d.stable_above_it
-    return line + (f", where {above} others did not." if above else ", where no other was stable.")
+    return line + (f"; {above} others there did not." if above else "; no other there was stable.")
 
 
 def _paths(curves: Mapping[int, Curves]) -> Iterator[str]:
-    """The first points of trials that descend on a function, a line each."""
+    """The first points of trials on a test function, a line each."""
     for trial, own in curves.items():
         axes = [name for name in ("x", "y") if name in own]
         way = zip(*(map(number, own[name][:4]) for name in axes), strict=True)

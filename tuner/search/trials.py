@@ -145,7 +145,7 @@ class TrialResult:
 
     @property
     def is_default(self) -> bool:
-        """Whether it tried the textbook's settings."""
+        """Whether it tried the textbook settings."""
         return "default" in self.origin
 
     @property

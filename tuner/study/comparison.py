@@ -35,7 +35,7 @@ class Branch:
     """One branch: the trials that a sampler drew there, if any, and the textbook's.
 
     Attributes:
-        default: the textbook's settings there, or of the study where the branch has none of its
+        default: the textbook settings there, or of the study where the branch has none of its
             own; None where these did not train to the end.
     """
 
@@ -131,7 +131,7 @@ def branches_of(trials: Sequence[TrialResult], by: str, options: Settings) -> li
     out = []
     for name, value in options.items():
         there = [t for t in ended if t.settings.get(by) == value]
-        # What the textbook's settings tried no sampler draws again where few settings are to try.
+        # What the textbook settings tried no sampler draws again where few settings are to try.
         own = [t for t in there if not t.origin] or [t for t in there if t.is_default]
         near = [t for t in books if t.settings.get(by) == value] or books
         whole = [t for t in near if t.state == "COMPLETE"]

@@ -45,7 +45,7 @@ class BranchResult:
         tuned: its best on fresh seeds, with how much worse it is than the best of all branches;
             None where no trial trained to the end.
         alike: whether the noise does not tell it apart from the best branch, or it is the best.
-        default: the textbook's settings on the same seeds, with how much worse they are.
+        default: the textbook settings on the same seeds, with how much worse they are.
         to_target: epochs until the mean over the seeds reaches the target, None if it never does.
         basin: None where no range of rates is searched, or none gains anything.
         scores: of its best in the search: the last validation metrics beside the loss.

@@ -91,7 +91,7 @@ def owned_by(config: Config, begun: Plain) -> str:
         return f"study.name: {name}: is a study of tuner's own models: give another study.name"
     program = program_of(str(begun.get("function.command")))
     return (
-        f"study.name: {name}: is of the function {own}: it goes on with "
+        f"study.name: {name}: is of the function {own}: continue it with "
         f"{typed(program, f'study.name={name}')}; or give another study.name"
     )
 

@@ -282,14 +282,14 @@ class Repeating:
     ) -> Confirmed:
         """Which of the trials is best on fresh seeds, which is the winner, and what it is worth.
 
-        The winner is judged on other seeds than it is chosen by, next to the textbook's settings.
+        The winner is judged on other seeds than it is chosen by, next to the textbook settings.
         One trial alone is not chosen: the seeds that judge it are all that there are.
 
         Args:
             trials: any of the study.
             count: how many seeds choose, and how many judge.
             tell: hears of what is trained.
-            textbook: whether the textbook's settings are judged as well.
+            textbook: whether the textbook settings are judged as well.
 
         Raises:
             Interrupted: which loses what was under way.

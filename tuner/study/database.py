@@ -301,4 +301,4 @@ def went_away(uri: str) -> CrashError:
 
 
 # What is behind every error of a study that is under way.
-GOES_ON = "; what was told is on record, and the same command goes on"
+GOES_ON = "; what was told is on record, and the same command continues"

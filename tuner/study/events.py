@@ -1,4 +1,4 @@
-"""Events: what a study tells as it goes on; progress, tracking and reports listen."""
+"""Events: what a study reports as it runs; progress, tracking and reports listen."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[
     lines += [f"Space: {held}."] if held else []
     if done:
         of = f"{done} of {config.budget.trials} trials"
-        lines.append(f"Study {config.study.name} goes on: it has {of}.")
+        lines.append(f"Continuing study {config.study.name}: it has {of}.")
     return lines
 
 

@@ -83,7 +83,7 @@ class JournalRecord(OptunaRecord):
                 ) from None
         print(
             f"tuner: {self.path}: {lost} lines from a damaged one on are set aside in "
-            f"{DAMAGED}; the study goes on from before them and trains again what they held",
+            f"{DAMAGED}; the study continues from before them and trains again what was lost",
             file=sys.stderr,
         )
         self._results.clear()

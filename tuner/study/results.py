@@ -56,7 +56,7 @@ class ConfirmedTrial(Repeated):
 
 @dataclass(frozen=True)
 class ConfirmedDefault(Repeated):
-    """The textbook's settings, beside the winner.
+    """The textbook settings, beside the winner.
 
     Attributes:
         origin: which textbook settings they are (`tuner.search.initial_trials`).
@@ -75,7 +75,7 @@ class Confirmation:
         winner: its number.
         why: what makes it simpler than the first, if it is not the first.
         judged: the winner on the seeds that had no part in choosing it.
-        defaults: the textbook's settings on the same seeds.
+        defaults: the textbook settings on the same seeds.
     """
 
     seeds: int

@@ -21,7 +21,7 @@ class Share:
     Attributes:
         top: so many of the best trials.
         seeds: that choose the winner, and as many that judge it. One trial alone is not chosen.
-        textbook: whether the textbook's settings are judged beside it.
+        textbook: whether the textbook settings are judged beside it.
     """
 
     top: Annotated[int, Field(ge=1, le=TOP)]
@@ -32,7 +32,7 @@ class Share:
     def said(self) -> str:
         """In words."""
         if self.top == 1:
-            beside = "" if self.textbook else ", not the textbook's settings"
+            beside = "" if self.textbook else ", not the textbook settings"
             return f"the best trial on {self.seeds} seeds{beside}"
         return f"the best {self.top} trials on {self.seeds} seeds"
 
@@ -47,7 +47,7 @@ def shares(most: Share, least: Share) -> Iterator[Share]:
 
     Args:
         most: that may be confirmed.
-        least: what is not gone below; below one trial, it goes without the textbook's settings.
+        least: what is not gone below; below one trial, it goes without the textbook settings.
     """
     for top in range(most.top, least.top - 1, -1):
         for seeds in range(most.seeds, least.seeds - 1, -1):

@@ -84,7 +84,7 @@ class Tracker:
                 self.end(result)
 
     def begin(self, results: Sequence[TrialResult]) -> None:
-        """Begins the run of the study, or goes on with it.
+        """Begins the run of the study, or continues it.
 
         Args:
             results: of the trials that ended before.

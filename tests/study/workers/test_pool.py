@@ -166,7 +166,7 @@ def test_workers_of_an_address_may_come_late_and_go(start: Start, tmp_path: Path
     assert "Traceback" not in ended(process)
     ended(start("study.name=threads", *LONG))
     assert result(tmp_path, "dask") == result(tmp_path, "threads")
-    # Without its scheduler a command ends with a line, and the same command goes on.
+    # Without its scheduler a command ends with a line, and the same command continues.
     cut = start("study.name=cut", *given, "budget.epochs=9999")
     assert cut.stderr is not None
     next(line for line in cut.stderr if "Dask:" in line)

@@ -128,7 +128,7 @@ class Shown:
         chart.legend.setdefault(self.kind(trial), self.kind(trial))
         if trial.is_default:
             chart.dot(x, value, "default", said, 6)
-            chart.legend["default"] = "the textbook's settings"
+            chart.legend["default"] = "the textbook settings"
         if trial.number == self.winner:
             chart.dot(x, value, "ring", said, 9)
             chart.legend["ring"] = f"winner: trial {trial.number}"

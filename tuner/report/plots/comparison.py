@@ -69,7 +69,7 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
 
 
 def _textbook(comparison: Comparison, name: str) -> float:
-    """What the textbook's settings of a branch reach; nan where that is not known."""
+    """What the textbook settings of a branch reach; nan where that is not known."""
     default = comparison.branches[name].default
     mean = default.mean.mean if default and default.mean else math.nan
     return comparison.goal.turn(mean)

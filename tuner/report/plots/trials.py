@@ -48,7 +48,7 @@ class Reached:
     Attributes:
         group: what tells its colour, as its optimizer.
         value: what counts, as people read it, at the end of its training.
-        is_default: whether it tried the textbook's settings.
+        is_default: whether it tried the textbook settings.
     """
 
     number: int

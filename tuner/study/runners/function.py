@@ -55,7 +55,7 @@ class Failures:
             who = f"{task.what} failed"
         self.too_many = CrashError(
             f"{who}: {line}; its traceback and output are in {task.folder}; mend the function, and "
-            "the same command goes on"
+            "the same command continues"
         )
         with suppress(OSError):  # who tunes from Python sees it below the error
             self.too_many.add_note((task.folder / TRACEBACK).read_text(encoding="utf-8"))

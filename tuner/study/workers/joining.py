@@ -27,7 +27,7 @@ class Gone(CrashError):
     def __init__(self, address: str) -> None:
         super().__init__(
             f"executor.address: {address}: the scheduler is gone; what was trained is on record, "
-            "and the same command goes on"
+            "and the same command continues"
         )
 
 

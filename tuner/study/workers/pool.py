@@ -106,7 +106,7 @@ class Pool:
                 raise CrashError(
                     f"executor.address: {self.address}: has not had {many(self.workers)} for "
                     f"{self.patience:g} s: start some, as with dask worker {self.address}, and "
-                    "the same command goes on"
+                    "the same command continues"
                 )
         if self.address is not None:
             legs_fit(client, self.address)
@@ -174,7 +174,7 @@ class Pool:
                     said = " ".join(str(error).split())
                     raise CrashError(
                         f"executor: the data do not come to the workers "
-                        f"({type(error).__name__}: {said}); the same command goes on"
+                        f"({type(error).__name__}: {said}); the same command continues"
                     ) from error
                 time.sleep(LOOK)
 
@@ -252,7 +252,7 @@ class Pool:
             said = " ".join(str(found).split())
             raise CrashError(
                 f"executor: a worker failed ({type(found).__name__}: {said}); what was trained "
-                "is on record, and the same command goes on"
+                "is on record, and the same command continues"
             ) from found
         self.deaths = 0
         hear(found)
@@ -273,7 +273,7 @@ class Pool:
         if now - self.since > self.patience:
             raise CrashError(
                 f"executor.address: {self.address}: has had no workers for {self.patience:g} s: "
-                "start some, and the same command goes on"
+                "start some, and the same command continues"
             )
 
 
