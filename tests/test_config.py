@@ -305,7 +305,7 @@ def allowed(hyperparameter: Hyperparameter) -> tuple[float, float]:
 @pytest.mark.parametrize("name", [n for n in optimizers.names() if optimizers.load(n).averages])
 def test_validation_sees_one_average_at_the_most(name: str, composed: dict[str, Any]):
     (line,) = complaints(changed(composed, "optimizer", {name: {"ema": 0.9}}))
-    assert line == f"optimizer.{name}.ema: {name} averages by itself: give 0"
+    assert line == f"optimizer.{name}.ema: {name} already averages its weights: give 0"
     both = {"sgd": {"ema": 0.9, "tail_average": 0.5}}
     (line,) = complaints(changed(composed, "optimizer", both))
     assert line.startswith("optimizer.sgd.tail_average: goes without optimizer.sgd.ema")
@@ -318,7 +318,10 @@ def test_a_penalty_for_zeros_is_refused_where_an_average_has_none(
 ):
     averaged = changed(composed, "optimizer", {"sgd": None, name: None})
     (line,) = complaints(changed(averaged, "model", {"softmax": {"l1": l1}}))
-    assert line == f"model.softmax.l1: {name} averages, so no weight is 0: give 0, or use sgd"
+    assert (
+        line == f"model.softmax.l1: {name} averages its weights, so l1 makes none exactly 0: "
+        "give 0, or use sgd"
+    )
     check(changed(averaged, "model", {"softmax": {"l1": 0.0}}))
     check(changed(composed, "model", {"softmax": {"l1": l1}}))
 

@@ -111,7 +111,7 @@ class Function:
             or not _lists(plain.get("values", {}))
             or not _kinds_of_options(plain.get("options", {}))
         ):
-            raise UserError(f"function: {plain!r}: is none, as a study's config keeps it")
+            raise UserError(f"function: {plain!r}: is not a function as a study's config stores it")
         kinds = {str(key): str(kind) for key, kind in plain["kinds"].items()}
         values, options = plain.get("values", {}), plain.get("options", {})
         asks, command = tuple(plain["asks"]), plain["command"]
@@ -209,7 +209,7 @@ def declared(call: Callable[..., Any], command: str, space: Given | None = None)
     try:
         parameters = inspect.signature(call).parameters
     except (NameError, TypeError, ValueError) as error:
-        raise UserError(f"{name}(): its signature cannot be read: {error}") from None
+        raise UserError(f"{name}(): Python cannot read its signature: {error}") from None
     hints = _hints(call)
     given = dict(space or {})
     settings: Plain = {}
@@ -219,15 +219,17 @@ def declared(call: Callable[..., Any], command: str, space: Given | None = None)
     for key, parameter in parameters.items():
         where = f"{name}(): {key}"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise UserError(f"{name}(): {parameter}: name each setting: a function takes no others")
+            raise UserError(f"{name}(): {parameter}: name each setting as a parameter")
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise UserError(f"{where}: is given by name: leave the / out")
+            raise UserError(f"{where}: tuner passes it by name: remove the / from the signature")
         if key in ASKED:
             if isinstance(parameter.default, Searched | Branches):
-                raise UserError(f"{where}: is given by tuner, and not searched: leave it out")
+                raise UserError(f"{where}: tuner passes it: leave out its range")
             continue
         if key in WORDS or not key.isascii():
-            mend = "is a word of ranges" if key in WORDS else "must be of ASCII letters"
+            mend = (
+                "is a reserved word of ranges" if key in WORDS else "must consist of ASCII letters"
+            )
             raise UserError(f"{where}: {mend}: give another name")
         hint, value = hints.get(key), parameter.default
         if value is parameter.empty and hint is Branch:
@@ -250,7 +252,9 @@ def declared(call: Callable[..., Any], command: str, space: Given | None = None)
         kinds[key], values[key] = _kind(settings[key], hint)
     if given:
         known = ", ".join(settings) or "none"
-        raise UserError(f"{name}(): {next(iter(given))}: is no setting of it: it has {known}")
+        raise UserError(
+            f"{name}(): {next(iter(given))}: is not a setting of the function, which has {known}"
+        )
     asks = tuple(key for key in ASKED if key in parameters)
     more = {key: own for key, own in values.items() if own}
     return Function(name, settings, kinds, asks, command, call, more, options)
@@ -260,17 +264,17 @@ def _name_of(call: Any) -> str:
     """The name of a function; raises UserError for what is none."""
     name = getattr(call, "__name__", "")
     if not callable(call):
-        raise UserError(f"{call!r:.100}: is no function: give one that yields numbers")
+        raise UserError(f"{call!r:.100}: is not a function: give one that yields numbers")
     if inspect.isclass(call):
         raise UserError(f"{name}: is a class: give a function, or a method of an object of it")
     if not name.isidentifier() or keyword.iskeyword(name):
         what = "a lambda" if name == "<lambda>" else f"an object of {type(call).__name__}"
-        raise UserError(f"{what} has no name to stand in a config: give a function made by def")
+        raise UserError(f"{what} has no name for the config: give a function defined with def")
     if not name.isascii():
-        raise UserError(f"{name}(): must be of ASCII letters: give another name")
+        raise UserError(f"{name}(): must consist of ASCII letters: give another name")
     inner = inspect.unwrap(call)
     if inspect.isasyncgenfunction(inner) or inspect.iscoroutinefunction(inner):
-        raise UserError(f"{name}(): is async: tuner calls what yields by itself: use def")
+        raise UserError(f"{name}(): is async: define it with def and yield")
     return str(name)
 
 
@@ -300,7 +304,7 @@ def _in_place(where: str, value: Any, declared: Any) -> Any:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list | tuple) or not set(map(str, names)) <= {*declared.options}:
         known = ", ".join(declared.options)
-        raise UserError(f"{where}: {value!r:.100}: must be options of it: it has {known}")
+        raise UserError(f"{where}: {value!r:.100}: must be options of it, which has {known}")
     return Branches({name: declared.options[name] for name in names})
 
 
@@ -315,7 +319,7 @@ def _options(where: str, branches: Branches) -> Plain:
             )
         for key, own in (settings or {}).items():
             if isinstance(own, Branches):
-                raise UserError(f"{where}.{option}.{key}: is a branch within a branch: give one")
+                raise UserError(f"{where}.{option}.{key}: is a nested branch: use one level")
         for word in (option, *(settings or {})):
             named = isinstance(word, str) and word.isidentifier() and word.isascii()
             if not named or word in WORDS:
@@ -349,7 +353,7 @@ def _one(where: str, value: Any) -> Any:
     """A value that is no range."""
     value = _scalar(value)
     if isinstance(value, str) and (REFERENCE in value or value == MISSING):
-        raise UserError(f"{where}: {value!r:.100}: must not be text that Hydra reads otherwise")
+        raise UserError(f"{where}: {value!r:.100}: Hydra reads it as another type: give other text")
     if value is None or (isinstance(value, int | float | str) and not isinstance(value, Enum)):
         return value
     raise UserError(

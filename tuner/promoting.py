@@ -67,7 +67,7 @@ def promote(opened: "Session", saved: SavedResult) -> Promotion:
             "test rows"
         )
     if winner is None:
-        raise UserError(f"study.name: {name}: has no winner: none of its trials trained to the end")
+        raise UserError(f"study.name: {name}: has no winner: no trial trained to the end")
     folder = opened.folder / "model"
     if not (folder / FILE).is_file():
         raise UserError(
@@ -159,7 +159,7 @@ class _Promoting:
         rows = self.judge.rows
         rows = rows.only(rows.unseen(seen_by(folder / SEEN)))
         if len(rows) < 2:
-            raise Unfit("it was trained on all test rows of today but " + str(len(rows)))
+            raise Unfit("it was trained on all of today's test rows except " + str(len(rows)))
         left_out = len(self.judge.rows) - len(rows)
         judge = Judge(self.judge.training, self.judge.settings, rows)
         contest = judge.contest(judge.judge(self.pipeline), judge.judge(theirs), self.seed)

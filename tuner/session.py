@@ -61,7 +61,7 @@ from tuner.tracking.tracker import Tracker
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
-COMPILING = "compiling for this machine and these models, which happens once"
+COMPILING = "compiling for this machine and these models, once only"
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def _settings(arguments: Sequence[str], folders: Sequence[Path]) -> Iterator[str
         key, equals, value = argument.partition("=")
         if argument in MANY:
             raise UserError(
-                f"{argument}: one command searches ranges, no many runs are needed: leave it out "
+                f"{argument}: one command searches whole ranges, so multirun is not needed: "
+                "leave it out "
                 "and give 'lr={low: 1e-4, high: 1, scale: log}' or {choices: [...]}"
             )
         if equals:
@@ -80,5 +81,6 @@ def unknown(word: str, experiments: set[str], folders: Sequence[Path]) -> UserEr
         return UserError(f"{word}: is an option: give {' or '.join(chosen)}")
     hint = did_you_mean(word, sorted({*jobs.names(), *experiments}), 3)
     return UserError(
-        f"{word}: is no job and no experiment: {hint}--help lists them; a setting is key=value"
+        f"{word}: is neither a job nor an experiment: {hint}--help lists them; "
+        "a setting is key=value"
     )

@@ -35,7 +35,7 @@ def check_file(path: Path, folder: Path) -> None:
         if not path.is_file():
             raise UserError(f"{path}: is not a file")
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"{path}: lies outside {folder}: put it in there")
+            raise UserError(f"{path}: lies outside {folder}: move it into that folder")
         check_text(path, bounded_text(path))
 
 
@@ -73,7 +73,7 @@ def reading(path: Path) -> Iterator[None]:
     except RecursionError:
         raise UserError(f"{path}: is nested too deeply: at most {LEVELS} levels") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise UserError(f"{path}: is not YAML as tuner reads it ({error})") from None
+        raise UserError(f"{path}: is not valid YAML ({error})") from None
 
 
 def bounded_text(path: Path) -> str:
@@ -108,14 +108,14 @@ def check_text(path: Path, text: str) -> None:
             still_open[-1] = own, so_far + values
             values += so_far
         if values > VALUES:
-            raise UserError(f"{path}: holds over {VALUES} values, with what its anchors repeat")
+            raise UserError(f"{path}: holds more than {VALUES} values, counting repeated anchors")
 
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.ScalarEvent):
             if not only_references(event.value):
                 raise UserError(
-                    f"{path}: line {line}: {event.value}: refers by more than a plain "
+                    f"{path}: line {line}: {event.value}: must refer by a plain "
                     "${key.of.the.config}"
                 )
             plain_number = event.style is None and event.value.lstrip("+-")[:1].isdecimal()

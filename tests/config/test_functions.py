@@ -245,13 +245,13 @@ def test_few_trials_at_once_are_compared_with_earlier_ones() -> None:
         (
             [],
             "Trials: 8 at a time; those of a cohort are compared, and the worse are pruned "
-            "(study.cohort=8, pruner=halving); the best 3 are trained again on 5 fresh seeds "
+            "(study.cohort=8, pruner=halving); the best 3 are confirmed on 5 fresh seeds "
             "(confirm.top=3).",
         ),
         (
             ["study.cohort=1", "confirm.top=1"],
             "Trials: one by one; each is compared with earlier ones (study.cohort=1, "
-            "pruner=optuna); the best is trained again on 5 fresh seeds (confirm.top=1).",
+            "pruner=optuna); the best trial is confirmed on 5 fresh seeds (confirm.top=1).",
         ),
         (
             ["workers=16", "pruner=none", "confirm.top=0"],
@@ -336,7 +336,9 @@ def test_what_a_study_keeps_of_a_function_is_read_again() -> None:
     own = declared(train, COMMAND)
     assert Function.of(own.plain()).plain() == own.plain()
     for key, wrong in [("values", 3), ("options", {"rule": {"sgd": 3}}), ("kinds", {"lr": "x"})]:
-        with pytest.raises(UserError, match=r"^function: .* is none, as a study's config keeps it"):
+        with pytest.raises(
+            UserError, match=r"^function: .* is not a function as a study's config stores it"
+        ):
             Function.of({**own.plain(), key: wrong})
 
 
@@ -366,22 +368,22 @@ TAKEN = ("study", "metric", "yes", "optimizer", "function", "best")
 
 # what is no training function, or no setting, and what the line says
 BAD: list[tuple[Any, str]] = [
-    (3, "3: is no function: give one that yields numbers"),
+    (3, "3: is not a function: give one that yields numbers"),
     (None, "None: is no function"),
     (Trains, "Trains: is a class: give a function, or a method of an object of it"),
-    (Trains(), "an object of Trains has no name to stand in a config: give a function made by def"),
+    (Trains(), "an object of Trains has no name for the config: give a function defined with def"),
     (functools.partial(train), "an object of partial has no name"),
     (lambda x=3: (yield x), "a lambda has no name"),
-    (asynchronous, "asynchronous(): is async: tuner calls what yields by itself: use def"),
+    (asynchronous, "asynchronous(): is async: define it with def and yield"),
     (made("*args"), "made(): *args: name each setting"),
     (made("**more"), "made(): **more: name each setting"),
-    (made("x=3, /"), "made(): x: is given by name: leave the / out"),
+    (made("x=3, /"), "made(): x: tuner passes it by name: remove the / from the signature"),
     (made("x"), "made(): x: has no default: give a number, tuner.range(...) or tuner.choices(...)"),
     (made("epoch"), "tuner itself gives epochs, seed, fold"),
-    (made("größe=3"), "made(): größe: must be of ASCII letters: give another name"),
-    (made("", name="größe"), "größe(): must be of ASCII letters: give another name"),
-    (made("low=3"), "made(): low: is a word of ranges: give another name"),
-    (made("epochs=tuner.range(1, 3)"), "made(): epochs: is given by tuner, and not searched"),
+    (made("größe=3"), "made(): größe: must consist of ASCII letters: give another name"),
+    (made("", name="größe"), "größe(): must consist of ASCII letters: give another name"),
+    (made("low=3"), "made(): low: is a reserved word of ranges: give another name"),
+    (made("epochs=tuner.range(1, 3)"), "made(): epochs: tuner passes it: leave out its range"),
     *(
         (made("", name=name), f"{name}(): is called as a key")
         for name in ("study", "metric", "yes")
@@ -400,7 +402,7 @@ BAD: list[tuple[Any, str]] = [
     (of_default(tuner.choices("abc")), "one(): x: choices: 'abc': must be a list"),
     (of_default(tuner.choices(3)), "one(): x: choices: 3: must be a list"),  # type: ignore[arg-type]
     (of_default(tuner.choices([[1]])), "one(): x: choices: [1]: must be a number"),
-    (of_default(tuner.choices([1, 1])), "one.x.choices: [1, 1]: must not name a value twice"),
+    (of_default(tuner.choices([1, 1])), "one.x.choices: [1, 1]: must not contain a value twice"),
     (of_default(tuner.range(1, 0)), "one.x: low (1) must be below high (0)"),
     (of_default(tuner.range(0, 1, scale="log")), "one.x.low: 0: must be above 0 on a log scale"),
     (of_default(tuner.range(0, 1, scale="cubic")), "one.x.scale: 'cubic': must be linear, log"),
@@ -411,7 +413,7 @@ BAD: list[tuple[Any, str]] = [
     (of_default(tuner.branch(a={"y": [1]})), "one(): x.a.y: [1]: must be a number"),
     (of_default(tuner.branch(a={"y z": 1})), "one(): x.a: 'y z': must be a name of letters"),
     (of_default(tuner.branch(low={})), "one(): x.low: 'low': must be a name of letters"),
-    (of_default(tuner.branch(a={"y": tuner.branch(b={})})), "x.a.y: is a branch within a branch"),
+    (of_default(tuner.branch(a={"y": tuner.branch(b={})})), "x.a.y: is a nested branch"),
     (made("x: float = 'abc'"), "made.x: 'abc': must be a number"),
     (made("x: int = 0.5"), "made.x: 0.5: must be a whole number"),
     (made("x: int = tuner.range(0.5, 2)"), "made.x.low: 0.5: must be a whole number"),
@@ -437,10 +439,10 @@ def test_what_is_given_of_a_space_is_checked_as_what_is_declared() -> None:
         "rule": {"x": {"y": "whole"}}
     }
     for space, said in [
-        ({"rate": 1}, r"train\(\): rate: is no setting of it: it has lr, width"),
+        ({"rate": 1}, r"train\(\): rate: is not a setting of the function, which has lr, width"),
         (
             {"rule": "nope"},
-            r"train\(\): rule: 'nope': must be options of it: it has sgd",
+            r"train\(\): rule: 'nope': must be options of it, which has sgd",
         ),
         ({"lr": [1, 2]}, r"train\(\): lr: \[1, 2\]: must be a number"),
     ]:

@@ -178,7 +178,7 @@ def test_a_study_tells_it_before_it_trains_and_how_many_trials_it_has(tmp_path: 
         assert second == "Space: 6 settings."
         assert (third == "Continuing study quadratic: it has 2 of 3 trials.") == (trials == 3)
     again = command.call(*settings, "budget.trials=3").out.splitlines()
-    assert again[0] == "Study quadratic is finished: it has its 3 trials."
+    assert again[0] == "Study quadratic is finished: all 3 trials are done."
     assert not [line for line in again if line.startswith(("Function:", "Space:"))]
     quiet = command.call(*settings, "budget.trials=4", "quiet=true")
     assert (quiet.first, quiet.err) == ("", "")

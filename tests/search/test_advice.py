@@ -70,7 +70,7 @@ def test_the_best_is_not_sent_where_others_did_no_better(label: str, other: str)
 def test_a_rate_is_not_raised_into_rates_that_diverged():
     trials = sweep([1.5, 1.2, 9.0, 0.1], ["slow", "slow", "diverged", "slow"])
     below, next_to, diverged, best = advice(*trials)
-    assert below == f"{RAISE}: trial 1 got further with 0.001"
+    assert below == f"{RAISE}: trial 1 got a better result with 0.001"
     assert RAISE not in next_to + diverged + best
 
 

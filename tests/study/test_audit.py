@@ -485,7 +485,7 @@ def test_a_functions_lr_is_a_learning_rate_to_the_audit() -> None:
     trials = [own_trial(i, rate, {"train.lr": rate}, rate > 1.1) for i, rate in enumerate(rates)]
     own = Space({}, {"train.lr": Range(1e-4, 10.0, "log")}, {})
     finding = only(study(trials, own), "divergence")
-    assert "every one with a learning rate from 1.78 up" in finding.said
+    assert "all trials with a learning rate of 1.78 or more" in finding.said
     assert finding.changes == {"train.lr.high": 1.78}
 
 

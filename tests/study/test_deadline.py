@@ -140,7 +140,7 @@ def test_time_that_is_there_is_used(record: JournalRecord) -> None:
 def test_where_time_suffices_nothing_is_left_out(record: JournalRecord, tmp_path: Path) -> None:
     night = Night(record, 10_000.0, 0.01)
     why = night.run()
-    assert why == f"it has its {TRIALS} trials"
+    assert why == f"all {TRIALS} trials are done"
     assert night.share == Share(5, 10)
     with JournalRecord(tmp_path / "free", "free") as other:
         free = study_of(other)

@@ -45,7 +45,7 @@ def at(epoch: int, error: BaseException, after: int = 0) -> FunctionTraining:
 def test_a_cohort_is_asked_trained_told_and_put_on_record(record: JournalRecord) -> None:
     heard = Heard()
     why = loop_of(study_of(record), FunctionTraining(), heard).run()
-    assert why == f"it has its {2 * COHORT} trials"
+    assert why == f"all {2 * COHORT} trials are done"
     order = [kind for kind, _ in groupby(type(event) for event in heard)]
     assert order == 2 * [Asked, EpochEnded, TrialsEnded, CohortEnded]
     assert [t.number for e in heard.of(Asked) for t in e.trials] == list(range(2 * COHORT))

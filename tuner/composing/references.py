@@ -79,7 +79,7 @@ class References:
         """
         name = ".".join(map(str, path))
         if not only_references(text):
-            raise UserError(f"{name}: {text}: refers by more than a plain ${{key.of.the.config}}")
+            raise UserError(f"{name}: {text}: must refer by a plain ${{key.of.the.config}}")
         for match in REFERENCE.finditer(text.replace("\\${", "")):
             inner = match.group()[2:-1].strip()
             key = inner.lstrip(".")

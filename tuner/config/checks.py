@@ -37,7 +37,7 @@ def check_together(config: Config) -> None:
     _check_whole(config)
     if config.study.warm_start == LATEST and config.study.pattern is None:
         raise UserError(
-            f"study.warm_start: {LATEST}: is the newest study whose name is of one pattern: give "
+            f"study.warm_start: {LATEST}: means the newest study of one name pattern: give "
             "one, as study.name=nightly-@date"
         )
     if config.study.warm_start == config.study.name:
@@ -56,7 +56,7 @@ def _check_whole(config: Config) -> None:
         )
     if config.keep is not None and config.study.pattern is None:
         raise UserError(
-            f"keep: {config.keep}: counts the studies that one pattern has named: give one, as "
+            f"keep: {config.keep}: counts the studies of one name pattern: give one, as "
             "study.name=nightly-@date"
         )
 
@@ -70,7 +70,7 @@ def _check_compared(config: Config) -> None:
     known = list(dict.fromkeys((*space.branches, *choices)))
     hint = did_you_mean(by, known, 1) or (f"there are {', '.join(known)}" if known else "")
     raise UserError(
-        f"compare.by: {by}: is no group and no setting with choices: {hint}".rstrip(": ")
+        f"compare.by: {by}: is neither a group nor a setting with choices: {hint}".rstrip(": ")
     )
 
 
@@ -85,7 +85,8 @@ def _check_promoted(config: Config) -> None:
         )
     if config.tracking.name == "none":
         raise UserError(
-            "promote.enabled: True: registers the model in MLflow, and tracking=none names none: "
+            "promote.enabled: True: registers the model in MLflow, which tracking=none "
+            "switches off: "
             "give tracking=mlflow, or leave it out"
         )
 
@@ -113,7 +114,8 @@ def _check_function(config: Config, function: Function) -> None:
     for name in config.space.branches.get("schedule", ()):
         if name in schedules.names() and schedules.load(name).state:
             raise UserError(
-                f"schedule: {name}: looks at losses; a function gets factors of the step alone"
+                f"schedule: {name}: needs validation losses; a function's schedule "
+                "depends on the step only"
             )
     if config.job in ("range_test", "plot_descent"):
         raise UserError(f"job: {config.job}: is for tuner's own models, not for functions")
@@ -134,13 +136,16 @@ def _check_averages(space: Space) -> None:
             if (path := f"optimizer.{name}.{key}") in space.searched or space.fixed[path] > 0
         ]
         if optimizers.load(name).averages and asked:
-            raise UserError(f"{asked[0]}: {name} averages by itself: give 0")
+            raise UserError(f"{asked[0]}: {name} already averages its weights: give 0")
         if len(asked) > 1:
-            raise UserError(f"{asked[1]}: goes without {asked[0]}: give one of the two")
+            raise UserError(f"{asked[1]}: cannot be combined with {asked[0]}: give one of the two")
         for model in space.branches["model"]:
             path = f"model.{model}.l1"
             if optimizers.load(name).averages and (path in space.searched or space.fixed.get(path)):
-                raise UserError(f"{path}: {name} averages, so no weight is 0: give 0, or use sgd")
+                raise UserError(
+                    f"{path}: {name} averages its weights, so l1 makes none exactly 0: "
+                    "give 0, or use sgd"
+                )
 
 
 def _check_functions(space: Space) -> None:
@@ -177,7 +182,8 @@ def _check_loss(config: Config) -> None:
         differs = number in ("delta", "quantile") and group in ("loss", "model")
         if path == "loss" or path == "model.linear_svm.loss" or differs:
             raise UserError(
-                f"{path}: is searched: losses that differ do not compare: fix it, or give a metric"
+                f"{path}: is searched, but different losses are not comparable: "
+                "fix it, or give a metric"
             )
 
 
@@ -188,10 +194,10 @@ def _check_data(config: Config) -> None:
         if function != (config.data.name == "none"):
             mend = "data=none" if function else "data=digits, or another data set"
             raise UserError(
-                f"data: {config.data.name}: does not go with model={model}: give {mend}"
+                f"data: {config.data.name}: cannot be used with model={model}: give {mend}"
             )
         if function and config.metrics:
             raise UserError(
-                f"metrics: {', '.join(config.metrics)}: model={model} has none but its loss: "
-                "leave it out"
+                f"metrics: {', '.join(config.metrics)}: model={model} has no metric "
+                "except its loss: leave it out"
             )

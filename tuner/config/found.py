@@ -116,7 +116,7 @@ def _checked(
         elif "list[str]" in e["loc"]:
             number = e["input"] if isinstance(e["input"], bool | int | float) else None
             typed = setting(f"{group}.{key}", str(number))
-            mend = "" if number is None else f"; a name that is a number is quoted: {typed}"
+            mend = "" if number is None else f"; quote a name that is a number: {typed}"
             problems.append(f"{group}.{key}: {e['input']!r}: must be text or a list of texts{mend}")
         elif key == ORDINAL:
             problems.append(

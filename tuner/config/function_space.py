@@ -156,7 +156,7 @@ def _setting(path: str, value: Any, kind: str, beside: Sequence[Any]) -> Any:
             )
         checked = [_value(f"{path}.{CHOICES}", option, kind, beside) for option in options]
         if len({repr(option) for option in checked}) < len(checked):
-            raise UserError(f"{path}.{CHOICES}: {options!r:.300}: must not name a value twice")
+            raise UserError(f"{path}.{CHOICES}: {options!r:.300}: must not contain a value twice")
         return Choices(tuple(checked))
     if kind == ANY:
         kind = _kind_of(value)

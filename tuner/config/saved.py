@@ -56,7 +56,7 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
         or not all(isinstance(key, str) for key in saved)
         or not all(isinstance(saved.get(key), dict) for key in ("study", "tracking"))
     ):
-        raise UserError(f"{path}: is not a config as a study writes it")
+        raise UserError(f"{path}: is not a study's config")
     given = {key: config.given[key] for key in (*own, *EACH) if key in config.given}
     # Nor is a database, of which the folder knows no password either.
     own_study = {"name": config.study.name, "storage": config.study.storage}

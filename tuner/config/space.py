@@ -168,9 +168,7 @@ class _Reading(Parts):
         self.fixed["schedule"] = schedules.PARTS
         if len(options) > 2:
             others = ", ".join(name for name in options if name != schedules.PARTS)
-            self.problems.append(
-                f"{path}: takes the place of one schedule, not of several ({others})"
-            )
+            self.problems.append(f"{path}: replaces one schedule, not several ({others})")
         if not isinstance(parts, list) or not parts:
             self.problems.append(
                 f"{path}: {parts!r}: must be a list of parts, as {{name: cosine, until: 0.5}}"
@@ -244,7 +242,7 @@ def setting_of(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
             raise UserError(f"{path}.choices: {options!r}: must be a list of one value or more")
         checked = [_choice(f"{path}.choices", option, domain, whole) for option in options]
         if len({repr(option) for option in checked}) < len(checked):
-            raise UserError(f"{path}.choices: {options!r}: must not name a value twice")
+            raise UserError(f"{path}.choices: {options!r}: must not contain a value twice")
         return Choices(tuple(checked))
     if isinstance(domain, tuple):
         raise UserError(
@@ -281,14 +279,14 @@ def _range(path: str, value: Given, domain: Domain, whole: bool) -> Range:
     step = value.get("step")
     if step is not None:
         if scale != "linear":
-            raise UserError(f"{path}.step: {step}: goes with scale: linear only")
+            raise UserError(f"{path}.step: {step}: needs scale: linear")
         step = _value(f"{path}.step", step, Domain(0, math.inf, low_closed=False), whole)
         if step > high - low:
             raise UserError(f"{path}.step: {step}: must be at most high - low ({high - low:g})")
     found = Range(low, high, scale, step, integer=whole)
     if step is not None and found.size > LARGEST:
         raise UserError(
-            f"{path}.step: {step:g}: leaves more than {LARGEST} numbers: give a larger one, or none"
+            f"{path}.step: {step:g}: makes more than {LARGEST} values: give a larger step, or none"
         )
     return found
 

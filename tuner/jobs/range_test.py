@@ -35,7 +35,7 @@ OUTPUTS = ("text", "json")
 
 EVERY_RATE_FAILED = 3
 
-COMPILING = "compiling for this machine and these models, which happens once"
+COMPILING = "compiling for this machine and these models, once only"
 
 
 def run(config: Config, stop: Event) -> int:

@@ -95,11 +95,11 @@ class _Alike:
         if walls and rate < _rate(best) and walls[0] <= _rate(best):
             below = (t for t in self.ranked if rate < _rate(t) < walls[0])
             lead = next((t for t in below if self.better(t, trial)), trial)
-        further = f"trial {lead.number} got further with {_rate(lead):.3g}"
+        further = f"trial {lead.number} got a better result with {_rate(lead):.3g}"
         if _rate(lead) < rate:
             way = f"{LOWER}: {further}"
         elif _rate(lead) > rate:
             way = f"{RAISE}: {further}"
         else:
-            way = f"try settings like those of trial {best.number}, which got further"
+            way = f"try settings like those of trial {best.number}, which got a better result"
         return f"{trial.advice}; {way}" if trial.label == "overfitting" else way

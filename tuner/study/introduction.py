@@ -71,10 +71,14 @@ def cohort_line(config: Config) -> str:
     elif pruner == "optuna":
         compared = "each is compared with earlier ones"
     else:
-        compared = "those of a cohort are compared, and the worse are pruned"
+        compared = "those of a cohort are compared, and the worse ones are pruned"
     seeds = f"{config.confirm.most_seeds} fresh seeds"
-    again = f"the best {top} are trained again on {seeds}" if top > 1 else "none is trained again"
-    again = f"the best is trained again on {seeds}" if top == 1 else again
+    again = (
+        f"the best {top} are confirmed on {seeds}"
+        if top > 1
+        else "no trial is confirmed on fresh seeds"
+    )
+    again = f"the best trial is confirmed on {seeds}" if top == 1 else again
     idle = config.workers > size
     mend = f" study.cohort={config.workers} would keep all workers busy." if idle else ""
     return (

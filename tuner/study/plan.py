@@ -194,12 +194,12 @@ class Plan:
     @property
     def for_one(self) -> str:
         """Why all but one of a cohort leave, in words."""
-        return f"{KEY}: {self.seconds:g} s leave time for one trial alone,"
+        return f"{KEY}: {self.seconds:g} s leave time for only one trial,"
 
     @property
     def over(self) -> str:
         """Why the search ends, in words."""
-        return f"{KEY}: {self.seconds:g} s, of which confirmation and ending need the rest"
+        return f"{KEY}: {self.seconds:g} s, less what confirmation and the end need"
 
     def search_over(self, results: Sequence[TrialResult]) -> str:
         """Whether the search must end now, in words."""

@@ -93,7 +93,7 @@ class Stopping:
     def trials(self) -> str:
         """Whether there are as many trials as were asked for."""
         trials = self.limits.trials
-        return f"it has its {trials} trials" if self.study.finished >= trials else ""
+        return f"all {trials} trials are done" if self.study.finished >= trials else ""
 
     def epochs(self, without: Collection[int] = ()) -> int:
         """Epochs trained by all rows of all trials but these."""
@@ -103,13 +103,13 @@ class Stopping:
         """Whether so many epochs are all that may be trained."""
         most = self.limits.epochs_total
         over = most is not None and epochs >= most
-        return f"budget.epochs_total: {most} epochs are trained" if over else ""
+        return f"budget.epochs_total: the trials have trained {most} epochs" if over else ""
 
     def seconds_over(self) -> str:
         """Whether the seconds of this command are spent, or its end needs what is left."""
         seconds = self.limits.seconds
         if seconds is not None and time.monotonic() - self.started > seconds:
-            return f"budget.seconds: {seconds:g} s are over"
+            return f"budget.seconds: {seconds:g} s have passed"
         return "" if self.plan is None else self.plan.search_over(self.study.results())
 
     def noise(self, measure: Listener | None) -> str:
@@ -133,7 +133,7 @@ class Stopping:
         if noise is None or gain > noise:
             return ""
         return (
-            f"stop.when_noise: as many trials again are expected to bring {gain:.2g} at the most, "
+            f"stop.when_noise: as many trials again should gain at most {gain:.2g}, "
             f"and trial {best.number} differs by {noise:.2g} from seed to seed"
         )
 
@@ -148,7 +148,7 @@ class Stopping:
         seeds = [int(seed) for seed in sequence.generate_state(REPEATS)]
         trial = Trial(best.number, best.settings, 0)
         own = {trial.number: seeds}
-        tell(StageBegan(f"training trial {best.number} on {REPEATS} seeds to see what noise does"))
+        tell(StageBegan(f"training trial {best.number} on {REPEATS} seeds to measure its noise"))
         again = {trial.number: best}
         (outcome,) = trained(self.training, [trial], own, self.checkpoints, key, tell, again)
         if outcome.state != "COMPLETE":

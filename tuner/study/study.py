@@ -69,7 +69,7 @@ class Study:
         counted = [t.number for t in self.record.trials() if t.state in COUNTED]
         fit = len(set(counted) - self.left_out)
         return (
-            f"{fit} of {len(counted)} earlier trials fit the new ranges and count; "
+            f"{fit} of {len(counted)} earlier trials lie in the new ranges and count; "
             f"{len(counted) - fit} are kept on record only."
         )
 

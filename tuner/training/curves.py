@@ -278,7 +278,7 @@ def _diverged(curve: Curve, how: str) -> Diagnosis:
 
 
 def _short(curve: Curve) -> Diagnosis:
-    moved = f"all steps together are {curve.path:.2g} of the parameters' length"
+    moved = f"the total length of all steps is {curve.path:.2g} times that of the parameters"
     return Diagnosis(
         "slow", moved, RAISE if curve.has_rate else "try settings that make larger steps"
     )

@@ -31,7 +31,7 @@ def check(study: Audited) -> Iterator[Finding]:
     winner, reached = study.winner, study.reached
     if winner is not None and winner.stops_at is not None:
         at, share = winner.stops_at, winner.stops_at / winner.epochs
-        said = f"the best epoch of trial {winner.number} is {at} of {winner.epochs}: it stops there"
+        said = f"the best epoch of trial {winner.number} is {at} of {winner.epochs}, where it stops"
         yield Finding(CHECK, True, share, EARLY, said, "")
         return
     if winner is None or len(reached) < FEWEST or not np.isfinite(reached).all():
@@ -52,13 +52,13 @@ def check(study: Audited) -> Iterator[Finding]:
         and brought > max(SETTLED * study.gained, 2 * (study.late_noise or 0.0))
     )
     if longer:
-        said += f", and the last quarter brought {brought / study.gained:.1%} of what was gained"
+        said += f", and the last quarter brought {brought / study.gained:.1%} of the total gain"
         epochs = 2 * study.epochs
         advice = f"train longer: budget.epochs={epochs}"
         yield Finding(CHECK, False, share, LATE, said, advice, {"budget.epochs": epochs})
         return
     if share > LATE:
-        said += ", but the loss had all but settled by then"
+        said += ", but the loss had almost settled by then"
     yield Finding(CHECK, True, share, LATE, said, "")
 
 

@@ -39,7 +39,7 @@ def check(study: Audited) -> Iterator[Finding]:
         least = min(distances)
         yield Finding(
             CHECK, True, least, NEAR,
-            f"the best values lie {least:.0%} or more of their ranges away from the bounds", "",
+            f"the best values are at least {least:.0%} of their range away from each bound", "",
         )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _look(study: Audited, path: str) -> Finding | float | None:
     else:
         number = sorted(_away(p, upper) for p in rest)[SEVERAL - 1]
         subject = f"{near[upper]} of the best {len(tops)} trials have {path}"
-    said = f"{subject}, within {NEAR:.0%} of the {end} bound of what was searched, {old:g}"
+    said = f"{subject}, within {NEAR:.0%} of the {end} bound of the searched range, {old:g}"
     if isinstance(setting, Choices):
         return Finding(
             CHECK, False, number, NEAR, said, f"search {new:g} as well", {path: _with(setting, new)}

@@ -34,7 +34,7 @@ def check(study: Audited) -> Iterator[Finding]:
         whose = f" of {optimizer}" if optimizer else ""
         said = f"{len(lost)} of {len(own)} trials{whose} diverged"
         if above is not None and len(lost) < len(own):
-            said += f", and every one with a learning rate from {above:.3g} up"
+            said += f", and all trials with a learning rate of {above:.3g} or more"
         if share <= MANY:
             yield Finding(CHECK, True, share, MANY, said, "")
             continue
@@ -66,7 +66,7 @@ def _mend(
         if path is None:
             return "try gentler settings", {}
         ways = "clip gradients, warm up or make smaller steps"
-        return f"it does not go by the learning rate: {ways}", {}
+        return f"the learning rate is not the cause: {ways}", {}
     if any(_stable_above(trial, path, above) for trial in study.ended):
         # Trials of another branch of a user's function share this setting, and bear it.
         return f"give {own[0].optimizer} a learning rate of its own, below {above:.3g}", {}
@@ -75,9 +75,9 @@ def _mend(
         return f"search learning rates below {high:g}", {path: _below(searched, high)}
     if isinstance(searched, Choices):
         options = [rate for rate in searched.options if rate < above]
-        return f"leave out the rates from {above:.3g} up", {path: {"choices": options}}
+        return f"leave out rates of {above:.3g} or more", {path: {"choices": options}}
     if not isinstance(searched, Range):
-        return f"take a learning rate below {above:.3g}", {}
+        return f"use a learning rate below {above:.3g}", {}
     stable = max((t.learning_rate or 0.0 for t in own if t.state != "DIVERGED"), default=0.0)
     high = next(n for d in range(3, 18) if (n := float(f"{above:.{d}g}")) > stable)
     if not searched.low < high < searched.high:

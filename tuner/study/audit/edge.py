@@ -27,7 +27,7 @@ def check(study: Audited) -> Iterator[Finding]:
     fails = next((i for i, run in enumerate(runs) if run.diverged), len(runs))
     factor, rate = runs[fails - 1].factor, winner.learning_rate
     if fails == len(runs):
-        said = f"short runs of trial {winner.number} bear {factor} times its learning rate"
+        said = f"short runs of trial {winner.number} are stable at {factor} times its learning rate"
         yield Finding(CHECK, True, factor, ENOUGH, said, "")
         return
     said = (
@@ -38,8 +38,8 @@ def check(study: Audited) -> Iterator[Finding]:
         yield Finding(CHECK, True, factor, ENOUGH, said, "")
         return
     changes = warmup(study)
-    mend = "search a warmup of the rate" if changes else "warm up longer"
-    advice = f"{mend}, clip gradients ({rate_path(winner)[:-2]}clip_norm), or take a lower rate"
+    mend = "search a warmup of the learning rate" if changes else "warm up longer"
+    advice = f"{mend}, clip gradients ({rate_path(winner)[:-2]}clip_norm), or use a lower rate"
     yield Finding(CHECK, False, factor, ENOUGH, said, advice, changes)
 
 

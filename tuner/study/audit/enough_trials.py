@@ -29,7 +29,7 @@ def check(study: Audited) -> Iterator[Finding]:
     worst = max(known)
     gain = expected_gain([v if math.isfinite(v) else worst for v in values])
     said = (
-        f"as many trials again are expected to bring {gain:.2g} at the most; the winner differs by "
+        f"as many trials again should gain at most {gain:.2g}; the winner differs by "
         f"{noise:.2g} from seed to seed"
     )
     if gain <= noise:

@@ -24,7 +24,7 @@ def check(study: Audited) -> Iterator[Finding]:
     if winner is None or curve.epochs < 1 or not curve.gained > 0:
         return
     share = curve.late / curve.gained
-    rates = ", by its rates," if len(curve.learning_rate) else ""
+    rates = ", weighted by its rates," if len(curve.learning_rate) else ""
     said = (
         f"the last quarter of the training{rates} brought trial {winner.number} {share:.1%}"
         " of its gain"
@@ -35,5 +35,5 @@ def check(study: Audited) -> Iterator[Finding]:
         changes = {"budget.epochs": 2 * study.epochs, **decay(study)}
         advice = "train longer" if winner.advice == NONE else winner.advice
         if decay(study):
-            advice += ", and let the rate decay"
+            advice += ", and let the learning rate decay"
         yield Finding(CHECK, False, share, SETTLED, said, advice, changes)
