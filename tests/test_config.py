@@ -55,7 +55,7 @@ def test_the_config_as_it_comes_is_right(composed: dict[str, Any]):
 # path, value, what the line must say beside the path
 BAD: list[tuple[str, Any, list[str]]] = [
     # more than can be counted
-    (LR, {"low": 0.1, "high": 1, "step": 1e-300}, [f"{LR}.step: 1e-300", "give a larger one"]),
+    (LR, {"low": 0.1, "high": 1, "step": 1e-300}, [f"{LR}.step: 1e-300", "give a larger step"]),
     ("sampler.startup", 10**20, ["must be at most 10000"]),
     ("range.ramp_steps", 10**14, ["must be at most 100000"]),
     # keys that there are not
@@ -308,7 +308,7 @@ def test_validation_sees_one_average_at_the_most(name: str, composed: dict[str, 
     assert line == f"optimizer.{name}.ema: {name} already averages its weights: give 0"
     both = {"sgd": {"ema": 0.9, "tail_average": 0.5}}
     (line,) = complaints(changed(composed, "optimizer", both))
-    assert line.startswith("optimizer.sgd.tail_average: goes without optimizer.sgd.ema")
+    assert line.startswith("optimizer.sgd.tail_average: cannot be combined with optimizer.sgd.ema")
 
 
 @pytest.mark.parametrize("name", [n for n in optimizers.names() if optimizers.load(n).averages])

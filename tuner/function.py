@@ -353,7 +353,7 @@ def _one(where: str, value: Any) -> Any:
     """A value that is no range."""
     value = _scalar(value)
     if isinstance(value, str) and (REFERENCE in value or value == MISSING):
-        raise UserError(f"{where}: {value!r:.100}: Hydra reads it as another type: give other text")
+        raise UserError(f"{where}: {value!r:.100}: Hydra does not read it as text: give other text")
     if value is None or (isinstance(value, int | float | str) and not isinstance(value, Enum)):
         return value
     raise UserError(

@@ -228,7 +228,7 @@ def test_a_schedule_is_there_for_a_function_that_asks_for_it(schedule: str) -> N
     assert ("schedule" in space.searched) == schedule.startswith("[")
     parts = "schedule.parts=[{name: constant, until: 0.5}, {name: cosine}]"
     assert config(parts, of=scheduled).space.fixed["schedule"] == "parts"
-    assert "looks at losses" in refused("schedule=reduce_on_plateau", of=scheduled)
+    assert "needs validation losses" in refused("schedule=reduce_on_plateau", of=scheduled)
     assert config("data.folds=3", of=scheduled).data.folds == 3
 
 
@@ -244,7 +244,7 @@ def test_few_trials_at_once_are_compared_with_earlier_ones() -> None:
     [
         (
             [],
-            "Trials: 8 at a time; those of a cohort are compared, and the worse are pruned "
+            "Trials: 8 at a time; those of a cohort are compared, and the worse ones are pruned "
             "(study.cohort=8, pruner=halving); the best 3 are confirmed on 5 fresh seeds "
             "(confirm.top=3).",
         ),
@@ -369,7 +369,7 @@ TAKEN = ("study", "metric", "yes", "optimizer", "function", "best")
 # what is no training function, or no setting, and what the line says
 BAD: list[tuple[Any, str]] = [
     (3, "3: is not a function: give one that yields numbers"),
-    (None, "None: is no function"),
+    (None, "None: is not a function"),
     (Trains, "Trains: is a class: give a function, or a method of an object of it"),
     (Trains(), "an object of Trains has no name for the config: give a function defined with def"),
     (functools.partial(train), "an object of partial has no name"),
@@ -396,8 +396,8 @@ BAD: list[tuple[Any, str]] = [
     (of_default(np.tanh), "one(): x: <ufunc 'tanh'>: must be a number"),
     (of_default(range(3)), "one(): x: range(0, 3): must be a number"),
     (of_default(float("nan")), "one.x: nan: must be finite"),
-    (of_default("${oc.env:HOME}"), "must not be text that Hydra reads otherwise"),
-    (of_default("???"), "must not be text that Hydra reads otherwise"),
+    (of_default("${oc.env:HOME}"), "Hydra does not read it as text"),
+    (of_default("???"), "Hydra does not read it as text"),
     (of_default(tuner.choices([])), "one(): x: choices: []: must be a list of one value or more"),
     (of_default(tuner.choices("abc")), "one(): x: choices: 'abc': must be a list"),
     (of_default(tuner.choices(3)), "one(): x: choices: 3: must be a list"),  # type: ignore[arg-type]

@@ -426,7 +426,7 @@ def test_one_validation_part_is_final_as_it_is() -> None:
 
 def test_groups_and_times_exclude_each_other(load_source: Callable[..., DataSet]) -> None:
     both = replace(IRIS, groups=np.arange(150), times=np.arange(150.0))
-    with pytest.raises(UserError, match=r"^data\.group: goes without data\.time"):
+    with pytest.raises(UserError, match=r"^data\.group: cannot be combined with data\.time"):
         load_source(both)
 
 

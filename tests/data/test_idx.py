@@ -125,7 +125,7 @@ def test_a_class_that_only_the_test_part_has_is_one_line(
 
 
 def test_a_fraction_for_the_test_part_is_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"^data\.test_fraction: 0\.2: must be left out"):
+    with pytest.raises(UserError, match=r"^data\.test_fraction: 0\.2: leave it out"):
         load_folder(folder, test_fraction=0.2)
 
 

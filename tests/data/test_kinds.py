@@ -168,7 +168,9 @@ def test_marks_for_gaps_among_numbers_are_gaps_and_it_is_said(
     expected = pd.to_numeric(frame["power"], errors="coerce")
     np.testing.assert_array_equal(data.source.rows["power"], expected)
     rows = int(expected.isna().sum())
-    assert f"column power holds numbers, and {text!r} for gaps ({rows} rows)" in data.notes
+    assert (
+        f"column power holds numbers, and {text!r} for missing values ({rows} rows)" in data.notes
+    )
 
 
 def test_marks_for_gaps_stay_words_where_that_was_said(
@@ -189,7 +191,7 @@ def test_texts_that_are_no_numbers_are_gaps_of_a_column_of_numbers(
     data = read(frame[["zip", "kind"]].assign(far=values), file=file, numeric=["far"])
     expected = [math.nan if i % 9 == 0 else 1000 + i + 0.5 for i in range(ROWS)]
     np.testing.assert_array_equal(data.source.rows["far"], expected)
-    assert "column far holds numbers, and '12 km' for gaps (27 rows)" in data.notes
+    assert "column far holds numbers, and '12 km' for missing values (27 rows)" in data.notes
 
 
 def test_true_and_false_may_be_numbers(read: Callable[..., DataSet], frame: pd.DataFrame) -> None:
@@ -243,7 +245,7 @@ def test_a_column_without_a_name_that_tells_rows_apart_is_left_out(
 ) -> None:
     data = read(frame.reset_index().rename(columns={"index": ""}))
     assert list(data.source.rows.columns) == [n for n in frame.columns if n != "kind"]
-    assert any("has no name and tells the rows apart" in note for note in data.notes)
+    assert any("has no name and no value twice" in note for note in data.notes)
 
 
 def test_words_that_tell_rows_apart_are_left_out_unless_they_are_asked_for(
@@ -331,7 +333,7 @@ def test_what_stands_first_in_a_date_is_found_by_looking(
     texts: list[str], first: bool | None
 ) -> None:
     if first is None:
-        with pytest.raises(UserError, match=r"column d holds '31/4/2026', which is no date"):
+        with pytest.raises(UserError, match=r"column d holds '31/4/2026', which is not a date"):
             is_day_first("column d", pd.Series(texts), None)
     else:
         assert is_day_first("column d", pd.Series(texts), None) is first

@@ -156,7 +156,7 @@ def test_blanks_around_labels_and_words_are_left_out_and_it_is_said(table: Write
     assert data.classes is not None
     assert data.classes.tolist() == ["hi", "lo"]
     assert set(data.source.rows["x"]) == {"hi", "lo"}
-    assert data.notes == ("blanks around the words of columns x, y are left out",)
+    assert data.notes == ("spaces around the texts of columns x, y are left out",)
 
 
 def test_blanks_around_labels_of_arrays_are_left_out(tmp_path: Path) -> None:

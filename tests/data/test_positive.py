@@ -143,7 +143,7 @@ def test_a_class_that_is_not_there_and_a_task_without_two_are_refused(
     path = table("legit", "fraud")
     with pytest.raises(UserError, match=r"^data\.positive: Fraud: must be one of .*fraud, legit$"):
         loaded(path, positive="Fraud")
-    with pytest.raises(UserError, match=r"^data\.positive: 1: goes with two classes; give null$"):
+    with pytest.raises(UserError, match=r"^data\.positive: 1: needs two classes; give null$"):
         load("iris", seed=0, dtype="float32", positive=1)
 
 

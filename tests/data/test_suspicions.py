@@ -124,8 +124,8 @@ def test_words_that_are_mostly_numbers_are_named(told: Tell) -> None:
     values = [f"{i % 40}.5" if i % 20 else "about 3" for i in range(ROWS)]
     (line,) = told({"far": values})
     assert line == (
-        "column far is taken for words, and they are numbers but 'about 3': "
-        "data.numeric=[far] takes it for numbers, with gaps for the others"
+        "column far is read as categories, but holds numbers except 'about 3': "
+        "data.numeric=[far] reads it as numbers, and the rest as missing values"
     )
     assert told({"far": values}, numeric="far") == told({"far": values}, categorical="far") == ()
 
@@ -136,7 +136,7 @@ def test_copies_in_other_parts_are_counted(told: Tell) -> None:
     more = {"x": np.tile(half, 2), "word": "a" * 1}
     (line, _) = told(more, y)
     assert "rows of the validation part and" in line
-    assert "are copies of rows to train on, target and all" in line
+    assert "are copies of rows to train on, target included" in line
     (other,) = told(more, np.where(np.arange(ROWS) < ROWS // 2, y, 1 - y))
     assert "copies" not in other
     lots = {**more, "lot": np.tile(np.arange(ROWS // 2), 2)}

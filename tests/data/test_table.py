@@ -237,7 +237,7 @@ def test_constant_and_empty_columns_are_zero_or_one(
         ({"features": None, "exclude": "nope"}, r"data\.exclude: nope: there is no such column"),
         ({"exclude": "kind"}, r"data\.exclude: kind: is the target"),
         ({"exclude": "flag"}, r"data\.exclude: flag: is in data\.features too"),
-        ({"categorical": "kind"}, r"data\.categorical: kind: is no column of the features"),
+        ({"categorical": "kind"}, r"data\.categorical: kind: is not an input column"),
         ({"numeric": "colr"}, r"data\.numeric: colr: did you mean colour\? is no column"),
         (
             {"categorical": "count", "ordinal": {"count": [1]}},
@@ -276,8 +276,11 @@ def test_a_wrong_column_is_one_line(
         ([1j] * ROWS, "holds complex values"),
         ([b"x"] * ROWS, "holds bytes values"),
         ([1, "x"] * (ROWS // 2), "holds mixed-integer values"),
-        (["22.11.2026"] * (ROWS - 1) + ["soon"], "holds 'soon', which is no date; if it is a gap"),
-        (["22.11.2026"] * (ROWS - 1) + ["31.2.2026"], "holds '31.2.2026', which is no date"),
+        (
+            ["22.11.2026"] * (ROWS - 1) + ["soon"],
+            "holds 'soon', which is not a date; if it is a missing value",
+        ),
+        (["22.11.2026"] * (ROWS - 1) + ["31.2.2026"], "holds '31.2.2026', which is not a date"),
         ([time(10, i % 60) for i in range(ROWS)], "holds times of day; turn it into numbers"),
         (pd.timedelta_range("1 day", periods=ROWS), "holds durations; turn it into numbers"),
     ],

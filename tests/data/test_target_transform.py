@@ -85,7 +85,7 @@ def test_scores_are_in_the_unit_of_the_targets(
     ("settings", "said"),
     [
         ({"target_transform": "nope", "target": "a"}, "nope: must be one of log1p, power"),
-        ({"target_transform": "log1p", "target": "sign"}, "log1p: goes with numbers to predict"),
+        ({"target_transform": "log1p", "target": "sign"}, "log1p: is for regression"),
         ({"target_transform": "log1p", "target": "a"}, "log1p: takes targets above -1"),
         ({"target_transform": "power", "target": "same"}, "power: the targets are 2.5 in every"),
     ],

@@ -84,7 +84,7 @@ def test_wide_words_stay_sparse_and_are_the_same_numbers(
     np.testing.assert_array_equal(dense(sparse.test().X), full.test().X)
     said = understood(sparse).notes[-1]
     assert "column town makes" in said
-    assert "are kept sparse" in said
+    assert "are stored sparse" in said
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -221,9 +221,9 @@ def test_text_is_tf_idf_of_the_training_part_alone(
         ({"words": "one"}, r"data\.words: 'one': must be one of one_hot, hash, target"),
         ({"features": "size", "words": "hash"}, r"data\.words: hash: .*the data have none"),
         ({"features": "size", "min_count": 2}, r"data\.min_count: 2: .*the data have none"),
-        ({"buckets": 8}, r"data\.buckets: 8: goes with data\.words=hash"),
-        ({"ngrams": 2}, r"data\.ngrams: 2: goes with columns of text"),
-        ({"words": "target", "target": ["price", "lot"]}, r"data\.words: target: goes with one"),
+        ({"buckets": 8}, r"data\.buckets: 8: needs data\.words=hash"),
+        ({"ngrams": 2}, r"data\.ngrams: 2: needs text columns"),
+        ({"words": "target", "target": ["price", "lot"]}, r"data\.words: target: needs one"),
         ({"text": "nope"}, r"data\.text: nope: "),
         ({"text": "said", "features": "said", "min_count": 800}, r"data\.text: said: a training"),
     ],

@@ -291,7 +291,7 @@ def test_without_a_loss_before_the_first_step_the_first_epoch_is_the_start() -> 
     trial = replace(tried(0, losses[-1]), start=None)
     finding = only(study([trial], losses=curves(losses)), "best epoch")
     assert finding.changes == {"budget.epochs": 60}
-    assert "% of what was gained" in finding.said
+    assert "% of the total gain" in finding.said
 
 
 def test_an_early_best_epoch_makes_the_next_round_shorter() -> None:

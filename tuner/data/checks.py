@@ -73,7 +73,7 @@ def check_source(source: Source, encoding: Encoding | None = None) -> None:
     if rows.shape[0] != len(source.targets):
         raise UserError(f"{where}: {rows.shape[0]} rows, but {len(source.targets)} targets")
     if source.groups is not None and source.times is not None:
-        raise UserError("data.group: goes without data.time: give one of the two")
+        raise UserError("data.group: cannot be combined with data.time: give one of the two")
     if source.groups is not None:
         _check_groups(source, source.groups)
     if source.times is not None:
@@ -105,7 +105,7 @@ def _check_numbers(where: str, values: np.ndarray, shape: tuple[int, ...]) -> No
                 place = f"number {start + row} (counted from 0) of those that are not zero"
             raise UserError(
                 f"{where}: the rows hold {block[row, column]} in {place}; must be finite, and "
-                f"{most:g} at most: fill such values or leave the rows out (a table's gaps are "
+                f"{most:g} at most: fill such values or drop the rows (a table's gaps are "
                 "filled)"
             )
 
@@ -299,6 +299,6 @@ def shares(
         return {"validation": validation_fraction, "test": share}
     if test_fraction is not None:
         raise UserError(
-            f"data.test_fraction: {test_fraction}: must be left out, the set has a test part"
+            f"data.test_fraction: {test_fraction}: leave it out, the data set has its own test part"
         )
     return {"validation": validation_fraction}

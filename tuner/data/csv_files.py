@@ -65,7 +65,7 @@ class Text:
 
 
 def strip(table: Any, name: str, absent: Sequence[str]) -> bool:
-    """Strips blanks around the words of a column, in place; whether there were any."""
+    """Strips spaces around the texts of a column, in place; whether there were any."""
     column = table[name]
     if not _is_text(column):
         return False
@@ -177,9 +177,8 @@ def _said(name: str, gaps: Any) -> str:
     shown = ", ".join(repr(text) for text in gaps.index[:3])
     more = f" and {len(gaps) - 3} more" if len(gaps) > 3 else ""
     rows = int(gaps.sum())
-    return (
-        f"column {name} holds numbers, and {shown}{more} for gaps ({rows} row{'s' * (rows != 1)})"
-    )
+    counted = f"{rows} row{'s' * (rows != 1)}"
+    return f"column {name} holds numbers, and {shown}{more} for missing values ({counted})"
 
 
 def check_targets(table: Any, reading: Text, again: Callable[[list[str]], Any]) -> None:

@@ -50,7 +50,8 @@ def is_day_first(where: str, column: Any, asked: bool | None) -> bool:
         moments(column, first)
     except ValueError as error:
         raise UserError(
-            f"{where} holds {error}, which is no date; if it is a gap, name it in data.missing; "
+            f"{where} holds {error}, which is not a date; if it is a missing value, "
+            "add it to data.missing; "
             "or give the column as data.categorical, or data.exclude"
         ) from error
     return first

@@ -66,19 +66,19 @@ class Encoding:
                 hint = did_you_mean(column, list(words), 3)
                 held = f"{', '.join(words[:12])}{', ...' if len(words) > 12 else ''}" or "none"
                 raise UserError(
-                    f"data.words: {column}: {hint}there is no such column of words; the data "
+                    f"data.words: {column}: {hint}there is no such column of categories; the data "
                     f"have {held}"
                 )
             _known(method)
         if isinstance(self.words, str):
             _known(self.words)
         used = self.by_method(words)
-        _needs("words", self.words, words, "goes with columns of words, and the data have none")
+        _needs("words", self.words, words, "needs columns of categories, and the data have none")
         one_hot = [*used[ONE_HOT], *texts]
-        said = "goes with columns of words that are one-hot, or with text; the data have none"
+        said = "needs one-hot columns or text columns, and the data have none"
         _needs("min_count", self.min_count, one_hot, said)
-        _needs("buckets", self.buckets, used[HASH], "goes with data.words=hash")
-        _needs("ngrams", self.ngrams, texts, "goes with columns of text, data.text")
+        _needs("buckets", self.buckets, used[HASH], "needs data.words=hash")
+        _needs("ngrams", self.ngrams, texts, "needs text columns: give data.text")
 
 
 def _known(method: Any) -> None:

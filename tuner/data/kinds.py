@@ -148,7 +148,7 @@ def _tells_apart(where: str, name: str, column: Any, said: Said) -> str:
         return ""
     taken = setting("data.categorical", [name])
     fact = f"column {name} has {words} different words in {len(present)} rows"
-    why = "which tell rows apart and not what they have in common"
+    why = "which identify rows and say nothing about new ones"
     if name in said.listed:
         raise UserError(
             f"{where}: {fact}, {why}; leave it out of data.features, or give {taken} to take it"
@@ -203,7 +203,7 @@ def check_said(said: Said, inputs: Sequence[str]) -> None:
         for name in getattr(said, key):
             if name not in inputs:
                 hint = did_you_mean(name, list(inputs), 3)
-                raise UserError(f"data.{key}: {name}: {hint}is no column of the features")
+                raise UserError(f"data.{key}: {name}: {hint}is not an input column")
             if name in seen:
                 raise UserError(f"data.{key}: {name}: is in data.{seen[name]} too; give one")
             seen[name] = key

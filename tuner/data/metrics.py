@@ -191,7 +191,7 @@ def names(link: Link, width: int) -> list[str]:
 
 def _of(link: Link) -> str:
     plain = link.task == "regression" or link.probabilistic
-    return f"a {link.task} task{'' if plain else ' whose scores are no probabilities'}"
+    return f"a {link.task} task{'' if plain else ' whose scores are not probabilities'}"
 
 
 def _short() -> dict[str, Callable[..., float]]:
@@ -334,7 +334,7 @@ def _oracles() -> tuple[Any, Any]:
 
         def predict_proba(self, scores: Array) -> Array:
             if not self.link.probabilistic:
-                raise ValueError("the scores of this loss are no probabilities")
+                raise ValueError("the scores of this loss are not probabilities")
             chances = self.link.probabilities(scores)
             return np.hstack([1 - chances, chances]) if self.link.task == "binary" else chances
 

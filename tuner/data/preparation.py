@@ -82,7 +82,7 @@ def prepare(
         if asked.encoding.by_method(source.kinds.words)[words.TARGET]:
             if y.ndim == 2 and y.shape[1] > 1:
                 raise UserError(
-                    f"data.words: {words.TARGET}: goes with one target, the data have "
+                    f"data.words: {words.TARGET}: needs one target, the data have "
                     f"{y.shape[1]}; give {words.ONE_HOT} or {words.HASH}"
                 )
             y = y.reshape(len(y))

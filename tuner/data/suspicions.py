@@ -176,8 +176,8 @@ def copies(source: Source, target: Target, split: Split) -> Iterator[str]:
     ]
     if said:
         yield (
-            f"{' and '.join(said)} are copies of rows to train on, target and all: scores of them "
-            "may be too good; leave copies out of the file, or give data.group"
+            f"{' and '.join(said)} are copies of rows to train on, target included: their scores "
+            "may be too good; remove the copies from the file, or give data.group"
         )
 
 
@@ -219,11 +219,11 @@ def texts(source: Source, target: Target, split: Split) -> Iterator[str]:
         if share < MOSTLY or are.sum() <= FEWEST:
             continue
         others = [repr(word[:30]) for word in counts.index[~are][:3]]
-        but = f" but {', '.join(others)}{', ...' if (~are).sum() > 3 else ''}" if others else ""
-        gaps = ", with gaps for the others" if others else ""
+        but = f" except {', '.join(others)}{', ...' if (~are).sum() > 3 else ''}" if others else ""
+        gaps = ", and the rest as missing values" if others else ""
         yield (
-            f"column {name} is taken for words, and they are numbers{but}: "
-            f"{setting('data.numeric', [name])} takes it for numbers{gaps}"
+            f"column {name} is read as categories, but holds numbers{but}: "
+            f"{setting('data.numeric', [name])} reads it as numbers{gaps}"
         )
 
 

@@ -39,10 +39,10 @@ def check(where: str, rows: Any, kinds: Kinds, encoding: Encoding) -> None:
     width = numbers + sum(widths.values())
     filled = numbers + len(widths)
     each = SPARSE * filled if is_thin(width, filled) else DENSE * width
-    mend = "leave out columns of many words with data.exclude, or take fewer rows"
+    mend = "exclude columns with many categories by data.exclude, or use fewer rows"
     if widths and (most := max(widths, key=lambda name: widths[name])):
         mend = (
-            f"of {width} columns column {most} makes {widths[most]}; group its rare words with "
+            f"of {width} columns column {most} makes {widths[most]}; group rare ones by "
             f"data.min_count, give 'data.words={{{most}: hash}}', or leave it out with "
             f"{setting('data.exclude', [most])}"
         )
@@ -58,7 +58,7 @@ def _width(where: str, name: str, column: Any, encoding: Encoding) -> int:
     if longest > LETTERS:  # each would take as much as the longest
         raise UserError(
             f"{where}: column {name} holds a text of {longest} characters; must be {LETTERS} "
-            f"at most; give {setting('data.text', [name])} to take its words, or {mend}"
+            f"at most; give {setting('data.text', [name])} to read it as text, or {mend}"
         )
     method = encoding.of(name)
     if method == HASH:

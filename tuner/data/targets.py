@@ -121,7 +121,7 @@ class Target:
             raise UserError(f"{where}: must be one of {', '.join(target_transforms.NAMES)}")
         if self.task != "regression":
             mend = "give null, or data.task=regression"
-            raise UserError(f"{where}: goes with numbers to predict, not with {self.task}; {mend}")
+            raise UserError(f"{where}: is for regression, not for {self.task}; {mend}")
         try:
             target_transforms.check_domain(transform, self.values)
         except ValueError as error:
@@ -202,7 +202,7 @@ def find_positive(target: Target, asked: bool | int | float | str | None) -> int
     """
     if target.task != "binary" or target.classes is None:
         if asked is not None:
-            raise UserError(f"data.positive: {asked}: goes with two classes; give null")
+            raise UserError(f"data.positive: {asked}: needs two classes; give null")
         return None
     names = [str(label) for label in target.classes]
     folded = [name.casefold() for name in names]

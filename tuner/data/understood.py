@@ -147,7 +147,7 @@ def _wide(data: DataSet) -> tuple[str, ...]:
         return ()
     name, count = widest
     return (
-        f"{made.inputs} columns of which a row fills {made.filled:.0f} are kept sparse; column "
+        f"{made.inputs} columns, of which a row fills {made.filled:.0f}, are stored sparse; column "
         f"{name} makes {count} of them, data.min_count makes them fewer",
     )
 

@@ -101,7 +101,7 @@ def read(
     excluded = [] if exclude is None else _columns(known, "exclude", files.listed(exclude))
     for name in targets:
         if name in excluded:
-            raise UserError(f"data.exclude: {name}: is the target, which is no feature")
+            raise UserError(f"data.exclude: {name}: is the target, so it is not an input")
     if features is not None:
         inputs = _columns(known, "features", list(said.listed))
         for name in inputs:
@@ -182,7 +182,7 @@ def _table(
         raise UserError(f"{where}: holds no row, only the names of {len(table.columns)} columns")
     bare = [name for name in wordy if csv_files.strip(table, name, reading.absent)]
     if bare:
-        notes = (*notes, f"blanks around the words of {csv_files.few(bare)} are left out")
+        notes = (*notes, f"spaces around the texts of {csv_files.few(bare)} are left out")
     return table, known, notes
 
 
@@ -202,7 +202,7 @@ def _named(where: str, table: Any, inputs: list[str]) -> tuple[list[str], list[s
                 f"out with {setting('data.exclude', [name])}"
             )
         notes.append(
-            f"column {place} (counted from 0) has no name and tells the rows apart: it is left out"
+            f"column {place} (counted from 0) has no name and no value twice: it is left out"
         )
     return [n for n in inputs if n and not n.startswith("__index_level_")], notes
 
