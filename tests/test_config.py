@@ -467,7 +467,7 @@ def test_a_linear_model_keeps_its_own_loss():
     ],
 )  # fmt: skip
 def test_losses_that_do_not_compare_are_searched_by_a_metric_alone(settings: list[str], path: str):
-    with pytest.raises(UserError, match=rf"^{path}: is searched: losses that differ"):
+    with pytest.raises(UserError, match=rf"^{path}: is searched, but different losses"):
         check(compose(settings, None))
     assert path in check(compose([*settings, "metric=mae"], None)).space.searched
 
