@@ -16,7 +16,7 @@ MOST = {
 # What no short study reaches is not asked for.
 UNREACHED = "target"
 # The jobs that train; others take no budgets.
-TRAIN = ("tune", "compare", "range_test", "confirm", "plot_descent")
+TRAIN = ("tune", "compare", "range_test", "confirm", "plot_descent", "card")
 
 
 def shortened(arguments: list[str]) -> list[str]:

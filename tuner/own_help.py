@@ -10,7 +10,7 @@ from tuner.function import ASKED, BRANCH, Function
 FOREIGN = ("data", "model", "loss", "optimizer", "function")
 SCHEDULE = "schedule"
 # The jobs likewise.
-OF_MODELS, OF_SCHEDULES = ("range_test", "plot_descent"), ("plot_schedule",)
+OF_MODELS, OF_SCHEDULES = ("range_test", "card", "plot_descent"), ("plot_schedule",)
 
 # What tuner gives to a parameter of this name.
 GIVEN = {

@@ -50,7 +50,7 @@ def check_together(config: Config) -> None:
 def _check_whole(config: Config) -> None:
     """What bounds a whole tune is given to one, and `keep` goes with a pattern."""
     deadline = config.budget.deadline
-    if deadline is not None and config.job in ("compare", "range_test"):
+    if deadline is not None and config.job in ("compare", "range_test", "card"):
         raise UserError(
             f"budget.deadline: {deadline:g}: is for job=tune, not for job={config.job}: give none"
         )
@@ -117,7 +117,7 @@ def _check_function(config: Config, function: Function) -> None:
                 f"schedule: {name}: needs validation losses; a function's schedule "
                 "depends on the step only"
             )
-    if config.job in ("range_test", "plot_descent"):
+    if config.job in ("range_test", "plot_descent", "card"):
         raise UserError(f"job: {config.job}: is for tuner's own models, not for functions")
     if config.job == "plot_schedule" and "schedule" not in function.asks:
         raise UserError(

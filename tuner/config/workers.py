@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tuner.config.schema import Config
 
 # Jobs that train nothing, or in this process alone.
-HERE = ("range_test", "plot_descent", "plot_schedule")
+HERE = ("range_test", "card", "plot_descent", "plot_schedule")
 
 
 def check_executor(config: "Config") -> None:

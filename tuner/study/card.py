@@ -30,6 +30,9 @@ MEASURE = "validation_loss"
 # A bowl of one number says little: it is drawn in two, and not round.
 BOWL = {"quadratic": {"dimension": 2, "condition_number": 20.0}}
 
+# Steps of a descent: enough to come round the bend of Rosenbrock's valley.
+STEPS = 200
+
 # The pass that costs are compared with, and how they are timed.
 PLAIN, ROUNDS, PARAMETERS = "sgd", 5, 1_000_000
 
@@ -281,6 +284,8 @@ def descents(config: Config, optimizer: str, stop: Event) -> dict[str, Drawn]:
         Interrupted: when `stop` was set.
     """
     rivals = Rivals(config, optimizer, config.space.branches["schedule"][0])
+    length = config.budget.model_copy(update={"epochs": STEPS})
+    config = config.model_copy(update={"budget": length})
     found = {}
     for name in functions.names():
         function = functions.create(name, BOWL.get(name, {}))

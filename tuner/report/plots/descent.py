@@ -149,7 +149,8 @@ def _scene(
         _curve(axes, surface)
         scale.set_axis_off()
     else:
-        _contours(axes, scale, surface)
+        fill, few = contours(axes, surface)
+        _height_scale(axes, scale, fill, few)
     axes.plot(*surface.minima.T, **STAR)
     axes.plot(*surface.start, **RING)
     legend.set_axis_off()
@@ -177,7 +178,12 @@ def _curve(axes: Axes, surface: Surface) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _contours(axes: Axes, scale: Axes, surface: Surface) -> None:
+def contours(axes: Axes, surface: Surface) -> tuple[Any, bool]:
+    """Draw the heights of a function of two numbers.
+
+    Returns:
+        What is filled, for a scale beside it, and whether it spans few decades.
+    """
     above = surface.heights[surface.heights > 0]
     low, high = float(np.quantile(above, LOWEST)), float(above.max())
     levels = np.geomspace(low, high, LEVELS)
@@ -189,7 +195,14 @@ def _contours(axes: Axes, scale: Axes, surface: Surface) -> None:
     axes.contour(
         surface.x, surface.y, heights, levels, colors="#56657A", linewidths=0.5, alpha=0.45
     )
-    few = high < 1e3 * low  # decades: more numbers than the powers of ten, and in plain digits
+    axes.set(xlabel="x", ylabel="y", aspect="equal", anchor="NW")
+    axes.set(xlim=surface.x[[0, -1]], ylim=surface.y[[0, -1]])
+    _dressed(axes)
+    return fill, high < 1e3 * low
+
+
+def _height_scale(axes: Axes, scale: Axes, fill: Any, few: bool) -> None:
+    """The scale of the heights; over few decades it has more numbers than the powers of ten."""
     bar = axes.figure.colorbar(
         fill,
         cax=scale,
@@ -200,11 +213,12 @@ def _contours(axes: Axes, scale: Axes, surface: Surface) -> None:
     bar.minorticks_off()
     bar.outline.set_visible(False)
     bar.set_label("height above the minimum", color=INK, fontsize=9)
-    axes.set(xlabel="x", ylabel="y", aspect="equal", anchor="NW")
-    axes.set(xlim=surface.x[[0, -1]], ylim=surface.y[[0, -1]])
-    for panel in (axes, scale):
-        panel.tick_params(colors=INK, labelsize=9)
-        panel.spines[:].set_visible(False)
+    _dressed(scale)
+
+
+def _dressed(panel: Axes) -> None:
+    panel.tick_params(colors=INK, labelsize=9)
+    panel.spines[:].set_visible(False)
 
 
 def _handles(surface: Surface, descents: Sequence[Descent]) -> list[Line2D]:

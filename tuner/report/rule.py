@@ -1,0 +1,114 @@
+"""A rule in words: its formula, source, conventions and hyperparameters, from its own file."""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+
+from tuner.training import optimizers
+from tuner.training.slots import zero
+
+# Sections of a docstring that are no prose.
+SECTION = re.compile(r"\n(?=(?:Args|Returns|Raises):\n)")
+ENTRY = re.compile(r"^    (\S[^:]*): ((?:.*\n?)(?:        .*\n?)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the file of an optimizer says of it."""
+
+    name: str
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        """The optimizer itself."""
+        return optimizers.load(self.name)
+
+    @cached_property
+    def module_words(self) -> list[str]:
+        """The paragraphs of its file's docstring."""
+        module = import_module(f"{optimizers.__name__}.{self.name}")
+        return paragraphs(inspect.cleandoc(module.__doc__ or ""))
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The parts of the rule's docstring: prose, arguments, results, a property."""
+        return SECTION.split(inspect.getdoc(self.optimizer.rule) or "")
+
+    @property
+    def is_another(self) -> bool:
+        """Whether its step is that of another optimizer, whose file has the formula."""
+        return self.optimizer.rule.__name__ != self.name
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a line."""
+        return self.module_words[0]
+
+    @property
+    def source(self) -> list[str]:
+        """The paper, and what is taken from where sources differ, in paragraphs."""
+        own = [text for text in self.module_words[1:] if not text.startswith(">>>")]
+        return [*own, *paragraphs(self.words[0])]
+
+    @property
+    def formula(self) -> str:
+        """The lines that compute a step, as they are compiled."""
+        source = textwrap.dedent(inspect.getsource(self.optimizer.rule))
+        function = ast.parse(source).body[0]
+        assert isinstance(function, ast.FunctionDef)
+        docstring = function.body[0]
+        lines = source.splitlines()[docstring.end_lineno or 0 :]
+        return textwrap.dedent("\n".join(lines)).strip()
+
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        """What each hyperparameter means."""
+        section = next((part for part in self.words if part.startswith("Args:")), "")
+        return {head: " ".join(said.split()) for head, said in ENTRY.findall(section)}
+
+    @property
+    def example(self) -> tuple[str, str]:
+        """A property that the docstring shows: in words, and as a session of Python."""
+        last = paragraphs(self.words[-1])
+        code = [i for i, text in enumerate(last) if text.startswith(">>>")]
+        if not code:
+            return "", ""
+        return last[code[0] - 1] if code[0] else "", "\n\n".join(last[code[0] :])
+
+    @property
+    def state(self) -> Mapping[str, str]:
+        """What it keeps between steps: how much of it, and what it starts from."""
+        return {
+            name: (
+                f"{'a number' if slot.scalar else 'a number a parameter'}, starts at "
+                + ("0" if slot.start is zero else started(slot.asks))
+            )
+            for name, slot in self.optimizer.slots.items()
+        }
+
+    @property
+    def decay(self) -> str:
+        """What its weight decay does."""
+        if "weight_decay" in self.optimizer.own:
+            return "part of the rule"
+        if self.optimizer.decoupled:
+            return "decoupled: `theta - lr * weight_decay * theta` before the step"
+        return "coupled: `g + weight_decay * theta` in the place of `g`"
+
+
+def started(asks: list[str]) -> str:
+    """What a slot starts from, by what its start depends on."""
+    if not asks:
+        return "a constant"
+    return f"`{asks[0]}`" if len(asks) == 1 else f"a value of {', '.join(f'`{a}`' for a in asks)}"
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text, each on one line but for sessions of Python."""
+    found = [part.strip("\n") for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    return [part if part.startswith(">>>") else " ".join(part.split()) for part in found]
