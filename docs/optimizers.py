@@ -2,7 +2,7 @@
 
 From the folder of the checkout:
 
-    python -m docs.optimizers            measures what is missing or was changed, and writes all pages
+    python -m docs.optimizers            measures what is missing or changed, writes all pages
     python -m docs.optimizers --pages    writes the pages alone, from what was measured
     python -m docs.optimizers --again    measures everything again
 
@@ -16,8 +16,8 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -29,9 +29,12 @@ from tuner.codec import from_json, to_json
 from tuner.composing import compose
 from tuner.config import Config, check
 from tuner.files import write
+from tuner.report.card import decades, number, page, table
+from tuner.report.plots.card import draw_paths, draw_rates
+from tuner.report.rule import Rule
 from tuner.search.initial_trials import textbook
 from tuner.search.trials import Trial
-from tuner.study.card import Card, measure
+from tuner.study.card import Card, descents, measure
 from tuner.study.data import loaded
 from tuner.study.populations import Populations
 from tuner.training import optimizers
@@ -48,6 +51,46 @@ CARD = ("job=card", "threads=1", f"budget.epochs={EPOCHS}", "range.seeds=2", "ra
 # The ranking: trials an optimizer, the first of them the textbook's; pairs of seeds; budgets.
 TRIALS, PAIRS, BUDGETS = 64, 2, (1, 4, 16, 64)
 SCHEDULES = "schedule=[constant,cosine]"
+
+
+DRAWS = 200
+RANKING = "ranking.md"
+DISAGREEMENTS = FOLDER.parents[1] / "tests" / "references" / "README.md"
+
+HEAD = """
+    `python -m docs.optimizers` measures every optimizer that tuner has and writes this page and a
+    card for each. `job=card` makes a card of your own: other epochs, another model, other data.
+
+    ```bash
+    python -m tuner job=card optimizer=adam
+    python -m tuner job=card optimizer=[lion,adamw] data=[iris,wine] budget.epochs=30
+    ```
+"""
+HOW = """
+    Each of {count} optimizers is tuned on {data} with an MLP of one hidden layer of 64 units, batch
+    size 32 and {epochs} epochs. A budget of 1 is the textbook's settings under a constant schedule.
+    A larger one adds random settings from the ranges in `conf/optimizer`, half of them under
+    `cosine`; {trials} trials of each were trained. The trial and the epoch with the lowest
+    validation loss are chosen under one seed. The same settings are then trained under another seed
+    and judged by the test loss at that epoch. This is done for {pairs} pairs of seeds.
+
+    The table shows mean ranks (1 is the best) and, in brackets, 95 % intervals over the data sets,
+    the seeds and the luck of the draws. `gain` is the mean share of the largest fall of the test
+    loss that any optimizer reaches at that budget: ranks tell who is ahead, the gain by how much.
+"""
+LIMITS = f"""
+    What this does not show:
+
+    - Intervals that overlap do not tell optimizers apart, and most overlap.
+    - Five small tables and one small network say nothing of large nets, images or text, for which
+      many of these optimizers were made.
+    - The order holds for these ranges, {EPOCHS} epochs and this batch size. An optimizer whose
+      range fits or that has fewer hyperparameters has an advantage at small budgets.
+    - At {TRIALS} trials all draws are used, so that interval lacks the luck of the draws.
+    - Random search chose the settings. TPE and pruning, which tuner uses by default, need fewer
+      trials.
+    - Rules for whole batches, as `rprop`, are shown here with noisy ones.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,6 +121,20 @@ class Measured:
     key: str
     card: Card
     tuned: dict[str, Tuned]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where an optimizer stands at a budget: its mean rank, between what bounds, and the mean
+    share of the largest fall of the loss."""
+
+    rank: float
+    low: float
+    high: float
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.rank:.0f} ({self.low:.0f} to {self.high:.0f})"
 
 
 def key_of(name: str) -> str:
@@ -139,8 +196,6 @@ def tuned(name: str, data_name: str) -> Tuned:
 
 def training_member(training: Populations, trial: Trial, seed: int, fold: int) -> Any:
     """A row of a trial under a seed; the second fold is judged on the test part."""
-    from dataclasses import replace
-
     return replace(training.member(trial), seed=seed, fold=fold)
 
 
@@ -198,6 +253,183 @@ def measure_all(names: Sequence[str], again: bool) -> None:
             print(f"{name}: {TRIALS} trials", flush=True)
 
 
+def searched(name: str) -> dict[str, Any]:
+    """What is searched of an optimizer by default."""
+    own: dict[str, Any] = check(compose([f"optimizer={name}"], None)).plain["optimizer"][name]
+    return own
+
+
+def elsewhere(name: str) -> list[str]:
+    """The known disagreements of an optimizer, from their one table."""
+    found = []
+    for row in DISAGREEMENTS.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if len(cells) == 3 and f"`{name}`" in cells[0]:
+            _, here, others = cells
+            found.append(f"Known disagreements. Here: {here}. Elsewhere: {others}.")
+    return found
+
+
+def text_of(name: str, own: Measured) -> str:
+    """The page of an optimizer."""
+    return "\n".join(page(own.card, searched(name), elsewhere(name)))
+
+
+def gains(own: Tuned, pair: int, trials: np.ndarray) -> float:
+    """The loss that tuning with these trials reaches, on test: that of the trial chosen.
+
+    A choice that diverges under the second seed is worth the start, as is none.
+    """
+    chosen = np.array(own.selected[pair], dtype=float)[trials]
+    if np.isnan(chosen).all():
+        return own.start[pair]
+    judged = own.judged[pair][int(trials[np.nanargmin(chosen)])]
+    return own.start[pair] if judged is None else min(judged, own.start[pair])
+
+
+def ranks_of(losses: np.ndarray) -> np.ndarray:
+    """Ranks (optimizers, cases) of losses, 1 the lowest; equals share the mean of theirs."""
+    from scipy.stats import rankdata
+
+    ranks: np.ndarray = rankdata(losses, axis=0)
+    return ranks
+
+
+def ranking(tuned: Mapping[str, Mapping[str, Tuned]]) -> dict[int, dict[str, Placed]]:
+    """Mean ranks by budget and optimizer, with intervals.
+
+    Each of the draws takes data sets with repetition and, for each, a pair of seeds and the
+    optimizer's own random trials beside the textbook's, without repetition.
+    """
+    names, sets = list(tuned), list(next(iter(tuned.values())))
+    found: dict[int, dict[str, Placed]] = {}
+    for budget in BUDGETS:
+        rng = np.random.default_rng(budget)
+        means, shares = [], []
+        for _ in range(DRAWS):
+            cases = [
+                (sets[i], int(rng.integers(PAIRS))) for i in rng.integers(len(sets), size=len(sets))
+            ]
+            losses = np.array(
+                [
+                    [gains(tuned[name][data], pair, draw(rng, budget)) for data, pair in cases]
+                    for name in names
+                ]
+            )
+            start = np.array([tuned[names[0]][data].start[pair] for data, pair in cases])
+            fall = np.maximum(start - losses, 0) / np.maximum(start - losses.min(axis=0), 1e-12)
+            means.append(ranks_of(losses).mean(axis=1))
+            shares.append(fall.mean(axis=1))
+        low, high = np.quantile(means, [0.025, 0.975], axis=0)
+        found[budget] = {
+            name: Placed(*own)
+            for name, *own in zip(
+                names, np.mean(means, axis=0), low, high, np.mean(shares, axis=0), strict=True
+            )
+        }
+    return found
+
+
+def draw(rng: np.random.Generator, budget: int) -> np.ndarray:
+    """The trials of a budget: the textbook's, and random ones of those drawn."""
+    return np.append(0, 1 + rng.permutation(TRIALS - 1)[: budget - 1])
+
+
+def ranking_page(all_measured: Mapping[str, Measured]) -> Iterator[str]:
+    """The page with the index of all cards and the ranking."""
+    some = next(iter(all_measured.values())).card
+    yield from (
+        "# All optimizers, and how they rank",
+        "",
+        *textwrap.dedent(HEAD).strip().splitlines(),
+    )
+    yield ""
+    done = {name: own.tuned for name, own in all_measured.items() if own.tuned}
+    if done:
+        found = ranking(done)
+        last = found[BUDGETS[-1]]
+        order = sorted(done, key=lambda name: last[name].rank)
+        yield from ("## Ranking by budget", "")
+        data = ", ".join(some.data)
+        yield from (
+            textwrap.dedent(HOW)
+            .strip()
+            .format(count=len(done), data=data, epochs=EPOCHS, trials=TRIALS, pairs=PAIRS)
+            .splitlines()
+        )
+        yield ""
+        yield from table(
+            (
+                "optimizer",
+                *(f"{b} trial{'s' * (b > 1)}" for b in BUDGETS),
+                *(f"gain at {b}" for b in (BUDGETS[0], BUDGETS[-1])),
+            ),
+            (
+                (
+                    f"[{name}]({name}.md)",
+                    *(str(found[budget][name]) for budget in BUDGETS),
+                    f"{found[BUDGETS[0]][name].share:.1%}",
+                    f"{last[name].share:.1%}",
+                )
+                for name in order
+            ),
+        )
+        yield from ("", *textwrap.dedent(LIMITS).strip().splitlines(), "")
+    yield from ("## Cards", "")
+    yield "`one rate for all` is the rate that gains at least so much of the best on every data set."
+    yield "The basin is the narrowest of those on the data sets, in decades; the card says how it is"
+    yield "measured. State counts arrays as large as the parameters. Cost is the time of a step over"
+    yield "that of `sgd`, where all fits the cache."
+    yield ""
+    yield from table(
+        (
+            "optimizer",
+            "what it is",
+            "searched by default",
+            "one rate for all",
+            "basin",
+            "state",
+            "cost",
+        ),
+        (row(name, own.card) for name, own in all_measured.items()),
+    )
+    yield ""
+
+
+def row(name: str, card: Card) -> tuple[str, ...]:
+    """The row of an optimizer in the index."""
+    low, high = number(card.asked.low), number(card.asked.high)
+    one = "-" if card.one is None else f"{number(card.one.rate)} ({card.one.share:.0%})"
+    basins = [decades(own.basin) for own in card.data.values() if own.basin is not None]
+    size = next(iter(card.cost.own))
+    return (
+        f"[{name}]({name}.md)",
+        Rule(name).summary.partition(": ")[2].rstrip("."),
+        low if low == high else f"{low} to {high}",
+        one,
+        f"{min(basins):.1f}" if len(basins) == len(card.data) else "-",
+        str(sum(not slot.scalar for slot in optimizers.load(name).slots.values())),
+        f"{card.cost.own[size] / card.cost.sgd[size]:.1f}",
+    )
+
+
+def pages() -> dict[str, str]:
+    """All pages by the names of their files, of what is measured."""
+    all_measured = {name: own for name in optimizers.names() if (own := kept(name)) is not None}
+    found = {f"{name}.md": text_of(name, own) for name, own in all_measured.items()}
+    return found | {RANKING: "\n".join(ranking_page(all_measured))}
+
+
+def draw_pictures(names: Sequence[str]) -> None:
+    """Draws both pictures of these cards; the paths are computed again, which takes a second."""
+    for name in names:
+        own = kept(name)
+        assert own is not None
+        draw_rates(own.card, FOLDER / f"{name}-rates.png")
+        drawn = descents(card_config(name), name, Event())
+        draw_paths(own.card, drawn, FOLDER / f"{name}-paths.png")
+
+
 def main() -> None:
     """Measures, and writes the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -206,6 +438,9 @@ def main() -> None:
     given = parser.parse_args()
     if not given.pages:
         measure_all(optimizers.names(), given.again)
+    for file, text in pages().items():
+        write(FOLDER / file, [text])
+    draw_pictures([name for name in optimizers.names() if kept(name) is not None])
 
 
 if __name__ == "__main__":

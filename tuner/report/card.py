@@ -50,8 +50,7 @@ def page(card: Card, searched: Searched, elsewhere: Sequence[str] = ()) -> Itera
     yield ""
     yield f"{STEPS} steps from the usual start of each function, schedule `{card.schedule}`."
     if card.trials > 1:
-        yield f"Of {card.trials} settings spread over the default ranges, the one that ends lowest is"
-        yield "drawn."
+        yield f"Of {card.trials} settings spread over the default ranges, the lowest end is drawn."
     yield f"The quadratic has the condition number {BOWL['quadratic']['condition_number']:g}."
     yield ""
     yield from table(
@@ -86,18 +85,19 @@ def ranged(value: object) -> str:
 
 def number(value: object) -> str:
     """A number of three digits at the most; a dash for none."""
-    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def rates_said(card: Card) -> Iterator[str]:
     """How the rates were tried."""
     held = ", ".join(f"`{path}` = {number(value)}" for path, value in card.held.items())
     yield f"Model `{card.model}`, batch size {card.batch_size}, {card.epochs} epochs, schedule"
-    yield f"`{card.schedule}`, {card.seeds} seeds a rate. The loss is the mean validation loss after"
-    yield "the last epoch; the picture divides it by the loss before training. The **basin** is the"
-    yield f"range of rates around the best one at which the loss falls by at least {AS_GOOD:.0%} of its"
-    yield f"fall at the best rate. The range worth searching begins where that is {WORTH:.0%} and ends"
-    yield "where the basin ends. Rates are tried at equal factors, so each end is known to one factor."
+    yield f"`{card.schedule}`, {card.seeds} seeds a rate. The loss is the mean validation loss"
+    yield "after the last epoch; the picture divides it by the loss before training. The **basin**"
+    yield "is the range of rates around the best one at which the loss falls by at least"
+    yield f"{AS_GOOD:.0%} of its fall at the best rate. The range worth searching begins where that"
+    yield f"is {WORTH:.0%} and ends where the basin ends. Rates are tried at equal factors, so each"
+    yield "end is known to one factor."
     if held:
         yield f"Held: {held}."
 
@@ -105,7 +105,7 @@ def rates_said(card: Card) -> Iterator[str]:
 def on_data(name: str, own: RatesOnData) -> tuple[str, ...]:
     """The row of a data set."""
     if own.best is None or own.basin is None or own.worth is None:
-        return (name, "none gains", "–", number(own.start), "–", "–", "–")
+        return (name, "none gains", "-", number(own.start), "-", "-", "-")
     below, above = ("at most " if own.open[0] else ""), ("at least " if own.open[1] else "")
     return (
         name,
