@@ -9,7 +9,7 @@ import pytest
 
 from tests.blocks import BLOCK
 from tuner.cli import help_page
-from tuner.composing import TAKEN, compose, config_folder
+from tuner.composing import compose
 from tuner.concluding import NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED
 from tuner.config import check
 from tuner.errors import UserError
@@ -119,16 +119,6 @@ def test_the_code_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert pieces
     for piece in pieces:
         exec(compile(piece, "README.md", "exec"), {})
-
-
-def test_the_page_of_settings_tells_those_that_there_are() -> None:
-    table = re.findall(r"^\| `\+?([\w.]+)` \|", DOCUMENTS["docs/settings.md"], re.MULTILINE)
-    groups = {path.name for path in config_folder().iterdir() if path.is_dir()}
-    others = {key: v for key, v in compose([], None).items() if key not in groups}
-    below = {f"{key}.{k}" for key, v in others.items() if isinstance(v, dict) for k in v}
-    plain = {key for key, value in others.items() if not isinstance(value, dict)}
-    assert set(table) == groups | below | plain | {*TAKEN}
-    assert len(set(table)) == len(table)
 
 
 def test_the_documents_tell_the_exit_codes_of_the_help_page() -> None:
