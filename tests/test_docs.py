@@ -4,9 +4,11 @@ import re
 import shlex
 from itertools import takewhile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from docs.site import pages
 from tests.blocks import BLOCK
 from tuner.cli import help_page
 from tuner.composing import compose
@@ -18,7 +20,7 @@ from tuner.jobs import names as jobs
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = {
     str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
-    for pattern in ("*.md", "*/README.md", "docs/**/*.md")
+    for pattern in ("*.md", "*/README.md", "tests/*/README.md", "docs/**/*.md")
     for path in sorted(REPOSITORY.glob(pattern))
     if not path.parent.name.startswith(".")
 }
@@ -87,22 +89,50 @@ def test_a_flag_in_the_documents_is_on_the_help_page(document: str) -> None:
         assert {word for word in shlex.split(command) if FLAG.fullmatch(word)} <= told
 
 
-def anchors(text: str) -> set[str]:
-    """The anchors of a document's headings, as they are made from their words."""
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+HTML = re.compile(r'<(?:a|img|source)\b[^>]*?\b(?:href|src|srcset)="([^"]+)"')
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_link_leads_somewhere(document: str) -> None:
-    for link in re.findall(r"\]\(([^)]+)\)", DOCUMENTS[document]):
-        if link.startswith(("http://", "https://")):
+    text = DOCUMENTS[document]
+    for link in [*pages.links(text), *HTML.findall(text)]:
+        if ":" in link.partition("/")[0]:
+            parts = urlsplit(link)
+            assert parts.scheme in ("http", "https", "mailto"), f"{document}: {link}"
+            assert parts.scheme == "mailto" or re.fullmatch(r"[\w.-]+(:\d+)?", parts.netloc), link
             continue
-        path, _, anchor = link.partition("#")
-        target = (REPOSITORY / document).parent / path if path else REPOSITORY / document
+        assert not link.startswith("/"), f"{document}: {link}: is not relative"
+        target = REPOSITORY / pages.target(document, link)
         assert target.exists(), f"{document}: {link}"
+        if anchor := link.partition("#")[2]:
+            found = pages.anchors(target.read_text(encoding="utf-8"))
+            assert found.count(anchor) == 1, f"{document}: {link}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_looks_like_a_link_is_one(document: str) -> None:
+    text = pages.FENCE.sub("", DOCUMENTS[document])
+    assert not re.findall(r"^\[[^]]+\]: \S+|\]\[[\w-]+\]|\]\(\s|\]\([^)]*\s\)", text, re.MULTILINE)
+
+
+# Programs and configs name pages by their paths in the checkout, where people read them.
+NAMED = re.compile(r"(?<![\w/.-])((?:[\w.-]+/)*[\w-]+\.md)\b(?:#([\w-]+))?")
+
+
+def test_a_page_that_a_program_or_a_config_names_is_there() -> None:
+    files = [
+        path
+        for folder in ("tuner", "conf", "benchmarks", "examples", "deploy", ".ci")
+        for path in sorted((REPOSITORY / folder).rglob("*"))
+        if path.is_file() and path.suffix in ("", ".py", ".yaml", ".service", ".timer")
+    ]
+    named = [(file, *found) for file in files for found in NAMED.findall(file.read_text("utf-8"))]
+    assert [page for _, page, _ in named if page == "docs/data.md"]
+    for file, page, anchor in named:
+        target = REPOSITORY / page
+        assert target.exists() or (file.parent / page).exists(), f"{file}: {page}"
         if anchor:
-            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{document}: {link}"
+            assert anchor in pages.anchors(target.read_text("utf-8")), f"{file}: {page}#{anchor}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -110,7 +140,8 @@ def test_a_path_in_the_documents_exists(document: str) -> None:
     for path in re.findall(
         r"`((?:tuner|conf|tests|benchmarks|examples|deploy)/[\w./-]*)`", DOCUMENTS[document]
     ):
-        assert (REPOSITORY / path).exists(), f"{document}: {path}"
+        written = f"cat > {path} " in DOCUMENTS[document]
+        assert written or (REPOSITORY / path).exists(), f"{document}: {path}"
 
 
 def test_the_code_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,11 @@ def test_a_pattern_of_the_navigation_is_the_pages_that_no_entry_before_it_names(
     assert list(left) == ["docs/a.md", "x/README.md"]
 
 
+def test_pages_are_in_the_order_of_their_numbers_behind_their_readme() -> None:
+    inside = ["c/README.md", "c/2-a.md", "c/10-b.md", "c/x.md"]
+    assert sorted(reversed(inside), key=pages.place) == inside
+
+
 def test_a_link_to_code_or_a_folder_leads_to_the_page_that_shows_it() -> None:
     text = "[a](../tuner/cli.py#x) [b](../conf/data) `[c](../tuner/cli.py)` [d](ranges.md#y)\n"
     fenced = "```text\n[e](../tuner/cli.py)\n```\n"

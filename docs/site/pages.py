@@ -34,7 +34,16 @@ PICTURES = (".png", ".svg", ".gif", ".jpg")
 
 def pages() -> list[str]:
     """The paths of all pages in the checkout, in order."""
-    return sorted({str(p.relative_to(CHECKOUT)) for own in PAGES for p in CHECKOUT.glob(own)})
+    return sorted(
+        {str(p.relative_to(CHECKOUT)) for own in PAGES for p in CHECKOUT.glob(own)}, key=place
+    )
+
+
+def place(path: str) -> tuple[object, ...]:
+    """The place of a page among others: a README before its folder, 2 before 10."""
+    folder, _, name = path.rpartition("/")
+    parts = re.split(r"(\d+)", name)
+    return folder, name != "README.md", [(p.isdigit(), int(p) if p.isdigit() else p) for p in parts]
 
 
 def links(text: str) -> Iterator[str]:
