@@ -66,7 +66,7 @@ def test_a_pattern_of_the_navigation_is_the_pages_that_no_entry_before_it_names(
 
 def test_pages_are_in_the_order_of_their_numbers_behind_their_readme() -> None:
     inside = ["c/README.md", "c/2-a.md", "c/10-b.md", "c/x.md"]
-    assert sorted(inside[::-1], key=pages.place) == inside
+    assert sorted(["c/10-b.md", "c/x.md", "c/2-a.md", "c/README.md"], key=pages.place) == inside
 
 
 def test_a_link_to_code_or_a_folder_leads_to_the_page_that_shows_it() -> None:
@@ -76,6 +76,10 @@ def test_a_link_to_code_or_a_folder_leads_to_the_page_that_shows_it() -> None:
         "[a](../tuner/cli.py.md#x) [b](../conf/data/index.md) `[c](../tuner/cli.py)` "
         "[d](ranges.md#y)\n" + fenced
     )
+
+
+def test_a_pipe_in_the_code_of_a_table_is_shown_without_its_backslash() -> None:
+    assert pages.linked("| `\\|w\\|` | a \\| b |", "docs/a.md") == "| `|w|` | a \\| b |"
 
 
 def test_code_is_shown_whole_in_a_fence_that_it_does_not_end(

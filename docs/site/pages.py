@@ -81,6 +81,9 @@ def linked(text: str, page: str) -> str:
 
     def led(found: re.Match[str]) -> str:
         link = found["target"]
+        if found["tick"]:
+            # In a table, a forge wants a pipe in code escaped; MkDocs wants it as it is.
+            return found[0].replace("\\|", "|")
         if not link or link.startswith((*ELSEWHERE, "#")):
             return found[0]
         path, sign, anchor = link.partition("#")
