@@ -102,7 +102,7 @@ def source(thing: Any) -> str:
 
 def page(title: str, *lines: str) -> str:
     """A page from its title and its lines."""
-    text = "\n".join([MADE, "", f"# {title}", "", *lines])
+    text = "\n".join([f"# {title}", "", *lines, "", MADE])
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
