@@ -38,9 +38,9 @@ def test_every_page_is_on_the_site_and_in_its_navigation(site: Path) -> None:
     home = (site / "index.html").read_text(encoding="utf-8")
     led = set(re.findall(r'<a href="([^"#]*)"[^>]*class="md-nav__link', home))
     for page in pages.pages():
-        folder = re.sub(r"(^|/)README\.md$|\.md$", r"\1", page)
-        assert (site / folder / "index.html").exists(), page
-        assert page == "README.md" or f"{folder.rstrip('/')}/" in led, page
+        file = re.sub(r"(^|/)README\.md$", r"\1index.md", page).removesuffix(".md") + ".html"
+        assert (site / file).exists(), page
+        assert page == "README.md" or file in led, page
 
 
 @pytest.mark.slow
@@ -67,6 +67,14 @@ def test_a_pattern_of_the_navigation_is_the_pages_that_no_entry_before_it_names(
 def test_pages_are_in_the_order_of_their_numbers_behind_their_readme() -> None:
     inside = ["c/README.md", "c/2-a.md", "c/10-b.md", "c/x.md"]
     assert sorted(["c/10-b.md", "c/x.md", "c/2-a.md", "c/README.md"], key=pages.place) == inside
+
+
+def test_each_entry_of_the_navigation_names_pages_that_there_are() -> None:
+    lines = CONFIG.read_text(encoding="utf-8").partition("\nnav:\n")[2].splitlines()
+    entries = [m[1] for line in lines if (m := re.search(r"([\w./*-]+\.md)$", line))]
+    assert "README.md" in entries
+    for entry in entries:
+        assert list(REPOSITORY.glob(entry)), entry
 
 
 def test_a_link_to_code_or_a_folder_leads_to_the_page_that_shows_it() -> None:
