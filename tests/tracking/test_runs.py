@@ -1,6 +1,8 @@
 """A study in MLflow: one parent, one child a trial, nothing twice, nothing non-finite."""
 
 import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.conftest import NAMES, STARTED, curve, read_runs, study, trial
-from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds, logged_models
+from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds, database, logged_models
 from tuner.tracking import model as models
 from tuner.tracking.runs import StudyRuns
 
@@ -274,3 +276,58 @@ def test_a_model_that_cannot_be_loaded_is_refused_and_does_not_block_the_rest(st
     (refusal,) = runs.refused
     assert refusal.startswith(str(broken))
     assert {run.info.status for run in read_runs(store).values()} == {"FINISHED"}
+
+
+def rows(store, table):
+    """What a table of curves holds, the runs by their names."""
+    with closing(sqlite3.connect(store.database)) as connection:
+        return connection.execute(
+            f"SELECT runs.name, own.key, own.value, own.timestamp, own.step, own.is_nan "
+            f"FROM {table} AS own JOIN runs USING (run_uuid) ORDER BY 1, 2, 4, 3"
+        ).fetchall()
+
+
+def test_points_are_stored_as_mlflow_itself_stores_them(store, open_runs, monkeypatch):
+    # What repeats, comes out of order, has two values at a step, and is of NumPy's.
+    told = [
+        *study(trial(0, epochs=4), trial(1, epochs=2)),
+        *trial(0, epochs=2),
+        Points(0, [3, 1], {"val_loss": [0.5, 9.0], "accuracy": [np.float32(0.1), -0.0]}),
+        Points(0, [3], {"val_loss": [0.7]}),
+        Points(1, [1], {"val_loss": [-5.0]}),
+    ]
+    monkeypatch.setattr(database, "add_points", lambda *_: False)
+    open_runs().write(told)
+    theirs = [rows(store, table) for table in ("metrics", "latest_metrics")]
+    for run in read_runs(store).values():
+        MlflowClient(store.uri).set_tag(run.info.run_id, "tuner.key", "another")
+        with closing(sqlite3.connect(store.database)) as connection, connection:
+            connection.execute("DELETE FROM metrics")
+            connection.execute("DELETE FROM latest_metrics")
+    monkeypatch.undo()
+    for _ in range(2):  # written twice it is there once
+        open_runs().write(told)
+        ours = [rows(store, table) for table in ("metrics", "latest_metrics")]
+        assert ours == theirs
+    assert len(theirs[0]) == 14
+
+
+def test_points_that_sql_may_not_write_are_left_to_mlflow(store, open_runs):
+    runs = open_runs()
+    runs.write(study(trial(0)))
+    run, own = read_runs(store)[0].info.run_id, store.database
+    assert database.add_points(own, run, [("loss", 1.0, STARTED, 0)])
+    assert not database.add_points(own, run, [("loss", 1.0, STARTED, 1), ("a//b", 1.0, STARTED, 0)])
+    assert not database.add_points(own, "nobody", [("loss", 1.0, STARTED, 2)])
+    assert curve(store, read_runs(store)[0], "loss") == [(0, 1.0)]
+    MlflowClient(store.uri).delete_run(run)
+    runs.write([Points(0, [9], {"loss": [1.0]})])
+    assert "must be in the 'active' state" in runs.refused[0]
+    with closing(sqlite3.connect(own)) as connection, connection:
+        connection.execute("ALTER TABLE latest_metrics RENAME TO of_a_later_version")
+    MlflowClient(store.uri).restore_run(run)
+    assert not database.add_points(own, run, [("loss", 1.0, STARTED, 3)])
+    with closing(sqlite3.connect(own)) as connection:
+        assert connection.execute("SELECT count(*) FROM metrics WHERE key = 'loss'").fetchone() == (
+            1,
+        )

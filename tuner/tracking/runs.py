@@ -198,7 +198,7 @@ class StudyRuns:
         fresh = {key: value for key, value in params.items() if key not in run.params}
         self._log(
             run.run_id,
-            metrics=list(_metrics(news.points, run.started_ms)),
+            metrics=self._left_to_log(run, news.points),
             params=[Param(key, clip(value)) for key, value in fresh.items()],
             tags=[RunTag(key, clip(value)) for key, value in news.tags.items()],
         )
@@ -213,6 +213,16 @@ class StudyRuns:
             with self._noting_refusals():
                 refusal = logged_models.show(self.client, self.experiment_id, run.run_id, model)
                 self.refused += [refusal] if refusal else []
+
+    def _left_to_log(self, run: _Known, pieces: Iterable[Points]) -> list[Metric]:
+        """The points that MLflow is to write: none where they were written to its database."""
+        from mlflow.entities import Metric
+
+        points = list(_points(pieces, run.started_ms))
+        own = self._database
+        if points and own and again(database.add_points, own, run.run_id, points):
+            return []
+        return [Metric(*point) for point in points]
 
     def _judge(self, run: _Known, verdict: Verdict) -> None:
         """Puts what a result says of the study in the place of what an earlier one said.
@@ -267,6 +277,8 @@ class StudyRuns:
         """Metrics, params and tags in one call; one by one if MLflow refuses the whole."""
         from mlflow.exceptions import MlflowException
 
+        if not any(parts.values()):
+            return
         try:
             again(self.client.log_batch, run_id, **parts)
         except MlflowException as error:
@@ -331,16 +343,14 @@ def _known(run: Run) -> _Known:
     return _Known(run.info.run_id, run.info.start_time, running, set(run.data.params))
 
 
-def _metrics(points: Iterable[Points], started_ms: int) -> Iterable[Metric]:
-    """The finite points as MLflow's metrics.
+def _points(pieces: Iterable[Points], started_ms: int) -> Iterator[database.Point]:
+    """The finite points as MLflow stores them.
 
     MLflow stores the same key, time, step and value once, so times counted from the run's start
     make a replay harmless. A stored inf (as 1.8e308) or nan would ruin the run's charts.
     """
-    from mlflow.entities import Metric
-
-    for piece in points:
+    for piece in pieces:
         for name, values in piece.metrics.items():
             for step, value in zip(piece.steps, values, strict=True):
                 if value is not None and math.isfinite(value):
-                    yield Metric(name, value, started_ms + step, step)
+                    yield name, float(value), started_ms + step, step
