@@ -240,8 +240,9 @@ class Session:
         """Trains, judges and writes what was found; an interrupted study has no winner."""
         own = self.config
         builder.other_numerics(self.record)
-        modules = UNTRACKED if tracker is None else TRACKED
-        background = Background(modules) if self.training.data is not None else nullcontext()
+        modules, host = (UNTRACKED, None) if tracker is None else (TRACKED, tracker.host)
+        saves = self.training.data is not None
+        background = Background(modules, host) if saves else nullcontext()
         listeners: list[Listener] = []
         with background as saving:
             try:

@@ -64,6 +64,35 @@ def test_where_all_is_imported_already_there_is_no_other_process() -> None:
         assert background.result(Deadline()) == os.getpid()
 
 
+def test_a_process_that_is_there_for_something_else_makes_the_calls() -> None:
+    with Background(ABSENT) as of_another:
+        of_another.prepare()
+        hosts = iter([None, of_another.pipe])
+        with Background(ABSENT, lambda: next(hosts)) as background:
+            background.prepare()  # it is not there yet
+            background.begin(os.getpid)
+            assert background.result(Deadline()) == os.getpid()
+            background.prepare()
+            background.prepare()
+            background.begin(os.getpid)
+            assert of_another.process is not None
+            assert background.result(Deadline()) == of_another.process.pid
+        of_another.begin(os.getpid)  # nobody has ended it
+        assert of_another.result(Deadline()) != os.getpid()
+
+
+def test_calls_are_made_here_when_a_host_is_stopped_or_was_killed() -> None:
+    with Background(ABSENT) as of_another:
+        of_another.prepare()
+        assert of_another.process is not None
+        for ending, seconds in ((signal.SIGSTOP, 0.5), (signal.SIGKILL, 60.0)):
+            with Background(ABSENT, lambda: of_another.pipe) as background:
+                background.prepare()
+                of_another.process.send_signal(ending)
+                background.begin(len, bytes(1_000_000))
+                assert background.result(Deadline(seconds)) == 1_000_000
+
+
 @pytest.mark.parametrize("begun", [True, False])
 def test_calls_are_made_here_when_the_other_process_was_killed(begun: bool) -> None:
     with Background(ABSENT) as background:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import free_port
 from tests.tracking.conftest import NAMES, curve, read_runs, study, trial
+from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.tracking import Store, Writer
 
@@ -107,6 +108,7 @@ STUDY = """
 import sys
 from pathlib import Path
 from tests.tracking.conftest import NAMES, study, trial
+from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.tracking import Store, Writer
 
@@ -188,3 +190,25 @@ def test_a_server_that_dies_in_the_middle_loses_nothing_and_blocks_nobody(store,
     assert runs.keys() == {None, *range(6)}
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert all(len(curve(store, runs[number])) == 3 for number in range(6))
+
+
+@pytest.mark.slow
+def test_the_uploader_makes_calls_between_files(store, tmp_path):
+    writer = Writer(store, tmp_path / "study", **NAMES)
+    assert writer.host() is None
+    with Background(["this"], writer.host) as background:
+        write(writer, study(trial(0)))
+        assert writer.flush(Deadline()) == 0
+        background.prepare()
+        background.begin(os.getpid)
+        write(writer, trial(1))
+        assert background.result(Deadline()) == writer._uploader.pid
+        background.begin(sys.modules.__contains__, "this")
+        assert writer.close(Deadline()) == 0
+    assert read_runs(store).keys() == {None, 0, 1}
+
+
+def test_where_a_server_keeps_the_data_the_uploader_makes_no_calls(tmp_path):
+    writer = Writer(Store(tmp_path, "http://127.0.0.1:9"), tmp_path / "study", **NAMES)
+    assert not writer.is_host
+    writer.close(Deadline(0.0))

@@ -1,4 +1,4 @@
-"""Work in the background: a process that imports what only the end of a study needs, as it trains.
+"""Work in the background: a process imports what only the end of a study needs, as that trains.
 
 It is a process because an import holds Python's global lock: training beside one ran at a tenth of
 its speed. It ends as soon as the study does, so that none writes after a kill.
@@ -7,7 +7,7 @@ its speed. It ends as soon as the study does, so that none writes after a kill.
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -21,6 +21,9 @@ from tuner.processes.deadline import Deadline
 # Seconds from one look at the deadline to the next.
 GLANCE = 0.1
 
+# The turns of a process that does nothing else.
+ALONE: AbstractContextManager[Any] = nullcontext()
+
 
 class Background:
     """Calls one function after another, with these modules imported; use it as a context.
@@ -31,19 +34,27 @@ class Background:
     Args:
         modules: by their full names; one may name a function of its own that is called once, as
             `package.module:setup`.
+        host: the connection to a process that is there for something else and runs `serve` as
+            well, or None while it is not; without a host, a process is started for the calls alone.
     """
 
-    def __init__(self, modules: Sequence[str]) -> None:
-        self.modules = modules
+    def __init__(
+        self, modules: Sequence[str], host: Callable[[], Connection | None] | None = None
+    ) -> None:
+        self.modules, self.host = modules, host
         self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.pipe: Connection | None = None
         self.sending: Thread | None = None
 
     def prepare(self) -> None:
-        """Starts the other process, unless it runs already or is not needed."""
-        if self.process is not None or all(
-            n.partition(":")[0] in sys.modules for n in self.modules
-        ):
+        """Starts the other process, or has its host import, unless that is done or not needed."""
+        if self.pipe is not None or all(n.partition(":")[0] in sys.modules for n in self.modules):
+            return
+        if self.host is not None:
+            self.pipe = self.host()
+            if self.pipe is not None:
+                self.send(ForkingPickler.dumps((load, (self.modules,), False)))
             return
         self.pipe, theirs = Pipe()
         with theirs:
@@ -60,20 +71,21 @@ class Background:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.process is not None:
+        if self.pipe is not None:
             self.bury()
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Has a function of a module called, while this process goes on."""
         self.call = function, arguments
-        if self.process is not None:
+        if self.pipe is not None:
             # A process that is stopped does not read, and a large call would wait for it here.
-            call = ForkingPickler.dumps(self.call)
+            call = ForkingPickler.dumps((function, arguments, True))
             self.sending = Thread(target=self.send, args=[call], daemon=True)
             self.sending.start()
 
     def send(self, call: Any) -> None:
         """Sends a call, as pickled bytes, to the other process, if it is there."""
+        assert self.pipe is not None
         with suppress(OSError):  # the other process died
             self.pipe.send_bytes(call)
 
@@ -91,7 +103,7 @@ class Background:
         """
         assert self.call is not None
         (function, arguments), self.call = self.call, None
-        if self.process is not None:
+        if self.pipe is not None:
             try:
                 while not self.pipe.poll(min(GLANCE, deadline.left())):
                     if not deadline.left():
@@ -106,38 +118,53 @@ class Background:
         return function(*arguments)
 
     def bury(self) -> None:
-        """Ends the other process: calls are made here from now on."""
-        assert self.process is not None
+        """Ends the other process, unless it is a host: calls are made here from now on."""
+        pipe, self.pipe = self.pipe, None
+        if self.process is None or pipe is None:
+            return  # who has started the host ends it, and with it a call that is not read
         self.process.kill()
         self.process.wait()
         if self.sending is not None:
             self.sending.join()
-        self.pipe.close()
+        pipe.close()
         self.process = None
 
 
-def serve(pipe: Connection) -> None:
-    """Calls what comes through the pipe until it ends."""
-    while True:
-        try:
-            function, arguments = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = True, function(*arguments)
-        except Exception as error:
-            answer = False, error
-        pipe.send(answer)
-
-
-def main() -> None:
-    """What the other process runs: it imports the modules, then serves until it is ended."""
-    descriptor, *modules = children.stand_back()
+def load(modules: Sequence[str]) -> None:
+    """Imports modules, as `Background` takes them."""
     for name in modules:
         module, _, function = name.partition(":")
         imported = import_module(module)
         if function:
             getattr(imported, function)()
+
+
+def serve(pipe: Connection, turns: AbstractContextManager[Any] = ALONE) -> None:
+    """Calls what comes through the pipe until it ends.
+
+    Args:
+        pipe: with a function, its arguments, and whether it is to be answered.
+        turns: entered for each call.
+    """
+    while True:
+        try:
+            function, arguments, answered = pipe.recv()
+        except (EOFError, OSError):
+            return
+        with turns:
+            try:
+                answer = True, function(*arguments)
+            except Exception as error:
+                answer = False, error
+        if answered:
+            with suppress(OSError):  # nobody waits any more
+                pipe.send(answer)
+
+
+def main() -> None:
+    """What the other process runs: it imports the modules, then serves until it is ended."""
+    descriptor, *modules = children.stand_back()
+    load(modules)
     with Connection(int(descriptor)) as pipe:
         serve(pipe)
 

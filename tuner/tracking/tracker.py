@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tuner.codec import Settings
@@ -65,6 +66,11 @@ class Tracker:
         self.best = BestSoFar(goal)
         self.sent: dict[int, int] = {}  # points of each curve of a trial that trains
         self.due, self.left = -math.inf, 0  # when to send the next, and who had left at the last
+
+    @property
+    def host(self) -> Callable[[], Connection | None] | None:
+        """Of a process that saves the winner as well, if there is one, as `Background` takes it."""
+        return self.writer.host if self.writer.is_host else None
 
     def __call__(self, event: Event) -> None:
         match event:

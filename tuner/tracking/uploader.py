@@ -4,17 +4,23 @@ It is a process, not a thread, because importing MLflow (2 s) and calling it hol
 lock: a training loop beside it ran at a tenth to a third of its speed. It reads lines from
 standard input, first the study as JSON and then paths of files, and answers each file with a line
 of JSON. It ends with its input, so a killed study leaves no process behind.
+
+It also saves the winner, for which MLflow is needed as well (`tuner.processes.background`).
 """
 
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 from filelock import FileLock
 
+from tuner.processes.background import ALONE, serve
 from tuner.processes.children import stand_back
 from tuner.tracking.calls import one_line
 from tuner.tracking.records import Artifact, Model, Record
@@ -23,11 +29,20 @@ from tuner.tracking.spool import records
 from tuner.tracking.store import Store
 
 
-def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, Any]]:
+def deliver(
+    study: dict[str, Any],
+    files: Iterable[str],
+    turns: AbstractContextManager[Any] = ALONE,
+) -> Iterator[dict[str, Any]]:
     """Write each file; yields what became of it: an error, refusals, and the parent run's page.
 
     It ends when the database is another file than the one that was opened: MLflow would go on with
     the one that was.
+
+    Args:
+        study: what the writer says of it.
+        files: paths, each asked for when the one before is written.
+        turns: entered for each file.
     """
     store = Store(Path(study["root"]), study["uri"])
     folder = Path(study["spool"]).resolve().parent
@@ -37,7 +52,8 @@ def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, A
     for file in files:
         try:
             if runs is None:
-                runs = StudyRuns(store, **names)
+                with turns:
+                    runs = StudyRuns(store, **names)
                 opened = store.identity()
             elif store.identity() != opened:
                 yield {"error": "MLflow's database is another one now", "renewed": True}
@@ -45,7 +61,8 @@ def deliver(study: dict[str, Any], files: Iterable[str]) -> Iterator[dict[str, A
             found, torn = records(Path(file.rstrip("\n")))
             own = [record for record in found if is_own(record, folder)]
             torn += len(found) - len(own)
-            runs.write(own)
+            with turns:
+                runs.write(own)
             page = (runs.experiment_id, runs.parent_id)
             lost = torn + runs.headless
             yield {"error": None, "refused": runs.refused, "torn": lost, "page": page}
@@ -77,11 +94,16 @@ def main() -> None:
     """Serve one study until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     sys.stdout = sys.stderr  # MLflow likes to print
-    stand_back()
+    calls = stand_back()
     study = json.loads(sys.stdin.readline())
     # The uploader of a study that was killed may be about to die.
+    # Two threads would import the same modules at once, and may find one half made.
+    turns = Lock()
+    if calls:
+        own = Connection(int(calls[0]))
+        Thread(target=serve, args=[own, turns], daemon=True).start()
     with FileLock(Path(study["spool"]) / "lock"):
-        for answer in deliver(study, sys.stdin):
+        for answer in deliver(study, sys.stdin, turns):
             print(json.dumps(answer), file=answers, flush=True)
     # All is written: to take MLflow down in good order would be a second that the study waits.
     os._exit(0)

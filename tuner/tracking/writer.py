@@ -4,6 +4,8 @@ import json
 import subprocess
 import threading
 import time
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ class Writer:
         self._study = {"root": str(store.root), "uri": store.uri, "spool": str(folder), **names}
         self._page: tuple[str, str] | None = None  # the ids of experiment and parent run
         self._uploader: subprocess.Popen[str] | None = None
+        self._calls: Connection | None = None
         self._failures = 0
         self._hurry = 0  # how many callers wait in flush or close
         self._closing = False
@@ -86,6 +89,15 @@ class Writer:
         if self._page is None:
             return None
         return self._store.curves_link(*self._page, metric, greater_is_better)
+
+    def host(self) -> Connection | None:
+        """The connection to the uploader, which makes calls as well; None while there is none."""
+        return self._calls
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the uploader makes calls: not where each may wait for what a server answers."""
+        return not self._store.is_server
 
     def _wait(self, deadline: Deadline, closing: bool) -> int:
         with self._progress:
@@ -153,9 +165,17 @@ class Writer:
             return {"error": "the tracking process was killed or could not be started"}
 
     def _start(self) -> subprocess.Popen[str]:
-        uploader = children.start(
-            "tuner.tracking.uploader", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        ours, theirs = Pipe()
+        with theirs:
+            uploader = children.start(
+                "tuner.tracking.uploader",
+                *([theirs.fileno()] if self.is_host else []),
+                pass_fds=[theirs.fileno()] if self.is_host else [],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        self._calls = ours if self.is_host else None
         assert uploader.stdin is not None
         print(json.dumps(self._study), file=uploader.stdin, flush=True)
         return uploader
