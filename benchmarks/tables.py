@@ -12,6 +12,9 @@ that it saves.
 A tie is a mean difference, over the splits, of at most one standard error of it. CPU time is that
 of processes, with their children, from the file to the model.
 
+Whoever changes what is searched chooses by other splits than those that are reported:
+`--first 10` begins with split 10.
+
     pip install -e '.[benchmarks]'
     python benchmarks/tables.py [--quick] [--json] [--only churn] [--splits 3] [--side tuner]
 """
@@ -240,7 +243,7 @@ def fitted(side: str, path: Path, target: str, seed: int) -> dict[str, Any]:
 
 
 def compared(
-    name: str, splits: int, sides: Sequence[str], settings: Sequence[str]
+    name: str, splits: Sequence[int], sides: Sequence[str], settings: Sequence[str]
 ) -> dict[str, Any]:
     """What each side reached on a table, by split, and whether its score is r2."""
     import pandas as pd
@@ -250,7 +253,7 @@ def compared(
     with tempfile.TemporaryDirectory() as folder:
         path = written(table, Path(folder))
         told["higher is better"] = is_number(pd.read_csv(path)[table.target])
-        for seed in range(splits):
+        for seed in splits:
             for side in sides:
                 own = (
                     tuned(path, table.target, seed, settings)
@@ -325,6 +328,7 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--only", default="", metavar="NAMES", help="tables, with commas")
     parser.add_argument("--splits", type=int, default=SPLITS)
+    parser.add_argument("--first", type=int, default=0, help="the first split, which is its seed")
     parser.add_argument("--side", action="append", choices=SIDES, help="these sides alone")
     parser.add_argument("--one", nargs=4, help="used by itself: side, file, target, seed")
     parser.add_argument("settings", nargs="*", help="more settings of tuner's command")
@@ -338,7 +342,7 @@ def main() -> int:
     names = [n for n in given.only.split(",") if n] or (QUICK if given.quick else list(TABLES))
     if unknown := [name for name in names if name not in TABLES]:
         parser.error(f"--only: {unknown[0]}: must be one of {', '.join(TABLES)}")
-    splits = 1 if given.quick else given.splits
+    splits = range(given.first, given.first + (1 if given.quick else given.splits))
     report: dict[str, Any] = {}
     for name in names:
         report[name] = compared(name, splits, given.side or SIDES, given.settings)
