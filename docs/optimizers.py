@@ -376,10 +376,10 @@ def ranking_page(all_measured: Mapping[str, Measured]) -> Iterator[str]:
         )
         yield from ("", *textwrap.dedent(LIMITS).strip().splitlines(), "")
     yield from ("## Cards", "")
-    yield "`one rate for all` is the rate that gains at least so much of the best on every data set."
-    yield "The basin is the narrowest of those on the data sets, in decades; the card says how it is"
-    yield "measured. State counts arrays as large as the parameters. Cost is the time of a step over"
-    yield "that of `sgd`, where all fits the cache."
+    yield "`one rate for all` is the rate that gains at least so much of the best on every data"
+    yield "set. The basin is the narrowest of those on the data sets, in decades; the card says how"
+    yield "it is measured. State counts arrays as large as the parameters. Cost is the time of a"
+    yield "step over that of `sgd`, where all fits the cache."
     yield ""
     yield from table(
         (
