@@ -4,6 +4,7 @@ From the folder of the checkout:
 
     python -m docs.optimizers            measures what is missing or changed, writes all pages
     python -m docs.optimizers --pages    writes the pages alone, from what was measured
+    python -m docs.optimizers --text     the same without the pictures
     python -m docs.optimizers --again    measures everything again
 
 An optimizer is measured by itself: docs/optimizers/measured holds a file for each. It is measured
@@ -376,10 +377,10 @@ def ranking_page(all_measured: Mapping[str, Measured]) -> Iterator[str]:
         )
         yield from ("", *textwrap.dedent(LIMITS).strip().splitlines(), "")
     yield from ("## Cards", "")
-    yield "`one rate for all` is the rate that gains at least so much of the best on every data"
-    yield "set. The basin is the narrowest of those on the data sets, in decades; the card says how"
-    yield "it is measured. State counts arrays as large as the parameters. Cost is the time of a"
-    yield "step over that of `sgd`, where all fits the cache."
+    yield "`one rate for all` gains at least so much of the best on every data set. The basin is the"
+    yield "narrowest of those on the data sets, in decades; the card says how it is measured. State"
+    yield "counts arrays as large as the parameters. Cost is the time of a step over that of `sgd`,"
+    yield "where all fits the cache."
     yield ""
     yield from table(
         (
@@ -425,6 +426,7 @@ def draw_pictures(names: Sequence[str]) -> None:
     for name in names:
         own = kept(name)
         assert own is not None
+        print(f"{name}: pictures", flush=True)
         draw_rates(own.card, FOLDER / f"{name}-rates.png")
         drawn = descents(card_config(name), name, Event())
         draw_paths(own.card, drawn, FOLDER / f"{name}-paths.png")
@@ -435,12 +437,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pages", action="store_true", help="measure nothing")
     parser.add_argument("--again", action="store_true", help="measure everything again")
+    parser.add_argument("--text", action="store_true", help="measure and draw nothing")
     given = parser.parse_args()
-    if not given.pages:
+    if not (given.pages or given.text):
         measure_all(optimizers.names(), given.again)
     for file, text in pages().items():
         write(FOLDER / file, [text])
-    draw_pictures([name for name in optimizers.names() if kept(name) is not None])
+    if not given.text:
+        draw_pictures([name for name in optimizers.names() if kept(name) is not None])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def page(card: Card, searched: Searched, elsewhere: Sequence[str] = ()) -> Itera
     yield from (f"# {card.optimizer}", "", rule.summary, "", "## Formula", "")
     yield from ("```text", rule.formula, "```", "")
     yield "This is the code that tuner compiles. `theta` are the parameters, `g` is their gradient"
-    yield f"and `t` is the number of the step, from 1. Weight decay: {rule.decay}."
+    yield f"and `t` is the number of the step, from 1. Weight decay is {rule.decay}."
     yield from ("", "## Source and conventions", "")
     for text in (*rule.source, *elsewhere):
         yield from (text, "")

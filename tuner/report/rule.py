@@ -97,8 +97,8 @@ class Rule:
         if "weight_decay" in self.optimizer.own:
             return "part of the rule"
         if self.optimizer.decoupled:
-            return "decoupled: `theta - lr * weight_decay * theta` before the step"
-        return "coupled: `g + weight_decay * theta` in the place of `g`"
+            return "decoupled, `theta - lr * weight_decay * theta` before the step"
+        return "coupled, `g + weight_decay * theta` in the place of `g`"
 
 
 def started(asks: list[str]) -> str:

@@ -16,7 +16,7 @@ from tuner.report.plots.style import COLOURS, CROSS, GREY, INK, canvas, cross_at
 from tuner.study.card import Card, Drawn
 
 # Few colours and dots, for pages with one of each for every optimizer.
-DPI, PALETTE, MOST_COLUMNS = 100, 48, 3
+DPI, COARSE, PALETTE, MOST_COLUMNS = 100, 70, 32, 3
 # Losses over that before training that are shown.
 HIGHEST, LOWEST = 1.5, 1e-4
 
@@ -61,7 +61,7 @@ def draw_paths(card: Card, drawn: Mapping[str, Drawn], file: Path) -> None:
     """Draw the path on each function in a panel of its own."""
     columns = min(MOST_COLUMNS, len(drawn))
     rows = -(-len(drawn) // columns)
-    figure = Figure(figsize=(2.9 * columns, 2.9 * rows + 0.3), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(2.9 * columns, 2.9 * rows + 0.3), dpi=COARSE, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{card.optimizer}: the lowest of its paths", x=0.01, ha="left", color=INK)
     for index, (name, own) in enumerate(drawn.items()):
