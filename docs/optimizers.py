@@ -377,10 +377,10 @@ def ranking_page(all_measured: Mapping[str, Measured]) -> Iterator[str]:
         )
         yield from ("", *textwrap.dedent(LIMITS).strip().splitlines(), "")
     yield from ("## Cards", "")
-    yield "`one rate for all` gains at least so much of the best on every data set. The basin is the"
-    yield "narrowest of those on the data sets, in decades; the card says how it is measured. State"
-    yield "counts arrays as large as the parameters. Cost is the time of a step over that of `sgd`,"
-    yield "where all fits the cache."
+    yield "`one rate for all` gains at least so much of the best on every data set. The basin is"
+    yield "the narrowest of those on the data sets, in decades; the card tells how."
+    yield "State counts arrays as large as the parameters. Cost is the time of a step over that of"
+    yield "`sgd`, where all fits the cache."
     yield ""
     yield from table(
         (
