@@ -47,7 +47,7 @@ def chooses_data(parsed: Sequence[Any], plain: Plain) -> bool:
 def bundled_data() -> list[str]:
     """The data sets that a card is of, where none is chosen: all that need no download."""
     paths = sorted((config_folder() / "data").glob("*.yaml"))
-    options: dict[str, Any] = {path.stem: load_file(path) for path in paths}
+    options: Plain = {path.stem: load_file(path) for path in paths}
     return [name for name, own in options.items() if own.get("reader") == "bundled"]
 
 
