@@ -346,7 +346,7 @@ def ranking_page(all_measured: Mapping[str, Measured]) -> Iterator[str]:
     )
     yield ""
     done = {name: own.tuned for name, own in all_measured.items() if own.tuned}
-    if done:
+    if len(done) == len(all_measured):  # a rank among some says nothing
         found = ranking(done)
         last = found[BUDGETS[-1]]
         order = sorted(done, key=lambda name: last[name].rank)
