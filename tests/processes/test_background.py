@@ -81,16 +81,16 @@ def test_a_process_that_is_there_for_something_else_makes_the_calls() -> None:
         assert of_another.result(Deadline()) != os.getpid()
 
 
-def test_calls_are_made_here_when_a_host_is_stopped_or_was_killed() -> None:
+@pytest.mark.parametrize(("ending", "seconds"), [(signal.SIGSTOP, 0.5), (signal.SIGKILL, 60.0)])
+def test_calls_are_made_here_when_a_host_is_stopped_or_killed(ending: int, seconds: float) -> None:
     with Background(ABSENT) as of_another:
         of_another.prepare()
         assert of_another.process is not None
-        for ending, seconds in ((signal.SIGSTOP, 0.5), (signal.SIGKILL, 60.0)):
-            with Background(ABSENT, lambda: of_another.pipe) as background:
-                background.prepare()
-                of_another.process.send_signal(ending)
-                background.begin(len, bytes(1_000_000))
-                assert background.result(Deadline(seconds)) == 1_000_000
+        with Background(ABSENT, lambda: of_another.pipe) as background:
+            background.prepare()
+            of_another.process.send_signal(ending)
+            background.begin(len, bytes(1_000_000))
+            assert background.result(Deadline(seconds)) == 1_000_000
 
 
 @pytest.mark.parametrize("begun", [True, False])
