@@ -54,7 +54,7 @@ class Background:
         if self.host is not None:
             self.pipe = self.host()
             if self.pipe is not None:
-                self.send(ForkingPickler.dumps((load, (self.modules,), False)))
+                send(self.pipe, ForkingPickler.dumps((load, (self.modules,), False)))
             return
         self.pipe, theirs = Pipe()
         with theirs:
@@ -80,14 +80,8 @@ class Background:
         if self.pipe is not None:
             # A process that is stopped does not read, and a large call would wait for it here.
             call = ForkingPickler.dumps((function, arguments, True))
-            self.sending = Thread(target=self.send, args=[call], daemon=True)
+            self.sending = Thread(target=send, args=[self.pipe, call], daemon=True)
             self.sending.start()
-
-    def send(self, call: Any) -> None:
-        """Sends a call, as pickled bytes, to the other process, if it is there."""
-        assert self.pipe is not None
-        with suppress(OSError):  # the other process died
-            self.pipe.send_bytes(call)
 
     def result(self, deadline: Deadline) -> Any:
         """Waits for the function that was begun.
@@ -128,6 +122,12 @@ class Background:
             self.sending.join()
         pipe.close()
         self.process = None
+
+
+def send(pipe: Connection, call: Any) -> None:
+    """Sends a call, as pickled bytes, to the other process, if it is there."""
+    with suppress(OSError):  # the other process died
+        pipe.send_bytes(call)
 
 
 def load(modules: Sequence[str]) -> None:
