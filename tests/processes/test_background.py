@@ -91,6 +91,9 @@ def test_calls_are_made_here_when_a_host_is_stopped_or_killed(ending: int, secon
             of_another.process.send_signal(ending)
             background.begin(len, bytes(1_000_000))
             assert background.result(Deadline(seconds)) == 1_000_000
+        of_another.process.kill()  # which ends what is still sent, as the end of a writer does
+        assert background.sending is not None
+        background.sending.join()
 
 
 @pytest.mark.parametrize("begun", [True, False])
