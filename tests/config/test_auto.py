@@ -62,6 +62,13 @@ def test_options_that_a_command_chooses_win() -> None:
     assert set(check(plain).auto) == {"batch_size", "budget.epochs", auto.FOLDS}
 
 
+def test_several_schedules_are_searched_and_the_rest_stays_open() -> None:
+    plain = compose([*TABLE, "data.path=a.csv", "schedule=[cosine,constant,linear]"], None)
+    config = check(plain)
+    assert set(config.space.branches["schedule"]) == {"cosine", "constant", "linear"}
+    assert set(config.auto) == {*auto.FOUND, auto.FOLDS}
+
+
 @pytest.mark.parametrize("seen", SEEN, ids=str)
 def test_a_config_is_whole_whatever_the_data(seen: Seen) -> None:
     plain = compose([*TABLE, "data.path=a.csv"], None)
