@@ -424,10 +424,9 @@ def link_to_loss(name: str) -> str:
 
 def exit_codes() -> dict[int, str]:
     """The exit codes as the help page has them."""
-    told = re.sub(r"\s+", " ", help_page()).split("Exit codes: ")[1].strip()
-    found = re.split(r"(?:^|(?<=[;,]) )(\d+) (?!s\b)", told)
-    texts = (re.sub("^by ", "stopped by ", text.strip(" ;,.")) for text in found[2::2])
-    return dict(zip(map(int, found[1::2]), texts, strict=True))
+    told = help_page().split("Exit codes:\n")[1]
+    lines = re.findall(r"^ +([\d, ]+?) +(\D.*)$", told, re.MULTILINE)
+    return {int(code): text for codes, text in lines for code in codes.split(",")}
 
 
 def job_page() -> str:

@@ -130,8 +130,11 @@ def test_a_page_that_a_program_or_a_config_names_is_there() -> None:
     assert [page for _, page, _ in named if page == "docs/data.md"]
     for file, page, anchor in named:
         target = REPOSITORY / page
-        assert target.exists() or (file.parent / page).exists(), f"{file}: {page}"
+        # A card is written for docs/optimizers.
+        there = (target, file.parent / page, REPOSITORY / "docs" / "optimizers" / page)
+        assert any(path.exists() for path in there), f"{file}: {page}"
         if anchor:
+            target = next(path for path in there if path.exists())
             assert anchor in pages.anchors(target.read_text("utf-8")), f"{file}: {page}#{anchor}"
 
 

@@ -359,10 +359,11 @@ def test_tests_mirror_the_package(files_in_git: list[Path]) -> None:
 def test_the_top_of_the_repository_holds_what_the_house_names(files_in_git: list[Path]) -> None:
     files = {
         *(".gitignore", "pyproject.toml", "constraints.txt", "LICENSE"),
-        *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
     }
     folders = {
         ".ci",
+        ".github",
         "conf",
         "mlruns",
         "benchmarks",

@@ -20,6 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from tuner.codec import Settings
 from tuner.processes.background import ALONE, serve
 from tuner.processes.children import stand_back
 from tuner.tracking.calls import one_line
@@ -30,7 +31,7 @@ from tuner.tracking.store import Store
 
 
 def deliver(
-    study: dict[str, Any],
+    study: Settings,
     files: Iterable[str],
     turns: AbstractContextManager[Any] = ALONE,
 ) -> Iterator[dict[str, Any]]:
