@@ -1,5 +1,6 @@
 """A promise of rows trained elsewhere: a public estimator takes them over, settings and all."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tuner.estimators
 from tuner.estimators import Loss, Optimizer, Schedule
 from tuner.estimators.base import Estimator
 from tuner.estimators.trained import estimator_of
+from tuner.training import losses
 
 KINDS = [
     kind
@@ -79,3 +81,21 @@ def test_labels_are_taken_over_as_labels(cancer: Any) -> None:
     ).adopt(fitted.theta_, 30, np.arange(2), "multilabel")
     np.testing.assert_array_equal(made.predict(X), fitted.predict(X))
     assert made.loss == fitted.loss
+
+
+@pytest.mark.parametrize(("like", "task"), [("squared_error", "regression"), ("hinge", "binary")])
+def test_a_linear_row_of_a_loss_that_no_linear_estimator_has_is_a_network_without_layers(
+    like: str, task: str, cancer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = cancer
+    monkeypatch.setattr(losses, "own", replace(losses.load(like), name="own"), raising=False)
+    kind = "MLPRegressor" if task == "regression" else "MLPClassifier"
+    fitted = getattr(tuner.estimators, kind)(hidden=(), loss="own", max_iter=1).fit(X, y)
+    fold = fitted._fold(X, y, None, np.zeros(len(X), bool))
+    made = estimator_of(fitted._problem([fold]), fitted._member(0), 1, task)
+    if task == "binary":
+        made.adopt(fitted.theta_, 30, fitted.classes_, task)
+    else:
+        made.adopt(fitted.theta_, 30, fitted.target_mean_, fitted.target_scale_)
+    assert type(made).__name__ == kind
+    np.testing.assert_array_equal(made.predict(X), fitted.predict(X))

@@ -42,27 +42,27 @@ def estimator_of(
         **numbers,
     }
     if isinstance(model, FactorizationMachine):
-        kind = _public(Factorized, task)
+        kind = _public(Factorized, task)[0]
         return kind(loss=Loss(loss.name, **own), factors=model.factors, **common)
     assert isinstance(model, MLP)
-    if model.hidden:
+    linear = [] if model.hidden else _public(Linear, task, loss.name)
+    if not linear:  # A loss of one's own has no linear estimator: a network of no layer is one.
         shape = {name: getattr(model, name) for name in Network.SHAPE}
-        return _public(Network, task)(loss=Loss(loss.name, **own), **shape, **common)
+        return _public(Network, task)[0](loss=Loss(loss.name, **own), **shape, **common)
     common.pop("dropout", None)
-    kind = _public(Linear, task, loss.name)
+    kind = linear[0]
     return kind(**({"loss": loss.name} if "loss" in kind().get_params() else {}), **own, **common)
 
 
-def _public(family: type, task: str, loss: str = "") -> type[Any]:
-    """The estimator of a family for a task; of linear ones there is one for each loss."""
-    for kind in estimators():
-        if (
-            issubclass(kind, family)
-            and issubclass(kind, Classifier) == (task != "regression")
-            and loss in getattr(kind, "LOSSES", ("",))
-        ):
-            return kind
-    raise KeyError(f"{family.__name__} of {loss} for {task}")
+def _public(family: type, task: str, loss: str = "") -> list[type[Any]]:
+    """The estimators of a family for a task; of linear ones there is one for each known loss."""
+    return [
+        kind
+        for kind in estimators()
+        if issubclass(kind, family)
+        and issubclass(kind, Classifier) == (task != "regression")
+        and loss in getattr(kind, "LOSSES", ("",))
+    ]
 
 
 def _schedule(member: Member) -> Schedule | list[Schedule]:
