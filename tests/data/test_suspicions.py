@@ -76,7 +76,7 @@ TELLING: dict[str, Callable[[np.ndarray], Any]] = {
 def test_a_column_that_tells_a_class_is_named(told: Tell, kind: str) -> None:
     y = classes(2)
     (line,) = told({"later (day)": TELLING[kind](y)}, y)
-    assert line.startswith("column later (day) tells the target by itself")
+    assert line.startswith("column later (day) predicts the target by itself")
     assert line.endswith("""'data.exclude=["later (day)"]'""")
 
 
@@ -84,7 +84,7 @@ def test_a_column_that_tells_a_class_is_named(told: Tell, kind: str) -> None:
 def test_a_column_that_tells_several_classes_is_named(told: Tell, kind: str) -> None:
     y = classes(5)
     (line,) = told({"later": TELLING[kind](y)}, y)
-    assert "column later tells the target" in line
+    assert "column later predicts the target" in line
 
 
 def test_a_column_that_tells_one_of_three_classes_is_none(told: Tell) -> None:
@@ -95,7 +95,7 @@ def test_a_column_that_tells_one_of_three_classes_is_none(told: Tell) -> None:
 def test_a_column_that_orders_a_number_to_predict_is_named(told: Tell) -> None:
     y = np.random.default_rng(3).normal(size=ROWS)
     (line,) = told({"log": np.exp(y) * 3, "near": y + 0.1 * np.cos(np.arange(ROWS))}, y)
-    assert "column log tells the target" in line
+    assert "column log predicts the target" in line
 
 
 def test_a_good_predictor_is_not_taken_for_the_target(told: Tell) -> None:
@@ -114,10 +114,10 @@ def test_columns_that_count_or_name_rows_are_named(told: Tell) -> None:
         "year": np.arange(ROWS) // 40 + 1900,
     }
     (line,) = told(more)
-    assert line.startswith("columns nr, customer_id have another value in each row")
+    assert line.startswith("columns nr, customer_id have a different value in each row")
     assert line.endswith("data.exclude=[nr,customer_id]")
     (line,) = told({"name": [f"n{i}" for i in range(60)]}, classes(2, 60))
-    assert line.startswith("column name has another value in each row")
+    assert line.startswith("column name has a different value in each row")
 
 
 def test_words_that_are_mostly_numbers_are_named(told: Tell) -> None:

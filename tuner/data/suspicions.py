@@ -21,7 +21,7 @@ from tuner.errors import setting
 
 # So many rows are looked at, evenly spread, of those that could tell the target.
 LOOKED_AT = 20_000
-# A column tells the target by itself above this area under the curve, or squared correlation.
+# A column predicts the target by itself above this area under the curve, or squared correlation.
 TELLS = 0.999
 # In so many rows of a class, and of all, chance does not; of so many values none tells by rank.
 FEWEST, FEW_ROWS, FEW_WORDS = 10, 50, 20
@@ -50,7 +50,7 @@ def suspicions(source: Source, target: Target, split: Split) -> tuple[str, ...]:
 
 
 def tells(source: Source, target: Target, split: Split) -> Iterator[str]:
-    """Columns that tell the target by themselves, which may be made of it, or known too late."""
+    """Columns that predict the target by themselves: computed from it, or known too late."""
     rest = split.rest[:: max(1, len(split.rest) // LOOKED_AT)]
     if len(rest) < FEW_ROWS:
         return
@@ -75,9 +75,9 @@ def tells(source: Source, target: Target, split: Split) -> Iterator[str]:
     if found:
         one = len(found) == 1
         yield (
-            f"{listing(found, 'column')} {'tells' if one else 'tell'} the target by "
-            f"{'itself' if one else 'themselves'}: if {'it is' if one else 'they are'} made of it, "
-            f"or known only later, give {setting('data.exclude', found)}"
+            f"{listing(found, 'column')} {'predicts' if one else 'predict'} the target by "
+            f"{'itself' if one else 'themselves'}; if {'it is' if one else 'they are'} computed "
+            f"from the target, or known only later, give {setting('data.exclude', found)}"
         )
 
 
@@ -200,8 +200,9 @@ def ids(source: Source, target: Target, split: Split) -> Iterator[str]:
     if found:
         one = len(found) == 1
         yield (
-            f"{listing(found, 'column')} {'has' if one else 'have'} another value in each row, as "
-            f"what counts or names rows has: then give {setting('data.exclude', found)}"
+            f"{listing(found, 'column')} {'has' if one else 'have'} a different value in each row; "
+            f"if {'it' if one else 'they'} only {'numbers' if one else 'number'} or "
+            f"{'names' if one else 'name'} the rows, give {setting('data.exclude', found)}"
         )
 
 
