@@ -112,6 +112,19 @@ def test_a_mistake_about_a_table_is_one_line_and_writes_nothing(
     assert not command.root.exists()
 
 
+def test_a_model_of_classes_for_many_whole_numbers_is_refused_with_the_task_to_give(
+    tmp_path: Path, command: Command
+) -> None:
+    codes = pd.DataFrame({"a": range(80), "code": [10_000 + 7 * (i % 40) for i in range(80)]})
+    codes.to_csv(tmp_path / "codes.csv", index=False)
+    told = command.call(
+        "data=csv", f"data.path={tmp_path / 'codes.csv'}", "data.target=code", "model=softmax"
+    )
+    assert told.code == 2
+    assert "a regression task unless data.task=multiclass says otherwise: give one of" in told.err
+    assert len(told.err.splitlines()) == 1
+
+
 @pytest.mark.slow
 def test_a_table_of_all_kinds_of_columns_keeps_its_settings_wherever_they_go(
     tmp_path: Path, command: Command, interpreter: Interpreter

@@ -368,7 +368,8 @@ def load(
     checks.check_settings(fractions, scale, folds, class_weight)
     encoding = Encoding(words, min_count, buckets, ngrams)
     checks.check_source(source, encoding)
-    target = understand(source.where, source.targets, task, source.number)
+    mixed = is_table(source.rows) and class_weight is None
+    target = understand(source.where, source.targets, task, source.number, mixed)
     target.check_transform(target_transform)
     place = find_positive(target, positive)
     if class_weight is not None and target.classes is None:

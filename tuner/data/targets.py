@@ -19,6 +19,7 @@ CLEAR = (
     *(("no", "yes"), ("n", "y"), ("negative", "positive"), ("neg", "pos")),
 )
 LETTERS = 1000  # of a label
+MOST = 30  # classes that whole numbers of a table are taken for, unless they count up
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
@@ -56,11 +57,14 @@ class Target:
         task: one of TASKS.
         values: (n,) labels of any dtype but float, (n, labels) of 0 and 1, or (n, outputs) float64.
         bare: whether blanks around the labels were left out.
+        whole: how many different whole numbers were taken for a number to predict, and not for
+            classes, which nobody said; 0 elsewhere.
     """
 
     task: str
     values: np.ndarray
     bare: bool = False
+    whole: int = 0
 
     @property
     def classes(self) -> np.ndarray | None:
@@ -76,6 +80,11 @@ class Target:
     def notes(self, positive: int | None) -> list[str]:
         """What is worth saying of them, in words; `positive` is as `find_positive` returns it."""
         found = ["blanks around the labels are left out"] if self.bare else []
+        if self.whole:
+            found.append(
+                f"the target holds {self.whole} different whole numbers and is taken for a number "
+                "to predict; data.task=multiclass takes them for classes"
+            )
         if self.classes is not None and positive is not None:
             found.append(f"{self.classes[positive]} is the positive class")
         return found
@@ -133,17 +142,21 @@ def understand(
     raw: np.ndarray,
     asked: str | None,
     number: Callable[[int], int] = int,
+    mixed: bool = False,
 ) -> Target:
     """The task that raw targets are, and they as that task has them.
 
     Labels are whole numbers, words, true and false; numbers with a point are for regression;
     several columns are labels if they hold 0 and 1 alone, and several numbers to predict if not.
+    Of a table, whole numbers may be prices as well: more than MOST different ones are for
+    regression, unless they are 0 to k - 1 or 1 to k, as classes are numbered.
 
     Args:
         where: the config key and value that named the source, for errors.
         raw: (n,) or (n, outputs).
         asked: the task, in place of what they look like; or None.
         number: the number of a row as its file counts.
+        mixed: whether whole numbers may be labels or not, as those of a table.
 
     Raises:
         UserError: targets that the task cannot have.
@@ -153,6 +166,8 @@ def understand(
     raw = _plain(raw)
     _check_present(where, raw, number)
     several = raw.ndim == 2 and raw.shape[1] > 1
+    if mixed and asked is None and not several and (whole := _uncounted(raw)):
+        return Target("regression", _numbers(where, raw), whole=whole)
     task = asked or _task(raw, several)
     if several and task in ("binary", "multiclass"):
         raise UserError(f"data.task: {task}: takes one target, the data have {raw.shape[1]}")
@@ -165,8 +180,11 @@ def understand(
 
 def with_target(
     where: str, rows: Any, targets: Any, names: Sequence[str]
-) -> tuple[Any, tuple[str, ...]]:
-    """The rows of a table that have every target, and what to say of those that are left out.
+) -> tuple[Any, np.ndarray, tuple[str, ...]]:
+    """The rows of a table that have every target, these, and what to say of those left out.
+
+    One target that was whole numbers with gaps, which pandas makes numbers with a point, is whole
+    numbers again.
 
     Args:
         where: the config key and value that named the source, for errors.
@@ -179,12 +197,13 @@ def with_target(
     """
     gaps = np.asarray(targets.isna()).reshape(len(targets), -1).any(axis=1)
     if not gaps.any():
-        return rows, ()
+        return rows, np.asarray(targets), ()
     if gaps.all():
         raise UserError(f"{where}: no row has a target, {', '.join(names)}")
     count, left = int(gaps.sum()), "are left out" if gaps.sum() > 1 else "is left out"
     said = f"{count} row{'s' * (count != 1)} without a target ({', '.join(names)}) {left}"
-    return rows[~gaps], (said,)
+    kept = np.asarray(targets[~gaps])
+    return rows[~gaps], _whole(kept) if kept.ndim == 1 else kept, (said,)
 
 
 def find_positive(target: Target, asked: bool | int | float | str | None) -> int | None:
@@ -237,6 +256,16 @@ def _task(raw: np.ndarray, several: bool) -> str:
     return "regression" if raw.dtype.kind == "f" else "multiclass"  # or binary, by its labels
 
 
+def _uncounted(raw: np.ndarray) -> int:
+    """How many different whole numbers there are, or 0 if they may be the numbers of classes."""
+    if raw.dtype.kind not in "iu":
+        return 0
+    different = np.unique(raw)
+    count, lowest = len(different), int(different[0])
+    counts_up = lowest in (0, 1) and int(different[-1]) - lowest == count - 1
+    return 0 if count <= MOST or counts_up else count
+
+
 def _check_present(where: str, raw: np.ndarray, number: Callable[[int], int]) -> None:
     if raw.dtype.kind not in "OUSbiuf":
         raise UserError(f"{where}: the targets hold {raw.dtype} values; must be numbers or text")
@@ -280,14 +309,20 @@ def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:
     if raw.dtype.kind == "U":
         stripped = np.strings.strip(raw)
         raw, bare = stripped, bool((stripped != raw).any())
-    if raw.dtype.kind == "f" and (raw == np.rint(raw)).all() and np.abs(raw).max() < 2**53:
-        raw = raw.astype(np.int64)
+    raw = _whole(raw)
     count = len(np.unique(raw))
     if count < 2:
         raise UserError(f"{where}: every row is of class {raw[0]}; must hold two or more")
     if asked == "binary" and count > 2:
         raise UserError(f"data.task: binary: the targets hold {count} classes; give multiclass")
     return Target(asked or ("binary" if count == 2 else "multiclass"), raw, bare)
+
+
+def _whole(raw: np.ndarray) -> np.ndarray:
+    """As int64, numbers with a point that are whole and told apart by float64."""
+    if raw.dtype.kind == "f" and (raw == np.rint(raw)).all() and np.abs(raw).max() < 2**53:
+        return raw.astype(np.int64)
+    return raw
 
 
 def _indicators(where: str, raw: np.ndarray) -> np.ndarray:

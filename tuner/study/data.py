@@ -130,6 +130,8 @@ def check_fit(config: Config, data: "DataSet") -> None:
         UserError: for the first that cannot.
     """
     task, about = data.task, f"does not fit data={data.name}, a {data.task} task"
+    if data.target.whole:
+        about = f"{about} unless data.task=multiclass says otherwise"
     for model in config.space.branches["model"]:
         if task not in FAMILIES[model].tasks:
             fitting = [name for name, family in FAMILIES.items() if task in family.tasks]

@@ -119,11 +119,11 @@ def read(
     check_said(said, inputs)
     table = _with_numbers(table, said.numeric)
     chosen: Any = targets[0] if len(targets) == 1 else targets
-    table, left_out = with_target(where, table, table[chosen], targets)
+    table, values, left_out = with_target(where, table, table[chosen], targets)
     return Source(
         where,
         table[inputs],
-        np.asarray(table[chosen]),
+        values,
         weights=None if sample_weight is None else np.asarray(table[sample_weight]),
         groups=None if group is None else np.asarray(table[group]),
         times=None if time is None else seconds(f"data.time: {time}", table[time], day_first),
