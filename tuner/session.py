@@ -284,7 +284,7 @@ class Session:
             space, times = self.study.space, self.study.times()
             files.write(result, drawn, self.folder, space, times, drawing)
             write_next_round(self.config, result, self.folder)
-            if result.test and saving is not None:
+            if (result.test or result.failed_refit) and saving is not None:
                 saving.result(self.deadline)
             tell_all(listeners)(Ended(result))
         link = tracker.link() if tracker else None
@@ -373,7 +373,8 @@ class Session:
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
         notes = [f"the study was trained with different numerics ({others})"] if others else []
-        return replace(result, test=again.test(), notes=(*notes, *again.notes))
+        told = (*notes, *again.notes)
+        return replace(result, test=again.test(), failed_refit=again.failed, notes=told)
 
     def saved(self) -> SavedResult | None:
         """The result that is there, if it was made from what is on record now."""

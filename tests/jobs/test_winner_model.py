@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -328,10 +329,45 @@ def test_a_winner_that_diverges_on_all_rows_keeps_the_model_of_the_training_part
         return trainer
 
     monkeypatch.setattr(training, "kept_trainer", diverging)
-    again = Retraining(training, result.winning)
     monkeypatch.setattr(training, "refit", True)
+    again = Retraining(training, result.winning)
     assert again.epochs == (result.winning.stops_at or 20)
-    assert any("diverged" in note for note in again.notes)
+    assert again.failed.endswith("the model that is kept learnt from the training part alone")
+
+
+def test_a_winner_that_ends_above_its_start_on_all_rows_has_diverged(
+    found: tuple[Command, StudyResult], training: Populations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, result = found
+    assert result.winning is not None
+    assert not Retraining(training, result.winning).failed
+    high = {**result.winning.settings, "optimizer.adam.lr": 1e6}
+    monkeypatch.setattr(training, "refit", True)
+    again = Retraining(training, replace(result.winning, settings=high), exact=False)
+    assert again.population.left_at[0] == 0  # every number of it is finite
+    assert again.failed.startswith("trained on all but the test part, the winner diverged")
+    # No fold's training part is the one that the search had.
+    monkeypatch.setattr(training, "refit", True)
+    monkeypatch.setattr(Populations, "folds", 3)
+    again = Retraining(training, replace(result.winning, settings=high))
+    assert again.failed.endswith("do not use the model that is kept")
+
+
+@pytest.mark.slow
+def test_the_headline_says_that_the_winner_diverged_when_it_was_trained_again(
+    tmp_path: Path,
+) -> None:
+    command = Command(tmp_path / "mlruns", {})
+    near = ("lr=3", "schedule.constant.warmup_linear={choices: [0.5]}")
+    ended = command.call("+experiment=course", "study.name=near", *near)
+    assert ended.code == 0, ended.err
+    headline = ended.out.partition("\n\n")[0]
+    result = result_of(command, "near")
+    assert "the winner diverged" in result.failed_refit
+    assert result.failed_refit in headline
+    assert "Next: try gentler settings" in headline
+    assert result.test is not None
+    assert result.test["loss"] < 0.2
 
 
 def test_a_result_of_an_earlier_version_is_read(found: tuple[Command, StudyResult]) -> None:

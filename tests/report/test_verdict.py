@@ -193,6 +193,17 @@ def test_all_is_well_only_where_nothing_speaks_against_the_winner() -> None:
             assert not claim(result).is_doubtful
 
 
+def test_a_winner_that_diverged_when_its_model_was_trained_is_not_praised() -> None:
+    failed = "trained on all but the test part, the winner diverged: do not use the model"
+    for result in studies():
+        for test in (result.test, {}):
+            bad = replace(result, failed_refit=failed, test=test)
+            lines = verdict.headline(bad)
+            assert len(lines) <= 6
+            assert any(line.endswith(f"{failed[1:]}.") for line in lines)
+            assert "all is well" not in "\n".join(said(bad))
+
+
 def test_the_interval_of_a_score_is_in_its_own_units_the_lower_end_first() -> None:
     own = confirmation([WORSE], True, False, True, [UNLIKE])
     minus = Interval(-0.9, -0.95, -0.85)

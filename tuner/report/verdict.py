@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.codec import Settings
-from tuner.report import confirmation
+from tuner.report import confirmation, divergence
 from tuner.report.claim import Choice, Claim, Gain, claim
 from tuner.report.reached import reached
 from tuner.search.initial_trials import described
 from tuner.search.statistics import deviation
 from tuner.search.trials import Curves, Goal, TrialResult
-from tuner.study.results import Divergence, StudyResult
+from tuner.study.results import StudyResult
 from tuner.training.curves import NONE
 
 # Column names, and rows of as many cells.
@@ -39,11 +39,11 @@ def sentences(result: StudyResult) -> list[str]:
     """The headline without its command, for pages that show commands in their own way."""
     made = claim(result)
     lines = [f"Study {result.study}: {_winner(result, made)}", *_gain(result, made)]
-    if result.test:
-        lines.append(f"Test: {_listed(result.test, result.goal)}, {_how_tested(result)}.")
+    if told := _tested(result):
+        lines.append(f"{told[0].upper()}{told[1:]}.")
     lines += left_out(result)
     if result.divergence:
-        lines.append(_diverged(result.divergence))
+        lines.append(divergence.summary(result.divergence))
     lines += _failed(result)
     if advice := _next(result, made):
         lines.append(f"Next: {advice}.")
@@ -114,7 +114,7 @@ def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
     if (subject := winner or result.best) is not None:
         others = [t for t in result.all if t.is_default and t.number not in told]
         lines += _over_defaults(subject, others, result.goal)
-    lines += [_divergence(d) for d in result.divergence]
+    lines += [divergence.of_optimizer(d) for d in result.divergence]
     failed = [trial for trial in result.all if trial.state == "FAILED"]
     lines += [f"Trial {own.number} failed: {own.reason.rstrip('.')}." for own in failed[:SHOWN]]
     if failed and "function" in result.setup:
@@ -263,21 +263,12 @@ def left_out(result: StudyResult) -> list[str]:
     return [f"Left out because of budget.deadline: {'; '.join(result.left_out)}."]
 
 
-def _diverged(divergence: Sequence[Divergence]) -> str:
-    """How many trials diverged, and the lowest rate among them."""
-    diverged, trials = sum(d.diverged for d in divergence), sum(d.trials for d in divergence)
-    if not diverged:
-        return "No trial diverged."
-    rates = [
-        f"{d.optimizer} from {d.lowest_diverged_rate:.3g}"
-        for d in divergence
-        if d.lowest_diverged_rate is not None
-    ]
-    lowest = divergence[0].lowest_diverged_rate
-    if len(divergence) == 1 and lowest is not None:
-        rates = [f"at learning rates of {lowest:.3g} or more"]
-    where = f": {', '.join(rates)}" if rates else ""
-    return f"{diverged} of {trials} trials diverged{where}."
+def _tested(result: StudyResult) -> str:
+    """The scores on the test part, and whether the winner diverged when its model was trained."""
+    told = [result.failed_refit] if result.failed_refit else []
+    if result.test:
+        told.insert(0, f"test: {_listed(result.test, result.goal)}, {_how_tested(result)}")
+    return "; ".join(told)
 
 
 def _how_tested(result: StudyResult) -> str:
@@ -312,6 +303,8 @@ def _next(result: StudyResult, made: Claim) -> str:
         if "failed" in made.how_lost:
             return "fix the cause of its failures; the tracebacks are in the folder of its repeats"
         return "try gentler settings, which diverge on no seed"
+    if result.failed_refit:
+        return "try gentler settings: the winner diverged when it was trained again"
     if winner.advice and winner.advice != NONE:
         return winner.advice
     if made.gain is Gain.WORSE:
@@ -372,21 +365,6 @@ def _over_defaults(best: TrialResult, books: Sequence[TrialResult], goal: Goal) 
             gain = trial.value - best.value
             side = "better" if gain >= 0 else "worse"
             yield f"{subject} reached {value}: trial {best.number} is {abs(gain):.2g} {side}."
-
-
-def _divergence(d: Divergence) -> str:
-    """How many trials of an optimizer diverged, and at which rates."""
-    whose = f" of {d.optimizer}" if d.optimizer else ""
-    if not d.diverged:
-        rate = d.highest_stable_rate
-        tried = f"; the highest learning rate tried was {rate:.3g}" if rate else ""
-        return f"No trial{whose} diverged{tried}."
-    line = f"{d.diverged} of {d.trials} trials{whose} diverged"
-    if d.lowest_diverged_rate is None:
-        return f"{line}."
-    line += f", all at learning rates of {d.lowest_diverged_rate:.3g} or more"
-    above = d.stable_above_it
-    return line + (f"; {above} others there did not." if above else "; no other there was stable.")
 
 
 def _paths(curves: Mapping[int, Curves]) -> Iterator[str]:

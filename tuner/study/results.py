@@ -167,6 +167,8 @@ class StudyResult:
         all: every trial, in the order of the numbers.
         searched: paths of the settings that were searched.
         unit: what the loss is measured in, for axes.
+        failed_refit: that the winner diverged when its model was trained, and what was done, in
+            words; or "".
         notes: what else there is to know, a sentence each.
         left_out: what the config asks for and `budget.deadline` left no time for, in words.
         importances: of the searched settings, the greatest first.
@@ -201,6 +203,7 @@ class StudyResult:
     reproduce: str = ""
     next_round: str = ""
     setup: Plain = field(default_factory=dict)
+    failed_refit: str = ""
 
     def __post_init__(self) -> None:
         named = [self.best, self.winner, *(self.confirmation.trials if self.confirmation else ())]

@@ -9,6 +9,7 @@ from tuner.search.trials import Trial, TrialResult, rounded
 from tuner.study.events import Listener, StageBegan, StageEpochEnded, nobody
 from tuner.study.numerics import TOLERANCE
 from tuner.study.populations import Populations
+from tuner.training.curves import Guard
 from tuner.training.loop import Epoch
 from tuner.training.population import Member, Population, create, evaluated
 from tuner.training.problems import Supervised
@@ -76,6 +77,7 @@ class Retraining:
 
     Attributes:
         notes: what is to be said of it, a sentence each.
+        failed: that it diverged on all but the test part, and what was done, in words; or "".
 
     Raises:
         RuntimeError: if it does not find that loss.
@@ -90,15 +92,20 @@ class Retraining:
         tell: Listener = nobody,
     ) -> None:
         self.notes: list[str] = []
+        self.failed = ""
         self.training, self.trial = training, Trial(winner.number, winner.settings, 0)
         how = "on all but the test part" if training.refit else "once more"
         tell(StageBegan(f"training the winner, trial {winner.number}, {how} to keep its model"))
         trained = self.train(winner.stops_at, tell)
-        if trained.left[0] and training.refit and training.folds == 1:
+        if self.diverged and (training.refit or training.folds > 1):
             # As in the search it did not.
-            self.notes.append(f"trained {how} the winner diverged: the model has the training part")
-            training.refit = False
-            trained = self.train(winner.stops_at, tell)
+            self.failed = f"trained {how}, the winner diverged: "
+            if training.folds > 1:
+                self.failed += "do not use the model that is kept"
+            else:
+                self.failed += "the model that is kept learnt from the training part alone"
+                training.refit = False
+                trained = self.train(winner.stops_at, tell)
         if training.refit:
             counted = winner.stops_at or training.epochs
             self.notes.append(refitted(self.epochs, self.total, counted, training.epochs))
@@ -112,6 +119,8 @@ class Retraining:
     def train(self, stops_at: int | None, tell: Listener) -> Epoch:
         """Trains from the beginning to the end; what the last epoch did.
 
+        A refit has no validation part, and diverged where its training loss ends above its start.
+
         Args:
             stops_at: the epoch by which the winner counts, None for its last.
             tell: hears of each epoch.
@@ -122,9 +131,13 @@ class Retraining:
         assert isinstance(trainer.problem, Supervised)
         self.problem = trainer.problem
         self.population: Population = create(trainer.problem, [training.member(self.trial)])
+        first = trainer.start(self.population).metrics["train_loss"]
+        guard = Guard.at(first, np.zeros(1), trainer.problem.steps)
         for epoch in range(1, self.epochs + 1):
             trained = trainer.epoch(self.population, epoch)
+            guard = guard.after(trained.metrics["train_loss"])
             tell(StageEpochEnded(epoch, self.epochs))
+        self.diverged = bool(trained.left[0] or guard.risen[0])
         return trained
 
     def trained(self) -> TrainedWinner:
@@ -148,13 +161,14 @@ class Retraining:
         )
 
     def test(self) -> dict[str, float]:
-        """Its loss and scores on the test part, which nothing else reads."""
+        """Its finite loss and scores on the test part, which nothing else reads."""
         theta = evaluated(self.population)
         problem = self.training.test_problem(self.trial.settings)
         objective = problem.attach(theta, np.empty_like(theta), self.population.left_at)
         return {
             name.removeprefix("validation_"): float(f"{values[0]:.9g}")
             for name, values in objective.evaluate(theta).items()
+            if np.isfinite(values[0])
         }
 
 
