@@ -244,7 +244,8 @@ def test_few_trials_at_once_are_compared_with_earlier_ones() -> None:
     [
         (
             [],
-            "Trials: 8 at a time; those of a cohort are compared, and the worse ones are pruned "
+            "Trials: 8 at a time; the trials of a cohort are compared, and the worse ones are "
+            "pruned "
             "(study.cohort=8, pruner=halving); the best 3 are confirmed on 5 fresh seeds "
             "(confirm.top=3).",
         ),

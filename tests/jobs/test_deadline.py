@@ -70,7 +70,7 @@ def test_a_share_that_is_cut_is_told_and_is_that_of_the_winner_trained_again(
     assert own["confirmation"]["seeds"] == 4
     assert len(own["confirmation"]["trials"]) == 1
     asked = "confirm.top=5 confirm.seeds=10 asks for more"
-    assert f"pays for the best trial on 4 seeds, not the textbook settings; {asked}" in done.out
+    assert f"pays for the best trial on 4 seeds, but not the textbook settings; {asked}" in done.out
     best = (command.folder() / "best.yaml").read_text()
     assert "confirm:\n  top: 1\n  seeds: 4\n" in best
 

@@ -200,8 +200,10 @@ def test_the_first_trial_of_all_ends_the_study_and_the_same_command_goes_on(
     assert "winner" not in ended.out
     line = ended.err.splitlines()[-1]
     assert line == (
-        f"tuner: trial 0 failed, the first of all: KeyError: 'no data'; its traceback and output "
-        f"are in {own.folder / 'trials' / '0'}; mend the function, and the same command continues"
+        "tuner: trial 0 failed, the first one of the study: KeyError: 'no data'; its traceback "
+        "and output "
+        f"are in {own.folder / 'trials' / '0'}; correct the function, and the same command "
+        "continues"
     )
     assert "in train\n" in (own.folder / "trials" / "0" / "traceback.txt").read_text()
     data.touch()
@@ -245,7 +247,7 @@ def test_what_depends_on_chance_and_takes_no_seed_is_said(tmp_path: Path) -> Non
     ended = own(*settings)
     assert ended.code == 0
     chance, seed = sorted(own.result["notes"])
-    assert seed == "train() takes no seed: repeats differ only by what it does not control"
+    assert seed == "train() takes no seed: its repeats differ only by what no seed controls"
     assert chance == (
         "train() is not deterministic: trial 0, trial 1, trial 2, trial 3, run again after it was "
         "cut short, yielded other numbers than at first; the first ones count"
@@ -334,7 +336,7 @@ def task(number: int) -> Task:
     ("events", "says"),
     [
         # A number is a training that comes past that epoch, a negative one fails in it.
-        ([-1], "trial 0 failed, the first of all"),
+        ([-1], "trial 0 failed, the first one of the study"),
         ([1, -1, -1], None),
         ([1, -1, -1, -1], "3 trainings in a row failed, the last of them trial 3"),
         ([1, -1, -1, 1, -1, -1], None),

@@ -177,7 +177,7 @@ def test_a_kill_at_the_start_or_the_end_changes_no_result(
 def test_a_finished_study_hands_over_what_a_dead_server_left_waiting(command: Command) -> None:
     told = command.run("tracking=mlflow", f"tracking.uri=http://127.0.0.1:{free_port()}")
     assert told.code == UNDELIVERED, told.err
-    assert "the next command on this study hands them over" in told.err
+    assert "the next command on this study sends them to MLflow" in told.err
     again = command.run("tracking=mlflow")
     assert again.code == 0, again.err
     assert "is finished" in again.out

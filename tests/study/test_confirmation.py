@@ -137,7 +137,7 @@ def network(trial: int, values: Any, model: str, **own: Any) -> Repeats:
 )
 def test_a_linear_model_that_is_as_good_as_the_best_network_wins(linear: Repeats) -> None:
     deep = network(0, NOISE, "mlp", hidden=[32])
-    assert simplest(by_mean([deep, linear])) == (linear, "it is a linear model, the other is not")
+    assert simplest(by_mean([deep, linear])) == (linear, "its model is linear, the other's is not")
     assert simplest(by_mean([linear, network(2, NOISE + 0.5, "mlp", hidden=[8])])) == (linear, "")
     better = network(3, NOISE[::-1] + 0.01, "mlp", hidden=[], l2=0.1)
     assert simplest(by_mean([deep, linear, better]))[0] == better

@@ -306,7 +306,7 @@ def test_a_study_that_tuner_has_not_written_is_refused(tmp_path: Path, uri: str)
     with optunas(uri) as storage:
         theirs = optuna.create_study(study_name="own", storage=storage)
         theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
-    with pytest.raises(UserError, match="its trials are of no cohort"):
+    with pytest.raises(UserError, match="its trials belong to no cohort"):
         DatabaseRecord(tmp_path, "own", uri).__enter__()
     with database.reading(uri) as found:
         assert found.names() == []

@@ -138,7 +138,7 @@ def test_of_several_runs_the_fullest_stays_and_the_others_are_closed(store, open
         if run.info.run_id in ids:
             assert run.info.status == "KILLED"
             assert run.data.tags["tuner.state"] == "DUPLICATE"
-            assert "is the run of the same" in run.data.tags["tuner.reason"]
+            assert "is the run of the same trial" in run.data.tags["tuner.reason"]
     assert open_runs().dropped == 0
 
 

@@ -236,7 +236,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         for name in ("n_features_in_", "n_outputs_", "classes_"):
             now: Any = getattr(self, name, None)
             if not np.array_equal(before.get(name, now), now):
-                raise ValueError(f"warm_start: True: {name} is another than in the fit before")
+                raise ValueError(f"warm_start: True: {name} differs from that of the fit before")
         return np.asarray(before["theta_"])
 
     # From parameters to a row.

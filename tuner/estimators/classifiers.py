@@ -27,7 +27,9 @@ def _has_probabilities(classifier: "Classifier") -> bool:
     name, _ = classifier._loss_and_number()
     if name in PROBABILISTIC:
         return True
-    raise AttributeError(f"loss: {name}: its scores are no log-odds, so there are no probabilities")
+    raise AttributeError(
+        f"loss: {name}: its scores are not log-odds, so there are no probabilities"
+    )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -145,7 +147,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = y[self.classes_[codes] != y]
         if len(unknown):
-            raise ValueError(f"y: {unknown[0]!r}: is none of the classes {self.classes_}")
+            raise ValueError(f"y: {unknown[0]!r}: is not one of the classes {self.classes_}")
         return codes.astype(np.int64)
 
     def _weighted(self, y: Array, weights: Array | None) -> Array | None:

@@ -77,7 +77,7 @@ def settled(
     name, given = (chosen, {}) if isinstance(chosen, str) else (chosen.name, chosen.settings)
     if name not in names:
         hint = did_you_mean(name, names, 3) or f"give one of {', '.join(names)}"
-        raise ValueError(f"{kind}: {name!r}: there is none of that name: {hint}".rstrip())
+        raise ValueError(f"{kind}: {name!r}: there is no {kind} of that name: {hint}".rstrip())
     hyperparameters: Mapping[str, Hyperparameter] = known(name)
     check_numbers(f"{kind}.{name}", given, hyperparameters)
     return name, {key: h.default for key, h in hyperparameters.items()} | given
@@ -96,7 +96,9 @@ def check_numbers(kind: str, given: Mapping[str, Any], known: Mapping[str, Hyper
     """
     for key, value in given.items():
         if key not in known:
-            raise ValueError(f"{kind}: {key}: it has no such number, but {', '.join(known)}")
+            raise ValueError(
+                f"{kind}: {key}: it has no hyperparameter of that name; it has {', '.join(known)}"
+            )
         if not isinstance(value, Real) or float(value) not in known[key].domain:
             raise ValueError(f"{kind}.{key}: {value!r}: give a number {known[key].domain}")
 
@@ -108,4 +110,7 @@ def check_penalty(l1: float, optimizer: str) -> None:
         ValueError: with what to give instead.
     """
     if l1 > 0 and optimizers.load(optimizer).averages:
-        raise ValueError(f"l1: {l1:g}: {optimizer} averages, so no weight is 0: give 0, or use sgd")
+        raise ValueError(
+            f"l1: {l1:g}: {optimizer} averages the weights, so none becomes exactly 0: give 0, "
+            "or use sgd"
+        )

@@ -55,7 +55,7 @@ def _allowed(path: Path, trusted: Sequence[str]) -> list[str]:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: give a file that `save` wrote") from None
     except (BadZipFile, KeyError, ValueError):
-        raise UserError(f"{path}: no skops file: give one that `save` wrote") from None
+        raise UserError(f"{path}: is not a skops file: give one that `save` wrote") from None
     unknown = sorted(set(found) - set(trusted) - set(own_types()))
     if unknown:
         raise UserError(

@@ -211,7 +211,7 @@ class _Reader:
             ends = {path.rpartition(".")[2] for path in self.kinds}
             known = sorted(end for end in {*ends, *self.kinds} if not end.isdigit())
             hint = did_you_mean(name, known, 3) or "give a path, as optimizer.adam.lr"
-            raise UserError(f"where: {self.text}: {name}: there is no such setting: {hint.strip()}")
+            raise UserError(f"where: {self.text}: {name}: unknown setting: {hint.strip()}")
         if not all(self.exclusive(a, b) for a, b in combinations(found, 2)):
             raise UserError(
                 f"where: {self.text}: {name}: may be {' or '.join(found)}: give its path"
@@ -224,9 +224,7 @@ class _Reader:
         return group == other and group in self.branches and mine[:1] != theirs[:1]
 
     def refusal(self, node: ast.AST) -> UserError:
-        return UserError(
-            f"where: {ast.unparse(node)[:60]}: cannot stand there: allowed are {ALLOWED}"
-        )
+        return UserError(f"where: {ast.unparse(node)[:60]}: is not allowed: allowed are {ALLOWED}")
 
 
 def _constant(value: Any) -> Callable[[Settings], Any]:

@@ -21,7 +21,7 @@ FAR = 1e6
 SLOW = "slow"
 
 # What is advised for a trial that failed.
-TRACEBACK = "mend what its traceback tells of"
+TRACEBACK = "correct what its traceback reports"
 
 
 @dataclass

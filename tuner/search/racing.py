@@ -170,7 +170,7 @@ class Race:
         """
         begun = [number for number in self.running if self.lanes[number].initial]
         if isinstance(error, CrashError):
-            self.end(begun, "INTERRUPTED", "others failed, which stopped all training")
+            self.end(begun, "INTERRUPTED", "other trainings failed, which stopped the study")
         else:
             self.end(begun, "FAILED", f"{type(error).__name__}: {error}")
 

@@ -129,10 +129,13 @@ class Space:
     def impossible(self) -> UserError:
         """What to say when no new settings are found that the conditions allow."""
         if not self.conditions:
-            return UserError(f"none of {TRIES} settings that were drawn is new: widen the ranges")
+            return UserError(
+                f"{TRIES} settings were drawn, and none of them is new: widen the ranges"
+            )
         conditions = " and ".join(condition.text for condition in self.conditions)
         return UserError(
-            f"where: {conditions}: holds for none of {TRIES} settings that were drawn: change it, "
+            f"where: {conditions}: {TRIES} settings were drawn, and it holds for none of them: "
+            "change it, "
             "or the ranges"
         )
 

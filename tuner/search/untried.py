@@ -70,7 +70,7 @@ class Untried:
         if not self.none:
             if self.space.conditions:
                 return "`where` leaves nothing more to try"
-            return f"none of {TRIES} settings that were drawn is new"
+            return f"{TRIES} settings were drawn, and none of them is new"
         kind = "that `where` allows" if self.space.conditions else "of the space"
         count = len(self.tried)
         if count == 1:

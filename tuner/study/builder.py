@@ -80,7 +80,7 @@ def results_of(config: Config, name: str) -> list[TrialResult]:
         known = names(config)
         raise unknown_study("study.warm_start", name, config.root, known) from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{place.where}: is not a study's record ({error})") from None
+        raise UserError(f"{place.where}: is not the record of a study ({error})") from None
     return [results[n] for n in sorted(results) if results[n].state == "COMPLETE"]
 
 

@@ -173,7 +173,10 @@ def configs(config: Config, optimizer: str) -> dict[str, Config]:
     optimizers_of(config.space)
     for name in config.space.branches["model"]:
         if name in functions.names():
-            raise UserError(f"model: {name}: a card is of a model of data: give one, as mlp")
+            raise UserError(
+                f"model: {name}: a card needs a model that is trained on data: give one, such as "
+                "mlp"
+            )
     given = config.given
     several: Sequence[Plain] = given["compare"].get("data") or [given["data"]]
     own = {

@@ -88,10 +88,12 @@ def owned_by(config: Config, begun: Plain) -> str:
     """What to say of a study that is of another function than the config, or of none."""
     own, name = begun.get(OWNER), config.study.name
     if own is None:
-        return f"study.name: {name}: is a study of tuner's own models: give another study.name"
+        return (
+            f"study.name: {name}: is a study of models, not of a function: give another study.name"
+        )
     program = program_of(str(begun.get("function.command")))
     return (
-        f"study.name: {name}: is of the function {own}: continue it with "
+        f"study.name: {name}: is a study of the function {own}: continue it with "
         f"{typed(program, f'study.name={name}')}; or give another study.name"
     )
 

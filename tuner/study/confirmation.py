@@ -196,13 +196,13 @@ def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
     if chosen is best:
         return best, ""
     if linear and not is_linear(best.settings):
-        return chosen, "it is a linear model, the other is not"
+        return chosen, "its model is linear, the other's is not"
     mine, theirs = key(chosen), key(best)
     if mine[0] < theirs[0]:
         epochs = (needed(r, level) for r in (chosen, best))
-        return chosen, "it gets there in {} epochs, the other in {}".format(*epochs)
+        return chosen, "it gets there in {} epochs, the other needs {}".format(*epochs)
     group = "optimizer" if mine[1] < theirs[1] else "schedule"
-    return chosen, "there is less to {} than to {}".format(
+    return chosen, "{} is simpler than {}".format(
         *(r.settings.get(group, "nothing") for r in (chosen, best))
     )
 

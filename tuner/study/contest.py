@@ -109,7 +109,7 @@ class Judge:
             name = ACCURACY
         one, other = self.value(name, ours), self.value(name, theirs)
         if not math.isfinite(one) or not math.isfinite(other):
-            raise Unfit(f"{name} has no number of the test rows")
+            raise Unfit(f"{name} is undefined on the test rows")
         test, p = self.tested(name, ours, theirs, seed)
         gain = (one - other) * (1 if self.greater(name) else -1)
         won = bool(p <= paired.LEVEL and gain > 0)

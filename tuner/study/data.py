@@ -25,7 +25,7 @@ def loaded(config: Config) -> "tuple[Config, DataSet | None]":
     """
     if config.data.name == "none":
         if (transform := config.data.target_transform) is not None:
-            said = "goes with data; a function has no targets: give null"
+            said = "needs data; a function has no targets: give null"
             raise UserError(f"data.target_transform: {transform}: {said}")
         if config.auto:
             path = config.auto[0]
@@ -112,7 +112,10 @@ def named_after(config: Config, data: "DataSet | None") -> Config:
     if DIGEST not in name:
         return config
     if data is None:
-        raise UserError(f"study.name: {name}: {DIGEST} is for studies on data: give another name")
+        raise UserError(
+            f"study.name: {name}: {DIGEST} is the digest of the data; a function has none: give "
+            "another name"
+        )
     return renamed(config, name.replace(DIGEST, data.digest[:DIGITS]))
 
 
@@ -143,12 +146,12 @@ def check_fit(config: Config, data: "DataSet") -> None:
             loss = losses.load(loss_name(model, chosen, task))
             if data.asked.target_transform is not None and not loss.standardise:
                 raise UserError(
-                    f"loss: {loss.name}: takes targets as they are: give another, or "
+                    f"loss: {loss.name}: does not allow transformed targets: give another loss, or "
                     "data.target_transform=null"
                 )
             if loss.lowest > -np.inf and data.target.values.min() < loss.lowest:
                 raise UserError(
-                    f"loss: {loss.name}: takes targets of {loss.lowest:g} or more, "
+                    f"loss: {loss.name}: takes targets of at least {loss.lowest:g}, "
                     f"data={data.name} has {data.target.values.min():g}: give another"
                 )
 
@@ -169,6 +172,8 @@ def goal(config: Config, data: "DataSet | None") -> Goal:
     if config.metric in (None, "loss"):
         return Goal(best_epoch=best)
     if data is None:
-        raise UserError(f"metric: {config.metric}: a function has none but loss: give null")
+        raise UserError(
+            f"metric: {config.metric}: the only metric of a function is its loss: give null"
+        )
     metric = data.metric(str(config.metric))
     return Goal(f"validation_{metric.name}", metric.greater_is_better, best)

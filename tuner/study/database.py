@@ -104,7 +104,7 @@ def connected(uri: str, name: str = "tuner") -> "Connection[Any]":
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    with in_one_line(uri, said=": start it, or give the address that it has"):
+    with in_one_line(uri, said=": start the server, or correct the address"):
         given: Plain = conninfo_to_dict(uri)
         usual = {k: v for k, v in PATIENCE.items() if f"PG{k.upper()}" not in os.environ}
         whole = make_conninfo(**{**usual, **given, "application_name": name})
@@ -301,4 +301,4 @@ def went_away(uri: str) -> CrashError:
 
 
 # What is behind every error of a study that is under way.
-GOES_ON = "; what was told is on record, and the same command continues"
+GOES_ON = "; the results so far are on record, and the same command continues"

@@ -77,7 +77,7 @@ class DatabaseRecord(OptunaRecord):
         except (*BROKEN, RuntimeError) as error:
             said = " ".join(str(error).split())
             raise UserError(
-                f"{self.where}: is none of this version ({said}): give another study.name"
+                f"{self.where}: is not a record of this version ({said}): give another study.name"
             ) from None
         check_cohorts(self.where, self.get("cohorts", Bounds))
 
@@ -89,7 +89,7 @@ class DatabaseRecord(OptunaRecord):
         """
         for trial in self._trials:
             if "cohorts" not in self._own:
-                raise ValueError("its trials are of no cohort")
+                raise ValueError("its trials belong to no cohort")
             if trial.state in COUNTED and trial.number not in self._results:
                 raise ValueError(f"the result of trial {trial.number} is lost")
 

@@ -86,7 +86,7 @@ def drawn_function(config: Config) -> tuple[str, Function]:
                 f"{', '.join(functions.names())}"
             )
     if len(names) > 1:
-        raise UserError(f"model: {', '.join(names)}: must be one to be drawn")
+        raise UserError(f"model: {', '.join(names)}: to draw, give one of them")
     fixed, ranges = config.space.below(f"model.{names[0]}.")
     for key in ranges:
         raise UserError(f"model.{names[0]}.{key}: must be a number to be drawn, not a range")

@@ -49,8 +49,9 @@ class Functions(StudyTraining):
         self.data = None
         if self.function.call is None:
             raise UserError(
-                f"study.name: {config.study.name}: is of the function {self.function.name}, which "
-                f"this command has not: give {line_of(self.function, config)}"
+                f"study.name: {config.study.name}: is a study of the function "
+                f"{self.function.name}, "
+                f"which this command does not have: give {line_of(self.function, config)}"
             )
         self.failures = Failures(config.budget.failures)
         self.stack = ExitStack()

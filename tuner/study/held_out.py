@@ -96,15 +96,15 @@ class HeldOut:
         data, regression = self.data, self.data.task == "regression"
         if regression == hasattr(pipeline, "classes_"):
             own = "numbers" if regression else "classes"
-            raise Unfit(f"today's targets are {own}, and it predicts something else")
+            raise Unfit(f"today's targets are {own}, and it does not predict {own}")
         ask = pipeline.predict if regression else pipeline.decision_function
         said = self._said(ask).reshape(len(self), -1)
         if not np.isfinite(said).all():
-            raise Unfit("it predicts what is no finite number")
+            raise Unfit("some of its predictions are not finite numbers")
         if regression or data.task == "multilabel":
             if said.shape[1] != data.outputs:
                 raise Unfit(
-                    f"it predicts {said.shape[1]} numbers a row, today's are {data.outputs}"
+                    f"it predicts {said.shape[1]} numbers a row, today's data have {data.outputs}"
                 )
             return self._coded(said) if regression else said
         return self._placed(said, pipeline.classes_)
@@ -129,14 +129,16 @@ class HeldOut:
     def _check_columns(self, pipeline: Any) -> None:
         named = getattr(pipeline, "feature_names_in_", None)
         if (named is not None) != is_table(self.rows):
-            kind = "a table" if is_table(self.rows) else "an array"
-            raise Unfit(f"today's rows are {kind}, and it takes something else")
+            kind, other = "a table", "an array"
+            if named is not None:
+                kind, other = other, kind
+            raise Unfit(f"today's rows are {kind}, and it was trained on {other}")
         if named is not None:
             lacking = [str(name) for name in named if name not in self.rows.columns]
             if lacking:
-                raise Unfit(printable(f"today's data lack its column {', '.join(lacking)}"))
+                raise Unfit(printable(f"today's data lack the column {', '.join(lacking)}"))
         elif (asked := getattr(pipeline, "n_features_in_", None)) not in (None, width(self.rows)):
-            raise Unfit(f"it takes {asked} columns, today's data have {width(self.rows)}")
+            raise Unfit(f"it needs {asked} columns, today's data have {width(self.rows)}")
 
     def _coded(self, said: Array) -> Array:
         """Predictions in the unit of the targets as scores: of Poisson's, logarithms."""
@@ -151,7 +153,9 @@ class HeldOut:
         if said.shape[1] == 1:
             said = np.hstack([np.zeros_like(said), said])
         if classes is None or said.shape[1] != len(own):
-            raise Unfit("it predicts labels, and today's rows have one class each")
+            raise Unfit(
+                "it predicts several labels for a row, and today's rows have one class each"
+            )
         place = {str(label): number for number, label in enumerate(own)}
         made = np.repeat(said.max(axis=1, keepdims=True) - UNKNOWN, len(classes), axis=1)
         known = [(at, place[str(c)]) for at, c in enumerate(classes) if str(c) in place]
@@ -179,7 +183,7 @@ def held_out(data: "DataSet") -> HeldOut:
         rows, targets = source.rows, data.target.values
         weights, groups, times = source.weights, source.groups, source.times
     if not len(chosen):
-        raise UserError("data.test_fraction: there is no test part: give it one")
+        raise UserError("data.test_fraction: there is no test part: give a number above 0")
     keys = row_keys(rows, chosen)
     raw = rows.iloc[chosen].reset_index(drop=True) if is_table(rows) else rows[chosen]
     y = data.recipe.targets(targets, chosen, np.float64)

@@ -56,7 +56,7 @@ def own_line(config: Config) -> str:
     """A user's function, with what it asks for and how its trials are compared."""
     own = config.function
     assert own is not None
-    asks = f"is given {', '.join(own.asks)}" if own.asks else "asks for nothing"
+    asks = f"is given {', '.join(own.asks)}" if own.asks else "takes no arguments of tuner's"
     script = "" if own.is_called else f" of {own.command.partition(' ')[2]}"
     many = f", trained by {config.workers} workers" if config.workers > 1 else ""
     return f"Function: {own.name}(){script} {asks}{many}."
@@ -71,7 +71,7 @@ def cohort_line(config: Config) -> str:
     elif pruner == "optuna":
         compared = "each is compared with earlier ones"
     else:
-        compared = "those of a cohort are compared, and the worse ones are pruned"
+        compared = "the trials of a cohort are compared, and the worse ones are pruned"
     seeds = f"{config.confirm.most_seeds} fresh seeds"
     again = (
         f"the best {top} are confirmed on {seeds}"

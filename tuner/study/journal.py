@@ -67,7 +67,7 @@ class JournalRecord(OptunaRecord):
 
     def _check_size(self) -> None:
         if self.path.exists():
-            mend = "is it a study's? Move it away, or give another study.name"
+            mend = "it may not be a study's: move it away, or give another study.name"
             memory.check(str(self.path), self.path.stat().st_size, mend)
 
     def _opened(self) -> optuna.Study:
@@ -82,8 +82,9 @@ class JournalRecord(OptunaRecord):
                     "move it away, or give another study.name"
                 ) from None
         print(
-            f"tuner: {self.path}: {lost} lines from a damaged one on are set aside in "
-            f"{DAMAGED}; the study continues from before them and trains again what was lost",
+            f"tuner: {self.path}: is damaged: its last {lost} lines are moved "
+            f"to {DAMAGED}. The study continues from what is left, and trains the lost trials "
+            "again",
             file=sys.stderr,
         )
         self._results.clear()
@@ -117,7 +118,7 @@ def glanced(path: Path) -> tuple[dict[int, TrialResult], Plain]:
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if one of its lines is none.
+        ValueError: if one of its lines is not an entry of a journal.
     """
     results: dict[int, TrialResult] = {}
     attributes: Plain = {}
@@ -129,7 +130,7 @@ def glanced(path: Path) -> tuple[dict[int, TrialResult], Plain]:
                 log = json.loads(line)
                 own = dict(log.get("user_attr", {}) if log["op_code"] >= 0 else {})
             except (TypeError, LookupError, AttributeError, RecursionError):
-                raise ValueError("one of its lines is none") from None
+                raise ValueError("one of its lines is not an entry of a journal") from None
             if SUMMARY in own:
                 result = from_json(TrialResult, own[SUMMARY])
                 results[result.number] = result

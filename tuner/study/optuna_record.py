@@ -72,7 +72,7 @@ class OptunaRecord(Record):
             return None if plain is None else from_json(kind, plain)
         except (ValueError, RecursionError) as error:
             raise UserError(
-                f"{self.where}: its {key} is none that a study writes ({error}): move it away, or "
+                f"{self.where}: its {key} was not written by tuner ({error}): move it away, or "
                 "give another study.name"
             ) from None
 
@@ -97,7 +97,7 @@ def check_cohorts(where: str, bounds: Bounds | None) -> None:
     for start, stop in bounds or []:
         if not 0 <= start <= reached or not 0 <= stop - start <= LARGEST_COHORT:
             raise UserError(
-                f"{where}: its cohorts are none that a study writes ({start} to {stop}): move it "
+                f"{where}: its cohorts were not written by tuner ({start} to {stop}): move it "
                 "away, or give another study.name"
             )
         reached = stop

@@ -110,7 +110,7 @@ def overview(config: Config, name: str) -> Overview:
             results, attributes = place.glanced()
         saved = read_result(folder / RESULT)
         if saved is None and (folder / RESULT).exists():
-            damage = f"{RESULT} is none of this version"
+            damage = f"{RESULT} is not of this version"
         asked = _asked(folder / CONFIG)
         if not folder.exists():
             away = f"it was begun under another root; its record is in {place.where}"

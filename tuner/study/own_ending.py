@@ -119,7 +119,7 @@ class OwnEnding:
         """What there is to know of the function, a sentence each."""
         named = f"{self.training.function.name}()"
         if judged is not None and "seed" not in self.training.function.asks:
-            yield f"{named} takes no seed: repeats differ only by what it does not control"
+            yield f"{named} takes no seed: its repeats differ only by what no seed controls"
         if chance := self.record.get(CHANCE, list[str]):
             yield (
                 f"{named} is not deterministic: {', '.join(chance)}, run again after it was cut "

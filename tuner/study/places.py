@@ -214,5 +214,5 @@ def check_named(config: Config, folder: Path) -> None:
     if known := elsewhere(folder):
         raise UserError(
             f"study.storage: study {folder.name} keeps its record in {known}: give "
-            "study.storage=... again, or name another study"
+            "study.storage=... again, or another study.name"
         )

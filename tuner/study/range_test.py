@@ -201,7 +201,10 @@ class Measurement:
                 break
             rows = sum(map(len, beyond.values())) * self.asked.seeds
             those = ", ".join(beyond)
-            self.begin(f"{rows} runs more: losses of {those} do not turn up on both sides")
+            self.begin(
+                f"{rows} more runs: the loss of {those} does not yet rise on both sides of its "
+                "lowest"
+            )
             more = self.sweep(beyond)
             sweeps = {n: joined(s, more[n]) if n in more else s for n, s in sweeps.items()}
         return sweeps
@@ -331,7 +334,7 @@ def optimizers_of(space: Space) -> tuple[str, ...]:
         if group != "optimizer" and len(options) > 1:
             chosen = ", ".join(options)
             raise UserError(
-                f"{group}: [{chosen}]: a range test is of one: give {group}={options[0]}"
+                f"{group}: [{chosen}]: a range test takes one at a time: give {group}={options[0]}"
             )
     return space.branches["optimizer"]
 

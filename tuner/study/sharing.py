@@ -32,7 +32,7 @@ class Share:
     def said(self) -> str:
         """In words."""
         if self.top == 1:
-            beside = "" if self.textbook else ", not the textbook settings"
+            beside = "" if self.textbook else ", but not the textbook settings"
             return f"the best trial on {self.seeds} seeds{beside}"
         return f"the best {self.top} trials on {self.seeds} seeds"
 

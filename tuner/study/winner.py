@@ -101,9 +101,9 @@ class Retraining:
             # As in the search it did not.
             self.failed = f"trained {how}, the winner diverged: "
             if training.folds > 1:
-                self.failed += "do not use the model that is kept"
+                self.failed += "do not use the saved model"
             else:
-                self.failed += "the model that is kept learnt from the training part alone"
+                self.failed += "the saved model was trained on the training part alone"
                 training.refit = False
                 trained = self.train(winner.stops_at, tell)
         if training.refit:
@@ -182,7 +182,7 @@ def refitted(epochs: int, total: int, counted: int, searched: int) -> str:
     of = f" of {total}" if epochs < total else ""
     theirs = f" of {searched}" if counted < searched else ""
     return (
-        f"the model that is kept learnt from all rows but the test part, for {epochs}{of} epochs: "
+        f"the saved model was trained on all rows but the test part, for {epochs}{of} epochs: "
         f"about as many steps as {counted}{theirs} in the search"
     )
 

@@ -33,7 +33,7 @@ from tuner.tracking.store import Store
 from tuner.tracking.tracker import Tracker
 from tuner.tracking.writer import Writer
 
-LATER = "the next command on this study hands them over"
+LATER = "the next command on this study sends them to MLflow"
 
 # Under which the record keeps when the result was written that MLflow was told of last.
 OVER = "over"
@@ -111,10 +111,10 @@ class Tracking:
             for refusal in refused:
                 print(printable(f"tuner: MLflow refused: {refusal}"), file=sys.stderr)
             if torn := tracker.writer.torn:
-                said = "is no record" if torn == 1 else "are no records"
+                said = "is damaged" if torn == 1 else "are damaged"
                 print(
                     f"tuner: {self.folder / 'spool'}: {torn} line{'s' * (torn > 1)} {said}: "
-                    "left out, MLflow is told from the study's own record",
+                    "left out; what they said is sent to MLflow from the study's own record",
                     file=sys.stderr,
                 )
 

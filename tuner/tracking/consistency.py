@@ -117,7 +117,7 @@ def _compare_points(lookup: Lookup, run: "Run", record: Points, found: Differenc
                 Points(record.number, list(lacking), {name: list(lacking.values())})
             )
         if strict and not _agree(expected, {s: v for s, v in known.items() if s <= last}):
-            found.words.append(f"{name} is another curve than that on record")
+            found.words.append(f"{name} differs from the curve on record")
             found.contradicted = True
 
 
@@ -138,7 +138,7 @@ def _compare_verdict(run: "Run", verdict: Verdict, found: Differences) -> None:
             wrong.append(path)
     wrong += [key for key in outdated(run.data.params, params, (WINNER,)) if key not in params]
     if wrong:
-        found.words.append(f"not as the result has it: {', '.join(sorted(wrong))}")
+        found.words.append(f"different from the result: {', '.join(sorted(wrong))}")
         found.missing.append(verdict)
 
 
@@ -202,4 +202,4 @@ def numbering(cohorts: Sequence[Sequence[int]], trials: int) -> Iterator[str]:
             yield f"a cohort begins at trial {start}, the one before ended at {reached}"
         reached = stop
     if trials > reached:
-        yield f"{trials} trials were asked, in cohorts of {reached}"
+        yield f"the record has {trials} trials, and its cohorts {reached}"

@@ -133,9 +133,9 @@ def set_aside_damaged(database: Path) -> str:
     if not database.exists():
         return ""
     if not database.is_file():
-        raise UserError(f"{database}: is neither a file nor is it free for one: move it away")
+        raise UserError(f"{database}: is not a file: move it away")
     if database.name != NAME and database.stat().st_size and not _is_sqlite(database):
-        raise UserError(f"tracking.uri: {database}: is not a database of SQLite's")
+        raise UserError(f"tracking.uri: {database}: is not an SQLite database")
     with FileLock(database.with_suffix(".lock")):
         wrong = damage(database)
         if not wrong:

@@ -62,7 +62,9 @@ def place(host: str, port: int | None) -> Place:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        raise UserError(f"ui.host: {host}: is no address and no name of this machine") from None
+        raise UserError(
+            f"ui.host: {host}: is neither an address nor a name of this machine"
+        ) from None
     family, *_, (listens, *_) = found[0]
     own = ipaddress.ip_address(str(listens).partition("%")[0])
     taken = _port(family, host, str(listens), port)
@@ -82,7 +84,7 @@ def _port(family: int, host: str, listens: str, port: int | None) -> int:
                 probe.bind((listens, candidate))
             except OSError as error:
                 if error.errno == errno.EADDRNOTAVAIL:
-                    raise UserError(f"ui.host: {host}: is no address of this machine") from None
+                    raise UserError(f"ui.host: {host}: is not an address of this machine") from None
                 refused = error
                 continue
             taken: int = probe.getsockname()[1]

@@ -115,7 +115,9 @@ class Pages:
             body = asked if page is None else {**asked, "page_token": page}
             status, _, text = self._ask("POST", f"/api/2.0/mlflow/{what}/search", json.dumps(body))
             if status != 200:
-                raise CrashError(f"MLflow's pages do not tell of {what}: {status}: {text[:300]}")
+                raise CrashError(
+                    f"MLflow's server refused to list the {what}: {status}: {text[:300]}"
+                )
             answer = json.loads(text)
             yield from answer.get(what, [])
             page = answer.get("next_page_token", "")
@@ -158,7 +160,7 @@ class Server:
         while not self.pages.answer():
             self._look()
             if time.monotonic() > last:
-                raise CrashError(f"MLflow's pages take longer than {STARTS} s: see {self.log}")
+                raise CrashError(f"MLflow's server did not start within {STARTS} s: see {self.log}")
 
     def wait(self) -> None:
         """Waits until the end.

@@ -46,7 +46,7 @@ def track(config: Config, saved: SavedRangeTest, place: Path, deadline: Deadline
     for refusal in writer.refused:
         print(printable(f"tuner: MLflow refused: {refusal}"), file=sys.stderr)
     if waiting:
-        line = f"tuner: MLflow: {writer.error}: the same command tells it again"
+        line = f"tuner: MLflow: {writer.error}: the same command sends it again"
         print(printable(line), file=sys.stderr)
         return
     rmtree(spool, ignore_errors=True)

@@ -211,7 +211,7 @@ def _points(record: Record) -> int:
 
 def _told(damaged: str, done: Counter[str], refused: list[str]) -> str:
     words = {
-        "record": "waiting {} handed over",
+        "record": "waiting {} sent",
         "run": "{} made",
         "point": "{} written",
         "closed": "{} closed",

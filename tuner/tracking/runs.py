@@ -311,7 +311,7 @@ class StudyRuns:
         self.found = {}
         for number, (run, *others) in self.lookup.all().items():
             for other in others:
-                self.retire(other, DUPLICATE, f"{run.info.run_id} is the run of the same")
+                self.retire(other, DUPLICATE, f"{run.info.run_id} is the run of the same trial")
                 self.dropped += 1
             self.found[number], self._runs[number] = run, _known(run)
         for number, run in self.found.items():

@@ -57,7 +57,7 @@ def deliver(
                     runs = StudyRuns(store, **names)
                 opened = store.identity()
             elif store.identity() != opened:
-                yield {"error": "MLflow's database is another one now", "renewed": True}
+                yield {"error": "MLflow's database was replaced meanwhile", "renewed": True}
                 return
             found, torn = records(Path(file.rstrip("\n")))
             own = [record for record in found if is_own(record, folder)]

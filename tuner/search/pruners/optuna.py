@@ -53,7 +53,7 @@ def make(kind: str, arguments: Mapping[str, Any]) -> BasePruner:
     """
     if kind in UNSUITED:
         raise UserError(
-            f"pruner.kind: {kind}: compares problem instances, and a report is an epoch here: "
+            f"pruner.kind: {kind}: compares problem instances, but tuner reports epochs: "
             f"give one of {', '.join(kinds())}"
         )
     if kind not in kinds():

@@ -19,7 +19,7 @@ MOST = 1_000_000
 class Grid(Sampler):
     """Every combination of values once."""
 
-    no_initial_trials: ClassVar[str] = "a grid tries its combinations alone"
+    no_initial_trials: ClassVar[str] = "a grid tries nothing but its own combinations"
 
     def check(self, space: Space) -> None:
         if path := space.without_end():

@@ -52,7 +52,10 @@ def check(study: Audited) -> Iterator[Finding]:
         and brought > max(SETTLED * study.gained, 2 * (study.late_noise or 0.0))
     )
     if longer:
-        said += f", and the last quarter brought {brought / study.gained:.1%} of the total gain"
+        said += (
+            f", and the last quarter of the training brought {brought / study.gained:.1%} of the "
+            "total gain"
+        )
         epochs = 2 * study.epochs
         advice = f"train longer: budget.epochs={epochs}"
         yield Finding(CHECK, False, share, LATE, said, advice, {"budget.epochs": epochs})

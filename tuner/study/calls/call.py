@@ -247,8 +247,8 @@ class Call:
         if said is None:
             if "checkpoint" in self.asks:
                 raise WrongYield(
-                    f"yielded no {EPOCH}: a function that takes `checkpoint` must say of which "
-                    "epoch, counted from 1, a mapping is"
+                    f"yielded no {EPOCH}: a function that takes `checkpoint` must yield "
+                    f"{EPOCH}, counted from 1, with every mapping"
                 )
             epoch = self.at + 1
         else:
@@ -268,7 +268,7 @@ class Call:
                 return
             expected = epoch
         if epoch != expected:
-            raise WrongYield(f"yielded {EPOCH} {epoch}, where {expected} was to come")
+            raise WrongYield(f"yielded {EPOCH} {epoch}: the next one must be {expected}")
         self.at = epoch
         if epoch > self.task.epochs:
             self.close()
@@ -306,7 +306,7 @@ class Call:
                 except Exception as error:  # of the model's library
                     raise WrongYield(f"returned a model that cannot be saved: {error}") from None
         if not self.steps:
-            raise WrongYield("ended without a mapping of an epoch")
+            raise WrongYield("ended before it yielded the mapping of an epoch")
         self.over = End(len(self.steps), final)
         self._write({"end": len(self.steps), "final": final})
 

@@ -299,7 +299,7 @@ class Cluster(Executor):
         if live is None:
             self.unborn += 1
             if self.unborn > DEATHS * self.workers:
-                raise CrashError(f"workers: they end as they start: {news.how}{news.said}")
+                raise CrashError(f"workers: they end while they start: {news.how}{news.said}")
             return
         if live.over is not None:
             return
@@ -308,7 +308,7 @@ class Cluster(Executor):
         live.died_at = known
         if live.deaths >= DEATHS:
             line = (
-                f"took its worker with it {DEATHS} times, after epoch {known}: the process "
+                f"ended its worker's process {DEATHS} times, after epoch {known}: the process "
                 f"{news.how}"
             )
             (live.task.folder / TRACEBACK).write_text(line + "\n", encoding="utf-8")

@@ -21,9 +21,9 @@ def is_model(found: Any) -> bool:
 def refusal(model: Any) -> str:
     """Why a model cannot be saved, in words; "" where it can."""
     if isinstance(model, str | Path):
-        return "" if Path(model).exists() else f"{str(model)!r}: is no file and no folder"
+        return "" if Path(model).exists() else f"{str(model)!r}: is neither a file nor a folder"
     if isinstance(model, np.ndarray):
-        return "" if model.dtype != object else "an array of objects: give one of numbers"
+        return "" if model.dtype != object else "an array of objects: give an array of numbers"
     if isinstance(model, Mapping):
         arrays = all(isinstance(v, np.ndarray) and v.dtype != object for v in model.values())
         if arrays and all(isinstance(key, str) for key in model):

@@ -47,7 +47,9 @@ def numbers(found: Any, how: str = "yielded") -> tuple[dict[str, float], int | N
     epoch = None
     for key, value in found.items():
         if not isinstance(key, str) or not key.replace("_", "a").replace(".", "a").isalnum():
-            raise WrongYield(f"{how} the name {key!r:.100}: must be of letters, digits, _ and .")
+            raise WrongYield(
+                f"{how} the name {key!r:.100}: must consist of letters, digits, _ and ."
+            )
         number = _number(value)
         if number is None:
             raise WrongYield(f"{how} {key} {value!r:.100}: must be a number")
@@ -103,6 +105,6 @@ class Log:
 
     def _place(self, name: str) -> Path:
         if Path(name).name != name or name in ("", ".", ".."):
-            raise ValueError(f"{name!r}: must be the name of a file, without a folder")
+            raise ValueError(f"{name!r}: must be a file's name without a folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / name

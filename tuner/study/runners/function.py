@@ -48,13 +48,14 @@ class Failures:
         self.furthest = max(self.furthest, epoch)
         if self.yielded and self.in_a_row < self.most:
             return
-        who = f"{task.what} failed, the first of all"
+        who = f"{task.what} failed, the first one of the study"
         if self.yielded and self.most > 1:
             who = f"{self.in_a_row} trainings in a row failed, the last of them {task.what}"
         elif self.yielded:
             who = f"{task.what} failed"
         self.too_many = CrashError(
-            f"{who}: {line}; its traceback and output are in {task.folder}; mend the function, and "
+            f"{who}: {line}; its traceback and output are in {task.folder}; correct the "
+            "function, and "
             "the same command continues"
         )
         with suppress(OSError):  # who tunes from Python sees it below the error

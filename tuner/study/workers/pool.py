@@ -173,7 +173,7 @@ class Pool:
                     self.count()  # where the scheduler is gone, that is what is to be said
                     said = " ".join(str(error).split())
                     raise CrashError(
-                        f"executor: the data do not come to the workers "
+                        f"executor: the data cannot be sent to the workers "
                         f"({type(error).__name__}: {said}); the same command continues"
                     ) from error
                 time.sleep(LOOK)
