@@ -53,7 +53,7 @@ def remove(config: Config, stop: Event) -> int:
             deleted = delete_runs(config, keys, stop) if keys else 0
         except UserError as error:
             raise CrashError(
-                f"{error}; the folder of study {name} and what is left of its runs stay: the same "
+                f"{error}; the folder of study {name} and the rest of its runs remain: the same "
                 "command continues, and tracking=none deletes the folder alone"
             ) from None
         empty(folder, LAST)
@@ -99,7 +99,7 @@ def tidy(config: Config, stop: Event) -> None:
                 removed.append(own.study)
     except (UserError, OSError) as error:
         said = str(error).partition("; the folder of study")[0]
-        print(printable(f"tuner: keep: {keep}: not all could be removed: {said}"), file=sys.stderr)
+        print(printable(f"tuner: keep: {keep}: some could not be removed: {said}"), file=sys.stderr)
     if removed:
         note(config, f"keep={keep}: removed {', '.join(removed)}.")
 

@@ -63,7 +63,7 @@ def promote(opened: "Session", saved: SavedResult) -> Promotion:
     name, winner = config.study.name, result.winner
     if not isinstance(training, Populations) or training.data is None:
         raise UserError(
-            f"study.name: {name}: is of a function, which has no model that tuner could judge on "
+            f"study.name: {name}: is a study of a function, which has no model to judge on "
             "test rows"
         )
     if winner is None:
@@ -147,7 +147,7 @@ class _Promoting:
             folder = self.registry.fetched(champion, scratch)
             theirs = load(folder / FILE)
         except FileNotFoundError:
-            raise Unfit(f"it has no {FILE}, and nothing else of it is loaded") from None
+            raise Unfit(f"it has no {FILE}, and only that file would be loaded") from None
         except UserError as error:
             raise Unfit(f"it is not loaded: {error}".replace(f"{scratch}/", "")) from None
         except Exception as error:

@@ -372,7 +372,9 @@ class Session:
         again = Retraining(self.training, result.winning, not others, tell)
         tracked = self.config.tracking.name != "none"
         saving.begin(keep, again.trained(), self.folder / "model", tracked)
-        notes = [f"the study was trained with different numerics ({others})"] if others else []
+        notes = (
+            [f"the study was trained with other versions or hardware ({others})"] if others else []
+        )
         told = (*notes, *again.notes)
         return replace(result, test=again.test(), failed_refit=again.failed, notes=told)
 

@@ -120,13 +120,15 @@ def configured(
         first, (function, more) = [], _declared(what, space)
     for others in (more, settings):
         if twice := [key for key in others if key in given]:
-            raise UserError(f"{twice[0]}: {others[twice[0]]!r}: is given twice")
+            raise UserError(f"{twice[0]}: {others[twice[0]]!r}: is set twice")
         given |= others
     plain = compose([*first, *written(given)], None, function)
     config = check(plain, function)
     if config.job != TUNE or config.output != "text":
         key = "job" if config.job != TUNE else "output"
-        raise UserError(f"{key}: {plain[key]}: is for commands: tuner.tune returns the study")
+        raise UserError(
+            f"{key}: {plain[key]}: is a setting of commands only: tuner.tune returns the study"
+        )
     return config
 
 

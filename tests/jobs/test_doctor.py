@@ -218,7 +218,7 @@ def test_a_study_that_was_not_tracked_can_be_published(command: Command) -> None
     assert command.call("study.name=adam", "confirm.top=0").code == 0
     untracked = command.call("job=doctor", "study.name=adam")
     assert untracked.out == (
-        "Study adam, 6 trials: whole; tracking=none: MLflow was not looked at.\n"
+        "Study adam, 6 trials: whole; tracking=none: MLflow was not checked.\n"
     )
     database = f"tracking.uri=sqlite:///{command.root / 'mlflow.db'}"
     assert command.call("job=republish", *STUDY, database).code == 0
@@ -272,6 +272,6 @@ def test_other_data_and_damaged_checkpoints_are_found(command: Command, tmp_path
     assert told.code == 1
     damaged, changed, _ = told.out.splitlines()
     assert "is not what study adam was begun with" in changed
-    assert damaged == "checkpoint 00000003: is damaged: the next command sets it aside"
+    assert damaged == "checkpoint 00000003: is damaged: the next command moves it away"
     table.unlink()
     assert str(table) in command.call("job=doctor", "study.name=adam").out

@@ -111,7 +111,7 @@ def test_other_numerics_are_noted_and_never_a_traceback(command: Command) -> Non
         record.put(builder.NUMERICS, [{**mine, "cpu": "i486", "blas": "none"}, mine])
     more = command.call("budget.trials=8", "refit=false")
     assert more.code == 0
-    assert "Note: the study was trained with different numerics (cpu i486, then" in more.out
+    assert "Note: the study was trained with other versions or hardware (cpu i486, then" in more.out
     notes = command.result()["notes"]
     assert any("within 1% of the" in note for note in notes)
 

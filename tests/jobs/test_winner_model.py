@@ -332,7 +332,7 @@ def test_a_winner_that_diverges_on_all_rows_keeps_the_model_of_the_training_part
     monkeypatch.setattr(training, "refit", True)
     again = Retraining(training, result.winning)
     assert again.epochs == (result.winning.stops_at or 20)
-    assert again.failed.endswith("the model that is kept learnt from the training part alone")
+    assert again.failed.endswith("the saved model was trained on the training part alone")
 
 
 def test_a_winner_that_ends_above_its_start_on_all_rows_has_diverged(
@@ -350,7 +350,7 @@ def test_a_winner_that_ends_above_its_start_on_all_rows_has_diverged(
     monkeypatch.setattr(training, "refit", True)
     monkeypatch.setattr(Populations, "folds", 3)
     again = Retraining(training, replace(result.winning, settings=high))
-    assert again.failed.endswith("do not use the model that is kept")
+    assert again.failed.endswith("do not use the saved model")
 
 
 @pytest.mark.slow

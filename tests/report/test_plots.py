@@ -99,7 +99,7 @@ def test_a_training_loss_that_is_the_validation_loss_is_not_drawn_twice(legend):
     beside, _, _ = legend(result, curves)[pictures.LOSSES]
     alike = {n: own | {"train_loss": own["validation_loss"]} for n, own in curves.items()}
     alone, _, _ = legend(result, alike)[pictures.LOSSES]
-    assert [own for own in beside if own not in alone] == ["training loss of the same"]
+    assert [own for own in beside if own not in alone] == ["training loss of the same trial"]
 
 
 def test_the_best_of_the_search_is_not_named_where_it_won(legend):

@@ -67,7 +67,7 @@ def measured(
 def said(card: Card, folder: Path) -> list[str]:
     """What a card says, and where it is."""
     if card.one is None:
-        told = "no rate gains on all of the data"
+        told = "no single rate lowers the loss on all data sets"
     else:
         told = f"a rate of {number(card.one.rate)} gains {card.one.share:.0%} or more of the best"
     return [f"{card.optimizer}: {told}: {folder / card.optimizer}.md"]

@@ -57,7 +57,7 @@ def run(config: Config, stop: Event) -> int:
         if comparison := compared(own, by, stop):
             found[subject(own)], results[subject(own)] = comparison, saved.result
         else:
-            note(own, f"Study {own.study.name}: no trial has ended: nothing to compare")
+            note(own, f"Study {own.study.name}: no trial has ended, so there is nothing to compare")
     folder = config.root / "studies" / config.study.name
     comparisons = Comparisons(by, found, profiles(found) if len(found) > 1 else None)
     if comparisons.profiles is not None:

@@ -36,7 +36,9 @@ def run(config: Config, stop: Event) -> int:
     """
     given, config = config, of_study(config, OWN)
     if config.data.name == "none" and config.function is None:
-        raise UserError(f"study.name: {config.study.name}: is of a function, which knows no seeds")
+        raise UserError(
+            f"study.name: {config.study.name}: is a study of a function, which uses no seeds"
+        )
     of = of_study(given, [key for key in OWN if key != STUDYS])
     with session.opened(of, stop) as opened:
         trials = chosen(config, opened.study.results())
@@ -85,7 +87,7 @@ def beside(found: Confirmation, result: StudyResult | None, config: Config) -> l
     """
     lines, own = [], None if result is None else result.winner
     if own is None:
-        return ["The study has no winner yet; this gives it none."]
+        return ["The study has no winner yet, and this does not choose one."]
     if own.number != found.winner:
         lines.append(f"Here the winner is trial {found.winner}; the study's is trial {own.number}.")
     kept = "The study's result stays as it is"
@@ -107,7 +109,7 @@ def chosen(config: Config, results: Sequence[TrialResult]) -> list[TrialResult]:
     if asked is None:
         if top := ranked(results)[: max(1, config.confirm.most_top)]:
             return top
-        raise UserError(f"study.name: {name}: none of its trials has trained to the end")
+        raise UserError(f"study.name: {name}: none of its trials trained to the end")
     known = {result.number: result for result in results}
     for number in asked:
         if number not in known:

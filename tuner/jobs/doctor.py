@@ -72,10 +72,10 @@ def run(config: Config, stop: Event) -> int:
             found = printed(look())
         trials = len(study.record.trials())
     said = count(len(found), "finding") if found else "whole"
-    beside = "" if tracked else "; tracking=none: MLflow was not looked at"
+    beside = "" if tracked else "; tracking=none: MLflow was not checked"
     lines = [f"Study {config.study.name}, {count(trials, 'trial')}: {said}{beside}."]
     if found and tracked and not config.fix:
-        lines.append("The same command with fix=true repairs in MLflow what the record can tell.")
+        lines.append("The same command with fix=true repairs MLflow from the record.")
     examined = Examined(config.study.name, trials, tracked, repaired, tuple(found))
     style = terminal.DOUBTFUL if found else terminal.SURE
     terminal.show(config, lambda: to_json(examined), terminal.Told(lines, style=style))
@@ -89,10 +89,10 @@ def on_record(record: Record) -> Iterator[str]:
     for trial in trials:
         result = results.get(trial.number)
         if result is not None and trial.state.is_finished() and STATES[result.state] != trial.state:
-            said = f"its state is {trial.state.name}, its result's {result.state}"
+            said = f"its state is {trial.state.name}, but its result says {result.state}"
             yield f"trial {trial.number}: {said}"
         if result is None and trial.state in COUNTED:
-            yield f"trial {trial.number}: it was told, but its result is not on record"
+            yield f"trial {trial.number}: it has ended, but its result is not on record"
 
 
 def on_disk(config: Config, record: Record) -> Iterator[str]:
@@ -100,7 +100,7 @@ def on_disk(config: Config, record: Record) -> Iterator[str]:
     folder = config.root / "studies" / config.study.name / CHECKPOINTS
     for path in sorted(folder.glob("[0-9]*")):
         if not is_whole(path):
-            yield f"checkpoint {path.name}: is damaged: the next command sets it aside"
+            yield f"checkpoint {path.name}: is damaged: the next command moves it away"
     try:
         data = load_data(config)
         if DATA in record:  # which is younger than the first studies

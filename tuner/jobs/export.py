@@ -97,7 +97,8 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
         problem = training.kept_trainer(settings, total).problem
         if not isinstance(problem, Supervised):
             raise UserError(
-                f"study.name: {config.study.name}: is of a function, which no estimator learns: "
+                f"study.name: {config.study.name}: is a study of a function, which no estimator "
+                "learns: "
                 "give format=yaml or torch"
             )
         member = training.member(trial)
@@ -130,7 +131,7 @@ def winner(config: Config, result: StudyResult) -> Trial:
     given = dict.fromkeys(KEYS) | grouped(result.winning.settings)
     space = space_of(given, problems)
     if problems or space.searched:
-        said = (*problems, f"{next(iter(space.searched), '')}: is no number")[0]
+        said = (*problems, f"{next(iter(space.searched), '')}: is not a number")[0]
         raise UserError(f"study.name: {config.study.name}: its result.json is damaged: {said}")
     return Trial(result.winning.number, space.fixed, 0)
 

@@ -54,7 +54,8 @@ def run(config: Config, stop: Event) -> int:
     steps = f"{config.budget.epochs} step{'s' * (config.budget.epochs > 1)}"
     searched = not all(r.is_each for r in rivals)
     caption = (
-        f"Where settings are ranges: of {config.budget.trials} spread over them, the lowest end."
+        f"Where settings are ranges, {config.budget.trials} points of them are tried and the "
+        "lowest end is drawn."
     )
     draw_descents(surface, descents, f"{name}: {steps}", caption if searched else "", still)
     print(still, still.with_suffix(".gif"), sep="\n")

@@ -39,7 +39,7 @@ def run(config: Config, stop: Event) -> int:
     with session.opened(config, stop) as opened:
         saved = opened.saved()
         if saved is None or saved.result.interrupted:
-            raise UserError(f"study.name: {name}: has no result of all its trials: finish it first")
+            raise UserError(f"study.name: {name}: is not finished: run its command again first")
         found = promote(opened, saved)
         log.tell(config, "promoted", to_json(found))
     terminal.show(config, lambda: to_json(found), promotion.told(found))

@@ -80,7 +80,7 @@ def known(config: Config, path: Path, key: str) -> SavedRangeTest | None:
         return None
     if saved.result.key != key:
         return None
-    note(config, f"this test was made, it is told again: {path}")
+    note(config, f"this test was made before; its result stands in {path}")
     return saved
 
 

@@ -25,7 +25,10 @@ def run(config: Config, stop: Event) -> int:
     """
     config = of_study(config, OWN)
     if config.tracking.name == "none":
-        raise UserError("tracking: none: names no MLflow: leave it out, or give tracking=mlflow")
+        raise UserError(
+            "tracking: none: there is no MLflow to publish to: leave it out, or give "
+            "tracking=mlflow"
+        )
     with republishing(config, stop, note.text) as study:
         done = study.mend()
     print(f"Study {config.study.name} in MLflow: {done}.")

@@ -17,7 +17,7 @@ from tuner.tracking.listening import place
 from tuner.tracking.pages import Pages, StudyRun, served
 from tuner.tracking.store import Store
 
-STARTING = "MLflow's pages start, which takes some seconds"
+STARTING = "MLflow's server is starting, which takes some seconds"
 
 # What the tag of a study's run says. A killed one still says that it is running.
 STATES = {"COMPLETE": "finished", "INTERRUPTED": "interrupted", "FAILED": "failed"}
@@ -54,7 +54,7 @@ def told(config: Config, pages: Pages) -> Iterator[str]:
     runs = pages.studies(projects)
     yield f"MLflow's pages are open until Ctrl-C: {pages.link(links.START)}"
     # MLflow's own links forget what these ask for.
-    yield 'Where they turn to "GenAI", choose "Model training" at the top left: that is remembered.'
+    yield 'If they open "GenAI", choose "Model training" at the top left: that is remembered.'
     if pages.place.is_open:
         yield (
             f"ui.host: {config.ui.host}: whoever reaches this machine may see, change and delete "

@@ -25,9 +25,9 @@ def first_word(plain: Mapping[str, object]) -> str:
     if job not in ("tune", "compare"):
         return printable(f"tuner: job={job} on study {name}, in {folder}")
     try:
-        state = "is taken up" if folder.exists() else "is new"
+        state = "continues" if folder.exists() else "is new"
         if isinstance(storage := _below(plain, "study", "storage"), str):
-            state = f"has its record in {storage.rpartition('@')[2]}"
+            state = f"keeps its record in {storage.rpartition('@')[2]}"
     except (OSError, ValueError):
         return ""
     trials, epochs = _below(plain, "budget", "trials"), _below(plain, "budget", "epochs")

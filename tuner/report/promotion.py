@@ -13,9 +13,9 @@ def verdict(found: Promotion) -> str:
     name = f"version {found.version} of {found.model}"
     winner = f"the winner of study {found.study}"
     if found.already:
-        line = f"{name}, {winner}, is the champion already"
+        line = f"{name}, {winner}, is already the champion"
     elif found.alias == "champion":
-        line = f"Champion: {name} is {winner} now: {_numbers(found)}"
+        line = f"Champion: {name} is now {winner}: {_numbers(found)}"
     elif found.contest is None:
         line = (
             f"Challenger: {name} is {winner}. It was not compared with the champion, version "
@@ -39,7 +39,7 @@ def evidence(found: Promotion) -> Iterator[str]:
         )
     if contest is None and not found.already:
         yield printable(
-            f"To begin anew without that champion, delete the alias champion of {found.model} in "
+            f"To start over without that champion, delete the alias champion of {found.model} in "
             "MLflow and promote again."
         )
     yield printable(f"Load it: mlflow.pyfunc.load_model('models:/{found.model}@{found.alias}').")
@@ -64,7 +64,13 @@ def _numbers(found: Promotion) -> str:
 
 def tested(contest: Contest) -> str:
     """The test with its p-value."""
-    rule = "at most" if contest.won else "more than" if contest.p > LEVEL else "but no gain, with"
+    rule = (
+        ("at most")
+        if contest.won
+        else "more than"
+        if contest.p > LEVEL
+        else "no gain, at a level of"
+    )
     return f"{contest.test}, one-sided p = {contest.p:.3g}, {rule} {LEVEL}"
 
 

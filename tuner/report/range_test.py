@@ -17,7 +17,7 @@ def headline(saved: SavedRangeTest) -> list[str]:
             span = f"{tested.range.low:.3g} to {tested.range.high:.3g}"
             lines.append(f"{name}: suggested rate {tested.suggested:.3g}, worth searching {span}")
         else:
-            lines.append(f"{name}: no run ended below its start")
+            lines.append(f"{name}: no run ended below its initial loss")
     return lines
 
 
@@ -30,7 +30,7 @@ def describe(saved: SavedRangeTest, place: Path) -> str:
     """
     result, lines = saved.result, [_subject(saved)]
     if result.held:
-        lines.append("Searched settings were held:")
+        lines.append("Searched settings were fixed:")
     for path, value in result.held.items():
         source = "textbook" if value == default(path) else "as near as its range allows"
         source = "the middle" if default(path) is None else source
@@ -67,12 +67,12 @@ def _tried(tested: TestedRates) -> str:
 
 def _nothing(name: str, tested: TestedRates) -> Iterator[str]:
     """An optimizer that gained at no rate: higher ones if the lowest did nothing, else lower."""
-    yield f"{name}: no run ended below its start: {_tried(tested)}."
+    yield f"{name}: no run ended below its initial loss: {_tried(tested)}."
     word, low, high = "lower", tested.rates[0] / 1e4, tested.rates[0]
     if tested.open[1]:
         word, low, high = "higher", tested.rates[-1], tested.rates[-1] * 1e4
     yield (
-        f"    Try {word} ones: 'optimizer.{name}.lr={{low: {low:.3g}, high: {high:.3g}, "
+        f"    Try {word} rates: 'optimizer.{name}.lr={{low: {low:.3g}, high: {high:.3g}, "
         "scale: log}'"
     )
 
@@ -85,16 +85,16 @@ def _found(name: str, found: FoundRange, epochs: int, longer: int) -> Iterator[s
     yield f"        {_by_seed(found.spread)}"
     yield (
         f"    the loss falls most at {found.bracket.steepest:.3g}; up to "
-        f"{found.bracket.stable:.3g} every run ended below its start"
+        f"{found.bracket.stable:.3g} every run ended below its initial loss"
     )
     rules = ", ".join(f"{rule} {_span(values)}" for rule, values in found.ramp.rules.items())
-    yield f"    for comparison, a ramp of {len(found.ramp.rates)} steps says: {rules}"
+    yield f"    for comparison, a ramp of {len(found.ramp.rates)} steps suggests: {rules}"
     sides = (("below", "lowest", "low"), ("above", "highest", "high"))
     for (side, place, hint), end, is_open in zip(sides, (0, -1), found.open, strict=True):
         if is_open:
             yield (
-                f"    Losses do not turn up {side} what is worth searching: {found.rates[end]:.3g} "
-                f"is the {place} rate that was tried: give a {hint}er optimizer.{name}.lr.{hint}, "
+                f"    The loss does not rise {side} this range: {found.rates[end]:.3g} "
+                f"is the {place} rate tried: give a {hint}er optimizer.{name}.lr.{hint}, "
                 "or a larger range.widen."
             )
 
@@ -107,14 +107,14 @@ def _confirmed(found: FoundRange, longer: int) -> str:
         for rate, mean in zip(c.rates, c.means, strict=True)
     )
     stays = found.suggested == three_digits(c.rates[1])
-    why = "no other is better" if stays else "better"
+    why = "no other rate is better" if stays else "it is better"
     return f"{longer} epochs on fresh seeds: {WORDS[c.measure]} {means}: {why} under every seed"
 
 
 def _by_seed(spread: Spread) -> str:
     """How far the seeds differ, each taken alone."""
     return (
-        f"by seed alone: lower end {_span(spread.low)}, upper end {_span(spread.high)}, "
+        f"by single seeds: lower end {_span(spread.low)}, upper end {_span(spread.high)}, "
         f"suggestion {_span(spread.suggested)}"
     )
 

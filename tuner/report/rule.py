@@ -85,7 +85,7 @@ class Rule:
         """What it keeps between steps: how much of it, and what it starts from."""
         return {
             name: (
-                f"{'a number' if slot.scalar else 'a number a parameter'}, starts at "
+                f"{'one number' if slot.scalar else 'one number for each parameter'}, starts at "
                 + ("0" if slot.start is zero else started(slot.asks))
             )
             for name, slot in self.optimizer.slots.items()
@@ -98,7 +98,7 @@ class Rule:
             return "part of the rule"
         if self.optimizer.decoupled:
             return "decoupled, `theta - lr * weight_decay * theta` before the step"
-        return "coupled, `g + weight_decay * theta` in the place of `g`"
+        return "coupled, `g + weight_decay * theta` in place of `g`"
 
 
 def started(asks: list[str]) -> str:

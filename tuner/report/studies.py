@@ -49,4 +49,4 @@ def so_far(own: Overview) -> Iterator[str]:
         yield f"The best so far is trial {best.number}, {reached}:"
         yield from exact(best.settings, sorted(best.settings))
     if own.state != UNDER_WAY:
-        yield "The command that began it continues it."
+        yield "Give the command that began the study again to continue it."

@@ -41,7 +41,7 @@ def told(study: str, trial: TrialResult, curves: Curves, goal: Goal, winner: boo
         for seed, fold, value in (trial.members if len(trial.members) > 1 else ())
     ]
     if trial.stops_at is not None:
-        evidence.append(f"It counts by epoch {trial.stops_at} of {trial.epochs}, its best.")
+        evidence.append(f"Epoch {trial.stops_at} of {trial.epochs}, its best, counts.")
     style = terminal.SURE if trial.state == "COMPLETE" else terminal.DOUBTFUL
     return terminal.Told([headline], {"": ends(curves)} if curves else {}, evidence, style)
 

@@ -354,7 +354,7 @@ def _still(curve: Curve) -> Diagnosis:
         return Diagnosis("plateau", evidence, advice if curve.has_rate else "try other settings")
     above = float(curve.train[-1] - curve.train.min())
     if above > SETTLED * curve.gained:
-        evidence += f", {above / curve.gained:.1%} of it is lost again"
+        evidence += f", {above / curve.gained:.1%} of the gain was lost again"
         lower = f"{LOWER}{OR}let it {DECAY}"
         return Diagnosis("plateau", evidence, lower if curve.has_rate else GENTLER)
     gradient = _end(curve.gradient_norm, curve)

@@ -52,7 +52,8 @@ class Function(ABC):
         given = np.size(self.start)
         if given not in (1, self.size):
             raise ValueError(
-                f"start: {given} numbers: must be one, or {self.size}, one for each axis"
+                f"start: {given} numbers: must be one number for all axes, or {self.size}, one "
+                "for each axis"
             )
 
     @property

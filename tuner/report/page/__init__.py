@@ -58,8 +58,8 @@ def text(
         headline=verdict.sentences(result),
         best=verdict.table(result) if result.all else None,
         evidence=verdict.evidence(result, {}),
-        thinned=f"Of {len(shown.ended)} trials at most {MOST} are drawn: the best, and of the "
-        "others every so many." if len(shown.drawn) < len(shown.ended) else "",
+        thinned=f"Of {len(shown.ended)} trials at most {MOST} are drawn: the best, and an "
+        "even selection of the others." if len(shown.drawn) < len(shown.ended) else "",
         curves=[*of_curves.paths(shown), *of_curves.losses_and_scores(shown)],
         rates=list(settings.rates(shown)),
         settings=list(settings.each(shown)),

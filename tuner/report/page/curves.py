@@ -95,7 +95,7 @@ def paths(shown: Shown) -> Iterator[Chart]:
     else:
         steps = max(len(own["x"]) for _, own in ways) - 1
         axes = Axis("epoch", 0, max(steps, 1)), of_values("x", known["x"])
-        chart = Chart("x, epoch by epoch", *axes)
+        chart = Chart("x after each epoch", *axes)
     for trial, own in ways:
         along = own["x"] if flat else range(len(own["x"]))
         points = list(zip(along, own["y"] if flat else own["x"], strict=True))

@@ -34,7 +34,7 @@ def history(shown: Shown) -> Iterator[Chart]:
             best = goal.turn(value)
     if steps:
         chart.line([*steps, (last, steps[-1][1])], "best", "the best so far")
-        chart.legend["line best"] = "the best so far, of trials that trained to the end"
+        chart.legend["line best"] = "the best so far among the trials that trained to the end"
     yield chart
     values = [worth(t.value if t.value is not None else math.inf, t.start) for t in trials
               if t.start is not None]  # fmt: skip
@@ -50,9 +50,9 @@ def history(shown: Shown) -> Iterator[Chart]:
         edges = [(k, goal.turn(own.low), goal.turn(own.high)) for k, own in found.items()]
         best_of.band(edges, "basin", "95 % interval")
         best_of.legend["basin"] = "95 % interval"
-    best_of.line(line, "best", "the expected best of so many of these trials")
+    best_of.line(line, "best", "the expected best of k of these trials")
     best_of.legend["line best"] = "the expected best"
-    best_of.caption = "Where it is level, more trials like these would bring little."
+    best_of.caption = "Where the line is flat, more trials like these would gain little."
     yield best_of
 
 
@@ -86,7 +86,7 @@ def timeline(shown: Shown) -> Iterator[Chart]:
     if len(known) < 2:
         return
     first, last = min(own[1] for own in known), max(own[2] for own in known)
-    x = Axis("seconds since the first was asked", 0, max((last - first) / 1000, 1e-3))
+    x = Axis("seconds since the first trial began", 0, max((last - first) / 1000, 1e-3))
     top = max(t.number for t, _, _ in known)
     chart = Chart("Timeline", x, Axis("trial", -1, top + 1))
     for trial, begun, ended in known:
@@ -96,7 +96,7 @@ def timeline(shown: Shown) -> Iterator[Chart]:
         chart.cell(*span, trial.number - 0.4, trial.number + 0.4, kind, said)
         chart.legend.setdefault(kind, shown.kind(trial))
     took = f"The search took {(last - first) / 1000:.3g} s. " if shown.drawn == shown.ended else ""
-    chart.caption = f"{took}Trials of one cohort train together, so their bars lie side by side."
+    chart.caption = f"{took}Trials of one cohort train together, so their bars cover the same time."
     yield chart
 
 
@@ -130,8 +130,8 @@ def forest(shown: Shown) -> Iterator[Chart]:
     for name, own in rows:
         kind = "winner" if own.trial == confirmed.winner else "typical"
         if own.believed is not None:
-            chart.dot(goal.turn(own.believed), name, "believed", "as the search believed", 4)
-            chart.legend["believed"] = "as the search believed"
+            chart.dot(goal.turn(own.believed), name, "believed", "its value in the search", 4)
+            chart.legend["believed"] = "its value in the search"
         if own.mean is None:
             continue
         low, high = sorted((goal.turn(own.mean.low), goal.turn(own.mean.high)))
@@ -145,7 +145,7 @@ def forest(shown: Shown) -> Iterator[Chart]:
         for _, own in rows
         if own.how_lost
     ]
-    seeds = f"{confirmed.seeds} seeds that chose, and as many others that judged"
+    seeds = f"{confirmed.seeds} seeds that chose the winner, and as many others that judged it"
     if confirmed.is_alone:
         seeds = f"{confirmed.seeds} fresh seeds"
     chart.caption = f"On {seeds}." + (f" These have no mean: {', '.join(lost)}." if lost else "")

@@ -32,7 +32,8 @@ def rates(shown: Shown) -> Iterator[Chart]:
             said = f"good rates: {ends[0]:.3g} to {ends[1]:.3g}"
             chart.column(*ends, "basin", said)
             chart.caption = (
-                f"Shaded, {said}: of trials that lack at most {GOOD:.0%} of the gain of the best."
+                f"Shaded, {said}. These trials reached at least {1 - GOOD:.0%} of the best "
+                "trial's gain."
             )
             chart.legend["basin"] = "good rates"
         for trial in own:
@@ -43,7 +44,7 @@ def rates(shown: Shown) -> Iterator[Chart]:
 def each(shown: Shown) -> Iterator[Chart]:
     """Every other searched setting against what was reached, with its isolation plot.
 
-    That is the line through the best trial of each part of the range: what the setting allows if
+    That is the line through the best trial in each part of the range: what the setting allows if
     all others are chosen well (Godbole et al., the Deep Learning Tuning Playbook).
     """
     rates = {trial.rate_path for trial in shown.drawn}
@@ -55,8 +56,10 @@ def each(shown: Shown) -> Iterator[Chart]:
         best = _best_by_part(shown, chart.x, path, own)
         if len(best) > 1:
             chart.line([(t.settings[path], shown.value(t)) for t in best], "isolation",
-                       "the best trial of each part of the range")  # fmt: skip
-            chart.legend["line isolation"] = "isolation plot: the best of each part"
+                       "the best trial in each part of the range")  # fmt: skip
+            chart.legend["line isolation"] = (
+                "isolation plot: the best trial in each part of the range"
+            )
         for trial in own:
             shown.mark(chart, trial, trial.settings[path])
         yield chart
@@ -85,7 +88,7 @@ def _branches(shown: Shown) -> Iterator[tuple[list[str], list[TrialResult], str]
     for numbers in dict.fromkeys(map(frozenset, sets)):
         common = [path for path in paths if having[path] >= numbers]
         only = next((path for path in common if having[path] == numbers), "")
-        words = "" if len(numbers) == len(shown.drawn) else f", of trials that have {only}"
+        words = "" if len(numbers) == len(shown.drawn) else f", for trials that have {only}"
         trials = [t for t in shown.drawn if t.number in numbers]
         varied = [p for p in common if len({str(t.settings[p]) for t in trials}) > 1]
         if len(varied) > 1 and len(trials) >= FEWEST:
@@ -104,9 +107,9 @@ def _parallel(shown: Shown, paths: list[str], trials: list[TrialResult], words: 
     names = [n if short.count(n) == 1 else p for n, p in zip(short, paths, strict=True)]
     options = (*names, shown.result.goal.name)
     unique = tuple(f"{n}{' ' * options[:i].count(n)}" for i, n in enumerate(options))
-    x = Axis("settings, and what was reached", 0, len(unique) - 1, options=unique)
+    x = Axis("settings, and the result", 0, len(unique) - 1, options=unique)
     chart = Chart(
-        f"Parallel coordinates{words}", x, Axis("low to high, each on its own scale", 0, 1)
+        f"Parallel coordinates{words}", x, Axis("low to high, each axis on its own scale", 0, 1)
     )
     ranked = sorted((t for t in trials if shown.value(t) is not None), key=shown.lacks)[:LINES]
     for place, trial in reversed(list(enumerate(ranked))):
@@ -165,5 +168,7 @@ def _contour(shown: Shown, numbers: list[str], trials: list[TrialResult], words:
             chart.dot(*at, "ring", shown.said(trial), 9)
             chart.legend["ring"] = f"winner: trial {trial.number}"
     chart.legend["ranks"] = "from the worst to the best"
-    chart.caption = "Colours are ranks of the trials nearby, weighted by their distance."
+    chart.caption = (
+        "The colour of a point is the mean rank of the trials, the nearest weighted most."
+    )
     return chart

@@ -25,7 +25,7 @@ def draw_rates(card: Card, file: Path) -> None:
     """Draw the loss against the rate, each data set's basin below, and the default range."""
     figure, axes = canvas(f"{card.optimizer}: loss against rate after {card.epochs} epochs", DPI)
     axes.set(xscale="log", yscale="log", xlabel="Learning rate (log scale)")
-    axes.set_ylabel("Validation loss over that before training")
+    axes.set_ylabel("Validation loss / its value before training")
     handles: list[Line2D | Patch] = []
     seen = [1.0]
     for index, (name, own) in enumerate(card.data.items()):

@@ -30,9 +30,7 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
     """
     goal, curves = comparison.goal, comparison.curves
     measure = f"validation {unit}" if goal.name == "loss" else goal.title
-    figure, axes = canvas(
-        f"Study {comparison.study}: what {plural(by)} reach by the number of trials"
-    )
+    figure, axes = canvas(f"Study {comparison.study}: what {plural(by)} reach with k trials")
     most = max(len(own) for own in curves.values())
     known = {name: _textbook(comparison, name) for name in curves}
     books = {default for default in known.values() if np.isfinite(default)}
@@ -63,7 +61,7 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
     axes.xaxis.set_minor_locator(NullLocator())
     # What a band holds is a guess; the curves themselves set the scale.
     loss_scale(axes, heights, room_on_top=False)
-    axes.set_xlabel("Trials of a branch, k")
+    axes.set_xlabel("Number of trials k")
     axes.set_ylabel(f"Expected best of k: {measure}")
     finish(figure, axes, handles, file)
 
@@ -105,6 +103,6 @@ def draw_profiles(profiles: Profiles, by: str, file: Path) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_xlabel("At most so many times the epochs of the fastest")
-    axes.set_ylabel("Share of the data sets whose target is reached")
+    axes.set_xlabel("Epochs, as a multiple of the fastest")
+    axes.set_ylabel("Share of the data sets on which the target is reached")
     finish(figure, axes, handles, file)

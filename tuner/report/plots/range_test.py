@@ -40,7 +40,7 @@ def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
     tested = test.optimizers[optimizer]
     rates, losses, slope = tested.rates, array(tested.losses), array(tested.slope)
     start = float(array(tested.initial).mean())
-    figure, axes = canvas(f"Range test of {test.study}: which learning rates {optimizer} bears")
+    figure, axes = canvas(f"Range test of {test.study}: at which learning rates {optimizer} trains")
     figure.set_size_inches(8.4, 5.8)
     grid = figure.add_gridspec(2, 1, height_ratios=(2.6, 1))
     axes.set_subplotspec(grid[0])
@@ -55,7 +55,7 @@ def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
     gone = np.array(rates)[np.isnan(losses).any(axis=0)]
     if gone.size:
         cross_at_edge(axes, gone.tolist())
-        handles.append(Line2D([], [], linestyle="", label="a run diverged", **CROSS))
+        handles.append(Line2D([], [], linestyle="", label="some run diverged", **CROSS))
     below.axhline(0, color="#999999", linewidth=0.8)
     below.plot(rates, slope, color=BLUE, linewidth=2)
     falling = slope[np.isfinite(slope)]
@@ -90,7 +90,7 @@ def _short_runs(
     axes.plot(tested.rates, losses.mean(axis=0), zorder=4, **mean)
     axes.axhline(start, **dots)
     return [
-        Line2D([], [], label=f"training loss after\n{epochs} epochs (thin: a seed)", **mean),
+        Line2D([], [], label=f"training loss after\n{epochs} epochs (thin: single seeds)", **mean),
         Line2D([], [], label="before training", **dots),
     ]
 

@@ -20,7 +20,7 @@ def draw_schedules(curves: Sequence[ScheduleCurve], file: Path) -> None:
     title = curves[0].name if len(curves) == 1 else "Schedules"
     ranges = len(curves) == 1 and bool((curves[0].high > curves[0].low).any())
     cycled = [curve for curve in curves if curve.momenta is not None]
-    figure, axes = canvas(f"{title}: the learning rate in the course of the training")
+    figure, axes = canvas(f"{title}: the learning rate during the training")
     panels = [axes]
     if cycled:
         figure.set_size_inches(7.6, 5.8)
@@ -41,7 +41,7 @@ def draw_schedules(curves: Sequence[ScheduleCurve], file: Path) -> None:
         handles.append(Line2D([], [], label=label, **style))
     if ranges:
         band: Style = {"color": COLOURS[0], "alpha": 0.2, "linewidth": 8}
-        handles.append(Line2D([], [], label="where the ranges lead", **band))
+        handles.append(Line2D([], [], label="within the ranges", **band))
     _rate_scale(axes, curves, max(float((c.high if ranges else c.rates).max()) for c in curves))
     axes.set_ylabel("Learning rate (multiples of lr)")
     if cycled:

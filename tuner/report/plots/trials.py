@@ -122,7 +122,7 @@ def learning_rates(
         handles.append(dot(GREY, "pruned (lighter)", size=5))
     if books:
         diamond: Style = {"marker": "D", "markeredgecolor": INK, "color": GREY, "markersize": 7}
-        handles.append(Line2D([], [], linestyle="", label="textbook's settings", **diamond))
+        handles.append(Line2D([], [], linestyle="", label="textbook settings", **diamond))
     if diverged:
         handles.append(Line2D([], [], linestyle="", label=f"diverged ({len(diverged)})", **CROSS))
     finish(figure, axes, handles, file, says)
@@ -175,7 +175,9 @@ def loss_curves(
         said = f"{name}: trial {trial.number}{end}" if name else f"trial {trial.number}{end}"
         handles.append(Line2D([], [], color=colour, linewidth=2.2, label=said))
     if any(np.isfinite(trial.train_loss).any() for trial in trained):
-        handles.append(Line2D([], [], color=INK, linestyle=":", label="training loss of the same"))
+        handles.append(
+            Line2D([], [], color=INK, linestyle=":", label="training loss of the same trial")
+        )
     if red:
         shown = f"{len(red)} of {len(diverged)}" if diverged[len(red) :] else f"{len(red)}"
         handles.append(Line2D([], [], label=f"diverged ({shown})", **CROSS))
