@@ -1,7 +1,7 @@
 """tuner: an experiment-tracking hyperparameter tuner for models trained by gradient descent.
 
-What a training function of one's own needs is here: `main` makes it a command, `tune` tunes it
-from Python, `range`, `choices` and `branch` declare what is searched, `save` keeps a model.
+For your own training function: `main` makes it a command, `tune` tunes it from Python, `range`,
+`choices` and `branch` declare the search space, `save` keeps a model.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""What a default of a training function may declare: a range, choices, or a branch of options."""
+"""What the default of a function's parameter may declare: a range, choices, or a branch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class Branches:
 
 
 class Branch(Plain):
-    """What a function gets for a `branch`: the settings of the option that was chosen.
+    """What a function receives for a `branch`: the settings of the chosen option.
 
     Attributes:
-        name: of the option.
+        name: the name of the chosen option.
     """
 
     def __init__(self, name: str, settings: Given) -> None:
@@ -47,35 +47,36 @@ class Branch(Plain):
 
 
 def range(low: float, high: float, *, scale: str = "linear", step: float | None = None) -> Any:
-    """A number that is searched, as the default of a parameter.
+    """A range of numbers to search, given as the default of a parameter.
 
     Args:
-        low, high: the ends, which belong to it; whole numbers for an `int`.
-        scale: "linear", "log", or "reverse_log" for numbers close to 1, as a momentum.
-        step: of a grid that begins at low.
+        low, high: the bounds, both included; with two whole numbers the function gets an `int`.
+        scale: "linear", "log", or "reverse_log" for numbers close to 1, such as a momentum.
+        step: the step of a grid that begins at low; None searches all numbers of the range.
     """
     plain: Plain = {LOW: low, "high": high, "scale": scale}
     return Searched(plain if step is None else {**plain, "step": step})
 
 
 def choices(options: Sequence[Any]) -> Any:
-    """One of a list of numbers, texts or flags, as the default of a parameter."""
+    """A list of numbers, texts or flags to choose from, given as the default of a parameter."""
     # What is no list is refused where the parameter's name is known.
     several = isinstance(options, Iterable) and not isinstance(options, str | bytes | Mapping)
     return Searched({CHOICES: list(options) if several else options})
 
 
 def branch(**options: Given | None) -> Any:
-    """One of several options with settings of their own, as the default of a parameter.
+    """Several options, each with its own settings, given as the default of a parameter.
 
-    The function gets a `Branch`: with
+    The function receives a `Branch`. With
 
         optimizer=tuner.branch(sgd={"lr": tuner.range(0.01, 1)}, adam={"beta": 0.9})
 
-    `optimizer.name` is "sgd" or "adam", and `optimizer["lr"]` or `optimizer.lr` its setting. A
-    setting is searched only in the trials that take its option.
+    `optimizer.name` is "sgd" or "adam", and `optimizer["lr"]` or `optimizer.lr` is a setting of
+    it. A setting is searched only in the trials that choose its option.
 
     Args:
-        options: by name, the settings of each: numbers, texts, `range` or `choices`; None for none.
+        options: the settings of each option by its name: numbers, texts, `range` or `choices`;
+            None if an option has no settings.
     """
     return Branches(options)

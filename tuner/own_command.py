@@ -17,12 +17,12 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
     """Tunes a training function from the shell, with all settings and jobs of `python -m tuner`.
 
     The function yields a mapping of numbers after each epoch. Its parameters with a default are
-    settings under its name, as `train.lr=0.1`; those called epochs, seed, fold, folds, schedule,
-    checkpoint and log are given by tuner. The process ends with the exit code of the command.
+    settings under its name, such as `train.lr=0.1`. tuner itself passes the parameters epochs,
+    seed, fold, folds, schedule, checkpoint and log. The process ends with the command's exit code.
 
     Args:
         function: a generator function.
-        arguments: settings and flags; those of the process where none are given.
+        arguments: settings and flags; None takes those of the command line.
     """
     streams.install()
     try:

@@ -1,4 +1,4 @@
-"""A study that was tuned from Python: its winner, trials and curves, and how it shows itself."""
+"""The study that `tuner.tune` returns: its winner, its trials, its curves and its report."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -22,21 +22,21 @@ from tuner.study.study import drawn
 
 
 class TunedStudy:
-    """A study as `tuner.tune` returns it. It shows its verdict where it is printed, and in a
-    notebook its best trials and a chart of curves as well.
+    """A study as `tuner.tune` returns it. Printed, it shows its verdict. In a notebook it also
+    shows its best trials and a chart of their curves.
 
     Args:
-        config: of the study.
-        result: how it ended; inside, lower is better.
-        curves: of its trials, by number.
-        space: what was searched.
-        times: when trials were asked and told, in milliseconds since 1970, by number.
-        shown: what opens the curves in MLflow: a URL or a command; "" where there is none.
+        config: the config of the study.
+        result: the results of the study. Values in it are to be minimised.
+        curves: the curves of each trial, by the trial's number.
+        space: the search space.
+        times: when each trial began and ended, in milliseconds since 1970, by its number.
+        shown: the URL or the command that opens the curves in MLflow; "" without MLflow.
 
     Attributes:
-        result: as it was given; `tuner.study.results.StudyResult` says what it holds.
-        curves_by_trial: as they were given.
-        folder: of the study, an absolute path.
+        result: the given result; see `tuner.study.results.StudyResult` for its fields.
+        curves_by_trial: the given curves.
+        folder: the absolute path of the study's folder.
     """
 
     def __init__(
@@ -54,23 +54,23 @@ class TunedStudy:
 
     @property
     def name(self) -> str:
-        """The name of the study, by which another call continues it."""
+        """The name of the study. A call with the same name continues it."""
         return self.result.study
 
     @property
     def winner(self) -> Winner | None:
-        """The one trial that counts; None where every trial diverged or failed.
+        """The winning trial; None if every trial diverged or failed.
 
-        Its `number`, its `settings` by path, and its `value` on the fresh seeds that judged it,
-        with the ends `low` and `high` of its 95 % interval.
+        It has a `number`, its `settings` by path, its `value` on the fresh seeds that judged it,
+        and the bounds `low` and `high` of the 95 % interval of that value.
         """
         return self.result.winner
 
     @property
     def best(self) -> Plain | None:
-        """The winner's settings, as the function takes them: `train(**study.best, ...)`.
+        """The winner's settings as arguments of the function: `train(**study.best, ...)`.
 
-        Of tuner's own models, by path. None where there is no winner.
+        For tuner's own models, the settings by path. None if there is no winner.
         """
         if self.winner is None:
             return None
@@ -81,7 +81,7 @@ class TunedStudy:
 
     @property
     def schedule(self) -> Factors | None:
-        """The winner's schedule, for a function that asks for one: the factor of a step."""
+        """The winner's schedule as a function takes it: it gives the factor of each step."""
         if self.winner is None or self.config.function is None:
             return None
         settings: Settings = self.winner.settings
@@ -92,10 +92,10 @@ class TunedStudy:
 
     @cached_property
     def trials(self) -> Any:
-        """A pandas DataFrame: a row for each trial, by number.
+        """A pandas DataFrame with a row for each trial, indexed by its number.
 
-        How it ended (state, reason, label), its epochs, its last numbers as they were measured,
-        and what was searched, by path; a setting that a trial has not is missing.
+        Columns: how it ended (state, reason, label), its epochs, its last measured values, and the
+        searched settings by path. A setting that a trial does not have is a missing value.
         """
         from pandas import DataFrame
 
@@ -107,10 +107,10 @@ class TunedStudy:
 
     @cached_property
     def curves(self) -> Any:
-        """A pandas DataFrame: trial, epoch, metric and value, a row for each number of a curve.
+        """A pandas DataFrame with a row for each point of a curve: trial, epoch, metric, value.
 
-        Epoch 0 is before the training, for metrics that are known then; what was not finite is
-        missing.
+        Epoch 0 is before the training, for metrics that are known then. A value that is not
+        finite is a missing value.
         """
         from pandas import DataFrame
 

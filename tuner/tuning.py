@@ -1,4 +1,4 @@
-"""Tuning from Python: `tuner.tune` runs or continues a study, and returns what it came to."""
+"""Tuning from Python: `tuner.tune` runs or continues a study and returns it with its results."""
 
 import inspect
 import os
@@ -51,35 +51,36 @@ def tune(
     root: str | Path | None = None,
     settings: Settings | None = None,
 ) -> TunedStudy:
-    """Runs a study to its end, or continues the one of that name, as the command does.
+    """Runs a study to its end, or continues the study of that name, like the command line.
 
         study = tuner.tune(train, trials=40, epochs=20)
         study = tuner.tune("adam", data="digits", trials=40)
 
-    Ctrl-C, and a notebook's button to interrupt, stop it at the next step: what was trained is on
-    record, and the same call continues; a second one stops at once.
+    Ctrl-C, or the interrupt button of a notebook, stops the study at the next step. Its results
+    stay on record, and the same call continues it. A second Ctrl-C stops at once.
 
     Args:
-        what: a training function (`tuner.main` says what it yields and what it is given); or the
-            name of an experiment or an optimizer of tuner's own, as "adam".
+        what: a training function (see `tuner.main` for what it yields and what tuner passes to
+            it), or the name of an experiment or an optimizer of tuner, such as "adam".
         data: the name of a data set, for tuner's own models.
-        trials: of the study in all.
-        epochs: of a trial that is not stopped early.
-        space: what is searched, by parameter of the function, in place of its defaults: a number
-            or text, `tuner.range`, `tuner.choices` or a list; for tuner's own models by path.
-        metric: that counts, as "validation_accuracy"; the loss where none is given.
-        workers: processes that train a function; 1 is this one.
-        name: of the study; the function's or the experiment's where none is given.
-        root: the folder that studies are kept in; "mlruns" where none is given.
-        settings: any others by their path in the config, as {"study.cohort": 4, "pruner": "none"}.
+        trials: the number of all trials of the study.
+        epochs: the number of epochs of a trial that is not stopped early.
+        space: values or ranges that replace the function's defaults, by parameter: a number or
+            text, `tuner.range`, `tuner.choices` or a list; for tuner's own models, by path.
+        metric: the curve that decides, such as "validation_accuracy"; None is the loss.
+        workers: the number of processes that train a function; with 1, this process trains.
+        name: the name of the study; None is the name of the function or the experiment.
+        root: the folder of all studies; None is "mlruns".
+        settings: other settings by their path in the config, such as
+            {"study.cohort": 4, "pruner": "none"}.
 
     Returns:
-        The study: its winner, its trials, its curves.
+        The study with its winner, its trials and its curves.
 
     Raises:
-        UserError: for what the caller can mend, before anything is written; and where too many
+        UserError: if the caller gave something wrong, before anything is written; or if too many
             trials of a function fail.
-        KeyboardInterrupt: when it was interrupted, after everything is closed.
+        KeyboardInterrupt: if the study was interrupted, after everything is closed.
     """
     if not isinstance(data, str | None):
         raise UserError(

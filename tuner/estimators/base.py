@@ -1,4 +1,4 @@
-"""What all estimators share: parameters and data become a row of a population, and come back."""
+"""The base class of all estimators: it trains its parameters as one row of a population."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -43,35 +43,35 @@ class Started(Supervised):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """A model that an optimizer of tuner.training trains by batches.
+    """A model that an optimizer of tuner.training trains in batches.
 
-    With an integer random_state, what it learns is what a row of a population with that seed
-    learns, bit for bit.
+    With an integer random_state it learns the same parameters, bit for bit, as the row of a
+    population with that seed.
 
     Args:
         optimizer: a name, or Optimizer(name, lr=..., ...).
-        learning_rate: takes the place of the optimizer's lr.
-        schedule: a name, Schedule(name, ...), or several Schedules, one after another.
-        batch_size: samples in a step.
-        max_iter: epochs, for which the schedule is laid out.
-        stop_after: epochs after which training stops nevertheless; None is all of them.
-        l1, l2: penalties on the weights W, not on biases: l1 * |W| + l2 / 2 * |W|^2 joins the mean
-            loss, but not the losses of the curves.
-        validation_fraction: share of the samples held out for the validation curves, where fit
-            gets no X_val; None is no share, or a tenth with early_stopping.
-        early_stopping: stop when the validation loss has not fallen by more than tol for
-            n_iter_no_change epochs, and keep the parameters that had the lowest.
-        n_iter_no_change: epochs that early stopping waits.
-        tol: by how much the validation loss must fall to count.
-        warm_start: fit starts from the parameters fitted before.
-        random_state: fixes the initialisation, the order of the batches and what is held out.
-        callbacks: scikit-learn's FitCallback objects, called as well as those of set_callbacks.
+        learning_rate: replaces the optimizer's lr; None keeps it.
+        schedule: a name, Schedule(name, ...), or a list of Schedules that follow each other.
+        batch_size: the number of samples in a step.
+        max_iter: the number of epochs. The schedule covers all of them.
+        stop_after: the epoch after which training stops all the same; None is the last.
+        l1, l2: penalties on the weights W, not on the biases: l1 * |W| + l2 / 2 * |W|^2 is added to
+            the mean loss, but not to the losses of the curves.
+        validation_fraction: the share of the samples held out for the validation curves if fit
+            gets no X_val; None is 0, or 0.1 with early_stopping.
+        early_stopping: whether to stop when the validation loss has not fallen by more than tol
+            for n_iter_no_change epochs, and to keep the parameters with the lowest loss.
+        n_iter_no_change: the number of epochs that early stopping waits.
+        tol: the least decrease of the validation loss that counts.
+        warm_start: whether fit starts from the parameters of the fit before.
+        random_state: fixes the initialisation, the order of the batches and the held-out samples.
+        callbacks: scikit-learn's FitCallback objects, called beside those of set_callbacks.
 
     Attributes:
         theta_: (size,), the parameters, float32 if X was and float64 otherwise.
-        history_: a list for each curve, one number an epoch.
-        n_iter_: the epochs.
-        n_features_in_: the features.
+        history_: a list for each curve, with one number for each epoch.
+        n_iter_: the number of epochs.
+        n_features_in_: the number of features.
     """
 
     SIZING: ClassVar[tuple[str, ...]] = ()  # what says how many parameters the model has
@@ -151,7 +151,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """Trains through max_iter epochs, or as many as early stopping and callbacks let it.
+        """Trains for max_iter epochs, or until early stopping or a callback ends the training.
 
         Args:
             X: (samples, features), dense or sparse.

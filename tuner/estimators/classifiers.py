@@ -57,18 +57,18 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """Of binary, multiclass and multilabel, those that the classifier is for."""
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Trains through one epoch on these samples, and goes on there when called again.
+        """Trains one epoch on these samples. The next call trains the next epoch.
 
-        The schedule is laid out for max_iter calls, and stays at its end afterwards. After a fit
-        it goes on from the parameters, with an optimizer that starts anew.
+        The schedule covers max_iter calls, and stays at its last value afterwards. After a fit,
+        training continues from the fitted parameters with a new state of the optimizer.
 
         Args:
             X: (samples, features), dense or sparse.
             y: classes (samples,), or labels of 0 and 1 (samples, labels).
-            classes: all classes that will ever come; needed in the first call if y lacks some. For
-                labels they are the numbers of the columns of y, and may be left out.
-            sample_weight: (samples,), each of which multiplies its sample's part in a step: unlike
-                in `fit`, twice all weights are twice the steps. A sample of weight 0 is left out.
+            classes: all classes that any call will see; needed in the first call if y lacks some.
+                For labels they are the numbers of the columns of y, and may be left out.
+            sample_weight: (samples,). A weight multiplies the sample's part in a step. Unlike in
+                `fit`, doubling all weights doubles the steps. Samples of weight 0 are left out.
 
         Returns:
             The estimator.
@@ -90,11 +90,11 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return self._continue(X, y, weights, first)
 
     def adopt(self, theta: Array, features: int, classes: Array, task: str) -> Self:
-        """Takes parameters that were trained elsewhere, in place of a fit.
+        """Uses parameters that were trained elsewhere instead of a fit.
 
         Args:
-            theta: (size,), as `theta_`.
-            features: how many there are.
+            theta: (size,), the parameters, laid out as in `theta_`.
+            features: the number of features.
             classes: as `classes_`.
             task: binary, multiclass or multilabel.
 
@@ -170,12 +170,12 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return y if counts.min() > 1 else None
 
     def decision_function(self, X: Any) -> Array:
-        """Scores (samples, classes or labels), or (samples,) for the second of two classes."""
+        """Scores (samples, classes or labels); with two classes, (samples,) for the second."""
         scores = self._scores(X)
         return scores[:, 0] if self._task == "binary" else scores
 
     def predict(self, X: Any) -> Array:
-        """Classes (samples,), or labels (samples, labels) of 0 and 1."""
+        """The predicted classes (samples,), or labels (samples, labels) of 0 and 1."""
         scores = self.decision_function(X)
         if self._task == "multilabel":
             return (scores > 0).astype(np.int64)
@@ -198,7 +198,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnyLossClassifier(Classifier):
-    """A classifier of two classes or more, or of labels that a sample may have at once.
+    """A classifier for two or more classes, or for labels of which a sample may have several.
 
     Args:
         loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is

@@ -10,7 +10,7 @@ from tuner.training.domains import Hyperparameter
 
 
 class Named:
-    """A name and numbers that take the place of its defaults, as in `Optimizer("adam", lr=0.01)`.
+    """A name and numbers that replace its defaults, as in `Optimizer("adam", lr=0.01)`.
 
     It has scikit-learn's get_params and set_params, so that a search reaches its numbers:
     `optimizer__beta1`. What the name and the numbers may be is checked when an estimator is fitted.
@@ -23,11 +23,11 @@ class Named:
         self.name, self.settings = name, settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The name and the numbers that were given, not the defaults they replace."""
+        """The name and the numbers that were given, without defaults."""
         return {"name": self.name, **self.settings}
 
     def set_params(self, **params: Any) -> Self:
-        """Sets the name, as `name`, or numbers; those of another name before stay."""
+        """Sets the name, as `name`, or numbers. A new name keeps the numbers of the one before."""
         self.name = params.pop("name", self.name)
         self.settings = {**self.settings, **params}
         return self
@@ -43,11 +43,11 @@ class Named:
 
 
 class Optimizer(Named):
-    """An optimizer of tuner.training.optimizers, with its hyperparameters and the shared ones."""
+    """An optimizer of tuner.training.optimizers, its hyperparameters and the shared ones."""
 
 
 class Schedule(Named):
-    """A schedule of tuner.training.schedules, with its hyperparameters and the shared ones.
+    """A schedule of tuner.training.schedules, with its own hyperparameters and the shared ones.
 
     In a sequence of schedules, one after another, it also takes `until` and `rate`
     (tuner.training.schedules.part).

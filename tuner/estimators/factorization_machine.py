@@ -15,7 +15,8 @@ class Factorized(Estimator):
     """A factorization machine of order two (Rendle 2010).
 
     Args:
-        factors: the length of the vectors, one a feature, whose products weigh pairs of features.
+        factors: the length of the latent factors. Each feature has one vector of them; the products
+            of two vectors weigh the pair of features.
     """
 
     SIZING: ClassVar = ("factors",)
@@ -33,13 +34,14 @@ class FactorizationMachineClassifier(Factorized, AnyLossClassifier):
     """A factorization machine of order two (Rendle 2010) for classes or labels.
 
     Args:
-        factors: the length of the vectors, one a feature, whose products weigh pairs of features.
-        loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is
-            cross_entropy for several classes, and logistic for two or for labels. hinge and
-            squared_hinge give no probabilities.
-        class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
-            sample_weight in training, and does not touch the validation curves.
-        others: as Estimator has them.
+        factors: the length of the latent factors. Each feature has one vector of them; the products
+            of two vectors weigh the pair of features.
+        loss: a name, or a Loss with its number, such as Loss("cross_entropy", label_smoothing=0.1);
+            None is cross_entropy for three or more classes, and logistic for two classes and for
+            labels. With hinge and squared_hinge there are no probabilities.
+        class_weight: a mapping from classes to weights, "balanced", or None. The weights multiply
+            sample_weight in training; the validation curves do not use them.
+        others: as in Estimator.
     """
 
 
@@ -48,7 +50,8 @@ class FactorizationMachineRegressor(Factorized, AnyLossRegressor):
     """A factorization machine of order two (Rendle 2010) for numbers.
 
     Args:
-        factors: the length of the vectors, one a feature, whose products weigh pairs of features.
-        loss: a name, or Loss("quantile", quantile=0.9) and the like.
-        others: as Estimator has them.
+        factors: the length of the latent factors. Each feature has one vector of them; the products
+            of two vectors weigh the pair of features.
+        loss: a name, or a Loss with its number, such as Loss("quantile", quantile=0.9).
+        others: as in Estimator.
     """

@@ -14,7 +14,7 @@ Array = np.ndarray
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearClassifier(Linear, Classifier):
-    """Scores are X coef_.T + intercept_; two classes have one score, several one each."""
+    """Scores are X coef_.T + intercept_: one for two classes, otherwise one for each class."""
 
     @property
     def coef_(self) -> Array:
@@ -29,12 +29,12 @@ class LinearClassifier(Linear, Classifier):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SoftmaxClassifier(LinearClassifier):
-    """Multinomial logistic regression: the softmax of linear scores.
+    """Multinomial logistic regression: softmax of linear scores.
 
-    Two classes have one score, the log-odds of the second.
+    With two classes there is one score, the log-odds of the second class.
 
     Args:
-        label_smoothing: the share of a sample's class that is spread evenly over all classes.
+        label_smoothing: the share of the target probability spread evenly over all classes.
     """
 
     LOSSES: ClassVar = ("cross_entropy",)
@@ -50,10 +50,10 @@ class SoftmaxClassifier(LinearClassifier):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LogisticClassifier(LinearClassifier):
-    """Logistic regression of two classes, or of several labels that a sample may have at once.
+    """Logistic regression for two classes, or for labels of which a sample may have several.
 
     Args:
-        label_smoothing: the share of a sample's label that is spread evenly over 0 and 1.
+        label_smoothing: the share of the target probability spread evenly over 0 and 1.
     """
 
     LOSSES: ClassVar = ("logistic",)
@@ -68,10 +68,10 @@ class LogisticClassifier(LinearClassifier):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearSVMClassifier(LinearClassifier):
-    """The linear support vector machine, several classes one against the rest.
+    """The linear support vector machine; three or more classes are one against the rest.
 
-    With l2 = 1 / (C n) it minimises the objective of scikit-learn's LinearSVC divided by C n, but
-    for the intercept, which is not penalised here.
+    With l2 = 1 / (C n) it minimises the objective of scikit-learn's LinearSVC divided by C n.
+    Unlike there, the intercept is not penalised.
 
     Args:
         loss: squared_hinge or hinge.

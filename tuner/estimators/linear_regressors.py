@@ -15,19 +15,19 @@ Array = np.ndarray
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LinearRegressor(Linear, Regressor):
-    """Least squares; with l2 it is ridge regression, with l1 the lasso, with both elastic net."""
+    """Least squares: ridge regression with l2, the lasso with l1, elastic net with both."""
 
     LOSSES: ClassVar = ("squared_error",)
 
     @property
     def coef_(self) -> Array:
-        """The weights (features,), or (targets, features), in the unit of the targets."""
+        """The weights (features,), or (targets, features), in the units of the targets."""
         W: Array = layer(self)[0] * self.target_scale_[:, None]
         return W[0] if self._flat else W
 
     @property
     def intercept_(self) -> Any:
-        """The bias, or (targets,) of them, in the unit of the targets."""
+        """The bias, or the biases (targets,), in the units of the targets."""
         b = layer(self)[1] * self.target_scale_ + self.target_mean_
         return b[0] if self._flat else b
 
@@ -37,11 +37,11 @@ class LinearRegressor(Linear, Regressor):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class HuberRegressor(LinearRegressor):
-    """Linear regression that outliers pull less: the loss is linear beyond an error of delta.
+    """Linear regression robust to outliers: the loss is linear beyond an error of delta.
 
     Args:
-        delta: in standard deviations of the targets, whereas scikit-learn's epsilon is in those of
-            the noise.
+        delta: the error, in standard deviations of the targets. scikit-learn's epsilon is in
+            standard deviations of the noise.
     """
 
     LOSSES: ClassVar = ("huber",)
@@ -53,7 +53,7 @@ class HuberRegressor(LinearRegressor):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class QuantileRegressor(LinearRegressor):
-    """Linear regression of a quantile of the targets, by the pinball loss.
+    """Linear regression of a quantile of the targets, with the pinball loss.
 
     Args:
         quantile: between 0 and 1; 0.5 is the median.
@@ -68,9 +68,9 @@ class QuantileRegressor(LinearRegressor):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PoissonRegressor(Linear, Regressor):
-    """Poisson regression of counts, or of any target not below 0: the log of the mean is linear.
+    """Poisson regression for counts and other targets of at least 0: the log of the mean is linear.
 
-    It takes one target: of several, let scikit-learn's MultiOutputRegressor fit each.
+    It has one target. For several, use scikit-learn's MultiOutputRegressor.
     """
 
     LOSSES: ClassVar = ("poisson",)

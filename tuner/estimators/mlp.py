@@ -14,14 +14,14 @@ from tuner.training.models import MLP
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Network(Estimator):
-    """A network of hidden layers.
+    """A network with hidden layers.
 
     Args:
-        hidden: their widths, the first one nearest to the features.
-        activation: the name of one of tuner.training.activations.
+        hidden: the widths of the hidden layers, from the features to the output.
+        activation: the name of an activation in tuner.training.activations.
         initialization: glorot or he.
-        layer_norm: whether what goes into an activation is normalised.
-        dropout: share of the hidden units that a step leaves out.
+        layer_norm: whether the inputs of each activation are normalised over the layer.
+        dropout: the share of the hidden units that each step leaves out.
     """
 
     SHAPE: ClassVar = ("hidden", "activation", "initialization", "layer_norm")
@@ -59,17 +59,17 @@ class MLPClassifier(Network, AnyLossClassifier):
     """A multilayer perceptron for classes or labels.
 
     Args:
-        hidden: widths of the hidden layers, the first one nearest to the features.
-        activation: the name of one of tuner.training.activations.
+        hidden: the widths of the hidden layers, from the features to the output.
+        activation: the name of an activation in tuner.training.activations.
         initialization: glorot or he.
-        layer_norm: whether what goes into an activation is normalised.
-        dropout: share of the hidden units that a step leaves out.
-        loss: a name, or Loss("cross_entropy", label_smoothing=...) and the like; None is
-            cross_entropy for several classes, and logistic for two or for labels. hinge and
-            squared_hinge give no probabilities.
-        class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
-            sample_weight in training, and does not touch the validation curves.
-        others: as Estimator has them.
+        layer_norm: whether the inputs of each activation are normalised over the layer.
+        dropout: the share of the hidden units that each step leaves out.
+        loss: a name, or a Loss with its number, such as Loss("cross_entropy", label_smoothing=0.1);
+            None is cross_entropy for three or more classes, and logistic for two classes and for
+            labels. With hinge and squared_hinge there are no probabilities.
+        class_weight: a mapping from classes to weights, "balanced", or None. The weights multiply
+            sample_weight in training; the validation curves do not use them.
+        others: as in Estimator.
     """
 
 
@@ -78,11 +78,11 @@ class MLPRegressor(Network, AnyLossRegressor):
     """A multilayer perceptron for numbers.
 
     Args:
-        hidden: widths of the hidden layers, the first one nearest to the features.
-        activation: the name of one of tuner.training.activations.
+        hidden: the widths of the hidden layers, from the features to the output.
+        activation: the name of an activation in tuner.training.activations.
         initialization: glorot or he.
-        layer_norm: whether what goes into an activation is normalised.
-        dropout: share of the hidden units that a step leaves out.
-        loss: a name, or Loss("quantile", quantile=0.9) and the like.
-        others: as Estimator has them.
+        layer_norm: whether the inputs of each activation are normalised over the layer.
+        dropout: the share of the hidden units that each step leaves out.
+        loss: a name, or a Loss with its number, such as Loss("quantile", quantile=0.9).
+        others: as in Estimator.
     """

@@ -40,17 +40,17 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return tags
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Trains through one epoch on these samples, and goes on there when called again.
+        """Trains one epoch on these samples. The next call trains the next epoch.
 
-        The first call fixes how targets are standardised. The schedule is laid out for max_iter
-        calls, and stays at its end afterwards. After a fit it goes on from the parameters, with an
-        optimizer that starts anew.
+        The first call fixes how targets are standardised. The schedule covers
+        max_iter calls, and stays at its last value afterwards. After a fit, training continues from
+        the fitted parameters with a new state of the optimizer.
 
         Args:
             X: (samples, features), dense or sparse.
             y: targets (samples,) or (samples, targets).
-            sample_weight: (samples,), each of which multiplies its sample's part in a step: unlike
-                in `fit`, twice all weights are twice the steps. A sample of weight 0 is left out.
+            sample_weight: (samples,). A weight multiplies the sample's part in a step. Unlike in
+                `fit`, doubling all weights doubles the steps. Samples of weight 0 are left out.
 
         Returns:
             The estimator.
@@ -74,11 +74,11 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         scale: Array,
         transform: TargetTransform | None = None,
     ) -> Self:
-        """Takes parameters that were trained elsewhere, on (y - mean) / scale, in place of a fit.
+        """Uses parameters that were trained elsewhere on (y - mean) / scale instead of a fit.
 
         Args:
-            theta: (size,), as `theta_`.
-            features: how many there are.
+            theta: (size,), the parameters, laid out as in `theta_`.
+            features: the number of features.
             mean, scale: (targets,), as `target_mean_` and `target_scale_`.
             transform: as `target_transform_`.
 
@@ -151,7 +151,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         return weights
 
     def predict(self, X: Any) -> Array:
-        """Predictions in the unit of the targets, shaped as y was."""
+        """Predictions in the units of the targets, with the shape of y."""
         scores = np.asarray(self._scores(X), np.float64)
         if not self._standardised():
             scores = np.exp(scores)
@@ -164,7 +164,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnyLossRegressor(Regressor):
-    """A regressor of any loss: squared_error, huber, quantile or poisson.
+    """A regressor with any loss: squared_error, huber, quantile or poisson.
 
     Args:
         loss: a name, or Loss("quantile", quantile=0.9) and the like.

@@ -1,4 +1,4 @@
-"""A search as an estimator: candidates race through cross-validation, the best is fitted."""
+"""TunerSearchCV: a search with scikit-learn's interface, which prunes candidates early."""
 
 import time
 import warnings
@@ -65,46 +65,46 @@ from tuner.study.study import Study
 
 
 class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
-    """Search of an estimator's parameters, used as scikit-learn's HalvingRandomSearchCV.
+    """Searches an estimator's parameters. Use it like scikit-learn's HalvingRandomSearchCV.
 
-    Candidates are asked in cohorts by one of tuner's samplers, trained epoch by epoch on all folds
-    at once, and halved at rungs by their mean score; those that diverge leave at once. All keep the
-    schedule of the whole training, so what is compared at a rung is comparable. Estimators of
-    tuner, alone or at the end of a pipeline, train as rows of populations, on n_jobs threads; any
-    other with partial_fit trains one by one, over n_jobs processes. Early stopping, callbacks and
-    warm starts of an estimator wait until it is fitted at the end.
+    A sampler proposes the candidates in cohorts. A cohort trains epoch by epoch on all folds at
+    once. At each rung the candidates with the worse mean scores are pruned; a candidate that
+    diverges is stopped at once. All keep the schedule of the whole training, so that scores at a
+    rung are comparable. tuner's estimators, alone or at the end of a pipeline, train as rows of
+    populations on n_jobs threads. Other estimators with partial_fit train one by one in n_jobs
+    processes. Early stopping, callbacks and warm starts of an estimator act only in the final fit.
 
-    Estimators without partial_fit are fitted in stages, with more of another resource in each, as
-    HalvingRandomSearchCV does: trees, iterations or samples. The samples of a stage are among those
-    of the next, and have all classes; all candidates are judged by the same samples. Those that
-    are left at the last stage have the scores of cross_val_score.
+    Estimators without partial_fit are fitted in stages. Each stage gives more of another resource,
+    as in HalvingRandomSearchCV: trees, iterations or samples. The samples of a stage contain those
+    of the stage before and all classes, and all candidates are scored on the same samples. In the
+    last stage the scores are those of cross_val_score.
 
     Args:
-        estimator: an estimator, or a pipeline.
-        space: what is searched for each parameter (`tuner.model_selection.space.parameters`).
-        n_candidates: how many are tried.
-        cohort: how many are asked and trained together.
-        resource: what candidates get more of: epochs (of partial_fit), n_samples, or a parameter of
-            the estimator that is a whole number. auto is epochs if the estimator has partial_fit;
-            if not, n_estimators or max_iter, if it also has warm_start and the space leaves it
-            alone; if not, n_samples.
-        max_resources: how much of it a candidate gets that is not stopped early. auto is all
-            samples, or what the estimator's own parameter is.
-        epochs: the same, where epochs are the resource; None is the estimator's own max_iter.
-        keep: the share of candidates that a rung or a stage lets pass, 1 / factor in scikit-learn;
-            1 halves nothing.
-        first_rung: the share of the epochs at which the first rung lies; the next ones lie
-            1 / keep times later each. Of another resource, the last stage has all of it, each
-            before it `keep` times as much, and none less than this share; there are
-            no more stages than it takes to leave one candidate of a cohort.
-        sampler: tpe, random, quasi_random, or any other of tuner.search.samplers by name.
-        tracking: the folder of an MLflow store, as mlruns, or a server's URI, which gets the curves
-            of every candidate; None keeps none.
-        scoring: a scorer by name or a function, None for the estimator's own score.
-        n_jobs, refit, cv, verbose, random_state, error_score: as scikit-learn's searches have them.
+        estimator: an estimator or a pipeline.
+        space: the values to search for each parameter (`tuner.model_selection.space.parameters`).
+        n_candidates: the number of candidates.
+        cohort: the number of candidates that are proposed and trained together.
+        resource: what later rungs or stages give more of: epochs (calls of partial_fit), n_samples,
+            or a parameter of the estimator that is a whole number. auto is epochs if the estimator
+            has partial_fit; otherwise n_estimators or max_iter if the estimator has warm_start and
+            the space does not search that parameter; otherwise n_samples.
+        max_resources: the resource of a candidate that is not pruned. auto is all samples, or the
+            value of the estimator's own parameter.
+        epochs: the same if the resource is epochs; None is the estimator's own max_iter.
+        keep: the share of candidates that pass a rung or a stage, 1 / factor in scikit-learn;
+            1 prunes nothing.
+        first_rung: the share of the epochs before the first rung; each next rung is 1 / keep times
+            later. With another resource, the last stage has all of it, each stage before has
+            `keep` times as much, and none has less than this share. There are no more stages than
+            are needed to leave one candidate of a cohort.
+        sampler: tpe, random, quasi_random, or another name in tuner.search.samplers.
+        tracking: the folder of an MLflow store, such as mlruns, or the URI of a server, to which
+            the curves of every candidate are written; None writes none.
+        scoring: the name of a scorer or a function; None is the estimator's own score.
+        n_jobs, refit, cv, verbose, random_state, error_score: as in scikit-learn's searches.
 
     Attributes:
-        best_estimator_, best_params_, best_index_: of the best candidate.
+        best_estimator_, best_params_, best_index_: those of the best candidate.
         best_score_: its mean score; only candidates that trained to the end can be best.
         cv_results_: scikit-learn's keys, and n_resources (how much of the resource it had), iter
             (the cohort), state and reason; a state is COMPLETE, PRUNED, DIVERGED, or FAILED for an
@@ -160,7 +160,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
-        """Searches on X and y, and fits the best candidate to all of it.
+        """Searches on X and y, then fits the best candidate on all samples.
 
         Args:
             X: (samples, features), or whatever the first step of a pipeline takes.

@@ -379,16 +379,16 @@ def told(error: BaseException) -> str:
 
 
 def save(model: Any) -> None:
-    """Keeps a model of the training that is under way; the winner's is in the study's folder.
+    """Saves the model of the current trial. The winner's model ends up in the study's folder.
 
-    Where a function is run by hand, nothing is kept.
+    A function that is called without tuner saves nothing here.
 
     Args:
-        model: the path of a file or a folder, an array or a mapping of arrays, a module of
-            PyTorch, a booster, or an estimator of scikit-learn.
+        model: the path of a file or a folder, an array or a mapping of arrays, a PyTorch module,
+            a booster, or a scikit-learn estimator.
 
     Raises:
-        TypeError: for anything else.
+        TypeError: for any other object.
     """
     if wrong := models.refusal(model):
         raise TypeError(wrong)
