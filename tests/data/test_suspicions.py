@@ -160,5 +160,6 @@ def test_the_command_says_its_suspicions_before_it_trains(tmp_path: Path) -> Non
     told = command.call(*settings, "budget.trials=2", "confirm.top=0")
     assert told.code == 0, told.err
     lines = told.out.splitlines()
-    (place,) = [i for i, line in enumerate(lines) if "Data: suspicious: column late predicts" in line]
+    suspicion = "Data: suspicious: column late predicts"
+    (place,) = [i for i, line in enumerate(lines) if suspicion in line]
     assert all(line.startswith("Data: ") for line in lines[:place])
