@@ -149,7 +149,7 @@ def take(page: Page, root: Path, folder: Path) -> None:
     with TemporaryDirectory() as scratch:
         terminal = Path(scratch, "verdict.html")
         terminal.write_text(verdict(root), encoding="utf-8")
-        page.size(1400, 560)
+        page.size(1660, 560)
         shoot("verdict", terminal.as_uri(), "the winner is")
     page.size(1400, 1000)
     shoot("report", (root / "studies" / STUDY / "report.html").as_uri(), STUDY)
