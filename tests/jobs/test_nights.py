@@ -92,7 +92,7 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     assert code == 0, err
     assert "no study of nightly-@date has a winner yet" in out
     # A linear model tells nothing of the label, and is no champion.
-    assert "Challenger: version 1 of tuner is the winner of study nightly-2026-03-01" in out
+    assert "Challenger: version 1 of tuner, the winner of study nightly-2026-03-01" in out
     assert (nights.folder_of(1) / "result.json").exists()
 
     # The data stay: nothing is new, and no study is made.
@@ -133,7 +133,7 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     nights.data(800)
     code, out, err = nights.run(6, "model=mlp", "model.mlp.hidden=[16]", "budget.epochs=20")
     assert code == 0, err
-    assert "is the winner of study nightly-2026-03-06 now" in out
+    assert "of tuner, the winner of study nightly-2026-03-06: " in out
     assert nights.there == {3, 4, 5, 6}
     assert "keep=3: removed nightly-2026-03-01" in err
 
@@ -143,7 +143,7 @@ def test_seven_nights_end_as_they_should_whatever_they_bring(tmp_path: Path) -> 
     code, out, err = nights.run(7, *usual)
     assert code == 0, err
     assert '"study": "nightly-2026-03-06"' in (nights.folder_of(7) / "result.json").read_text()
-    assert "is the winner of study nightly-2026-03-07" in out
+    assert "of tuner, the winner of study nightly-2026-03-07" in out
     code, out, err = nights.run(7, *usual)
     assert code == 0, err
     assert "Study nightly-2026-03-07 is finished" in out + err

@@ -235,7 +235,7 @@ def test_a_tune_ends_with_the_promotion_in_words_json_and_log(
     command = Command(tmp_path / "mlruns", QUICK)
     words = command.call("study.name=good", "promote=true", "promote.model=cancer")
     assert words.code == 0, words.err
-    assert "Champion: version 1 of cancer is the winner of study good now" in words.out
+    assert "Champion: version 1 of cancer, the winner of study good: " in words.out
     told = command.call(
         "study.name=good", "promote=true", "promote.model=cancer", "output=json", "log=json"
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tuner.report.confirmation import over_defaults, ranking
+from tuner.report.confirmation import over_defaults, ranking, worth
 from tuner.report.reached import plus_minus
 from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
@@ -101,3 +101,8 @@ def test_a_difference_beyond_its_interval_is_written_as_one(mean: float):
         float, plus_minus(Interval(mean, mean - 0.06499999, mean + 0.06499999)).split(" +- ")
     )
     assert shown > half
+
+
+def test_a_difference_by_rounding_alone_is_none() -> None:
+    found = confirmed([LOW, HIGH], [0.1, 0.1 + 3e-16, 0.1], HIGH)
+    assert worth(found, Goal()).endswith("the search had 0.1, the same")

@@ -8,6 +8,9 @@ from tuner.search.initial_trials import described
 from tuner.search.trials import Goal
 from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, Repeated
 
+# A difference that no number shows, by this share of the value.
+SAME = 1e-9
+
 
 def headline(confirmed: Confirmation, goal: Goal, claim: Claim) -> list[str]:
     """The winner with its interval, and what tuning gained, a line each.
@@ -138,6 +141,8 @@ def _optimism(judged: Repeated, goal: Goal) -> str:
     if judged.mean is None:
         return believed
     optimism = judged.mean.mean - judged.believed
+    if abs(optimism) <= SAME * abs(judged.believed):
+        return f"{believed}, the same"
     return f"{believed}, {abs(optimism):.2g} too {'good' if optimism >= 0 else 'bad'}"
 
 

@@ -15,15 +15,15 @@ def verdict(found: Promotion) -> str:
     if found.already:
         line = f"{name}, {winner}, is already the champion"
     elif found.alias == "champion":
-        line = f"Champion: {name} is now {winner}: {_numbers(found)}"
+        line = f"Champion: {name}, {winner}: {_numbers(found)}"
     elif found.contest is None:
         line = (
-            f"Challenger: {name} is {winner}. It was not compared with the champion, version "
+            f"Challenger: {name}, {winner}. It was not compared with the champion, version "
             f"{found.champion}, which stays: {found.said}"
         )
     else:
         stays = "" if found.champion is None else "; the champion stays"
-        line = f"Challenger: {name} is {winner}: {_numbers(found)}{stays}"
+        line = f"Challenger: {name}, {winner}: {_numbers(found)}{stays}"
     return printable(f"{line[0].upper()}{line[1:]}.")
 
 
