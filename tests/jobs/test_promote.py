@@ -300,7 +300,8 @@ def test_a_night_with_nothing_new_makes_up_for_a_promotion(
     done = command.call("study.name=nightly-@date", "promote=true")
     assert done.code == 0, done.err
     assert done.out.startswith("Nothing new: ")
-    assert "is the winner of study nightly-2026-02-01 now" in done.out
+    assert "Champion: version 1 of " in done.out
+    assert ", the winner of study nightly-2026-02-01: " in done.out
     assert len([*(command.root / "studies").iterdir()]) == 1
 
 
