@@ -43,6 +43,9 @@ def promoted(session: "Session", saved: SavedResult) -> tuple[Promotion | None, 
     again = "the same command, or job=promote, does it later"
     if session.tracking.undelivered:
         return None, f"MLflow has not taken everything yet: {again}"
+    plan = session.decisions.plan
+    if plan is not None and plan.unpromoted:
+        return None, f"{plan.unpromoted}: {again}"
     from tuner.promoting import promote
 
     try:

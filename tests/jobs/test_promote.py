@@ -255,6 +255,23 @@ def test_a_target_that_was_missed_is_not_promoted(rivals: Command, tmp_path: Pat
     assert "Champion" not in done.out
 
 
+def test_a_promotion_that_the_deadline_leaves_no_time_for_is_made_up_for(
+    root: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Command(root.root, QUICK)
+    own = ("study.name=good", "promote=true", "promote.model=late")
+    with monkeypatch.context() as patch:
+        patch.setattr("tuner.study.plan.PROMOTING", 1e6)
+        late = command.call(*own, "budget.deadline=600")
+    assert late.code == 5
+    assert "not promoted: budget.deadline: 600 s leave no time for it: the same command" in late.err
+    assert "Study good" in late.out
+    assert "Champion" not in late.out
+    done = command.call(*own, "budget.deadline=600")
+    assert done.code == 0, done.err
+    assert registry(command, "late")["champion"] == 1
+
+
 def test_a_server_that_is_away_is_one_line_and_the_same_command_promotes(root: Command) -> None:
     away = "tracking.uri=http://127.0.0.1:9"
     job = root.call("job=promote", "study.name=good", away)

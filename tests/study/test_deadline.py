@@ -70,14 +70,17 @@ class Night:
     seconds: float
     cost: float
     confirm: ConfirmConfig = field(default_factory=ConfirmConfig)
+    promotes: bool = False
+    unpromoted: str = ""
 
     def __post_init__(self) -> None:
         self.training = Costly(cost=self.cost)
         self.clock = self.training.clock
         self.began = self.clock.now
         self.plan = Plan(
-            self.seconds, self.began, lambda settings: 1.0, EPOCHS, self.confirm, clock=self.clock
-        )
+            self.seconds, self.began, lambda settings: 1.0, EPOCHS, self.confirm,
+            promotes=self.promotes, clock=self.clock,
+        )  # fmt: skip
         self.study = study_of(self.record)
         self.heard = Heard()
         self.stopping = Stopping(Limits(TRIALS), self.study, self.training, 0, plan=self.plan)
@@ -101,6 +104,9 @@ class Night:
         if best and self.plan.affords(self.plan.again(1.0)):
             self.clock.now += self.cost * EPOCHS  # the winner once more
         self.clock.now += plans.ENDING + plans.EACH * len(results)
+        self.unpromoted = self.plan.unpromoted
+        if self.promotes and not self.unpromoted:
+            self.clock.now += plans.PROMOTING
         return why
 
     def tell(self, event: Event) -> None:
@@ -126,6 +132,21 @@ def test_a_command_ends_in_time_and_has_a_winner(
         assert ranked(results), "none trained to its end"
     if len(results) < TRIALS:
         assert why.startswith("budget.deadline")
+
+
+@pytest.mark.parametrize("cost", [0.01, 0.1, 1.0])
+def test_the_time_of_a_promotion_is_set_aside(record: JournalRecord, cost: float) -> None:
+    night = Night(record, 60.0, cost, promotes=True)
+    night.run()
+    assert not night.unpromoted
+    assert night.took <= 60.0
+
+
+def test_a_promotion_without_time_is_left_out_in_words(record: JournalRecord) -> None:
+    night = Night(record, 60.0, 1.0, promotes=True)
+    assert night.plan.drawing == plans.DRAWING + plans.PROMOTING
+    night.clock.now += 60.0 - plans.PROMOTING
+    assert night.plan.unpromoted == "budget.deadline: 60 s leave no time for it"
 
 
 def test_time_that_is_there_is_used(record: JournalRecord) -> None:

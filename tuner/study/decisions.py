@@ -71,6 +71,7 @@ class Decisions:
                 # Rows that train together share the threads and the fixed cost of a step.
                 config.workers if config.function else max(3, training.threads),
                 config.tracking.name != "none",
+                config.promote.enabled,
                 slowness(),
             )
 

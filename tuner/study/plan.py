@@ -1,8 +1,8 @@
 """A plan: the time of a command, shared out from what was measured, so that it ends in time.
 
 The search gets what is left by the confirmation and by the ending: the winner trained once more,
-pictures, delivery. How long these take is known from the work in them (`tuner.study.work`) and from
-the seconds that the search takes for its work.
+pictures, delivery, promotion. How long these take is known from the work in them
+(`tuner.study.work`) and from the seconds that the search takes for its work.
 """
 
 import time
@@ -24,6 +24,8 @@ SMALLEST = 0.25
 # the study and for each trial; MLflow; and the pictures alone. Measured on 50 trials of digits on a
 # core of its own they were 2.3, 1 and 1.
 ENDING, EACH, TRACKED, DRAWING = 3.0, 0.02, 2.0, 1.5
+# And a promotion, which loads MLflow into this process: on wine it took 3.7 seconds of a core.
+PROMOTING = 4.0
 # What the first epoch of all takes besides: compiled code is read, threads begin. So one that is
 # shorter than this share of the whole is no measure that trials should leave for.
 WARMING, LONG = 1.5, 0.1
@@ -49,6 +51,7 @@ class Plan:
         confirm: what the config asks to be confirmed.
         alone: a row that trains alone takes as long as so many of those that train together.
         tracked: whether MLflow is told.
+        promotes: whether the winner goes to the registry at last.
         slowness: how many times longer the command has taken than this process computed: others
             share the machine with it.
         clock: tells seconds.
@@ -66,12 +69,13 @@ class Plan:
         confirm: ConfirmConfig,
         alone: int = 1,
         tracked: bool = False,
+        promotes: bool = False,
         slowness: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.seconds, self.began, self.work, self.epochs = seconds, began, work, epochs
         self.confirm, self.alone, self.tracked, self.clock = confirm, alone, tracked, clock
-        self.slowness = slowness
+        self.promotes, self.slowness = promotes, slowness
         self.compiling: Callable[[], float] = lambda: 0.0
         # Of the search of this command: its work and its seconds, the trials it told, and since
         # when it goes on.
@@ -147,7 +151,7 @@ class Plan:
     def ending(self, units: float = 0.0) -> float:
         """Seconds for what follows the confirmation, with so much work to do still."""
         took = self.slowness * (ENDING + EACH * self.told + (TRACKED if self.tracked else 0.0))
-        took += self.seconds_for(units) or 0.0
+        took += self.promotion + (self.seconds_for(units) or 0.0)
         return min(took, HALF * self.seconds)
 
     def after(self, results: Sequence[TrialResult]) -> float:
@@ -185,9 +189,14 @@ class Plan:
         return self.left - after - self.confirming(results)
 
     @property
+    def promotion(self) -> float:
+        """Seconds for the promotion."""
+        return self.slowness * PROMOTING if self.promotes else 0.0
+
+    @property
     def drawing(self) -> float:
-        """Seconds for pictures and report."""
-        return self.slowness * DRAWING
+        """Seconds for pictures and report, and for the promotion, which comes after them."""
+        return self.slowness * DRAWING + self.promotion
 
     # What is decided.
 
@@ -195,6 +204,13 @@ class Plan:
     def for_one(self) -> str:
         """Why all but one of a cohort leave, in words."""
         return f"{KEY}: {self.seconds:g} s leave time for only one trial,"
+
+    @property
+    def unpromoted(self) -> str:
+        """Why the winner is not promoted, in words; "" where there is time for it."""
+        if self.left > self.promotion:
+            return ""
+        return f"{KEY}: {self.seconds:g} s leave no time for it"
 
     @property
     def over(self) -> str:
