@@ -27,7 +27,14 @@ from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
 from tuner.study.confirmation import Repeating
 from tuner.study.data import loaded, named_after, renamed
 from tuner.study.decisions import EDGE, MODEL, PICTURES, Decisions
-from tuner.study.ending import facts_of, plain_result, read_result, result_of, write_result
+from tuner.study.ending import (
+    facts_of,
+    plain_result,
+    put_ended,
+    read_result,
+    result_of,
+    write_result,
+)
 from tuner.study.events import (
     Abandoned,
     Began,
@@ -291,6 +298,7 @@ class Session:
         facts = facts_of(self.started, self.training.threads, self.tracking.key, link)
         saved = SavedResult(result, facts, builder.state(self.config, self.study))
         write_result(self.result_file, saved)
+        put_ended(self.record, result)
         if tracker is not None:
             self.tracking.over(tracker, result.interrupted)
         return saved

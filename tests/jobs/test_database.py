@@ -82,6 +82,7 @@ def shown(tmp_path: Path, there: Command, uri: str) -> None:
     name, away = "study.name=own", Command(tmp_path / "away")
     listed = json.loads(away.call("job=list", "output=json", at(uri)).out)["studies"]
     assert [(own["study"], own["trials"], own["asked"]) for own in listed] == [("own", 8, None)]
+    assert [own["state"] for own in listed] == ["finished"]
     assert "under another root" in away.call("job=show", name, at(uri)).out
     assert not away.root.exists()
     for job in ("job=doctor", "job=report", "job=show"):

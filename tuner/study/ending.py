@@ -21,6 +21,7 @@ from tuner.study.audit import findings
 from tuner.study.audited import audited
 from tuner.study.natural import natural
 from tuner.study.next_round import COMPARE, TUNE, command, planned
+from tuner.study.record import Record
 from tuner.study.reproduce import is_tracked, reproducing, setup
 from tuner.study.results import (
     INTERRUPTED,
@@ -38,6 +39,9 @@ from tuner.study.training import StudyTraining
 
 # Of a result's file. In the first, which did not say it, scores were kept as their negatives.
 FORMAT = 2
+
+# Attribute of a record: the highest number of a trial when the study had its result.
+ENDED_WITH = "ended_with"
 
 # Commands of a result, which say where the study is: no seed determines that.
 COMMANDS = ("reproduce", "next_round")
@@ -126,6 +130,12 @@ def write_result(file: Path, saved: SavedResult) -> None:
         OSError: if the disk is full.
     """
     write_json(file, plain_result(saved))
+
+
+def put_ended(record: Record, result: StudyResult) -> None:
+    """Puts on record that a study has its result, for commands of another root."""
+    if not result.interrupted:
+        record.put(ENDED_WITH, max((trial.number for trial in result.all), default=-1))
 
 
 def plain_result(saved: SavedResult) -> Plain:

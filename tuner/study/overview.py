@@ -15,7 +15,7 @@ from tuner.config.schema import Plain
 from tuner.errors import UserError
 from tuner.files import check_own
 from tuner.search.trials import ENDED, Goal, TrialResult, best_of
-from tuner.study.ending import read_result
+from tuner.study.ending import ENDED_WITH, read_result
 from tuner.study.journal import FILE
 from tuner.study.places import CONFIG, elsewhere, names, place_of
 from tuner.study.results import SavedResult
@@ -122,12 +122,14 @@ def overview(config: Config, name: str) -> Overview:
         damage = f"{Path(place.where).name}: {error}"
     if saved and max(results, default=-1) > max((t.number for t in saved.result.all), default=-1):
         saved = None  # it is of the trials before the study was extended
+    # The result is in the folder of another root; trials since then are of an extended study.
+    ended_elsewhere = bool(away) and attributes.get(ENDED_WITH) == max(results, default=-1)
     trials = list(saved.result.all if saved else results.values())
     if owner:
         state = UNDER_WAY
     elif damage:
         state = DAMAGED
-    elif saved and not saved.result.interrupted:
+    elif not saved.result.interrupted if saved else ended_elsewhere:
         state = FINISHED
     else:
         state = INTERRUPTED if trials else NO_RESULT
