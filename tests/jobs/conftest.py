@@ -37,7 +37,7 @@ TWO_OPTIMIZERS = (
 
 
 # What a command that trains says before all else (tuner/report/first_word.py).
-STATE = r"(is new|is taken up|keeps its record in \S+)"
+STATE = r"(is new|continues|keeps its record in \S+)"
 FIRST_WORD = re.compile(rf"tuner: (study .* {STATE}: |job=\w+ on study ).*, in .*\n")
 
 
