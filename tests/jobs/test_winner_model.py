@@ -368,6 +368,7 @@ def test_the_headline_says_that_the_winner_diverged_when_it_was_trained_again(
     assert "Next: try gentler settings" in headline
     assert result.test is not None
     assert result.test["loss"] < 0.2
+    assert "data.split.rest" not in command.call("job=export", "study.name=near").out
 
 
 def test_a_result_of_an_earlier_version_is_read(found: tuple[Command, StudyResult]) -> None:

@@ -61,6 +61,7 @@ def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
     settings = trial.settings
     with Populations(config, load_data(config), config.threads or 1, stop) as training:
         member = training.member(trial)
+        training.refit &= training.folds > 1 or not result.failed_refit
         length, total = training.kept_length(settings, stops_at(result))
         trainer = training.kept_trainer(settings, total)
         epoch = trainer.problem.steps
@@ -93,6 +94,7 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
     trial = winner(config, result)
     settings = trial.settings
     with Populations(config, load_data(config), config.threads or 1, stop) as training:
+        training.refit &= training.folds > 1 or not result.failed_refit
         length, total = training.kept_length(settings, stops_at(result))
         problem = training.kept_trainer(settings, total).problem
         if not isinstance(problem, Supervised):
