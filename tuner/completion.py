@@ -1,4 +1,4 @@
-"""Shell completion: the scripts for bash and zsh, and what may stand where the cursor is."""
+"""Shell completion: the scripts for bash and zsh, and the words that fit at the cursor."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

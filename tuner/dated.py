@@ -1,4 +1,4 @@
-"""Names of studies that a scheduled job makes anew: `study.name=nightly-@date`."""
+"""Dated study names for scheduled jobs: `study.name=nightly-@date`."""
 
 import re
 from datetime import UTC, datetime

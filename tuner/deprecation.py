@@ -1,4 +1,4 @@
-"""Deprecation: what will be gone says so for a while, in one place and in one form."""
+"""Deprecation: the one place and the one form of its warnings."""
 
 import warnings
 

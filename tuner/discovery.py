@@ -1,4 +1,4 @@
-"""Discovery: what a folder holds is found, so nothing has to be registered."""
+"""Discovery: the contents of a folder are found, so that nothing is registered."""
 
 from importlib import import_module
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""Files that a kill leaves whole or not there at all."""
+"""Files that are written whole or not at all, even if the process is killed."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Keeping: studies are removed whole; of a pattern the newest are kept, and the champion's."""
+"""Keeping: old studies of a pattern are deleted; the newest and the champion's stay."""
 
 import os
 import shutil

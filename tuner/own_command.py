@@ -1,4 +1,4 @@
-"""The command of a user's own script: `tuner.main(train)` is the command line on that function."""
+"""The command of a user's script: `tuner.main(train)` is the command line for that function."""
 
 import os
 import shlex

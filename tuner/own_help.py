@@ -1,4 +1,4 @@
-"""The help page of a user's own command: its function, with all that may be said of it."""
+"""The help page of a user's command: its function and everything that can be set."""
 
 import inspect
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Promoting: a study's winner becomes the champion in MLflow's registry, if it beats that one."""
+"""Promotion: a winner becomes the champion in MLflow's registry if it beats the current one."""
 
 import io
 from collections.abc import Iterator

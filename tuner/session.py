@@ -1,4 +1,4 @@
-"""A session: one command's work on the study of its config, with all that listens to it."""
+"""A session: the work of one command on its study, with all listeners."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Streams that never stop the work: what cannot be printed is dropped, and the work goes on."""
+"""Streams that never fail: text that cannot be printed is dropped, and the work continues."""
 
 import json
 import os

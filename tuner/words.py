@@ -1,4 +1,4 @@
-"""Words: what people type in place of settings, as `tuner show adam`, and the settings meant."""
+"""Words on the command line in place of settings, such as `tuner show adam`."""
 
 import re
 from collections.abc import Iterator, Sequence

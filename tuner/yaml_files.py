@@ -1,4 +1,4 @@
-"""YAML files by anyone: read as data, within bounds, each mistake one line that names the file."""
+"""YAML files by anyone: read as data, within limits; each mistake is one line with the file."""
 
 import os
 import re

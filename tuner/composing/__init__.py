@@ -1,4 +1,4 @@
-"""Composing: the config of a command, made by Hydra from the folder conf/ and the settings given.
+"""Composing: Hydra makes the config of a command from conf/ and the given settings.
 
 Only this package knows Hydra, which it loads when it is asked to compose.
 """

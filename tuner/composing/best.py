@@ -1,4 +1,4 @@
-"""The winner of a study as a config: what `+best=<study>` takes from its best.yaml."""
+"""`+best=<study>`: the winner of a study as a config, read from its best.yaml."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

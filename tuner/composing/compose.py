@@ -1,4 +1,4 @@
-"""The config of a command: Hydra chooses options, then the settings that were given are set."""
+"""The config of a command: Hydra chooses the options, then the given settings are applied."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A folder of the user's as a source of Hydra's: its files are checked before they are read."""
+"""The user's own config folder: its files are checked before Hydra reads them."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The config of a user's function: its settings in the place of models, optimizers and data."""
+"""The config of a user's function: its settings replace models, optimizers and data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

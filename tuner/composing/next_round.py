@@ -1,4 +1,4 @@
-"""The next round of a study: `+next=<study>` takes the config that its audit has written."""
+"""`+next=<study>`: the config that the audit of a study wrote for its next round."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whose a study is: what is taken of it must be of the function that the command trains."""
+"""Owners: `+best` and the like take settings only from a study of the same function."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ranges of a config: those that `+range=<study>` takes, and one that says itself twice."""
+"""`+range=<study>`: the ranges that a range test found; a range that is given twice is refused."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""References within a config: how much they would repeat, told before any is followed."""
+"""References within a config: their size is checked before any is followed."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Short names: the end of a setting's path, as `lr`, in place of the whole where it is clear."""
+"""Short names: the end of a setting's path, such as `lr`, where only one setting has it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Hydra's state: it belongs to the whole process, where a program may use Hydra itself."""
+"""Hydra's global state: saved and restored, because the calling program may use Hydra itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a command takes of studies by name: `+range=<study>`, `+best=<study>`, `+next=<study>`."""
+"""Studies named on the command line: `+range=<study>`, `+best=<study>`, `+next=<study>`."""
 
 from typing import Any
 

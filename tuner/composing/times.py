@@ -1,4 +1,4 @@
-"""Time: what takes too much computing is ended, whatever it is at."""
+"""A time limit for composing: a config that takes too long to compute is refused."""
 
 import signal
 import threading

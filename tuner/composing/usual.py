@@ -1,4 +1,4 @@
-"""What depends on the job where nothing is chosen, and what a choice on the command line leaves."""
+"""Defaults that depend on the job, and what an option chosen on the command line replaces."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Settings given from Python, as the command line has them."""
+"""Settings given from Python, written as on the command line."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The config: what a composed one must be, checked before anything starts, in a line a mistake."""
+"""The config: checked before anything starts; each mistake is one line."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Auto: the word that leaves a setting open until the data are known, and what then stands there.
+"""auto: a setting that the data decide, and the value it gets.
 
 Ranges follow from the rows that a trial learns from, its columns and what it predicts. The numbers
 were found on real tables (benchmarks/tables.py); each function says what it rests on.

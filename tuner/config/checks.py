@@ -1,4 +1,4 @@
-"""Checks of a whole config: what no key can tell by itself."""
+"""Checks of a whole config: rules that involve more than one key."""
 
 from itertools import product
 

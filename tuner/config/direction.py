@@ -1,4 +1,4 @@
-"""Which numbers of a metric are better, as its name says, or the config."""
+"""The direction of a metric: its name or the config says whether higher is better."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Settings of what is found by name: their schema is the code that takes them."""
+"""Settings of parts found by name: the signature of their code is their schema."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields

@@ -1,4 +1,4 @@
-"""From a trial's settings back to the form of the config, every number as it was."""
+"""A trial's settings written as a config again, with every number unchanged."""
 
 import math
 from collections.abc import Collection

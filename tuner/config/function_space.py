@@ -1,4 +1,4 @@
-"""The space of a user's function: its settings as a config has them, by the kinds it declares."""
+"""The search space of a user's function: its settings by the kinds that it declares."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

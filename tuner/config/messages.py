@@ -1,4 +1,4 @@
-"""Messages: what is wrong with a key, in one line that says what is allowed."""
+"""Error messages: one line that names a key, what is wrong and what is allowed."""
 
 import re
 from collections.abc import Iterable, Mapping

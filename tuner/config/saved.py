@@ -1,4 +1,4 @@
-"""The config of a study that is there, for jobs that look at it."""
+"""The config of an existing study, for jobs that read it."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From settings to a space: which numbers and words are fixed, and which are searched."""
+"""From settings to a search space: which are fixed and which are searched."""
 
 import math
 import sys

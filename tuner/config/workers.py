@@ -1,4 +1,4 @@
-"""Checks of what trains: that workers can be had, and can have what they train."""
+"""Checks of workers: whether they can be had, and can train what the config asks for."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What data must be before anything is trained on it; each check raises a UserError of one line."""
+"""Checks of data before training; each raises a UserError of one line."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tables as numbers: missing ones filled and scaled, words and texts one column a word."""
+"""Table columns as numbers: missing values filled, numbers scaled, categories one-hot."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Text of tables: CSV and TSV, also packed, with the marks that their numbers are written with."""
+"""CSV and TSV files, also compressed: their encoding, separators and number formats."""
 
 import csv
 import warnings

@@ -1,4 +1,4 @@
-"""A data set as training wants it: split, turned to numbers, and its test part shut away."""
+"""A data set ready for training: split and encoded, with its test part kept apart."""
 
 import warnings
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Dates as numbers: year, month, weekday, hour, days since the first, and where there is none.
+"""Dates as numbers: year, month, weekday, hour, days since the first, and a flag for none.
 
 Month, weekday and hour go in circles, so each is two numbers, the sine and the cosine of its
 angle: Sunday is beside Monday. The hour has minutes and seconds as its fraction. Dates with an

@@ -1,4 +1,4 @@
-"""Dates in tables: what is one, how it is written, and what orders rows by time."""
+"""Dates in tables: which columns are dates, their format, and the order of rows by time."""
 
 import re
 from typing import Any

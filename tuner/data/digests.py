@@ -1,4 +1,4 @@
-"""Digests: what tells data that were read from any others."""
+"""Digests: a hash that tells whether data have changed."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How columns of words and of text become numbers: what was asked, and whom it is for."""
+"""Encodings of categories and text as numbers, and which columns each one suits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What readers of files share: finding and opening one, and the errors of that."""
+"""What file readers share: finding and opening a file, and the errors."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""What the columns of a table hold: numbers, words, words in an order, dates or texts."""
+"""Kinds of columns: numbers, categories, ordered categories, dates or text."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Labels as positions among the sorted classes, and classes that weigh alike."""
+"""Labels as positions among the sorted classes, and weights that balance the classes."""
 
 from dataclasses import dataclass
 

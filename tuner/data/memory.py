@@ -1,4 +1,4 @@
-"""How much memory there is, and the refusal of data that would take more than half of it."""
+"""Available memory: data that would take more than half of it are refused."""
 
 import os
 import resource

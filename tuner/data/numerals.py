@@ -1,4 +1,4 @@
-"""Numerals: numbers that are written with decimal commas, or with marks between thousands."""
+"""Numerals: numbers with decimal commas or thousands separators."""
 
 import re
 from collections.abc import Mapping

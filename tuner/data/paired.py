@@ -1,4 +1,4 @@
-"""Paired tests: whether one model is better than another on the same rows by more than noise.
+"""Paired tests: whether one model beats another on the same rows by more than noise.
 
 Each returns the p-value of a one-sided test: how often a model that is no better would look as much
 better as this one does, or more. At `LEVEL` it is what a two-sided test is at 5 %.

@@ -1,4 +1,4 @@
-"""Parquet files, weighed before they are unpacked: what is written once may stand for many rows."""
+"""Parquet files: their unpacked size is checked before they are read."""
 
 from collections.abc import Container
 from pathlib import Path

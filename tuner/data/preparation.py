@@ -1,4 +1,4 @@
-"""What was asked of the raw rows and targets, and what turns them into the numbers of a part."""
+"""Preparation: the settings by which raw rows and targets become a part's numbers."""
 
 from dataclasses import dataclass, field
 

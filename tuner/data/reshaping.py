@@ -1,4 +1,4 @@
-"""Scales for skewed numbers, of scikit-learn, fitted to rows of the training part."""
+"""Transforms of skewed columns, from scikit-learn, fitted on training rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Row keys: a number for each raw row, by which it is known again among other rows later."""
+"""Row keys: a number for each raw row that identifies the row in later data."""
 
 import hashlib
 from typing import Any

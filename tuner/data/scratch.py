@@ -1,4 +1,4 @@
-"""Arrays on disk that vanish with the process, for parts that memory should not hold."""
+"""Arrays on disk that are deleted with the process, for parts too large for memory."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What a reader hands over: raw rows and targets, not yet split or scaled."""
+"""What a reader returns: raw rows and targets, not yet split or scaled."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

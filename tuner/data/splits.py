@@ -1,4 +1,4 @@
-"""Which rows are for training, which for validation and which for the test."""
+"""Splits: which rows are for training, validation and test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Suspicions: what in a table may spoil a study, said before it trains; nothing is changed.
+"""Warnings about a table: what may spoil a study is reported, nothing is changed.
 
 Each names columns, and the setting that would leave them out. All are found in raw values: of
 targets, those outside the test part alone count.

@@ -1,4 +1,4 @@
-"""What a table must be before its columns become numbers, and what the widest of them cost."""
+"""Checks of a table before encoding, and the memory that wide columns take."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Targets: which task they are, and how they become what a loss takes."""
+"""Targets: their task, and how they become the inputs of a loss."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

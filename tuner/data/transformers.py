@@ -1,4 +1,4 @@
-"""Transformers of a saved model that scikit-learn has not: its file names these classes."""
+"""Transformers of saved models that scikit-learn lacks; saved files name these classes."""
 
 from typing import Any, Self
 

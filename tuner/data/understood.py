@@ -1,4 +1,4 @@
-"""Understood: what a data set was taken for, in numbers and in words, before anything trains."""
+"""How tuner understood a data set, in numbers and words, before training."""
 
 from dataclasses import dataclass
 

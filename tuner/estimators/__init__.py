@@ -1,4 +1,4 @@
-"""Scikit-learn's face of the numeric core."""
+"""Estimators: the scikit-learn interface of the numeric core."""
 
 from typing import Any
 

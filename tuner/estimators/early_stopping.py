@@ -1,4 +1,4 @@
-"""Early stopping: training ends when the validation loss has ceased to fall."""
+"""Early stopping: training ends when the validation loss no longer falls."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Factorization machines: linear models with a product for each pair of features."""
+"""Factorization machines: linear models plus products of every pair of features."""
 
 from dataclasses import dataclass
 from typing import ClassVar

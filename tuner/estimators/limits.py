@@ -1,4 +1,4 @@
-"""What the parameters of an estimator may be."""
+"""Limits: the values that an estimator's parameters may have."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What linear models share: they are one layer."""
+"""What linear models share: a single layer."""
 
 from typing import Any
 

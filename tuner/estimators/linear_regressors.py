@@ -1,4 +1,4 @@
-"""Linear regressors: of the mean, robust ones, of quantiles and of counts."""
+"""Linear regressors: least squares, Huber, quantile and Poisson."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

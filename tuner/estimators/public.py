@@ -1,4 +1,4 @@
-"""The public types of this wing, found: concrete estimators, and what their parameters may be."""
+"""The public estimators of this package, found, and the limits of their parameters."""
 
 from inspect import isabstract, isclass
 from typing import Any

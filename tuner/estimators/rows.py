@@ -1,4 +1,4 @@
-"""Rows as the numeric core takes them: C-contiguous or CSR, and writable."""
+"""Rows in the layout of the numeric core: C-contiguous or CSR, and writable."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Saving an estimator without pickle, and loading it without trusting the file."""
+"""Saving an estimator without pickle, and loading it without running code of the file."""
 
 from collections.abc import Sequence
 from pathlib import Path

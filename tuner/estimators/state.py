@@ -1,4 +1,4 @@
-"""What partial_fit keeps from one call to the next, as plain data that can be saved."""
+"""The state that partial_fit keeps between calls, as plain data that can be saved."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The estimator that a row of a population is, for parameters that were trained elsewhere."""
+"""The estimator of a population's row, made from parameters that were trained elsewhere."""
 
 from collections.abc import Mapping
 from typing import Any

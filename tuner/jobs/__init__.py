@@ -1,4 +1,4 @@
-"""Jobs: one file each, named as `job=<name>`; a job's `run` wires the other wings."""
+"""Jobs: one file each, run as `job=<name>`; its `run` connects the other packages."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Model selection: a search as an estimator of scikit-learn."""
+"""Model selection: a search with scikit-learn's interface."""
 
 from tuner.model_selection.search import TunerSearchCV
 

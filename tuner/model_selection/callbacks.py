@@ -1,4 +1,4 @@
-"""The callbacks of a search: scikit-learn's hear of its cohorts, and it prints them."""
+"""Callbacks of a search: scikit-learn's callbacks receive its cohorts, and it prints them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Candidates: estimators with chosen parameters, and the folds that their last steps see."""
+"""Candidates: estimators with chosen parameters, and the folds that their last steps get."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

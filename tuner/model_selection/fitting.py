@@ -1,4 +1,4 @@
-"""Candidates of any kind: estimators that are fitted with more of a resource, stage by stage."""
+"""Candidates without partial_fit: fitted stage by stage with more of a resource."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

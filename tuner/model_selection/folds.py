@@ -1,4 +1,4 @@
-"""The folds of a search: what candidates train on, all or some, and what they are judged by."""
+"""The folds of a search: the samples that candidates train on and are scored on."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The judge of a search: a scorer that gets the fitted candidate, and the rows as they came."""
+"""Scoring: a scorer gets the fitted candidate and the original rows."""
 
 import copy
 from collections.abc import Mapping

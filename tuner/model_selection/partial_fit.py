@@ -1,4 +1,4 @@
-"""Candidates of other kinds: estimators with partial_fit, trained one by one over processes."""
+"""Candidates with partial_fit: trained one by one over processes."""
 
 from collections.abc import Mapping, Sequence
 from traceback import format_exc

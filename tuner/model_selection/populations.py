@@ -1,4 +1,4 @@
-"""Candidates as rows of populations: tuner's own estimators, a row for each fold."""
+"""Candidates of tuner's own estimators: one row of a population for each fold."""
 
 import copy
 import warnings

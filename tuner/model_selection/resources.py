@@ -1,4 +1,4 @@
-"""The resource of a search: what candidates get more of, the longer they stay in it."""
+"""The resource of a search: epochs, samples or a parameter that grows from stage to stage."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

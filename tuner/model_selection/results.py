@@ -1,4 +1,4 @@
-"""The results of a search, as scikit-learn's searches have them."""
+"""The results of a search, in the form of scikit-learn's searches."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""The space of a search: parameters in tuner's words, as lists, or as scipy's distributions."""
+"""The space of a search: tuner's ranges, lists, or scipy's distributions."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A search in MLflow: a run of its own, and one for each candidate."""
+"""A search in MLflow: one run for it, and one for each candidate."""
 
 import uuid
 import warnings

@@ -1,1 +1,1 @@
-"""Processes: work beside a study, the lock on it, and how children start."""
+"""Processes that run beside a study, and the lock on it."""

@@ -1,4 +1,4 @@
-"""Work in the background: a process imports what only the end of a study needs, as that trains.
+"""Background work: a process imports early what only the end of a study needs.
 
 It is a process because an import holds Python's global lock: training beside one ran at a tenth of
 its speed. It ends as soon as the study does, so that none writes after a kill.

@@ -1,4 +1,4 @@
-"""Processes beside a study: how they are started, and how they stand back."""
+"""Child processes: how they are started, and how they leave the processor to the training."""
 
 import ctypes
 import gc

@@ -1,4 +1,4 @@
-"""The deadline: how long a command waits, all in all, for the processes and servers beside it."""
+"""The deadline: the total time that a command waits for processes and servers beside it."""
 
 import time
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-"""The lock on a study: one process owns it, and whoever comes second is told who."""
+"""The lock on a study: one process holds it, and a second one is told which."""
 
 import fcntl
 import os

@@ -1,1 +1,1 @@
-"""Report: what people read of a study."""
+"""Report: everything about a study that people read."""

@@ -1,4 +1,4 @@
-"""The card of an optimizer as a page of Markdown: what its file says, and what was measured."""
+"""The card of an optimizer as a Markdown page: facts from its file, and measurements."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""The claim: what a study's intervals allow to be said of its winner, decided in one place."""
+"""The claim: what the confidence intervals of a study support, decided in one place."""
 
 from dataclasses import dataclass
 from enum import Enum, auto

@@ -1,4 +1,4 @@
-"""What a comparison tells: tables and sentences."""
+"""The text of a comparison: its tables and sentences."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The result of a confirmation on fresh seeds, in words."""
+"""The text of a confirmation on fresh seeds."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a descent tells, in words."""
+"""The text of a descent."""
 
 from collections.abc import Iterable
 from typing import Any

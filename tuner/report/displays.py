@@ -1,4 +1,4 @@
-"""Displays: where progress is shown: a bar on a terminal or in a notebook, lines, or nowhere."""
+"""Displays of progress: a bar on a terminal or in a notebook, plain lines, or nothing."""
 
 import os
 import sys

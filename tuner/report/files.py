@@ -1,4 +1,4 @@
-"""The files that people read of a study, all made from its result and its curves."""
+"""The files of a study that people read, made from its result and its curves."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The first word: what a command is about to do, before anything slow is imported."""
+"""The first line of a command: what it is about to do, before slow imports."""
 
 from collections.abc import Mapping
 from pathlib import Path

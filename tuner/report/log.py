@@ -1,4 +1,4 @@
-"""The log of a scheduled job: what a study tells, a line an event, with the time in UTC."""
+"""The log of a scheduled job: one line for each event, with the time in UTC."""
 
 import sys
 import time

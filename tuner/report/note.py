@@ -1,4 +1,4 @@
-"""The note on a study in Markdown, as MLflow shows it on the study's page."""
+"""The Markdown note on a study, shown on its page in MLflow."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Notes: what a command says beside its result, unless it is asked to be quiet."""
+"""Notes: what a command prints beside its result, unless it is asked to be quiet."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The outcome of a study, all of it: what a command tells that ran it, and job=show again."""
+"""The whole outcome of a study, as its command and job=show print it."""
 
 from collections.abc import Mapping
 from pathlib import Path

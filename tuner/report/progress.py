@@ -1,4 +1,4 @@
-"""Progress: what a study reports as it runs, as a share, times and a few words."""
+"""Progress of a study as it runs: a share, times and a few words."""
 
 import math
 import sys

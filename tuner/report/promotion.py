@@ -1,4 +1,4 @@
-"""A promotion in words: whether the winner is the champion now, and by which numbers."""
+"""The text of a promotion: whether the winner is the new champion, and the numbers."""
 
 from collections.abc import Iterator
 

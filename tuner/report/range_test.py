@@ -1,4 +1,4 @@
-"""What a range test tells, in words."""
+"""The text of a range test."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

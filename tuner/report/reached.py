@@ -1,4 +1,4 @@
-"""What settings reach on fresh seeds, in words."""
+"""The text of a result on fresh seeds."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A rule in words: its formula, source, conventions and hyperparameters, from its own file."""
+"""The text of a rule: its formula, source, conventions and hyperparameters, from its file."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""Schedules over a whole training, as they are drawn: from the config alone."""
+"""The curves of schedules over a whole training, from the config alone."""
 
 from dataclasses import dataclass
 from itertools import islice, product

@@ -1,4 +1,4 @@
-"""The trials of a study that stand out: its winner, the best of the search, a typical one."""
+"""Trials that stand out: the winner, the best of the search, and a typical one."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Studies side by side, and one that has no verdict yet, in words."""
+"""The text of job=list, and of a study that has no verdict yet."""
 
 from collections.abc import Iterator, Sequence
 

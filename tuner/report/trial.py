@@ -1,4 +1,4 @@
-"""One trial, in words: what it was, how it ended, and what it left."""
+"""The text of one trial: its settings, how it ended, and its curves."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Search: what to try next, who goes on, and how a study survives a kill."""
+"""Search: which settings to try next, and which trials continue."""

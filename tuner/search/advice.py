@@ -1,4 +1,4 @@
-"""Advice that holds in a study: what a trial's own curve asks for, as far as other trials agree."""
+"""Advice: what a trial's curve suggests, as far as the other trials agree."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence

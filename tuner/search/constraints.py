@@ -1,4 +1,4 @@
-"""Conditions between settings, as `momentum < 1 - lr`: read by a small grammar, never evaluated."""
+"""Conditions on settings, such as `momentum < 1 - lr`: parsed, never evaluated as Python."""
 
 import ast
 import math

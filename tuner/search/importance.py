@@ -1,4 +1,4 @@
-"""Importances: how much of the differences between trials each searched setting explains."""
+"""Importances: the share of the differences between trials that each setting explains."""
 
 import math
 import warnings

@@ -1,4 +1,4 @@
-"""Initial trials: each optimizer's textbook settings, and another study's best, tried first."""
+"""Initial trials: textbook settings and the best of another study, tried first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lanes: what is known of each trial of a race, the mean curves of its rows."""
+"""Lanes: the mean curves of the rows of each trial in a race."""
 
 import math
 from collections.abc import Mapping, Sequence

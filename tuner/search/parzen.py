@@ -1,4 +1,4 @@
-"""Parzen estimators: Optuna's, for one trial of a space with conditions."""
+"""Optuna's Parzen estimators, for one trial of a space with conditions."""
 
 import warnings
 from collections.abc import Iterator

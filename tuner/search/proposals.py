@@ -1,4 +1,4 @@
-"""Proposals: the places of trials in what a sampler plans, and the trial that it adds to them."""
+"""Proposals: the positions of trials in a sampler's plan, and the trial that it adds."""
 
 from collections.abc import Iterable
 from itertools import chain, count, islice

@@ -1,4 +1,4 @@
-"""Racing: a cohort trains in lockstep; trials that diverge or lose leave, the rest go on."""
+"""Racing: a cohort trains in lockstep; trials that diverge or are pruned leave it."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Ranges and choices: the numbers or options of one setting that is searched."""
+"""Ranges and choices: the values of one searched setting."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Runners: what trains the trials of a cohort, epoch by epoch; a race knows nothing else of it."""
+"""Runners: they train the trials of a cohort epoch by epoch; a race uses only this interface."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Statistics of tuning: the expected best of k trials, and how far to trust a mean of few seeds."""
+"""Statistics of tuning: the expected best of k trials, and intervals for few seeds."""
 
 import math
 from collections.abc import Mapping, Sequence

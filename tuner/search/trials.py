@@ -1,4 +1,4 @@
-"""Trials: what is asked, what a study minimises, and how a trial ended."""
+"""Trials: their settings, the goal of a study, and how a trial ended."""
 
 import json
 import math

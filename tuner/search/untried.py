@@ -1,4 +1,4 @@
-"""What is left to try: a setting is tried once, and a space of few settings ends with the last."""
+"""Untried settings: each is tried once, and a finite space ends with its last."""
 
 import math
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""Study: one loop for every study, what its record keeps, and what it ends in."""
+"""Study: the loop of every study, its record and its ending."""

@@ -1,4 +1,4 @@
-"""What an audit looks at: the trials of a study, its winner's curves, and what was searched."""
+"""What an audit reads: the trials, the winner's curves, and the searched settings."""
 
 import math
 from collections.abc import Sequence

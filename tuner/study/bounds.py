@@ -1,4 +1,4 @@
-"""The bounds of what is searched: how near a value lies to them, and where else they could be."""
+"""The bounds of searched settings: how near a value lies to them, and where to move them."""
 
 import math
 from collections.abc import Sequence

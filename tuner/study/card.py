@@ -1,4 +1,4 @@
-"""A card: what is measured of one optimizer, on data, on test functions and by the clock."""
+"""A card: measurements of one optimizer on data, on test functions and by the clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The comparison: what the trials of a study say of its branches, at equal budgets."""
+"""The comparison: the branches of a study at equal budgets."""
 
 import math
 import time

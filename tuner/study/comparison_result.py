@@ -1,4 +1,4 @@
-"""Results of a comparison: what the branches of studies reach, as types.
+"""Types of a comparison's results.
 
 A branch is an option of a group: an optimizer, a schedule or a model. Of a setting with choices it
 is one of these.

@@ -1,4 +1,4 @@
-"""What may change between two commands on a study: what ends it, and its ranges."""
+"""Which settings may change between two commands on a study: its limits and its ranges."""
 
 from collections.abc import Mapping
 from typing import Any

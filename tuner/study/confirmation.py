@@ -1,4 +1,4 @@
-"""Confirmation: the best trials trained again on fresh seeds, and the simplest of equals."""
+"""Confirmation: the best trials trained again on fresh seeds; the simplest of equals wins."""
 
 import math
 from collections.abc import Mapping, Sequence

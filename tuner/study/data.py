@@ -1,4 +1,4 @@
-"""The data of a study: loaded as its config says, and fit for its models and its metric."""
+"""The data of a study: loaded, and checked against its models and its metric."""
 
 from itertools import product
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Descents: the paths of optimizers over a function of one number or two."""
+"""Descents: the paths of optimizers over a function of one or two variables."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The edge of stability: short runs of a study's winner at its learning rate and far above it."""
+"""The edge of stability: short runs of the winner at its learning rate and far above."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The ending of a study: its result, and what the file of its result holds."""
+"""The ending of a study: its result and the file that holds it."""
 
 import platform
 import socket

@@ -1,4 +1,4 @@
-"""Events: what a study reports as it runs; progress, tracking and reports listen."""
+"""Events of a study as it runs; progress, tracking and reports listen to them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The code of a user's function: a digest that changes with what its numbers hang on."""
+"""The code of a user's function: a digest of everything its numbers depend on."""
 
 import ast
 import hashlib

@@ -1,4 +1,4 @@
-"""A user's function as what a study trains: a runner for each trial, its calls in an executor."""
+"""Studies of a user's function: a runner for each trial, its calls in an executor."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Held out: the test part of a study's data as a saved model takes it, and its scores there."""
+"""The held-out test part: a saved model's predictions and scores on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

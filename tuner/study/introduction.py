@@ -1,4 +1,4 @@
-"""Introduction: what a command says before it trains: what it understood of data and space."""
+"""The introduction: how a command understood the data and the space, before training."""
 
 import math
 from collections.abc import Sequence

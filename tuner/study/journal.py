@@ -1,4 +1,4 @@
-"""The journal: a study's record in one file of Optuna's, kept so that it survives a kill."""
+"""The journal: a study's record in one Optuna file that survives a kill."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Judgements: the scores of the rows of a search, and the errors that took their place."""
+"""Judgements: the scores of a search's rows, and the errors that replaced them."""
 
 import math
 from collections.abc import Mapping

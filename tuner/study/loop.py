@@ -1,4 +1,4 @@
-"""The study loop: cohort after cohort is asked, raced and told, until something ends the study."""
+"""The study loop: cohorts are proposed, trained and recorded until something ends the study."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the models of a study take of memory, weighed before any is made."""
+"""The memory of a study's models, computed before any is made."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

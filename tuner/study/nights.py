@@ -1,4 +1,4 @@
-"""Nights: whether a study of a pattern, as `nightly-@date`, would be the last one again."""
+"""Nights: whether a new study of `nightly-@date` would only repeat the last one."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Numerics: what the last digits of a training depend on beside its config and its data."""
+"""Numerics: what the last digits depend on beside config and data: versions and hardware."""
 
 from dataclasses import asdict, dataclass
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""Estimators one by one: what runners that train each row's estimator over processes share."""
+"""What runners share that train each row's estimator in a process of its own."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Records that are studies of Optuna's: what they do alike, wherever they are kept."""
+"""What all records share that are Optuna studies, in a file or a database."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Overviews: how studies stand, read from their folders and records while others are at work."""
+"""Overviews: the state of studies, read from their folders while they may be running."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Patterns: the studies that a name with the day in it, as `nightly-@date`, has named."""
+"""Patterns: the studies that a name such as `nightly-@date` has made."""
 
 from tuner.config import Config
 from tuner.dated import matches

@@ -1,4 +1,4 @@
-"""Places of records: where that of a study is, in its folder or in a database; all ask here."""
+"""Places: where the record of a study is, in its folder or in a database."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager

@@ -1,4 +1,4 @@
-"""From a trial's settings to rows of populations: problems by structure, members by settings."""
+"""From settings to rows of populations: problems by structure, members by settings."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack

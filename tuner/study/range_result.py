@@ -1,4 +1,4 @@
-"""Results of a range test: what short runs at many rates found, as types."""
+"""Types of a range test's results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The range test: short runs at many rates, a ramp and longer runs, and the range they give."""
+"""The range test: short runs, a ramp and longer runs, and the range that they give."""
 
 import hashlib
 import json

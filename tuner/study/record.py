@@ -1,4 +1,4 @@
-"""The record of a study: what is asked and told, attributes, curves, and who owns it."""
+"""The record of a study: its trials, attributes and curves, and its owner."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

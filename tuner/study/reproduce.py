@@ -1,4 +1,4 @@
-"""What a study's winner needs to be trained again: its setup, and the command that does it."""
+"""How to train a winner again: its setup and the command."""
 
 import re
 from pathlib import Path

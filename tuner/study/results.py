@@ -1,4 +1,4 @@
-"""Results: what a study ends in, as types; everything that people read is made from them."""
+"""Types of a study's results, from which everything that people read is made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

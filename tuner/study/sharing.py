@@ -1,4 +1,4 @@
-"""Sharing: how many trials are confirmed on how many seeds, for a share of the search's work."""
+"""Sharing: how many trials and seeds the confirmation gets for its share of the work."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Short runs: many members trained as one population, and how each of them ended."""
+"""Short runs: many members trained as one population, and how each ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

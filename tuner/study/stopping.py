@@ -1,4 +1,4 @@
-"""What ends a study: its budgets, its target, the noise between seeds, or nothing left to try."""
+"""Stopping: budgets, the target, the noise between seeds, or nothing left to try."""
 
 import time
 from collections.abc import Callable, Collection, Sequence

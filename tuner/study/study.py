@@ -1,4 +1,4 @@
-"""A study: trials asked in cohorts and told when they end, on record before anything trains."""
+"""A study: its trials, proposed in cohorts and recorded before and after they train."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

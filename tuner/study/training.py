@@ -1,4 +1,4 @@
-"""What a study trains: it makes runners for trials, whatever these are."""
+"""What a study trains: it makes runners for trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

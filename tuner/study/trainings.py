@@ -1,4 +1,4 @@
-"""What trains the study of a config: populations of tuner's models, or a user's function."""
+"""The training of a config: populations of tuner's models, or a user's function."""
 
 from pathlib import Path
 from threading import Event

@@ -1,4 +1,4 @@
-"""What the calls of a user's function leave in the folder of a study, by trial."""
+"""The files that calls of a user's function leave in a study's folder, by trial."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Units: what the loss of a task is measured in, for the axes of pictures."""
+"""The units of losses, for the axes of plots."""
 
 UNITS = {
     "binary": "cross-entropy (nats)",

@@ -1,4 +1,4 @@
-"""The winner trained again: what it is worth on the test part, and what it is made of."""
+"""The winner trained again: its test scores, and its model."""
 
 from dataclasses import dataclass, replace
 from typing import Any

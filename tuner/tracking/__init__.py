@@ -1,4 +1,4 @@
-"""Tracking: a study's runs, curves and model in MLflow, without training ever waiting."""
+"""Tracking: a study's runs, curves and model in MLflow; training never waits for it."""
 
 from tuner.tracking.records import Artifact, Model, Points, Record, RunBegins, RunEnds
 from tuner.tracking.store import Store

@@ -1,4 +1,4 @@
-"""Calls to MLflow whose answers may be lost: made again where that changes nothing."""
+"""Calls to MLflow whose answers may be lost: repeated where that changes nothing."""
 
 import time
 from collections.abc import Callable, Iterator

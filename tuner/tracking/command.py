@@ -1,4 +1,4 @@
-"""One command's dealings with MLflow: what is told, told again where it is lost, and closed."""
+"""Tracking of one command: it records, sends lost records again, and closes."""
 
 import sys
 import uuid

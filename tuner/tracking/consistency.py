@@ -1,4 +1,4 @@
-"""A study's record beside its runs in MLflow: what is missing there, and what contradicts it."""
+"""A study's record compared with its runs in MLflow: what is missing or differs there."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""MLflow's database on this machine: made whole, set aside if damaged, read and written by SQL."""
+"""MLflow's database on this machine: created, replaced if damaged, read and written by SQL."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Deleting what MLflow has of a study: its runs, their files, and the models that they logged."""
+"""Deleting a study in MLflow: its runs, their files, and their models."""
 
 import shutil
 from pathlib import Path

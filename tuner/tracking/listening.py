@@ -1,4 +1,4 @@
-"""Where a server of this machine listens: an address, a port that is free, and its names."""
+"""Addresses of servers on this machine: an address, a free port, and the names for it."""
 
 import errno
 import ipaddress

@@ -1,4 +1,4 @@
-"""A saved model on a run's page, as MLflow's own `log_model` puts it there."""
+"""A saved model on a run's page, as MLflow's `log_model` records it."""
 
 import shutil
 import time

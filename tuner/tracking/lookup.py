@@ -1,4 +1,4 @@
-"""Looking a study's runs up in MLflow by their tags: only read, nothing is changed."""
+"""Finding a study's runs in MLflow by their tags, read-only."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

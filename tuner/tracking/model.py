@@ -1,4 +1,4 @@
-"""The best model, saved without pickle: for whoever loads it, and in MLflow's format."""
+"""The winner's model, saved without pickle, in tuner's and in MLflow's format."""
 
 import shutil
 import warnings

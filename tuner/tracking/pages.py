@@ -1,4 +1,4 @@
-"""MLflow's pages, served from this machine until they are stopped."""
+"""MLflow's web pages, served from this machine."""
 
 import ctypes
 import http.client

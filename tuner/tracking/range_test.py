@@ -1,4 +1,4 @@
-"""A range test in MLflow: one run, a rate a child."""
+"""A range test in MLflow: one run, with a child run for each rate."""
 
 import sys
 from collections.abc import Iterator

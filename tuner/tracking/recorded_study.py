@@ -1,4 +1,4 @@
-"""A study told to MLflow again, all of it or what is missing there, from its own record."""
+"""A recorded study sent to MLflow again, whole or where something is missing."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""MLflow compared with a study's record, or made to agree with it."""
+"""Republishing: MLflow compared with a study's record, or brought to agree with it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The runs of one study in MLflow: one parent, one child a trial, found again by their tags."""
+"""The runs of a study in MLflow: a parent and one child for each trial, found by their tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: where MLflow's data is, how it is created and opened, and the way to its pages."""
+"""The store: where MLflow's data are, how it is created and opened, and the link to its pages."""
 
 from __future__ import annotations
 

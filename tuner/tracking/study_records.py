@@ -1,4 +1,4 @@
-"""What MLflow is told of a study, as it goes on and from its record again: the same both times."""
+"""The records that MLflow gets of a study, the same while it runs and afterwards."""
 
 import math
 from collections.abc import Iterator, Sequence

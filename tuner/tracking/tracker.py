@@ -1,4 +1,4 @@
-"""The tracker: listens to a study and turns what it hears into records for MLflow."""
+"""The tracker: turns the events of a study into records for MLflow."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""The writer: hands a study's records to MLflow in the background, while training goes on."""
+"""The writer: sends a study's records to MLflow in the background while it trains."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Problems known by a formula: exact values and gradients, one step an epoch, no data."""
+"""Problems given by a formula: exact values and gradients, one step for each epoch, no data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Loss curves: when a row must leave, and what its curve says of its learning rate."""
+"""Loss curves: when a row must stop, and what its curve says about its learning rate."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Domains of hyperparameters: which numbers a hyperparameter may be, written as its annotation."""
+"""Domains: the values that a hyperparameter may have, written as its annotation."""
 
 import math
 from collections.abc import Callable

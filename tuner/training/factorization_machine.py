@@ -1,4 +1,4 @@
-"""Factorization machine (Rendle 2010): a linear model and all products of two features."""
+"""Factorization machine (Rendle 2010): a linear model plus products of feature pairs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Families: the models of a config by name, what they may learn, and what is set of them.
+"""Families: the models of a config by name, their tasks and their settings.
 
 A linear family has its own loss. The others take any that fits the task. Nothing here is compiled,
 so that a config can be checked at once.

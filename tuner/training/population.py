@@ -1,4 +1,4 @@
-"""A population: many models alike in structure, one row of one matrix each."""
+"""A population: many models of one structure, each a row of one matrix."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""A power whose last digit does not depend on the shape of the arrays."""
+"""A power whose last digit does not depend on the shapes of the arrays."""
 
 import numpy as np
 

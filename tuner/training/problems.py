@@ -1,4 +1,4 @@
-"""Problems: what a population minimises, by batches of data or by a formula."""
+"""Problems: what a population minimises, given by batches of data or by a formula."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence

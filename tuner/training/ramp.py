@@ -1,4 +1,4 @@
-"""A ramp: a learning rate that grows by one factor at each step, and the loss before each."""
+"""A ramp: a learning rate that grows by a constant factor, and the loss before each step."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace

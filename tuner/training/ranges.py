@@ -1,4 +1,4 @@
-"""Learning-rate ranges: what short runs at many rates, or one ramp of rates, say of good rates."""
+"""Learning-rate ranges: the good rates, judged by short runs or by a ramp."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Texts of a table, as descriptions by what they describe: each word is a column, by TF-IDF."""
+"""Text columns: each word becomes a column, weighted by TF-IDF."""
 
 from tuner.data import files
 from tuner.data.readers import table

@@ -1,4 +1,4 @@
-"""The winner of a user's function as code: the call that trains it, and PyTorch's LambdaLR."""
+"""A user's function as code: the call that trains the winner, and PyTorch's LambdaLR."""
 
 import shlex
 from pathlib import PurePath

@@ -1,4 +1,4 @@
-"""A schedule as code that stands by itself: tuner's own functions, with this study's numbers."""
+"""A schedule as standalone code: tuner's own functions with the numbers of the study."""
 
 import ast
 import inspect

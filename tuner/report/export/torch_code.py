@@ -1,4 +1,4 @@
-"""The winner as PyTorch's code: its optimizer, and a LambdaLR of the same rates step by step."""
+"""The winner as PyTorch code: its optimizer, and a LambdaLR with the same rates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

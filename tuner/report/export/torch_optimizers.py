@@ -1,4 +1,4 @@
-"""The optimizers of PyTorch that take the same steps as those of tuner, and how to make them.
+"""PyTorch's optimizers that take the same steps as tuner's, and how to construct them.
 
 The references of tests/references were made with them: what stands here is the same rule, with the
 same place of epsilon and the same meaning of the weight decay. Of one that has the name alone, as

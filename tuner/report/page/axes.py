@@ -1,4 +1,4 @@
-"""Axes of a chart: where a value lies between two ends, and which values are labelled."""
+"""The axes of a chart: positions of values, and which values have labels."""
 
 import math
 from collections.abc import Sequence

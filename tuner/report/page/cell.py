@@ -1,4 +1,4 @@
-"""A study in the cell of a notebook: the verdict, the best trials and a chart, as on its page."""
+"""A study in a notebook cell: its verdict, its best trials and a chart."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Charts: inline SVG whose colours are those of the page, with a word on all that is pointed at.
+"""Charts: inline SVG in the colours of the page, with a tooltip on each mark.
 
 Every text and attribute is escaped where it becomes SVG, and nowhere else.
 """

@@ -1,4 +1,4 @@
-"""Charts of curves: how losses and scores went from epoch to epoch, and paths of functions."""
+"""Charts of curves: losses and scores by epoch, and paths on test functions."""
 
 import math
 from collections.abc import Iterator

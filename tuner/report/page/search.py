@@ -1,4 +1,4 @@
-"""Charts of the search: what more trials brought, how long they took, and what seeds confirmed."""
+"""Charts of the search: the gain of more trials, their time, and the confirmation."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Charts of settings: what trials reached with each value, alone, in pairs and all together."""
+"""Charts of settings: results by value, for one setting, for pairs and for all."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What all charts of a study share: its trials, their numbers as people read them, their marks."""
+"""What all charts of a study share: its trials, their numbers and their marks."""
 
 import math
 from collections.abc import Mapping

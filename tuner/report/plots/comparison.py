@@ -1,4 +1,4 @@
-"""Pictures of a comparison: the expected best of k trials, and performance profiles."""
+"""Plots of a comparison: the expected best of k trials, and performance profiles."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures of descents: the paths of optimizers over a function, still and moving."""
+"""Plots of descents: the paths of optimizers over a function, still and animated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The picture of a range test: losses and their slope against the learning rate."""
+"""The plot of a range test: losses and their slope by learning rate."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The picture of schedules: learning rates in the course of the training."""
+"""The plot of schedules: learning rates during the training."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all pictures share: the canvas, its colours, its axes and its legend."""
+"""What all plots share: the canvas, colours, axes and legend."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

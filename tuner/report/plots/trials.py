@@ -1,4 +1,4 @@
-"""Pictures of trials: which learning rates of a study worked, and how its losses fell."""
+"""Plots of trials: results by learning rate, and loss curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

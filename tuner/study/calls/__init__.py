@@ -1,1 +1,1 @@
-"""Calls of a user's function: one call and its log; where calls are stepped, here or in workers."""
+"""Calls of a user's function and their logs, stepped here or in workers."""

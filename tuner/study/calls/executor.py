@@ -1,4 +1,4 @@
-"""Executors: where the calls of a function are stepped, in this process or in others."""
+"""Executors: they step the calls of a function, in this process or in others."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The factors of a schedule for a user's own loop: what its learning rate is multiplied by."""
+"""The factors of a schedule in a user's training loop: they multiply its learning rate."""
 
 from functools import lru_cache
 

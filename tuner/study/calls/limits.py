@@ -1,4 +1,4 @@
-"""Threads of the libraries that a user's function calls: as many here as in workers."""
+"""Thread limits of the libraries that a user's function calls, the same here as in workers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Models of a user's function, saved in the manner of their library, never by pickle."""
+"""Models of a user's function, saved in the format of their library, never by pickle."""
 
 import shutil
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a call prints: a text stream that opens its file when there is something to write."""
+"""The output of a call: a text stream that creates its file at the first write."""
 
 import io
 from pathlib import Path

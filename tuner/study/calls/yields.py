@@ -1,4 +1,4 @@
-"""What a user's function is given, and what it may yield, return and log."""
+"""What a user's function receives, and what it may yield, return and log."""
 
 import math
 import shutil

@@ -1,4 +1,4 @@
-"""Estimators as a runner that are fitted anew, or on, with more of a resource each epoch."""
+"""A runner for estimators that are fitted with more of a resource at each epoch."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence

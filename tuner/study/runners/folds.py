@@ -1,4 +1,4 @@
-"""Folds as a runner: those of different shapes are with runners of their own, and race as one."""
+"""A runner for folds of different shapes: a runner for each shape, raced as one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path

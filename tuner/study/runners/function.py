@@ -1,4 +1,4 @@
-"""A user's function as a runner: a generator for each row, one epoch at a time."""
+"""A runner for a user's function: a generator for each row, one epoch at a time."""
 
 import json
 import math

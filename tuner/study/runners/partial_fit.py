@@ -1,4 +1,4 @@
-"""Estimators with partial_fit as a runner: any of scikit-learn's kind, one epoch at a time."""
+"""A runner for scikit-learn estimators with partial_fit, one epoch at a time."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A population as a runner: tuner's own models, a row of one matrix each."""
+"""A runner for tuner's own models: each is a row of one matrix."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence

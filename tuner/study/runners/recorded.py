@@ -1,4 +1,4 @@
-"""Recorded curves as a runner: what a pruner and the guard would have made of published runs."""
+"""A runner for recorded curves: what a pruner and the guard make of published runs."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence

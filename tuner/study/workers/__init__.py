@@ -1,1 +1,1 @@
-"""Workers: processes of Dask that train, on this machine or on others."""
+"""Workers: Dask processes that train, on this machine or on others."""

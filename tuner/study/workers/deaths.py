@@ -1,4 +1,4 @@
-"""Deaths of workers: which it was, what it was at, and how its process ended."""
+"""Deaths of workers: which worker, its task, and how its process ended."""
 
 import signal
 from dataclasses import dataclass

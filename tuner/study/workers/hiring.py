@@ -1,4 +1,4 @@
-"""Hiring: a Dask cluster on this machine, whose workers end with this process, however it ends."""
+"""A Dask cluster on this machine, whose workers end with this process."""
 
 import asyncio
 import logging

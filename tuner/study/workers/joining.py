@@ -1,4 +1,4 @@
-"""Joining: a client of a Dask scheduler that somebody else has started."""
+"""A client of an existing Dask scheduler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A pool: workers of Dask as a study sees them, started on this machine or found at an address."""
+"""A pool of Dask workers for a study, started here or found at an address."""
 
 import hashlib
 import time
