@@ -103,8 +103,8 @@ def test_scores_and_losses_have_charts_of_their_own():
 def test_each_optimizer_has_charts_of_its_own():
     figures = set(Read(written("two optimizers")).figures)
     assert {"adam with cosine", "sgd with cosine"} <= figures
-    assert "Parallel coordinates, of trials that have optimizer.sgd.lr" in figures
-    assert "The two most important settings, of trials that have optimizer.sgd.lr" in figures
+    assert "Parallel coordinates, for trials that have optimizer.sgd.lr" in figures
+    assert "The two most important settings, for trials that have optimizer.sgd.lr" in figures
 
 
 def test_a_function_has_paths_and_no_training_loss_beside_its_own():

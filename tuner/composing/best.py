@@ -1,4 +1,4 @@
-"""`+best=<study>`: the winner of a study as a config, read from its best.yaml."""
+"""The winner of a study as a config: `+best=<study>` reads it from best.yaml."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

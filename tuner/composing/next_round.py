@@ -1,4 +1,4 @@
-"""`+next=<study>`: the config that the audit of a study wrote for its next round."""
+"""The next round of a study: `+next=<study>` takes the config that its audit wrote."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`+range=<study>`: the ranges that a range test found; a range that is given twice is refused."""
+"""Ranges of a range test, taken by `+range=<study>`; a range that is given twice is refused."""
 
 from collections.abc import Mapping
 from pathlib import Path
