@@ -129,7 +129,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("model.mlp.activation", {"low": 1, "high": 2}, ["one of", "relu"]),
     ("model.mlp.hidden", {"choices": [[8, 0]]}, ["choices", "0", "at least 1"]),
     # conditions
-    ("where", ["momentum < 1 - lr"], ["momentum", "there is no such setting"]),
+    ("where", ["momentum < 1 - lr"], ["momentum", "unknown setting"]),
     ("where", ["lr <"], ["lr <", "cannot be read"]),
     ("where", ["lr"], ["must be a comparison"]),
     ("where", [3], ["'3'", "must be text"]),

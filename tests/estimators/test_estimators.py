@@ -280,7 +280,10 @@ def test_schedules_follow_one_another(iris: Any) -> None:
         ({"batch_size": 2.5}, "batch_size: 2.5: give a whole number, at least 1"),
         ({"max_iter": 0}, "max_iter: 0: give a whole number, at least 1"),
         ({"l1": -1}, "l1: -1: give a number at least 0"),
-        ({"l1": 0.1, "optimizer": "dog"}, "l1: 0.1: dog averages, so no weight is 0: .* use sgd"),
+        (
+            {"l1": 0.1, "optimizer": "dog"},
+            "l1: 0.1: dog averages the weights, so none becomes exactly 0: .* use sgd",
+        ),
         ({"validation_fraction": 1}, "validation_fraction: 1: give a number above 0 and below 1"),
         ({"label_smoothing": 1}, "label_smoothing: 1: give a number at least 0 and below 1"),
         ({"random_state": "a"}, "'a' cannot be used to seed"),

@@ -60,7 +60,7 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.skops"
     for content in (b"", b"\x80\x04K\x01."):
         wrong.write_bytes(content)
-        with pytest.raises(UserError, match=r"wrong.skops: no skops file"):
+        with pytest.raises(UserError, match=r"wrong.skops: is not a skops file"):
             load(wrong)
 
 

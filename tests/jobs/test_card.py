@@ -49,7 +49,7 @@ def test_without_a_choice_it_is_of_all_bundled_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["model=rosenbrock"], "model: rosenbrock: a card is of a model of data"),
+        (["model=rosenbrock"], "model: rosenbrock: a card needs a model that is trained on data"),
         (["model=[mlp,softmax]", "data=iris"], "model: [mlp, softmax]"),
         (["model=softmax"], "model: softmax: does not fit data=diabetes"),
         (["executor=dask"], "job=card trains in this process"),

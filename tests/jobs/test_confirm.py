@@ -129,7 +129,7 @@ def test_no_seeds_are_spent_on_a_function_or_where_none_are_wanted(command: Comm
     assert confirmation(command, "function") is None
     told = command.call("job=confirm", "study.name=function")
     assert (told.code, len(told.err.splitlines())) == (2, 1)
-    assert "knows no seeds" in told.err
+    assert "uses no seeds" in told.err
 
 
 def test_folds_are_repeated_together(command: Command) -> None:

@@ -108,7 +108,7 @@ SPOILED: dict[str, Callable[[Kept], None]] = {
     "trial 0: train_loss lacks 1 point": lambda k: k.change(
         "DELETE FROM metrics WHERE key = 'train_loss' AND step = 3 AND run_uuid = ?", 0
     ),
-    "trial 0: train_loss is another curve": lambda k: k.change(
+    "trial 0: train_loss differs from the curve on record": lambda k: k.change(
         "UPDATE metrics SET value = 7 WHERE key = 'train_loss' AND step = 3 AND run_uuid = ?", 0
     ),
     "trial 1: optimizer is none, on record sgd": lambda k: k.change(

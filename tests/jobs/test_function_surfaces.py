@@ -247,7 +247,7 @@ def test_another_command_is_told_which_one_has_the_function(fitted: tuple[Own, E
     own, _ = fitted
     other = Own(train, own.root)
     where = f"root={own.root}"
-    is_of = "is of the function fit"
+    is_of = "is a study of the function fit"
     for told, said in (
         (own.bare("+best=fit"), f"best: fit: {is_of}: give python fit.py +best=fit {where}"),
         (

@@ -164,7 +164,7 @@ def test_threads_change_nothing_and_a_made_test_is_told_again(
     again = other.call(*TWO, "threads=2")
     assert (again.code, again.out) == (0, first.out)
     assert files(other) == before
-    assert "told again" in again.err
+    assert "this test was made before" in again.err
     assert "runs of" not in again.err
 
 
@@ -182,7 +182,7 @@ def test_where_every_rate_diverges_it_says_what_to_try(command: Command) -> None
     end = command.call(*CHEAP, "optimizer=sgd", "optimizer.sgd.lr=1e20")
     assert end.code == 3
     assert "Traceback" not in end.err
-    assert "no run ended below its start" in end.out
+    assert "no run ended below its initial loss" in end.out
     assert "lower ones: 'optimizer.sgd.lr={low: 1e+06, high: 1e+10, scale: log}'" in end.out
     assert not (command.folder() / "range" / "range.yaml").exists()
     assert "+range" not in end.out
@@ -202,14 +202,14 @@ def test_rates_are_widened_until_losses_turn_up_on_both_sides(rate: str, command
     assert own["open"] == [False, False]
     assert own["suggested"] == pytest.approx(0.5, rel=0.7)
     assert f", at first from {own['asked']['low']:.3g} to {own['asked']['high']:.3g}" in end.out
-    assert "do not turn up" not in end.out
-    assert "runs more: losses of sgd do not turn up on both sides" in end.err
+    assert "does not rise" not in end.out
+    assert "more runs: the loss of sgd does not yet rise on both sides" in end.err
 
 
 def test_losses_that_never_turn_up_are_told(command: Command) -> None:
     end = command.call(*CHEAP, "optimizer=sgd", "optimizer.sgd.lr=1e-14", "dtype=float64")
     assert end.code == 0, end.err
-    assert "Losses do not turn up above what is worth searching: 0.0001 is the highest" in end.out
+    assert "The loss does not rise above this range: 0.0001 is the highest" in end.out
     assert "give a higher optimizer.sgd.lr.high, or a larger range.widen" in end.out
 
 

@@ -88,7 +88,7 @@ def test_a_study_is_called_after_its_data(command: Command) -> None:
     plain = Command(command.root, {})
     none = plain.call("study.name=a-@data", "+experiment=quadratic")
     assert none.code == 2
-    assert "study.name: a-@data: @data is for studies on data" in none.err
+    assert "study.name: a-@data: @data is the digest of the data" in none.err
 
 
 @pytest.mark.parametrize("wait", ["0", "1"])

@@ -52,7 +52,7 @@ def test_it_says_that_a_study_is_there(tmp_path: Path) -> None:
     what = f"6 trials of 50 epochs on quadratic, in {folder}"
     assert first_word(plain) == f"tuner: study quadratic is new: {what}"
     folder.mkdir(parents=True)
-    assert first_word(plain) == f"tuner: study quadratic is taken up: {what}"
+    assert first_word(plain) == f"tuner: study quadratic continues: {what}"
     several = compose(["job=compare", "data=[iris,wine]", "optimizer=[sgd,adam]"], None)
     assert " of 30 epochs on each of iris, wine, in " in first_word(several)
     confirming = first_word({**plain, "job": "confirm"})

@@ -272,7 +272,7 @@ def test_a_study_and_its_confirmation_tell_their_epochs(tmp_path: Path, clock: C
         heard.clear()
         Repeating(study, training, 0).confirmation(top, 4, tell)
     assert heard == []  # it is on record, and nothing is trained
-    assert [event.what.partition(" to see ")[2] for event in of_noise] == ["what noise does"]
+    assert [event.what.partition(" to ")[2] for event in of_noise] == ["measure its noise"]
     assert chosen.what == "training 3 trials again on 4 fresh seeds"
     assert judged.what.endswith("again on 4 other fresh seeds")
     assert epochs == 2 * list(range(training.epochs + 1))

@@ -130,7 +130,7 @@ def test_what_is_no_condition_is_one_line_and_is_not_run(text: object):
 
 
 def test_an_unknown_name_is_told_its_like():
-    with pytest.raises(UserError, match=r"momentun: there is no such setting: did you mean momen"):
+    with pytest.raises(UserError, match=r"momentun: unknown setting: did you mean momen"):
         condition("momentun < 1")
 
 

@@ -116,7 +116,7 @@ def test_a_range_of_two_numbers_next_to_each_other_is_no_loop(name: str):
     space = Space({}, {"x": Range(low, float(np.nextafter(low, 2)))}, {})
     study = optuna.create_study()
     study.add_trials([space.trial({"x": x}) for x in (low, float(np.nextafter(low, 2)))])
-    with pytest.raises(UserError, match=r"^none of \d+ settings that were drawn is new"):
+    with pytest.raises(UserError, match=r"^\d+ settings were drawn, and none of them is new"):
         SAMPLERS[name].ask(study, space, 0)
 
 

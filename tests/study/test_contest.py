@@ -166,10 +166,10 @@ def test_classes_take_the_places_of_todays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("champion", "said"),
     [
-        (lambda: model("regression", N), "it predicts something else"),
+        (lambda: model("regression", N), "it does not predict"),
         (lambda: model("multilabel", N), "its classes are 0, 1, today's no, yes"),
         (lambda: make_pipeline(MaxAbsScaler(), LogisticClassifier(max_iter=2)).fit(
-            X[:, :3], TARGETS["binary"]), "it takes 3 columns, today's data have 4"),
+            X[:, :3], TARGETS["binary"]), "it needs 3 columns, today's data have 4"),
     ],
 )  # fmt: skip
 def test_what_predicts_something_else_is_not_compared(

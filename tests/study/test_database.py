@@ -255,14 +255,17 @@ DAMAGE = {
     "all results lost": ("DROP TABLE tuner_results", "is lost"),
     "an attribute cut": (
         "UPDATE study_user_attributes SET value_json = '[[0'",
-        "study own: is none of this version",
+        "study own: is not a record of this version",
     ),
     "cohorts that none writes": (
         "UPDATE study_user_attributes SET value_json = '[[3, 900000000]]' WHERE key = 'cohorts'",
-        "cohorts are none that a study writes",
+        "cohorts were not written by tuner",
     ),
     "a result cut": ("UPDATE tuner_results SET result = '{'", "none of this version"),
-    "a result of something else": ("UPDATE tuner_results SET result = '{}'", "none of this"),
+    "a result of something else": (
+        "UPDATE tuner_results SET result = '{}'",
+        "not a record of this version",
+    ),
     "a version to come": ("UPDATE alembic_version SET version_num = 'v99'", "no longer compatible"),
 }
 

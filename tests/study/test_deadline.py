@@ -247,7 +247,7 @@ def test_a_decision_that_no_study_writes_is_refused_in_a_line(
     record: JournalRecord, wrong: Any
 ) -> None:
     record.put(plans.KEY, {"of": "", "shared": True, "share": wrong})
-    with pytest.raises(UserError, match="is none that a study writes"):
+    with pytest.raises(UserError, match="was not written by tuner"):
         record.get(plans.KEY, Decided)
     assert from_json(Decided, to_json(Decided(share=Share(2, 4)))) == Decided(share=Share(2, 4))
 

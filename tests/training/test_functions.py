@@ -153,7 +153,9 @@ def test_a_start_is_a_number_for_all_axes_or_one_for_each() -> None:
     assert functions.create("beale", {"start": 2.0}).origin.tolist() == [2, 2]
     assert functions.create("beale", {"start": [2, 1]}).origin.tolist() == [2, 1]
     assert functions.create("beale", {"start.0": 2.0, "start.1": 1.0}).origin.tolist() == [2, 1]
-    with pytest.raises(ValueError, match=r"^start: 3 numbers: must be one, or 2"):
+    with pytest.raises(
+        ValueError, match=r"^start: 3 numbers: must be one number for all axes, or 2"
+    ):
         functions.create("beale", {"start": [1.0, 2.0, 3.0]})
 
 

@@ -221,7 +221,7 @@ def test_an_error_is_told_by_its_last_line_and_its_traceback(tmp_path: Path) -> 
         (lambda: {"a": np.ones(2)}, "yielded a array([1., 1.]): must be a number"),
         (lambda: {"a b": 1}, "yielded the name 'a b': must consist of letters, digits, _ and ."),
         (lambda: {3: 1}, "yielded the name 3: must consist of letters, digits, _ and ."),
-        (lambda: {"epoch": 4}, "yielded epoch 4, where 2 was to come"),
+        (lambda: {"epoch": 4}, "yielded epoch 4: the next one must be 2"),
         (lambda: {"epoch": 1.5}, "yielded epoch 1.5: must be a whole number, 0 or more"),
         (lambda: {"epoch": float("nan")}, "yielded epoch nan: must be a whole number, 0 or more"),
     ],

@@ -327,7 +327,7 @@ def test_a_call_that_ends_its_worker_again_and_again_fails_and_others_go_on(
     tmp_path: Path,
 ) -> None:
     there = Cluster(by_value(deadly), 2, None, Event(), tmp_path / "work")
-    line = "took its worker with it 3 times, after epoch 1: the process ended with exit code 7"
+    line = "ended its worker's process 3 times, after epoch 1: the process ended with exit code 7"
     try:
         tasks = [task(tmp_path / str(lr), lr=lr, epochs=6) for lr in (0.1, 2.0, 3.0, 0.2)]
         there.expect(tasks, 6)
