@@ -179,7 +179,7 @@ def test_one_trial_of_the_first_cohort_trains_to_its_end_if_there_is_time_for_no
     night.run()
     states = [result.state for result in night.study.results()]
     assert states.count("COMPLETE") == 1
-    assert any("leave time for one trial alone" in r.reason for r in night.study.results())
+    assert any("leave time for only one trial" in r.reason for r in night.study.results())
 
 
 def test_a_search_that_has_become_slower_ends_in_time(record: JournalRecord) -> None:

@@ -23,7 +23,7 @@ def test_a_study_whose_first_lines_are_damaged_is_still_the_same_study(
             assert (record.get("key", str), record.get("started_ms", int)) == ("abc", 17)
             assert "data" not in record
     assert (tmp_path / DAMAGED).read_bytes() == b"".join(whole)
-    assert capsys.readouterr().err.count("set aside") == 1
+    assert capsys.readouterr().err.count("lines are moved to ") == 1
 
 
 def test_whichever_line_is_damaged_the_study_is_the_same_one(
@@ -43,4 +43,4 @@ def test_whichever_line_is_damaged_the_study_is_the_same_one(
                 assert record.get("key", str) == "abc"
                 assert record.get("started_ms", int) == 17
                 assert record.get("cohorts", Bounds) == [(0, 2)]
-    assert capsys.readouterr().err.count("set aside") == len(whole)
+    assert capsys.readouterr().err.count("lines are moved to ") == len(whole)
