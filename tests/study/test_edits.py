@@ -43,7 +43,8 @@ def test_ranges_may_be_edited_in_any_way(sampler: Sampler, tmp_path: Path):
         assert sorted(study.left_out) == unfit
         assert study.finished == len(asked) - len(unfit) == len(study.results())
         if asked:
-            fit = f"{len(asked) - len(unfit)} of {len(asked)} earlier trials fit"
+            many = f"{len(asked) - len(unfit)} of {len(asked)}"
+            fit = f"{many} earlier trials lie in the new ranges and count"
             assert study.refitted().startswith(fit)
         for trial in study.cohort(4):
             asked.append(dict(trial.settings))
