@@ -238,7 +238,7 @@ def test_constant_and_empty_columns_are_zero_or_one(
         ({"exclude": "kind"}, r"data\.exclude: kind: is the target"),
         ({"exclude": "flag"}, r"data\.exclude: flag: is in data\.features too"),
         ({"categorical": "kind"}, r"data\.categorical: kind: is not an input column"),
-        ({"numeric": "colr"}, r"data\.numeric: colr: did you mean colour\? is no column"),
+        ({"numeric": "colr"}, r"data\.numeric: colr: did you mean colour\? is not an input column"),
         (
             {"categorical": "count", "ordinal": {"count": [1]}},
             r"data\.ordinal: count: is in data\.c",

@@ -6,7 +6,7 @@ from pathlib import Path
 from tuner.errors import printable
 
 # The jobs that train or judge: they import, and read data, for a second or more before they do.
-TRAINING = ("tune", "compare", "confirm", "range_test", "promote")
+TRAINING = ("tune", "compare", "confirm", "range_test", "promote", "card")
 
 
 def first_word(plain: Mapping[str, object]) -> str:
@@ -21,6 +21,8 @@ def first_word(plain: Mapping[str, object]) -> str:
     job, name = plain.get("job"), _below(plain, "study", "name")
     if job not in TRAINING or plain.get("quiet") is True:
         return ""
+    if job == "card":
+        return printable(f"tuner: job=card, into {Path(str(plain.get('root')), 'cards')}")
     folder = Path(str(plain.get("root")), "studies", str(name))
     if job not in ("tune", "compare"):
         return printable(f"tuner: job={job} on study {name}, in {folder}")
