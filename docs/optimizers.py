@@ -90,6 +90,10 @@ LIMITS = f"""
     - At {TRIALS} trials all draws are used, so that interval lacks the luck of the draws.
     - Random search chose the settings. TPE and pruning, which tuner uses by default, need fewer
       trials.
+    - A gain may fall while the budget grows. On 30 to 100 rows the lowest of many validation losses
+      is often that of a rate close to divergence, and under another seed that rate is worse than
+      none. A ranking takes it as it comes; tuner's own studies train the best trials again on
+      fresh seeds before one of them wins ([confirmation](../confirmation.md)).
     - Rules for whole batches, as `rprop`, are shown here with noisy ones.
 """
 
