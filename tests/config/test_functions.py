@@ -256,8 +256,9 @@ def test_few_trials_at_once_are_compared_with_earlier_ones() -> None:
         ),
         (
             ["workers=16", "pruner=none", "confirm.top=0"],
-            "Trials: 8 at a time; none is pruned (study.cohort=8, pruner=none); none is trained "
-            "again (confirm.top=0). study.cohort=16 would keep all workers busy.",
+            "Trials: 8 at a time; none is pruned (study.cohort=8, pruner=none); no trial is "
+            "confirmed on fresh seeds (confirm.top=0). study.cohort=16 would keep all workers "
+            "busy.",
         ),
     ],
 )

@@ -210,7 +210,7 @@ def test_garbage_in_the_spool_is_one_line_and_costs_nothing(command: Command) ->
     told = command.call(*small, "budget.trials=4")
     assert told.code == 0
     (line,) = [line for line in told.err.splitlines() if "spool" in line]
-    assert "3 lines are no records: left out" in line
+    assert "3 lines are damaged: left out" in line
     assert command.call("job=doctor", *STUDY).out == "Study adam, 4 trials: whole.\n"
 
 

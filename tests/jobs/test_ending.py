@@ -31,7 +31,7 @@ def test_a_study_stops_when_a_trial_reaches_the_target(command: Command) -> None
 def test_a_study_stops_when_all_its_trials_have_trained_so_many_epochs(command: Command) -> None:
     told = command.call(*MANY, "budget.epochs_total=50")
     assert told.code == 0, told.err
-    assert stopped(command) == "budget.epochs_total: 50 epochs are trained"
+    assert stopped(command) == "budget.epochs_total: the trials have trained 50 epochs"
     epochs = sum(s["epochs"] for s in command.result()["all"])
     assert 50 <= epochs < 50 + 4
     assert "finished: budget.epochs_total" in command.call(*MANY, "budget.epochs_total=50").out
@@ -92,7 +92,10 @@ def test_a_pruner_of_any_kind_ends_alike_in_pieces_and_in_one(
     [
         (("metric=accurracy",), "metric: accurracy: did you mean accuracy"),
         (("metric=r2",), "metric: r2: does not fit"),
-        (("data=none", "model=quadratic", "metric=accuracy"), "metric: accuracy: a function has"),
+        (
+            ("data=none", "model=quadratic", "metric=accuracy"),
+            "metric: accuracy: the only metric of a function is its loss",
+        ),
         (("target=high",), "target: 'high': must be a number"),
         (("budget.epochs_total=0",), "budget.epochs_total: 0: must be at least 1"),
         (("pruner=hyperband", "study.cohort=1"), "study.cohort: 1: hyperband compares"),

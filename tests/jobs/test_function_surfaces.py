@@ -254,7 +254,7 @@ def test_another_command_is_told_which_one_has_the_function(fitted: tuple[Own, E
             own.bare("job=confirm", "study.name=fit"),
             "give python fit.py job=confirm study.name=fit",
         ),
-        (own.bare("study.name=fit"), "it goes on with python fit.py study.name=fit"),
+        (own.bare("study.name=fit"), "continue it with python fit.py study.name=fit"),
         (other.call("+best=fit"), f"best: fit: {is_of}: this command's is train"),
         (other.call("study.name=fit"), is_of),
     ):
@@ -395,7 +395,7 @@ def test_the_help_is_about_the_function() -> None:
     )
     assert re.search(r"train\.solver +sgd with lr 0\.001 to 3, log; plain with lr 0\.3\n", said)
     assert re.search(r"train\.width +2 or 4 or 8\n", said)
-    assert "asks for epochs, seed, schedule)" in said
+    assert "names epochs, seed, schedule)" in said
     assert "python -m tuner" not in said
     assert not re.search(r"^    (data|model|optimizer|loss|function) ", said, re.MULTILINE)
     assert re.search(r"^    schedule .*cosine", said, re.MULTILINE)

@@ -374,4 +374,4 @@ def test_a_champion_of_other_columns_stays_and_they_are_named(tmp_path: Path) ->
     done = command.call("study.name=two", "promote=true", "promote.model=own")
     assert done.code == 0, done.err
     assert "was not compared with the champion, version 1, which stays" in done.out
-    assert "today's data lack its column age" in done.out
+    assert "today's data lack the column age" in done.out

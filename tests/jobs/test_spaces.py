@@ -103,14 +103,14 @@ def test_a_range_edited_later_keeps_the_trials_that_fit(command: Command) -> Non
     assert 0 < len(fit) < 8
     told = command.call(*SGD, NARROW, "budget.trials=12")
     assert told.code == 0, told.err
-    assert f"{len(fit)} of 8 earlier trials fit the new ranges" in told.out
+    assert f"{len(fit)} of 8 earlier trials lie in the new ranges" in told.out
     now = rates(command)
     assert {n: r for n, r in now.items() if n < 8} == fit
     assert len(now) == 12
     assert all(0.03 <= r <= 2 for r in now.values())
     # Nothing is lost: with the ranges of before all count again.
     told = command.call(*SGD, WIDE, "budget.trials=12")
-    assert "earlier trials fit the new ranges" in told.out
+    assert "earlier trials lie in the new ranges" in told.out
     assert {n: r for n, r in rates(command).items() if n < 8} == old
 
 

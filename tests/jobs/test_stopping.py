@@ -77,7 +77,7 @@ def test_a_signal_stops_training_and_the_same_command_goes_on(
     assert time.monotonic() - since < 20
     assert "Traceback" not in told.err
     assert "Study study" in told.out
-    assert "same command goes on" in told.out
+    assert "same command continues" in told.out
     assert command.result()["stopped"] == INTERRUPTED
     small = [s if not s.startswith("budget.trials") else "budget.trials=1" for s in LONG]
     again = command.call(*small)
@@ -124,7 +124,7 @@ def test_a_signal_before_training_is_told_in_a_line(
     process.send_signal(number)
     told = ended(process)
     assert told.code == code
-    assert "same command goes on" in told.out
+    assert "same command continues" in told.out
     assert "Traceback" not in told.err
 
 

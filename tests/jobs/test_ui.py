@@ -298,7 +298,12 @@ def test_a_given_port_that_is_busy_is_refused_in_one_line(stored: Command) -> No
 def test_a_host_that_is_not_this_machine_is_refused_in_one_line(host: str, stored: Command) -> None:
     told = stored.call("job=ui", "tracking=mlflow", f"ui.host={host}")
     assert told.code == 2
-    assert told.err.startswith(f"tuner: ui.host: {host}: is no ")
+    assert told.err.startswith(
+        (
+            f"tuner: ui.host: {host}: is not an address of ",
+            f"tuner: ui.host: {host}: is neither an address ",
+        )
+    )
     assert told.err.count("\n") == 1
 
 

@@ -173,7 +173,7 @@ def test_a_study_that_is_not_there_or_has_no_winner_is_a_line(
         "study: {seed: 1, project: x}\n": "is not as a study writes it",
         "- 1\n": "is not as a study writes it",
         "": "is not as a study writes it",
-        "optimizer: {adam: {lr: '${oc.env:HOME}'}}\n": "refers by more than",
+        "optimizer: {adam: {lr: '${oc.env:HOME}'}}\n": "must refer by a plain",
         "optimizer: 3\n": "must name one or more",
         "optimizer: {adam: {lr: -1}}\n": "optimizer.adam.lr: -1: must be above 0",
     }.items():

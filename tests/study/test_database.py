@@ -261,7 +261,7 @@ DAMAGE = {
         "UPDATE study_user_attributes SET value_json = '[[3, 900000000]]' WHERE key = 'cohorts'",
         "cohorts were not written by tuner",
     ),
-    "a result cut": ("UPDATE tuner_results SET result = '{'", "none of this version"),
+    "a result cut": ("UPDATE tuner_results SET result = '{'", "is not a record of this version"),
     "a result of something else": (
         "UPDATE tuner_results SET result = '{}'",
         "not a record of this version",

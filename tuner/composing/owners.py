@@ -38,9 +38,11 @@ def check_owner(config: Any, key: str, study: str, root: str, plain: Mapping[Any
     saved = Function.of(plain[FUNCTION])
     if own is None:
         line = typed(program_of(saved.command), *said)
-        raise UserError(f"{key}: {study}: is of the function {saved.name}: give {line}")
+        raise UserError(f"{key}: {study}: is a study of the function {saved.name}: give {line}")
     if own != saved.name:
-        raise UserError(f"{key}: {study}: is of the function {saved.name}: this command's is {own}")
+        raise UserError(
+            f"{key}: {study}: is a study of the function {saved.name}: this command's is {own}"
+        )
 
 
 def settings_of(config: Any, settings: Mapping[Any, Any]) -> Mapping[Any, Any]:
