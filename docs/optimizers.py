@@ -49,7 +49,7 @@ MEASURED = FOLDER / "measured"
 # Of the runs of a card and of the ranking.
 EPOCHS = 20
 CARD = ("job=card", "threads=1", f"budget.epochs={EPOCHS}", "range.seeds=2", "range.per_decade=3")
-# The ranking: trials an optimizer, the first of them the textbook's; pairs of seeds; budgets.
+# The ranking: trials an optimizer, the first with the textbook settings; pairs of seeds; budgets.
 TRIALS, PAIRS, BUDGETS = 64, 2, (1, 4, 16, 64)
 SCHEDULES = "schedule=[constant,cosine]"
 
@@ -69,7 +69,7 @@ HEAD = """
 """
 HOW = """
     Each of {count} optimizers is tuned on {data} with an MLP of one hidden layer of 64 units, batch
-    size 32 and {epochs} epochs. A budget of 1 is the textbook's settings under a constant schedule.
+    size 32 and {epochs} epochs. A budget of 1 is the textbook settings under a constant schedule.
     A larger one adds random settings from the ranges in `conf/optimizer`, half of them under
     `cosine`; {trials} trials of each were trained. The trial and the epoch with the lowest
     validation loss are chosen under one seed. The same settings are then trained under another seed
@@ -161,7 +161,7 @@ def card_config(name: str) -> Config:
 
 
 def tuned(name: str, data_name: str) -> Tuned:
-    """Trains the textbook's settings and settings drawn at random, under two seeds a pair."""
+    """Trains the textbook settings and settings drawn at random, under two seeds a pair."""
     asked = ["tracking=none", f"budget.epochs={EPOCHS}", SCHEDULES]
     config = check(compose([f"optimizer={name}", f"data={data_name}", *asked], None))
     config, data = loaded(config)
@@ -304,7 +304,7 @@ def ranking(tuned: Mapping[str, Mapping[str, Tuned]]) -> dict[int, dict[str, Pla
     """Mean ranks by budget and optimizer, with intervals.
 
     Each of the draws takes data sets with repetition and, for each, a pair of seeds and the
-    optimizer's own random trials beside the textbook's, without repetition.
+    optimizer's own random trials beside the textbook settings, without repetition.
     """
     names, sets = list(tuned), list(next(iter(tuned.values())))
     found: dict[int, dict[str, Placed]] = {}
@@ -336,7 +336,7 @@ def ranking(tuned: Mapping[str, Mapping[str, Tuned]]) -> dict[int, dict[str, Pla
 
 
 def draw(rng: np.random.Generator, budget: int) -> np.ndarray:
-    """The trials of a budget: the textbook's, and random ones of those drawn."""
+    """The trials of a budget: the textbook settings, and random ones of those drawn."""
     return np.append(0, 1 + rng.permutation(TRIALS - 1)[: budget - 1])
 
 

@@ -293,7 +293,7 @@ def shared(own: Mapping[str, Any], rule: Callable[..., Any]) -> list[str]:
 def optimizer_page() -> str:
     """The page of all optimizers."""
     lines = [
-        "Every optimizer is the formula of its paper. `default` is the textbook's value;",
+        "Every optimizer is the formula of its paper. `default` is the textbook value;",
         "`searched` is the range that tuner searches if you give none. For how to choose one, see",
         f"{told('optimizers', 'Optimizers')}.",
         "",

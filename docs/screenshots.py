@@ -83,7 +83,7 @@ def addresses(told: str, root: Path) -> dict[str, tuple[str, Sequence[str]]]:
     assert match is not None
     server, experiment, study = match.groups()
     confirmed = json.loads((root / "studies" / STUDY / "result.json").read_text())["result"]
-    numbers = [confirmed["winner"]["number"], 0]  # beside the textbook's settings
+    numbers = [confirmed["winner"]["number"], 0]  # beside the textbook settings
     runs = []
     for number in numbers:
         of = f"tags.mlflow.parentRunId = '{study}' AND tags.`tuner.trial` = '{number}'"
