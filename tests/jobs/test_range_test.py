@@ -183,7 +183,7 @@ def test_where_every_rate_diverges_it_says_what_to_try(command: Command) -> None
     assert end.code == 3
     assert "Traceback" not in end.err
     assert "no run ended below its initial loss" in end.out
-    assert "lower ones: 'optimizer.sgd.lr={low: 1e+06, high: 1e+10, scale: log}'" in end.out
+    assert "lower rates: 'optimizer.sgd.lr={low: 1e+06, high: 1e+10, scale: log}'" in end.out
     assert not (command.folder() / "range" / "range.yaml").exists()
     assert "+range" not in end.out
 
@@ -191,7 +191,7 @@ def test_where_every_rate_diverges_it_says_what_to_try(command: Command) -> None
 def test_where_no_rate_moves_anything_it_says_to_go_higher(command: Command) -> None:
     end = command.call(*CHEAP, "optimizer=sgd", "optimizer.sgd.lr=1e-300")
     assert end.code == 3
-    assert "higher ones" in end.out
+    assert "Try higher rates: " in end.out
 
 
 @pytest.mark.parametrize("rate", ["1e-5", "1e4", "{low: 1e-9, high: 1e-8, scale: log}"])
