@@ -80,6 +80,8 @@ class Writer:
             if uploader is not None and (waiting or not deadline.left()):
                 uploader.kill()
             self._thread.join(GLANCE)
+        if self._calls is not None:
+            self._calls.close()
         self._spool.close()
         self.error = error if waiting else None
         return waiting
