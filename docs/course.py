@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from docs.screenshots import small
+from docs.screenshots import keep
 from tests.blocks import not_printed, script
 
 COURSE = Path(__file__).with_name("course")
@@ -78,8 +78,7 @@ def take(source: Path, file: Path) -> None:
     image.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     image.save(out, "PNG")
-    file.write_bytes(small(out.getvalue()))
-    print(f"{file}: {file.stat().st_size >> 10} KB")
+    keep(out.getvalue(), file)
 
 
 def main() -> None:

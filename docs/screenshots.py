@@ -135,28 +135,39 @@ def verdict(root: Path, study: str = STUDY) -> str:
     return console.export_html(theme=MONOKAI, inline_styles=True)
 
 
+def keep(picture: bytes, file: Path) -> None:
+    """Keeps a picture, small, and tells where and how large it is."""
+    file.write_bytes(small(picture))
+    print(f"{file}: {file.stat().st_size >> 10} KB")
+
+
+def shoot(page: Page, file: Path, url: str, *words: str) -> None:
+    """Takes a page when it shows these words and has settled."""
+    page.open(url, *words)
+    time.sleep(SETTLES)
+    keep(page.picture(), file)
+
+
+def of_study(page: Page, root: Path, study: str, folder: Path, prefix: str, height: int) -> None:
+    """Takes a study's verdict in a terminal of a height, in pixels, and its report."""
+    with TemporaryDirectory() as scratch:
+        terminal = Path(scratch, "verdict.html")
+        terminal.write_text(verdict(root, study), encoding="utf-8")
+        page.size(1660, height)
+        shoot(page, folder / f"{prefix}verdict.png", terminal.as_uri(), "the winner is")
+    page.size(1400, 1000)
+    report = root / "studies" / study / "report.html"
+    shoot(page, folder / f"{prefix}report.png", report.as_uri(), study)
+
+
 def take(page: Page, root: Path, folder: Path) -> None:
     """Takes all pictures of the study in a root."""
     page.before(NO_ASSISTANT)
-
-    def shoot(name: str, url: str, *words: str) -> None:
-        page.open(url, *words)
-        time.sleep(SETTLES)
-        file = folder / f"{name}.png"
-        file.write_bytes(small(page.picture()))
-        print(f"{file}: {file.stat().st_size >> 10} KB")
-
-    with TemporaryDirectory() as scratch:
-        terminal = Path(scratch, "verdict.html")
-        terminal.write_text(verdict(root), encoding="utf-8")
-        page.size(1660, 560)
-        shoot("verdict", terminal.as_uri(), "the winner is")
-    page.size(1400, 1000)
-    shoot("report", (root / "studies" / STUDY / "report.html").as_uri(), STUDY)
+    of_study(page, root, STUDY, folder, "", 560)
     page.size(1600, 1200)
     with pages(root) as told:
         for name, (url, words) in addresses(told, root).items():
-            shoot(name, url, *words)
+            shoot(page, folder / f"{name}.png", url, *words)
 
 
 def main() -> None:
