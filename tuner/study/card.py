@@ -218,11 +218,13 @@ def measure(
             held = measurement.held()
             batch_size = measurement.settings[optimizer]["batch_size"]
     tell(StageBegan(f"{optimizer} on {len(functions.names())} test functions"))
-    drawn = descents(config, optimizer, stop)
+    schedule = config.space.branches["schedule"][0]
+    rivals = Rivals(config, optimizer, schedule)
+    drawn = descents(config, rivals, stop)
     card = Card(
         optimizer=optimizer,
         model=config.space.branches["model"][0],
-        schedule=config.space.branches["schedule"][0],
+        schedule=schedule,
         batch_size=batch_size,
         epochs=config.budget.epochs,
         seeds=config.range.seeds,
@@ -230,8 +232,8 @@ def measure(
         asked=asked(config, optimizer),
         data={name: on_data(sweep) for name, sweep in sweeps.items()},
         one=one_rate(list(sweeps.values())),
-        trials=len(Rivals(config, optimizer, config.space.branches["schedule"][0]).members),
-        descents={name: told(config, optimizer, own) for name, own in drawn.items()},
+        trials=len(rivals.members),
+        descents={name: told(rivals, own) for name, own in drawn.items()},
         cost=costs(optimizer),
     )
     return card, drawn
@@ -280,13 +282,12 @@ def one_rate(sweeps: Sequence[Sweep]) -> OneRate | None:
     return OneRate(three_digits(float(common[best])), three_digits(float(worst[best])))
 
 
-def descents(config: Config, optimizer: str, stop: Event) -> dict[str, Drawn]:
+def descents(config: Config, rivals: Rivals, stop: Event) -> dict[str, Drawn]:
     """The path that ends lowest on each test function of two numbers, of settings spread evenly.
 
     Raises:
         Interrupted: when `stop` was set.
     """
-    rivals = Rivals(config, optimizer, config.space.branches["schedule"][0])
     length = config.budget.model_copy(update={"epochs": STEPS})
     config = config.model_copy(update={"budget": length})
     found = {}
@@ -300,11 +301,11 @@ def descents(config: Config, optimizer: str, stop: Event) -> dict[str, Drawn]:
     return found
 
 
-def told(config: Config, optimizer: str, drawn: Drawn) -> Descended:
+def told(rivals: Rivals, drawn: Drawn) -> Descended:
     """A path in numbers."""
-    own, path = Rivals(config, optimizer, config.space.branches["schedule"][0]), drawn.path
+    path = drawn.path
     value, start = plain(np.array([path.value, drawn.start]) - drawn.lowest)
-    settings = {key: three_digits(number) for key, number in own.shown(path.member)}
+    settings = {key: three_digits(number) for key, number in rivals.shown(path.member)}
     ended = None if path.left else value
     return Descended(settings, ended, start, len(path.points) - 1, path.left)
 

@@ -169,10 +169,11 @@ class Writer:
     def _start(self) -> subprocess.Popen[str]:
         ours, theirs = Pipe()
         with theirs:
+            handed = [theirs.fileno()] if self.is_host else []
             uploader = children.start(
                 "tuner.tracking.uploader",
-                *([theirs.fileno()] if self.is_host else []),
-                pass_fds=[theirs.fileno()] if self.is_host else [],
+                *handed,
+                pass_fds=handed,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
