@@ -1,6 +1,5 @@
 """A session: the work of one command on its study, with all listeners."""
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from tuner.processes.deadline import Deadline, command_began
 from tuner.report import files, note, terminal
 from tuner.report.best import BEST
 from tuner.report.log import watching
-from tuner.report.notes import say
+from tuner.report.notes import COMPILING_MODELS, say
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
@@ -68,8 +67,6 @@ from tuner.tracking.tracker import Tracker
 from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
-COMPILING = "compiling for this machine and these models, once only"
-
 
 @contextmanager
 def opened(config: Config, stop: Stop) -> Iterator["Session"]:
@@ -91,7 +88,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         check_cluster(config)
     if config.job == "tune":
         check_new(config, None if data is None else data.digest)
-    threads = config.threads or len(os.sched_getaffinity(0))
+    threads = config.thread_count
     with (
         place.record() as record,
         training_of(config, data, threads, stop, folder) as training,
@@ -264,7 +261,7 @@ class Session:
                         # Not at once: the first trials do not share the cores.
                         listeners.append(after_each_cohort(saving.prepare))
                     tell = tell_all(listeners)
-                    with announced(lambda: progress.note(COMPILING)) as compiling:
+                    with announced(lambda: progress.note(COMPILING_MODELS)) as compiling:
                         if self.decisions.plan is not None:
                             self.decisions.plan.compiling = compiling.seconds
                         tell(Began(self.study.results()))

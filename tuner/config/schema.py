@@ -1,5 +1,6 @@
 """The schema: the keys of a composed config, with their types and bounds."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -319,6 +320,11 @@ class Config(Strict):
     space: Space
     plain: Plain
     auto: tuple[str, ...] = ()
+
+    @property
+    def thread_count(self) -> int:
+        """How many threads train: as given, or one for each core that the process may use."""
+        return self.threads or len(os.sched_getaffinity(0))
 
     @property
     def program(self) -> str:

@@ -1,6 +1,5 @@
 """Make a page on an optimizer: formula, conventions, good rates, paths, cost: in <root>/cards."""
 
-import os
 from pathlib import Path
 from threading import Event
 
@@ -10,12 +9,11 @@ from tuner.files import write, write_json
 from tuner.report import terminal
 from tuner.report.card import decades, number, page
 from tuner.report.log import watching
+from tuner.report.notes import COMPILING
 from tuner.study.card import Card, Drawn, configs, measure
 from tuner.training.kernels.compiling import announced
 
 OUTPUTS = ("text", "json")
-
-COMPILING = "compiling for this machine, which happens once"
 
 
 def run(config: Config, stop: Event) -> int:
@@ -34,7 +32,7 @@ def run(config: Config, stop: Event) -> int:
     for name in names:
         configs(config, name)
     folder = config.root / "cards"
-    threads = config.threads or len(os.sched_getaffinity(0))
+    threads = config.thread_count
     made: dict[str, Card] = {}
     for name in names:
         card, drawn = measured(config, name, threads, stop)

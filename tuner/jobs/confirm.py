@@ -12,6 +12,7 @@ from tuner.files import write_json
 from tuner.report import confirmation, terminal
 from tuner.report.claim import claim_of
 from tuner.report.log import watching
+from tuner.report.notes import COMPILING
 from tuner.search.trials import TrialResult, ranked
 from tuner.study.natural import natural_confirmation
 from tuner.study.results import Confirmation, StudyResult
@@ -45,7 +46,7 @@ def run(config: Config, stop: Event) -> int:
         seeds = config.confirm.most_seeds
         with (
             watching(config) as progress,
-            announced(lambda: progress.note("compiling for this machine, which happens once")),
+            announced(lambda: progress.note(COMPILING)),
         ):
             confirmed = opened.repeating.confirmation(trials, seeds, progress)
         found, goal = confirmed.confirmation, opened.training.goal

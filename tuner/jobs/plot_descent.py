@@ -6,11 +6,10 @@ from threading import Event
 
 from tuner.config import Config
 from tuner.report.descent import ending, settings
-from tuner.report.notes import note
+from tuner.report.notes import COMPILING, note
 from tuner.study.descent import Path, Rivals, descend, drawn_function, surface_of
 from tuner.training.kernels.compiling import announced
 
-COMPILING = "compiling for this machine, which happens once"
 # So many optimizers are named in the name of the file.
 NAMED = 6
 

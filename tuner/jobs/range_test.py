@@ -1,6 +1,5 @@
 """Find the range of good learning rates from short runs, and write a config to tune with."""
 
-import os
 import socket
 import time
 import uuid
@@ -18,7 +17,7 @@ from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report import terminal
 from tuner.report.log import watching
-from tuner.report.notes import note, say
+from tuner.report.notes import COMPILING_MODELS, note, say
 from tuner.report.range_test import describe, headline
 from tuner.study.data import loaded, named_after
 from tuner.study.introduction import introduction
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 OUTPUTS = ("text", "json")
 
 EVERY_RATE_FAILED = 3
-
-COMPILING = "compiling for this machine and these models, once only"
 
 
 def run(config: Config, stop: Event) -> int:
@@ -91,11 +88,11 @@ def measured(
     from tuner.report.plots.range_test import draw
 
     started, began = time.time_ns() // 1_000_000, time.monotonic()
-    threads = config.threads or len(os.sched_getaffinity(0))
+    threads = config.thread_count
     with (
         Populations(config, data, threads, stop) as training,
         watching(config) as progress,
-        announced(lambda: progress.note(COMPILING)),
+        announced(lambda: progress.note(COMPILING_MODELS)),
     ):
         result = Measurement(config, training, threads, stop, progress).run(key)
     branches = config.space.branches

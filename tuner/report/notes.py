@@ -4,6 +4,10 @@ import sys
 
 from tuner.config import Config
 
+# What a wait is for, the first time that a machine trains, and that it trains these models.
+COMPILING = "compiling for this machine, which happens once"
+COMPILING_MODELS = "compiling for this machine and these models, once only"
+
 
 def note(config: Config, message: str) -> None:
     """A line on the standard error: what the command is at."""
