@@ -2,7 +2,8 @@
 
 import math
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.tracking.conftest import NAMES, STARTED, curve, read_runs, study, trial
-from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds, database, logged_models
+from tuner.tracking import Artifact, Model, Points, RunBegins, RunEnds, logged_models, tables
 from tuner.tracking import model as models
+from tuner.tracking.records import Tags
 from tuner.tracking.runs import StudyRuns
 
 BEGINS = RunBegins(None, "adam", STARTED)
@@ -99,30 +101,41 @@ class Killed(BaseException):
     """Nothing catches it, as nothing catches SIGKILL; MLflow keeps what was committed."""
 
 
-def die_after(calls, runs):
+def die_after(calls, runs, monkeypatch):
     """Make the nth call that writes the last thing these runs do."""
     left = iter(range(calls))
 
-    class Mortal(MlflowClient):
-        def __getattribute__(self, name):
-            if name in ("create_run", "log_batch", "set_terminated") and next(left, None) is None:
+    def mortal(call):
+        def called(*given, **named):
+            if next(left, None) is None:
                 raise Killed
-            return super().__getattribute__(name)
+            return call(*given, **named)
 
-    runs.client.__class__ = Mortal
+        return called
+
+    for name in ("create_run", "log_batch", "set_terminated"):
+        monkeypatch.setattr(runs.client, name, mortal(getattr(runs.client, name)))
+    for name in ("create", "add", "terminate"):
+        monkeypatch.setattr(tables, name, mortal(getattr(tables, name)))
     return runs
 
 
-@pytest.mark.parametrize("calls", range(9))
-def test_a_kill_between_any_two_calls_leaves_nothing_twice(store, open_runs, calls):
+@pytest.mark.parametrize("by_sql", [True, False])
+def test_a_kill_between_any_two_calls_leaves_nothing_twice(store, open_runs, monkeypatch, by_sql):
+    if not by_sql:
+        leave_to_mlflow(monkeypatch)
     records = study(trial(0), trial(1))
-    with pytest.raises(Killed):
-        die_after(calls, open_runs()).write(records)
-    open_runs().write(records)
-    runs = read_runs(store)
-    assert runs.keys() == {None, 0, 1}
-    assert {run.info.status for run in runs.values()} == {"FINISHED"}
-    assert [len(curve(store, runs[number])) for number in (0, 1)] == [3, 3]
+    for calls in count():
+        forget_all(store)
+        with monkeypatch.context() as patch, suppress(Killed):
+            die_after(calls, open_runs(), patch).write(records)
+            break
+        open_runs().write(records)
+        runs = read_runs(store)
+        assert runs.keys() == {None, 0, 1}
+        assert {run.info.status for run in runs.values()} == {"FINISHED"}
+        assert [len(curve(store, runs[number])) for number in (0, 1)] == [3, 3]
+    assert calls == (6 if by_sql else 15)
 
 
 def test_an_interrupted_trial_that_is_trained_again_keeps_its_run(store, open_runs):
@@ -278,55 +291,105 @@ def test_a_model_that_cannot_be_loaded_is_refused_and_does_not_block_the_rest(st
     assert {run.info.status for run in read_runs(store).values()} == {"FINISHED"}
 
 
-def rows(store, table):
-    """What a table of curves holds, the runs by their names."""
+# What can be written by SQL, a query each; runs by their names, and no ids.
+STORED = (
+    "SELECT * FROM runs ORDER BY name",
+    *(
+        "SELECT runs.name, own.key, own.value, own.timestamp, own.step, own.is_nan "
+        f"FROM {table} AS own JOIN runs USING (run_uuid) ORDER BY 1, 2, 4, 3"
+        for table in ("metrics", "latest_metrics")
+    ),
+    *(
+        f"SELECT runs.name, own.key, own.value FROM {table} AS own JOIN runs USING (run_uuid) "
+        "WHERE own.key <> 'mlflow.parentRunId' ORDER BY 1, 2"
+        for table in ("params", "tags")
+    ),
+)
+
+
+def stored(store):
     with closing(sqlite3.connect(store.database)) as connection:
-        return connection.execute(
-            f"SELECT runs.name, own.key, own.value, own.timestamp, own.step, own.is_nan "
-            f"FROM {table} AS own JOIN runs USING (run_uuid) ORDER BY 1, 2, 4, 3"
-        ).fetchall()
+        connection.row_factory = sqlite3.Row
+        found = [list(map(dict, connection.execute(query))) for query in STORED]
+    for run in found[0]:
+        own = run.pop("run_uuid")
+        run["artifact_uri"] = run["artifact_uri"].replace(own, "its id")
+    return found
 
 
-def test_points_are_stored_as_mlflow_itself_stores_them(store, open_runs, monkeypatch):
+def test_runs_are_stored_as_mlflow_itself_stores_them(store, open_runs, monkeypatch):
     # What repeats, comes out of order, has two values at a step, and is of NumPy's.
     told = [
-        *study(trial(0, epochs=4), trial(1, epochs=2)),
+        *study(
+            trial(0, epochs=4), trial(1, epochs=2), trial(2, state="DIVERGED", reason="'é\";--")
+        ),
         *trial(0, epochs=2),
         Points(0, [3, 1], {"val_loss": [0.5, 9.0], "accuracy": [np.float32(0.1), -0.0]}),
         Points(0, [3], {"val_loss": [0.7]}),
         Points(1, [1], {"val_loss": [-5.0]}),
+        Tags(1, {"tuner.note": "first", "mlflow.note.content": "MLflow's", "a b/c": "unusual"}),
+        Tags(1, {"tuner.note": "second" * 2000}),
+        RunBegins(1, "again", STARTED, {"optimizer.adam.lr": 9.0, "new": None}),
+        RunEnds(1, "PRUNED", "at last", STARTED + 5),
     ]
-    monkeypatch.setattr(database, "add_points", lambda *_: False)
-    open_runs().write(told)
-    theirs = [rows(store, table) for table in ("metrics", "latest_metrics")]
-    for run in read_runs(store).values():
-        MlflowClient(store.uri).set_tag(run.info.run_id, "tuner.key", "another")
-        with closing(sqlite3.connect(store.database)) as connection, connection:
-            connection.execute("DELETE FROM metrics")
-            connection.execute("DELETE FROM latest_metrics")
+    one_by_one = [[record] for record in told]
+    leave_to_mlflow(monkeypatch)
+    everything = {}
+    for how, bunches in {"at once": [told], "one by one": one_by_one}.items():
+        runs = open_runs()
+        for bunch in bunches:
+            runs.write(bunch)
+        everything[how] = stored(store), runs.refused
+        forget_all(store)
     monkeypatch.undo()
-    for _ in range(2):  # written twice it is there once
-        open_runs().write(told)
-        ours = [rows(store, table) for table in ("metrics", "latest_metrics")]
-        assert ours == theirs
-    assert len(theirs[0]) == 14
+    for how, bunches in {"at once": [told], "one by one": one_by_one}.items():
+        for _ in range(2):  # written twice it is there once
+            runs = open_runs()
+            for bunch in bunches:
+                runs.write(bunch)
+            assert (stored(store), runs.refused) == everything[how]
+        forget_all(store)
+    assert len(everything["at once"][0][1]) == 18
 
 
-def test_points_that_sql_may_not_write_are_left_to_mlflow(store, open_runs):
+def leave_to_mlflow(monkeypatch):
+    """Makes SQL write nothing."""
+    for name in ("create", "add", "terminate"):
+        monkeypatch.setattr(tables, name, lambda *_: ())
+
+
+def forget_all(store):
+    """Deletes all runs."""
+    with closing(sqlite3.connect(store.database)) as connection, connection:
+        for table in ("metrics", "latest_metrics", "params", "tags", "inputs", "runs"):
+            connection.execute(f"DELETE FROM {table}")
+
+
+def test_what_sql_may_not_write_is_left_to_mlflow(store, open_runs):
     runs = open_runs()
     runs.write(study(trial(0)))
     run, own = read_runs(store)[0].info.run_id, store.database
-    assert database.add_points(own, run, [("loss", 1.0, STARTED, 0)])
-    assert not database.add_points(own, run, [("loss", 1.0, STARTED, 1), ("a//b", 1.0, STARTED, 0)])
-    assert not database.add_points(own, "nobody", [("loss", 1.0, STARTED, 2)])
+    assert tables.add(own, [tables.News(run, [("loss", 1.0, STARTED, 0)])]) == {run}
+    refused = [
+        tables.News(run, [("loss", 1.0, STARTED, 1), ("a//b", 1.0, STARTED, 0)]),
+        tables.News("nobody", [("loss", 1.0, STARTED, 2)]),
+        tables.News(run, params={"optimizer.adam.lr": "0.02"}, tags={"tuner.state": "LOST"}),
+        tables.News(run, tags={"tuner.state": "LOST", "mlflow.runName": "other"}),
+    ]
+    assert tables.add(own, refused) == set()
     assert curve(store, read_runs(store)[0], "loss") == [(0, 1.0)]
+    assert tables.terminate(own, [tables.End("nobody", "KILLED", STARTED)]) == set()
+    assert tables.create(own, "99", [tables.NewRun("of no experiment", STARTED, {})]) == []
+    assert tables.create(own, runs.experiment_id, [tables.NewRun("", STARTED, {})]) == []
+    assert read_runs(store)[0].data.tags["tuner.state"] == "COMPLETE"
     MlflowClient(store.uri).delete_run(run)
+    assert tables.terminate(own, [tables.End(run, "KILLED", STARTED)]) == set()
     runs.write([Points(0, [9], {"loss": [1.0]})])
     assert "must be in the 'active' state" in runs.refused[0]
     with closing(sqlite3.connect(own)) as connection, connection:
         connection.execute("ALTER TABLE latest_metrics RENAME TO of_a_later_version")
     MlflowClient(store.uri).restore_run(run)
-    assert not database.add_points(own, run, [("loss", 1.0, STARTED, 3)])
+    assert tables.add(own, [tables.News(run, [("loss", 1.0, STARTED, 3)])]) == set()
     with closing(sqlite3.connect(own)) as connection:
         assert connection.execute("SELECT count(*) FROM metrics WHERE key = 'loss'").fetchone() == (
             1,

@@ -1,9 +1,8 @@
-"""MLflow's database on this machine: created, replaced if damaged, read and written by SQL."""
+"""MLflow's database on this machine: created, replaced if damaged, mended and read by SQL."""
 
-import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -30,27 +29,6 @@ KEPT_MODELS = (
 SEEN = """
 SELECT trial.value FROM tags AS study JOIN tags AS trial ON study.run_uuid = trial.run_uuid
 WHERE study.key = 'tuner.key' AND study.value = ? AND trial.key = 'tuner.trial'
-"""
-
-# A point of a curve: name, value, time in milliseconds, step.
-Point = tuple[str, float, int, int]
-
-# MLflow allows more names of metrics than these; it checks the others itself.
-PLAIN_NAME = re.compile(r"\w{1,250}", re.ASCII)
-
-ACTIVE = "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
-
-# A point that is there already stays. The latest is the one of the highest step, time and value.
-ADD = """
-INSERT OR IGNORE INTO metrics (run_uuid, key, value, timestamp, step, is_nan)
-VALUES (?, ?, ?, ?, ?, 0)
-"""
-LATEST = """
-INSERT INTO latest_metrics AS old (run_uuid, key, value, timestamp, step, is_nan)
-VALUES (?, ?, ?, ?, ?, 0)
-ON CONFLICT (key, run_uuid) DO UPDATE SET
-    value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = 0
-WHERE (excluded.step, excluded.timestamp, excluded.value) > (old.step, old.timestamp, old.value)
 """
 
 
@@ -106,7 +84,7 @@ def _keep(database: Path, empty: Path) -> None:
 def damage(database: Path) -> str:
     """What is wrong with a database that is there, or "": its tables and pages are looked at."""
     try:
-        with _opened(database) as connection:
+        with opened(database) as connection:
             connection.execute("SELECT version_num FROM alembic_version").fetchall()
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             return "" if found == "ok" else "its pages contradict each other"
@@ -116,7 +94,7 @@ def damage(database: Path) -> str:
         return str(error)
 
 
-def _opened(database: Path) -> "closing[sqlite3.Connection]":
+def opened(database: Path) -> "closing[sqlite3.Connection]":
     """A connection that does not make the file, and that takes back what a kill cut short."""
     return closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True))
 
@@ -161,7 +139,7 @@ def keep_within(database: Path, project: str, artifacts: str) -> None:
         project: the name of its experiment.
         artifacts: the place, as MLflow has it.
     """
-    with _opened(database) as connection, connection:
+    with opened(database) as connection, connection:
         found = connection.execute(
             "SELECT experiment_id, artifact_location FROM experiments WHERE name = ?", [project]
         ).fetchone()
@@ -192,7 +170,7 @@ def forget_params(database: Path, run_id: str, keys: Iterable[str]) -> None:
         OSError: if others hold the database for too long.
     """
     try:
-        with _opened(database) as connection, connection:
+        with opened(database) as connection, connection:
             connection.executemany(
                 "DELETE FROM params WHERE run_uuid = ? AND key = ?", [(run_id, key) for key in keys]
             )
@@ -200,45 +178,12 @@ def forget_params(database: Path, run_id: str, keys: Iterable[str]) -> None:
         raise OSError(f"{database}: {error}") from error
 
 
-def add_points(database: Path, run_id: str, points: Sequence[Point]) -> bool:
-    """Adds points to the curves of a run, as MLflow's log_batch does, in a fraction of its time.
-
-    MLflow makes an object of SQLAlchemy's for each point.
-
-    Args:
-        database: of MLflow.
-        run_id: whose curves they are.
-        points: finite.
-
-    Returns:
-        Whether it was done. If not, nothing was, and it is for MLflow to say why: the run was
-        deleted, a name is not as usual, or the tables are those of another version.
-
-    Raises:
-        OSError: if others hold the database for too long.
-    """
-    if not all(PLAIN_NAME.fullmatch(point[0]) for point in points):
-        return False
-    rows = [(run_id, *point) for point in points]
-    try:
-        with _opened(database) as connection, connection:
-            if connection.execute(ACTIVE, [run_id]).fetchone() is None:
-                return False
-            connection.executemany(ADD, rows)
-            connection.executemany(LATEST, rows)
-    except sqlite3.Error as error:
-        if "no such table" in str(error) or "no column named" in str(error):
-            return False
-        raise OSError(f"{database}: {error}") from error
-    return True
-
-
 def seen(database: Path, key: str) -> set[int]:
     """The trials of a study that have or had a run in the database, without MLflow's import."""
     if not database.exists():
         return set()
     try:
-        with _opened(database) as connection:
+        with opened(database) as connection:
             return {int(number) for (number,) in connection.execute(SEEN, [key])}
     except sqlite3.DatabaseError:
         return set()

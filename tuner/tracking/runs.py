@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.tracking import database, links, logged_models
+from tuner.tracking import database, links, logged_models, tables
 from tuner.tracking.calls import again, is_refusal, one_line
 from tuner.tracking.lookup import DUPLICATE, Lookup, number_of
 from tuner.tracking.provenance import SOURCE, provenance
@@ -31,7 +31,7 @@ from tuner.tracking.records import (
 from tuner.tracking.store import Store
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
 DIGEST = 36  # characters MLflow keeps of a data set's digest
 
@@ -90,6 +90,10 @@ class _News:
                 self.models.append(record)
 
 
+# News of the study, under None, and of trials.
+_ByNumber = Mapping[int | None, _News]
+
+
 class StudyRuns:
     """Writes records about one study in as few calls as possible.
 
@@ -131,50 +135,65 @@ class StudyRuns:
         if study.begins is None and self.parent_id is None:
             self.headless += study.count + sum(trial.count for trial in news.values())
             return
-        self._open(None, study)
-        for number, trial in news.items():
-            if trial.begins is None and number not in self._runs:
-                self.headless += trial.count
-                continue
-            self._open(number, trial)
-            self._fill(number, trial)
-            self._end(number, trial)
-        self._fill(None, study)
+        self._open({None: study})
+        for number in [n for n, own in news.items() if not own.begins and n not in self._runs]:
+            self.headless += news.pop(number).count
+        self._open(news)
+        self._fill(news)
+        self._end(news)
+        self._fill({None: study})
         if study.ends is not None:
             if self._is_server:  # which may have been late
                 self.take_stock()
                 drop_doubles = logged_models.drop_doubles
                 again(drop_doubles, self.client, self.experiment_id, str(self.parent_id))
             self._end_the_rest(study.ends)
-            self._end(None, study)
+            self._end({None: study})
 
-    def _open(self, number: int | None, news: _News) -> None:
-        if number is None and news.begins is not None and SOURCE in news.begins.tags:
+    def _open(self, news: _ByNumber) -> None:
+        """Creates the runs that are missing, and has those run that begin again."""
+        study = news.get(None)
+        if study is not None and study.begins is not None and SOURCE in study.begins.tags:
             # A user's function has a command of its own, which its trials are of as well.
-            self._tags[SOURCE] = news.begins.tags[SOURCE]
-        known = self._runs.get(number)
-        if known is None:
-            self._runs[number] = self._create(number, news)
-            news.tags.clear()
-        elif news.begins and not news.ends and not known.running:
-            with self._noting_refusals():
-                again(self.client.update_run, known.run_id, status="RUNNING")
-            known.running = True
+            self._tags[SOURCE] = study.begins.tags[SOURCE]
+        new = {
+            number: self._new_run(number, own)
+            for number, own in news.items()
+            if number not in self._runs
+        }
+        ids: Sequence[str] = ()
+        if new and self._database is not None:
+            ids = again(tables.create, self._database, self.experiment_id, list(new.values()))
+        for (number, run), run_id in zip(new.items(), ids, strict=False):
+            self._runs[number] = _Known(run_id, run.started_ms, True)
+        for number, own in news.items():
+            if number in new:
+                if number not in self._runs:
+                    self._runs[number] = self._create(number, new[number])
+                own.tags.clear()
+            elif own.begins and not own.ends and not self._runs[number].running:
+                known = self._runs[number]
+                with self._noting_refusals():
+                    again(self.client.update_run, known.run_id, status="RUNNING")
+                known.running = True
 
-    def _create(self, number: int | None, news: _News) -> _Known:
+    def _new_run(self, number: int | None, news: _News) -> tables.NewRun:
         begins = news.begins
         assert begins is not None
         tags = self._tags | dict(begins.tags) | news.tags
         tags[links.KIND] = links.STUDY if number is None else links.TRIAL
         if number is not None:
             tags |= {"mlflow.parentRunId": str(self.parent_id), "tuner.trial": str(number)}
+        clipped = {key: clip(value) for key, value in tags.items()}
+        return tables.NewRun(begins.name, begins.started_ms, clipped)
 
+    def _create(self, number: int | None, run: tables.NewRun) -> _Known:
         def create() -> Run:
             return self.client.create_run(
                 self.experiment_id,
-                start_time=begins.started_ms,
-                tags={key: clip(value) for key, value in tags.items()},
-                run_name=begins.name,
+                start_time=run.started_ms,
+                tags=dict(run.tags),
+                run_name=run.name,
             )
 
         return _known(self._done_once(create, number))
@@ -190,39 +209,28 @@ class StudyRuns:
                 raise
         return again(lambda: self.lookup.one(number) or create())
 
-    def _fill(self, number: int | None, news: _News) -> None:
-        from mlflow.entities import Param, RunTag
-
-        run = self._runs[number]
-        params = news.begins.params if news.begins else {}
-        fresh = {key: value for key, value in params.items() if key not in run.params}
-        self._log(
-            run.run_id,
-            metrics=self._left_to_log(run, news.points),
-            params=[Param(key, clip(value)) for key, value in fresh.items()],
-            tags=[RunTag(key, clip(value)) for key, value in news.tags.items()],
-        )
-        run.params |= fresh.keys()
-        if news.begins and news.begins.data:
-            self._show_data(run.run_id, news.begins.data)
-        for artifact in news.artifacts:
-            self._copy(run.run_id, artifact)
-        if news.verdict is not None:
-            self._judge(run, news.verdict)
-        for model in news.models:
-            with self._noting_refusals():
-                refusal = logged_models.show(self.client, self.experiment_id, run.run_id, model)
-                self.refused += [refusal] if refusal else []
-
-    def _left_to_log(self, run: _Known, pieces: Iterable[Points]) -> list[Metric]:
-        """The points that MLflow is to write: none where they were written to its database."""
-        from mlflow.entities import Metric
-
-        points = list(_points(pieces, run.started_ms))
-        own = self._database
-        if points and own and again(database.add_points, own, run.run_id, points):
-            return []
-        return [Metric(*point) for point in points]
+    def _fill(self, news: _ByNumber) -> None:
+        """Adds to runs what there is of them; to all at once what MLflow's database can be told."""
+        told = []
+        for number, own in news.items():
+            run = self._runs[number]
+            params = own.begins.params if own.begins else {}
+            fresh = {key: value for key, value in params.items() if key not in run.params}
+            told.append(_told(run.run_id, _points(own.points, run.started_ms), fresh, own.tags))
+            run.params |= fresh.keys()
+        self._log(told)
+        for number, own in news.items():
+            run = self._runs[number]
+            if own.begins and own.begins.data:
+                self._show_data(run.run_id, own.begins.data)
+            for artifact in own.artifacts:
+                self._copy(run.run_id, artifact)
+            if own.verdict is not None:
+                self._judge(run, own.verdict)
+            for model in own.models:
+                with self._noting_refusals():
+                    refusal = logged_models.show(self.client, self.experiment_id, run.run_id, model)
+                    self.refused += [refusal] if refusal else []
 
     def _judge(self, run: _Known, verdict: Verdict) -> None:
         """Puts what a result says of the study in the place of what an earlier one said.
@@ -230,8 +238,6 @@ class StudyRuns:
         A param is never another one later, but in a database that can be told so; a server's
         run has the winner in its tags alone.
         """
-        from mlflow.entities import Param, RunTag
-
         known = again(self.client.get_run, run.run_id).data
         tags, params = verdict.shown_tags(run.run_id), verdict.shown_params()
         for key in outdated(known.tags, tags, VERDICT):
@@ -241,11 +247,7 @@ class StudyRuns:
             params = {}
         elif old := outdated(known.params, params, (WINNER,)):
             database.forget_params(self._database, run.run_id, old)
-        self._log(
-            run.run_id,
-            params=[Param(key, value) for key, value in params.items()],
-            tags=[RunTag(key, clip(value)) for key, value in tags.items()],
-        )
+        self._log([_told(run.run_id, (), params, tags)])
 
     def _show_data(self, run_id: str, data: Mapping[str, str]) -> None:
         """Shows what a run trains on; MLflow keeps a data set of one name and digest once."""
@@ -256,37 +258,56 @@ class StudyRuns:
         with self._noting_refusals():
             again(self.client.log_inputs, run_id, [DatasetInput(shown, context)])
 
-    def _end(self, number: int | None, news: _News) -> None:
-        run = self._runs[number]
-        if news.ends is not None:
-            status = STATUS[news.ends.state]
-            with self._noting_refusals():
-                again(self.client.set_terminated, run.run_id, status, news.ends.ended_ms)
-            run.running = False
+    def _end(self, news: _ByNumber) -> None:
+        ends = [
+            tables.End(self._runs[number].run_id, STATUS[own.ends.state], own.ends.ended_ms)
+            for number, own in news.items()
+            if own.ends is not None
+        ]
+        done = again(tables.terminate, self._database, ends) if self._database and ends else set()
+        for end in ends:
+            if end.run_id not in done:
+                with self._noting_refusals():
+                    how = end.run_id, end.status, end.ended_ms
+                    again(self.client.set_terminated, *how)
+        for number, own in news.items():
+            if own.ends is not None:
+                self._runs[number].running = False
 
     def _end_the_rest(self, study: RunEnds) -> None:
         """No trial is left RUNNING under a study that is over."""
+        rest: dict[int | None, _News] = {}
         for number, run in self._runs.items():
             if number is not None and run.running:
-                news = _News()
-                news.add(RunEnds(number, "INTERRUPTED", "the study ended first", study.ended_ms))
-                self._fill(number, news)
-                self._end(number, news)
+                rest[number] = _News()
+                said = "the study ended first"
+                rest[number].add(RunEnds(number, "INTERRUPTED", said, study.ended_ms))
+        self._fill(rest)
+        self._end(rest)
 
-    def _log(self, run_id: str, **parts: Any) -> None:
-        """Metrics, params and tags in one call; one by one if MLflow refuses the whole."""
+    def _log(self, told: Sequence[tables.News]) -> None:
+        """Points, params and tags of runs; each kind alone if MLflow refuses the whole."""
+        from mlflow.entities import Metric, Param, RunTag
         from mlflow.exceptions import MlflowException
 
-        if not any(parts.values()):
-            return
-        try:
-            again(self.client.log_batch, run_id, **parts)
-        except MlflowException as error:
-            if not is_refusal(error):
-                raise
-            for kind, values in parts.items():
-                with self._noting_refusals():
-                    again(self.client.log_batch, run_id, **{kind: values})
+        told = [own for own in told if own.points or own.params or own.tags]
+        done = again(tables.add, self._database, told) if self._database and told else set()
+        for own in told:
+            if own.run_id in done:
+                continue
+            parts: dict[str, list[Any]] = {
+                "metrics": [Metric(*point) for point in own.points],
+                "params": [Param(*param) for param in own.params.items()],
+                "tags": [RunTag(*tag) for tag in own.tags.items()],
+            }
+            try:
+                again(self.client.log_batch, own.run_id, **parts)
+            except MlflowException as error:
+                if not is_refusal(error):
+                    raise
+                for kind, values in parts.items():
+                    with self._noting_refusals():
+                        again(self.client.log_batch, own.run_id, **{kind: values})
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
@@ -343,7 +364,18 @@ def _known(run: Run) -> _Known:
     return _Known(run.info.run_id, run.info.start_time, running, set(run.data.params))
 
 
-def _points(pieces: Iterable[Points], started_ms: int) -> Iterator[database.Point]:
+def _told(
+    run_id: str,
+    points: Iterable[tables.Point],
+    params: Mapping[str, object],
+    tags: Mapping[str, object],
+) -> tables.News:
+    """News of a run, its values as long as MLflow keeps them."""
+    clipped = [{key: clip(value) for key, value in own.items()} for own in (params, tags)]
+    return tables.News(run_id, list(points), *clipped)
+
+
+def _points(pieces: Iterable[Points], started_ms: int) -> Iterator[tables.Point]:
     """The finite points as MLflow stores them.
 
     MLflow stores the same key, time, step and value once, so times counted from the run's start
