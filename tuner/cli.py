@@ -23,7 +23,8 @@ from tuner.errors import BusyError, CrashError, UserError, masked
 from tuner.files import write
 from tuner.function import PROGRAM, Function
 from tuner.processes.deadline import command_begins
-from tuner.report.first_word import first_word
+from tuner.processes.early import early
+from tuner.report.first_word import first_server, first_word
 
 if TYPE_CHECKING:
     from tuner.config import Config
@@ -293,17 +294,25 @@ def work(plain: Plain, function: Function | None, signals: "Signals", stopped: s
     with uncollected():
         if word := first_word(plain):
             print(word, file=sys.stderr, flush=True)
+    with early(*first_server(plain)):
+        return job(plain, function, signals, stopped)
+
+
+def job(plain: Plain, function: Function | None, signals: "Signals", stopped: str) -> int:
+    """Checks a config, imports its job and runs it; as `work`."""
+    with uncollected():
         from tuner.config import check
 
         config = check(plain, function)
         if config.job not in jobs.names():
             raise UserError(f"job: {config.job!r}: must be one of {', '.join(jobs.names())}")
-        from tuner.training.loop import Interrupted
-
-        run, outputs = jobs.load(config.job), jobs.outputs(config.job)
+        outputs = jobs.outputs(config.job)
         if config.output not in outputs:
             told = " or ".join(outputs)
             raise UserError(f"output: {config.output}: must be {told} with job={config.job}")
+        from tuner.training.loop import Interrupted
+
+        run = jobs.load(config.job)
     signals.begin()
     try:
         with streams.aside() if config.output == "json" else nullcontext():

@@ -1,11 +1,12 @@
 """The uploader: a process that writes the spool's files to MLflow, as the writer tells it to.
 
 It is a process, not a thread, because importing MLflow (2 s) and calling it hold Python's global
-lock: a training loop beside it ran at a tenth to a third of its speed. It reads lines from
-standard input, first the study as JSON and then paths of files, and answers each file with a line
-of JSON. It ends with its input, so a killed study leaves no process behind.
+lock: a training loop beside it ran at a tenth to a third of its speed. It imports MLflow, then
+reads lines from standard input, first the study as JSON and then paths of files, and answers each
+file with a line of JSON. It ends with its input, so a killed study leaves no process behind.
 
-It also saves the winner, for which MLflow is needed as well (`tuner.processes.background`).
+It also saves the winner, for which MLflow is needed as well (`tuner.processes.background`). With
+`saves` in its command line, it imports at once what that needs.
 """
 
 import json
@@ -21,13 +22,14 @@ from typing import Any
 from filelock import FileLock
 
 from tuner.codec import Settings
-from tuner.processes.background import ALONE, serve
+from tuner.processes.background import ALONE, load, serve
 from tuner.processes.children import stand_back
 from tuner.tracking.calls import one_line
+from tuner.tracking.model import UNTRACKED
 from tuner.tracking.records import Artifact, Model, Record
 from tuner.tracking.runs import StudyRuns
 from tuner.tracking.spool import records
-from tuner.tracking.store import Store
+from tuner.tracking.store import Store, import_mlflow
 
 
 def deliver(
@@ -95,14 +97,17 @@ def main() -> None:
     """Serve one study until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     sys.stdout = sys.stderr  # MLflow likes to print
-    calls = stand_back()
-    study = json.loads(sys.stdin.readline())
-    # The uploader of a study that was killed may be about to die.
+    calls, *saves = stand_back()
+    if saves:
+        load(UNTRACKED)  # before MLflow: skops looks through all modules that are there
+    import_mlflow()
+    if not (line := sys.stdin.readline()):
+        return  # the command has no study
+    study = json.loads(line)
     # Two threads would import the same modules at once, and may find one half made.
     turns = Lock()
-    if calls:
-        own = Connection(int(calls[0]))
-        Thread(target=serve, args=[own, turns], daemon=True).start()
+    Thread(target=serve, args=[Connection(int(calls)), turns], daemon=True).start()
+    # The uploader of a study that was killed may be about to die.
     with FileLock(Path(study["spool"]) / "lock"):
         for answer in deliver(study, sys.stdin, turns):
             print(json.dumps(answer), file=answers, flush=True)

@@ -1,21 +1,21 @@
 """The writer: sends a study's records to MLflow in the background while it trains."""
 
 import json
-import subprocess
 import threading
 import time
-from multiprocessing import Pipe
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tuner.processes import children
 from tuner.processes.deadline import Deadline
+from tuner.processes.early import Server, taken
 from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
 SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds from the start of a round to the next
+UPLOADER = "tuner.tracking.uploader"  # the module that the process beside a study runs
 FAILURES = 3  # in a row, after which flush and close stop waiting
 GLANCE = 0.1  # seconds from one look at the deadline to the next
 
@@ -41,8 +41,10 @@ class Writer:
         names = {"project": project, "study": study, "key": key}
         self._study = {"root": str(store.root), "uri": store.uri, "spool": str(folder), **names}
         self._page: tuple[str, str] | None = None  # the ids of experiment and parent run
-        self._uploader: subprocess.Popen[str] | None = None
+        self._uploader: Server | None = None
         self._calls: Connection | None = None
+        if (early := taken(UPLOADER)) is not None:
+            self._take(early)
         self._failures = 0
         self._hurry = 0  # how many callers wait in flush or close
         self._closing = False
@@ -156,35 +158,22 @@ class Writer:
         """The uploader's answer about a file; a uploader that died is replaced next time."""
         try:
             if self._uploader is None:
-                self._uploader = self._start()
-            assert self._uploader.stdin is not None
-            assert self._uploader.stdout is not None
-            print(file, file=self._uploader.stdin, flush=True)
-            answer: dict[str, Any] = json.loads(self._uploader.stdout.readline())
+                self._take(Server(UPLOADER))
+            assert self._uploader is not None
+            self._uploader.say(str(file))
+            answer: dict[str, Any] = json.loads(self._uploader.answer())
             return answer
         except (OSError, ValueError):
             self._dismiss()
             return {"error": "the tracking process was killed or could not be started"}
 
-    def _start(self) -> subprocess.Popen[str]:
-        ours, theirs = Pipe()
-        with theirs:
-            handed = [theirs.fileno()] if self.is_host else []
-            uploader = children.start(
-                "tuner.tracking.uploader",
-                *handed,
-                pass_fds=handed,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        self._calls = ours if self.is_host else None
-        assert uploader.stdin is not None
-        print(json.dumps(self._study), file=uploader.stdin, flush=True)
-        return uploader
+    def _take(self, uploader: Server) -> None:
+        """Makes a process the uploader of this study."""
+        self._uploader, self._calls = uploader, uploader.calls
+        with suppress(OSError):  # it died: then it does not answer either
+            uploader.say(json.dumps(self._study))
 
     def _dismiss(self) -> None:
-        uploader = self._uploader
+        uploader, self._uploader = self._uploader, None
         if uploader is not None:
-            uploader.communicate()  # closes its input, whereupon it ends
-            self._uploader = None
+            uploader.end()
