@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event as Stop
 
@@ -16,10 +17,11 @@ from tuner.config import Config
 from tuner.files import write
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline, command_began
-from tuner.report import files, note, terminal
+from tuner.report import files, note, pictures, terminal
 from tuner.report.best import BEST
 from tuner.report.log import watching
 from tuner.report.notes import COMPILING_MODELS, say
+from tuner.search.importance import Importance, importances
 from tuner.search.trials import best_of, ranked
 from tuner.study import builder, config_changes, edge
 from tuner.study.checkpoints import CHECKPOINTS, Checkpoints
@@ -57,7 +59,7 @@ from tuner.study.results import INTERRUPTED, Confirmation, SavedResult, StudyRes
 from tuner.study.stopping import Stopping
 from tuner.study.study import Study
 from tuner.study.training import StudyTraining
-from tuner.study.trainings import training_of
+from tuner.study.trainings import check_cluster, training_of
 from tuner.study.trial_files import forget_repeats
 from tuner.study.winner import Retraining
 from tuner.tracking.command import Tracking
@@ -104,18 +106,6 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         yield Session(config, record, training, folder, deadline)
         if isinstance(training, Functions) and not stop.is_set():
             forget_repeats(folder)  # they are on record
-
-
-def check_cluster(config: Config) -> None:
-    """Checks that there is a scheduler at the address of a config, if it has one.
-
-    Raises:
-        UserError: if not.
-    """
-    if config.executor.address is not None:
-        from tuner.study.workers.pool import check_address
-
-        check_address(config.executor.address)
 
 
 def tune(config: Config, stop: Stop) -> int:
@@ -269,10 +259,11 @@ class Session:
                         stopped = self.decisions.decided.stopped or self.decisions.stopped(
                             self.loop(stopping, tell).run()
                         )
+                    important = self.importances(saving)
                     confirmed = self.confirm(tell)
                     self.run_at_edge(confirmed, tell)
                     others = builder.other_numerics(self.record, self.others())
-                    result = result_of(*self.parts, stopped, confirmed)
+                    result = result_of(*self.parts, stopped, confirmed, important())
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others, tell)
                     if keeping is not None:
@@ -281,14 +272,16 @@ class Session:
                     drawing = self.decisions.has_time(PICTURES, after=True)
                     result = self.decisions.told(result, self.study.finished)
                     self.stop_if_asked()
+                draw = pictures.draw if saving is None else partial(saving.begin, pictures.draw)
             except Interrupted:
                 self.deadline.left()  # it begins now: the pictures count as well
                 result, drawing = result_of(*self.parts, INTERRUPTED), True
+                draw = pictures.draw
             drawn = self.study.drawn_curves(result.goal.curve)
             space, times = self.study.space, self.study.times()
-            files.write(result, drawn, self.folder, space, times, drawing)
+            files.write(result, drawn, self.folder, space, times, drawing, draw)
             write_next_round(self.config, result, self.folder)
-            if (result.test or result.failed_refit) and saving is not None:
+            while not result.interrupted and saving is not None and saving.begun:
                 saving.result(self.deadline)
             tell_all(listeners)(Ended(result))
         link = tracker.link() if tracker else None
@@ -320,6 +313,15 @@ class Session:
         own = self.config.study
         pruner = self.config.pruner.of(own.name)
         return Loop(self.study, self.training, pruner, stopping, own.cohort, tell, self.checkpoints)
+
+    def importances(self, saving: Background | None) -> Callable[[], tuple[Importance, ...]]:
+        """Begins to compute the importances beside all else; returns what waits for them."""
+        given = self.study.results(), self.config.space, self.config.study.seed
+        if saving is None:
+            return partial(importances, *given)
+        saving.prepare()  # no cohort may have ended in this command
+        saving.begin(importances, *given)
+        return lambda: saving.result(self.deadline.anew())
 
     def confirm(self, tell: Listener) -> Confirmation | None:
         """Trains the top trials again on fresh seeds; None where nothing depends on seeds."""

@@ -6,6 +6,7 @@ its speed. It ends as soon as the study does, so that none writes after a kill.
 
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
@@ -26,7 +27,9 @@ ALONE: AbstractContextManager[Any] = nullcontext()
 
 
 class Background:
-    """Calls one function after another, with these modules imported; use it as a context.
+    """Calls functions in the order in which they were begun, with these modules imported.
+
+    Use it as a context.
 
     Where `prepare` was not called, this process has the modules already, or the other one dies or
     does not answer by the deadline, the calls are made here.
@@ -42,7 +45,7 @@ class Background:
         self, modules: Sequence[str], host: Callable[[], Connection | None] | None = None
     ) -> None:
         self.modules, self.host = modules, host
-        self.call: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+        self.begun = deque[tuple[Callable[..., Any], tuple[Any, ...]]]()
         self.process: subprocess.Popen[bytes] | None = None
         self.pipe: Connection | None = None
         self.sending: Thread | None = None
@@ -76,15 +79,15 @@ class Background:
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Has a function of a module called, while this process goes on."""
-        self.call = function, arguments
+        self.begun.append((function, arguments))
         if self.pipe is not None:
             # A process that is stopped does not read, and a large call would wait for it here.
             call = ForkingPickler.dumps((function, arguments, True))
-            self.sending = Thread(target=send, args=[self.pipe, call], daemon=True)
+            self.sending = Thread(target=send, args=[self.pipe, call, self.sending], daemon=True)
             self.sending.start()
 
     def result(self, deadline: Deadline) -> Any:
-        """Waits for the function that was begun.
+        """Waits for the first of the functions that were begun and not waited for.
 
         Args:
             deadline: until which the other process is waited for.
@@ -95,8 +98,7 @@ class Background:
         Raises:
             Exception: that it raised.
         """
-        assert self.call is not None
-        (function, arguments), self.call = self.call, None
+        function, arguments = self.begun.popleft()
         if self.pipe is not None:
             try:
                 while not self.pipe.poll(min(GLANCE, deadline.left())):
@@ -124,8 +126,16 @@ class Background:
         self.process = None
 
 
-def send(pipe: Connection, call: Any) -> None:
-    """Sends a call, as pickled bytes, to the other process, if it is there."""
+def send(pipe: Connection, call: Any, before: Thread | None = None) -> None:
+    """Sends a call, as pickled bytes, to the other process, if it is there.
+
+    Args:
+        pipe: to the process.
+        call: with a function and its arguments.
+        before: sends the call before, which must have been sent.
+    """
+    if before is not None:
+        before.join()
     with suppress(OSError):  # the other process died
         pipe.send_bytes(call)
 

@@ -55,6 +55,10 @@ class Deadline:
         self.seconds, self.stop, self.ends = seconds, stop, ends
         self.end: float | None = None
 
+    def anew(self) -> "Deadline":
+        """Another deadline of the same kind, which has not begun."""
+        return Deadline(self.seconds, self.stop, self.ends)
+
     def left(self) -> float:
         """Seconds that are left; 0 when they are over. A wait asks again every moment."""
         now = time.monotonic()

@@ -1,6 +1,6 @@
 """The files of a study that people read, made from its result and its curves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tuner import files
@@ -17,6 +17,7 @@ def write(
     space: Space,
     times: Mapping[int, tuple[int, int]] | None = None,
     drawn: bool = True,
+    draw: Callable[[StudyResult, Mapping[int, Curves], Path], None] = pictures.draw,
 ) -> None:
     """Writes them; of a study without a winner there is no `best.yaml`.
 
@@ -27,12 +28,13 @@ def write(
         space: what was searched.
         times: when trials were asked and told, in milliseconds since 1970, by number.
         drawn: whether pictures and the report are made; else there are none of an earlier result.
+        draw: the pictures, or begins to.
 
     Raises:
         OSError: if the disk is full.
     """
     if drawn:
-        pictures.draw(result, curves, folder)
+        draw(result, curves, folder)
         page.write(result, curves, folder / page.REPORT, space, times)
     else:
         for name in (pictures.RATES, pictures.LOSSES, page.REPORT):

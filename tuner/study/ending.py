@@ -3,7 +3,6 @@
 import platform
 import socket
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from tuner.config.schema import Plain
 from tuner.files import read_json, write_json
 from tuner.function import program_of
 from tuner.search.advice import advised
-from tuner.search.importance import importances
+from tuner.search.importance import Importance
 from tuner.search.trials import best_of
 from tuner.study.audit import findings
 from tuner.study.audited import audited
@@ -53,8 +52,7 @@ def result_of(
     training: StudyTraining,
     stopped: str,
     confirmed: Confirmation | None = None,
-    test: Mapping[str, float] | None = None,
-    notes: Sequence[str] = (),
+    importances: tuple[Importance, ...] = (),
 ) -> StudyResult:
     """What the seed determines of how a study ended.
 
@@ -64,8 +62,7 @@ def result_of(
         training: of the study.
         stopped: why it ended, in words; one that was interrupted has no winner.
         confirmed: the best trials on fresh seeds.
-        test: the winner's scores on the test part, by name.
-        notes: what else there is to know, a sentence each.
+        importances: of the searched settings.
     """
     results, goal = advised(study.results()), training.goal
     here = config.study.name, config.root, config.tracking.name != "none"
@@ -82,17 +79,14 @@ def result_of(
         winner=decided,
         best=best,
         confirmation=confirmed,
-        test=test,
+        test=None,
         divergence=divergences(results),
         all=results,
         searched=tuple(config.space.searched),
         unit=training.unit,
-        notes=tuple(notes),
         reproduce="" if decided is None else reproducing(*here, config.program),
         setup=setup(config, confirmed),
-        importances=()
-        if stopped == INTERRUPTED
-        else importances(results, config.space, config.study.seed),
+        importances=importances,
         findings=found,
         next_round=command(*here, config.job, config.program)
         if planned(config, results, found)

@@ -40,3 +40,15 @@ def training_of(
     training = Populations(config, data, threads, stop, pool)
     training.stack.callback(pool.close)
     return training
+
+
+def check_cluster(config: Config) -> None:
+    """Checks that there is a scheduler at the address of a config, if it has one.
+
+    Raises:
+        UserError: if not.
+    """
+    if config.executor.address is not None:
+        from tuner.study.workers.pool import check_address
+
+        check_address(config.executor.address)

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from tuner.tracking.store import prepare_mlflow
 if TYPE_CHECKING:
     from tuner.study.winner import TrainedWinner
 
-# What saving a winner imports, some seconds' worth; with MLflow's format as well.
+# What the end of a study imports, some seconds' worth: its importances, its pictures and saving its
+# winner; with MLflow's format as well.
 UNTRACKED = (
     *("tuner.tracking.store:prepare_mlflow", "sklearn.pipeline", "sklearn.preprocessing"),
-    *("skops.io", "tuner.estimators.trained", "tuner.tracking.model"),
+    *("skops.io", "tuner.estimators.trained", "tuner.tracking.model", "tuner.report.plots.trials"),
 )
-TRACKED = (*UNTRACKED, "mlflow.sklearn")
+TRACKED = (*UNTRACKED, "tuner.tracking.model:rehearse")
 
 FORMAT = "mlflow"  # the folder of MLflow's format, beside what `save` writes
 PACKAGES = ("scikit-learn", "numpy", "skops")  # what loading and predicting needs beside tuner
@@ -125,6 +127,25 @@ def read_example(file: Path) -> Any:
     from scipy.sparse import load_npz
 
     return load_npz(file)
+
+
+def rehearse() -> None:
+    """Saves no model in MLflow's format, and forgets it.
+
+    MLflow looks through all installed packages the first time, which takes a second.
+    """
+    prepare_mlflow()
+    import mlflow.pyfunc
+    import mlflow.sklearn
+
+    with TemporaryDirectory() as folder:
+        (nothing := Path(folder, "nothing")).touch()
+        mlflow.pyfunc.save_model(
+            str(Path(folder, FORMAT)),
+            loader_module=serving.__name__,
+            data_path=str(nothing),
+            pip_requirements=[f"tuner=={tuner.__version__}"],
+        )
 
 
 def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> None:

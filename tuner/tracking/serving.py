@@ -9,8 +9,6 @@ The file is one of skops: nothing in it runs, whatever MLflow is told of pickles
 from pathlib import Path
 from typing import Any
 
-from tuner.estimators.saving import load
-
 # The file of the pipeline in a model's folder.
 FILE = "model.skops"
 
@@ -57,4 +55,6 @@ def methods(pipeline: Any) -> list[str]:
 
 def _load_pyfunc(path: str) -> Served:
     """The model in a folder; MLflow calls it by this name."""
+    from tuner.estimators.saving import load
+
     return Served(load(Path(path) / FILE))
