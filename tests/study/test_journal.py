@@ -1,10 +1,12 @@
 """Promises of the journal: what damage to it costs, and what it does not."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tuner.study.journal import DAMAGED, FILE, JournalRecord
+from tuner.study.journal import DAMAGED, FILE, JournalRecord, glanced
 from tuner.study.record import Bounds
 
 
@@ -44,3 +46,23 @@ def test_whichever_line_is_damaged_the_study_is_the_same_one(
                 assert record.get("started_ms", int) == 17
                 assert record.get("cohorts", Bounds) == [(0, 2)]
     assert capsys.readouterr().err.count("lines are moved to ") == len(whole)
+
+
+def test_what_is_written_together_survives_a_kill_at_once_and_waits_for_the_disk_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with JournalRecord(tmp_path, "own") as record:
+        before = len(synced)
+        record.put("alone", 1)
+        assert len(synced) == before + 1
+        with suppress(KeyboardInterrupt), record.together():
+            for number in range(3):
+                record.put("together", number)
+                assert glanced(tmp_path / FILE)[1]["together"] == number
+            assert len(synced) == before + 1
+            raise KeyboardInterrupt
+        assert len(synced) == before + 2
+        record.put("alone", 2)
+        assert len(synced) == before + 3

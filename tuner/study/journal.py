@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,6 +51,7 @@ class JournalRecord(OptunaRecord):
         super().__init__(str(folder / FILE))
         self.folder, self.name = folder, name
         self.path = folder / FILE
+        self._journal: _WithoutResults
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -73,7 +74,7 @@ class JournalRecord(OptunaRecord):
     def _opened(self) -> optuna.Study:
         """The study; what follows a damaged line is set aside, for it can be trained again."""
         try:
-            return _open(self.path, self.name, self._results)
+            return self._open()
         except BROKEN as error:
             if not (lost := set_damage_aside(self.path)):
                 said = " ".join(str(error).split())
@@ -88,12 +89,33 @@ class JournalRecord(OptunaRecord):
             file=sys.stderr,
         )
         self._results.clear()
-        study = _open(self.path, self.name, self._results)
+        study = self._open()
         for key, value in outliving(self.folder / DAMAGED).items():
             for name in (key, key + AGAIN):
                 if study.user_attrs.get(name) != value:
                     study.set_user_attr(name, value)
         return study
+
+    def _open(self) -> optuna.Study:
+        """The Optuna study in the journal, made if there is none."""
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._journal = _WithoutResults(self.path, self._results)
+        storage: Any = JournalStorage(self._journal)
+        # The sampler is never asked: tuner.search.samplers proposes.
+        sampler = optuna.samplers.RandomSampler(seed=0)
+        # Looking first: what is created if it is not there leaves a line even where it is.
+        if self.name in optuna.get_all_study_names(storage):
+            return optuna.load_study(study_name=self.name, storage=storage, sampler=sampler)
+        return optuna.create_study(study_name=self.name, storage=storage, sampler=sampler)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        self._journal.waits = True
+        try:
+            yield
+        finally:
+            self._journal.waits = False
+            self._journal.sync()
 
     def keep(self, trial_id: int, result: Plain, curves: Curves) -> None:
         summary = result | {"curves": curves}
@@ -213,9 +235,19 @@ class _WithoutResults(JournalFileBackend):
     def __init__(self, path: Path, results: dict[int, TrialResult]) -> None:
         super().__init__(str(path), lock_obj=_NoLock())
         self.results = results
+        self.waits = False  # whether `sync` is called later
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        super().append_logs([outward(log) for log in logs])
+        lines = [json.dumps(outward(log), separators=(",", ":")) for log in logs]
+        with open(self._file_path, "ab") as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
+        if not self.waits:
+            self.sync()
+
+    def sync(self) -> None:
+        """Waits until what was appended would survive a loss of power."""
+        with open(self._file_path, "rb") as file:
+            os.fsync(file.fileno())
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         for log in map(inward, super().read_logs(log_number_from)):
@@ -241,15 +273,3 @@ def _held_once(plain: Any) -> Any:
 
 def _backend(path: Path) -> JournalFileBackend:
     return JournalFileBackend(str(path), lock_obj=_NoLock())
-
-
-def _open(path: Path, name: str, results: dict[int, TrialResult]) -> optuna.Study:
-    """The Optuna study in a journal, made if there is none."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage: Any = JournalStorage(_WithoutResults(path, results))
-    # The sampler is never asked: tuner.search.samplers proposes.
-    sampler = optuna.samplers.RandomSampler(seed=0)
-    # Looking first: what is created if it is not there leaves a line even where it is.
-    if name in optuna.get_all_study_names(storage):
-        return optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-    return optuna.create_study(study_name=name, storage=storage, sampler=sampler)

@@ -124,8 +124,10 @@ class Loop:
                 race.fail(error)
             self.tell_ended(race, again=True)
             raise
-        for outcome in self.tell_ended(race):
-            self.study.tell(outcome)
+        ended = self.tell_ended(race)
+        with self.study.record.together():
+            for outcome in ended:
+                self.study.tell(outcome)
         if self.checkpoints is not None:
             self.checkpoints.clear()
         if self.plan is not None:

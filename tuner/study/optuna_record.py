@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, TypeVar
 
 import optuna
@@ -47,6 +47,9 @@ class OptunaRecord(Record):
     @abstractmethod
     def keep(self, trial_id: int, result: Plain, curves: Curves) -> None:
         """Keeps how a running trial ended, before Optuna is told."""
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def trials(self) -> Sequence[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)

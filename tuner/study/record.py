@@ -1,6 +1,7 @@
 """The record of a study: its trials, attributes and curves, and its owner."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
@@ -53,7 +54,8 @@ class TrialEnd:
 class Record(Protocol):
     """Keeps one study through kills; as a context it is owned by one process at a time.
 
-    Trials are numbered from 0 without gaps. What a method wrote is safe when it returns.
+    Trials are numbered from 0 without gaps. What a method wrote is safe when it returns, or when
+    the block of `together` ends.
     """
 
     def __enter__(self) -> Self:
@@ -65,6 +67,9 @@ class Record(Protocol):
 
     def __exit__(self, *error: object) -> None:
         """Gives the lease back."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is written in the block survives a kill at once, a loss of power at its end."""
 
     def trials(self) -> Sequence[FrozenTrial]:
         """Every trial as it was asked, with its state, in the order of the numbers."""

@@ -107,14 +107,15 @@ class Study:
             cohorts = [*([a, min(b, start)] for a, b in cohorts), [start, start + size]]
             self.record.put("cohorts", cohorts)
         start, stop = cohorts[index]
-        while next_number(self.memory) < stop:
-            if not self._ask():
-                stop = next_number(self.memory)
-                # An empty one is none, however often the study is taken up.
-                last = [[start, stop]] if stop > start else []
-                self.record.put("cohorts", [*cohorts[:index], *last])
-                break
-            self.record.ask(self.memory.get_trials(deepcopy=False)[-1])
+        with self.record.together():
+            while next_number(self.memory) < stop:
+                if not self._ask():
+                    stop = next_number(self.memory)
+                    # An empty one is none, however often the study is taken up.
+                    last = [[start, stop]] if stop > start else []
+                    self.record.put("cohorts", [*cohorts[:index], *last])
+                    break
+                self.record.ask(self.memory.get_trials(deepcopy=False)[-1])
         trials = self.record.trials()[start:stop]
         return [self._trial(t) for t in trials if t.number not in self.left_out]
 
