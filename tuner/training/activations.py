@@ -1,9 +1,9 @@
 """Activations: nonlinearities in two in-place halves.
 
-`<name>(z, b, work, at)` turns z (samples, units) into the activation of z + b;
-`<name>_backward(a, work, at, d)` multiplies d by the derivative. It is told from the activation a,
-or, where that cannot tell it, from what the first half left in `work`, from `at` on: the derivative
-(samples, units). `load` compiles both.
+`<name>(z, b, work, at)` replaces z (samples, units) by the activation of z + b.
+`<name>_backward(a, work, at, d)` multiplies d by the derivative. The derivative follows from the
+activation a, or, where a does not determine it, the first half stores it, (samples, units), in
+`work` from index `at` on. `load` compiles both.
 """
 
 import sys
@@ -19,7 +19,7 @@ LEAK = 0.01
 
 @compiled
 def identity(z, b):
-    """z + b, for the layer that makes the scores."""
+    """z + b, for the output layer."""
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
             z[sample, unit] += b[unit]
@@ -91,9 +91,9 @@ def logistic_backward(a, work, at, d):
 
 
 def gelu(z, b, work, at):
-    """z times the normal distribution's share below z (Hendrycks & Gimpel 2016).
+    """z times the standard normal distribution function of z (Hendrycks & Gimpel 2016).
 
-    Not the approximation of it by tanh.
+    It is exact, not the tanh approximation.
     """
     for sample in range(z.shape[0]):
         for unit in range(z.shape[1]):
@@ -104,7 +104,7 @@ def gelu(z, b, work, at):
 
 
 def gelu_backward(a, work, at, d):
-    """What `gelu` left in work."""
+    """The derivative that `gelu` stored in work."""
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
             d[sample, unit] *= work[at + sample * d.shape[1] + unit]
@@ -121,7 +121,7 @@ def silu(z, b, work, at):
 
 
 def silu_backward(a, work, at, d):
-    """What `silu` left in work."""
+    """The derivative that `silu` stored in work."""
     for sample in range(d.shape[0]):
         for unit in range(d.shape[1]):
             d[sample, unit] *= work[at + sample * d.shape[1] + unit]
@@ -136,7 +136,7 @@ def load(name: str) -> tuple[Any, Any]:
     """The two halves of an activation, compiled.
 
     Raises:
-        KeyError: no activation bears that name.
+        KeyError: no activation has that name.
     """
     if name not in names():
         raise KeyError(name)

@@ -1,4 +1,4 @@
-"""Problems given by a formula: exact values and gradients, one step for each epoch, no data."""
+"""Problems given by a formula: exact values and gradients, one step per epoch, no data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tuner.training.problems import Objective, Problem
 
 Array = np.ndarray
 
-# What the coordinates of a point are called, where there are no more of them.
+# Names of the coordinates, which are metrics if there are at most two.
 COORDINATES = ("x", "y")
 
 
@@ -18,7 +18,8 @@ COORDINATES = ("x", "y")
 class Analytic(Problem):
     """A function to minimise from its starting point, which is the same under every seed.
 
-    Its metrics are `validation_loss`, the value, and of one or two coordinates `x` and `y`.
+    Its metrics are `validation_loss`, which is the value, and in one or two dimensions the
+    coordinates `x` and `y`.
     """
 
     function: Function = field(default_factory=Quadratic)
@@ -44,7 +45,7 @@ class Analytic(Problem):
 
 
 class AnalyticObjective(Objective):
-    """The function at each row's point; what a batch holds does not matter."""
+    """The function at each row's point; the content of a batch is ignored."""
 
     def __init__(self, function: Function, theta: Array, gradient: Array) -> None:
         self.function, self.theta, self.gradient = function, theta, gradient

@@ -8,25 +8,25 @@ import numpy as np
 
 Array = np.ndarray
 
-# Evaluations in a row above the initial loss after which a run is given up: on 1080 real runs this
-# found the diverging ones and lost next to none that would have been good.
+# A run is stopped after this many evaluations in a row above its initial loss. On 1080 real runs
+# this found the diverging ones and stopped almost none that would have become good.
 PATIENCE = 5
-# The losses that tell how noisy a curve is.
+# The noise of a curve is estimated from this many of its last losses.
 WINDOW = 20
-# So many deviations of that noise lift no mean of PATIENCE losses above the start, which is as
-# noisy; where few losses tell it, more.
+# A mean of PATIENCE losses has risen if it is this many standard deviations of the noise above the
+# start; of a noise estimated from n differences, 1 + UNSURE / n times as many.
 NOISE, UNSURE = 5.0, 8.0
-# The upper quartile of the second differences of independent normal losses, in their deviations;
-# it tells noise from a jump.
+# Upper quartile of the absolute second differences of independent normal losses, in their standard
+# deviations. The quartile separates noise from a jump.
 BEND = 2.818
-# A mean rise over PATIENCE losses by this share of the start needs no comparison with noise.
+# A mean rise over PATIENCE losses above this share of the start counts, whatever the noise.
 HIGH = 0.25
-# A run this close to its start sits at chance, unless it does not move at all: its noise is then
-# less than this share of the rise.
+# A run whose mean rise is below NEAR times its start is at chance level, unless it hardly moves:
+# unless its noise is below STILL times the rise.
 NEAR, STILL = 0.01, 0.01
-# A loss this share of the way up that it was is coming back.
+# A rise that has shrunk to this share of its maximum is recovering.
 FALLEN = 0.9
-# A velocity has forgotten what it kept a hundredth of. No momentum counts for more than MOST.
+# A velocity has forgotten a step of which it keeps this share. Momentum is capped at MOST.
 FORGOTTEN, MOST = 0.01, 0.99
 LONG = 100
 ROUNDING = 1e-6
@@ -34,22 +34,22 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Guard:
-    """Watches training losses and says which rows have diverged.
+    """Watches training losses and finds the rows that have diverged.
 
-    A row is given up when its loss has stood above the initial one for PATIENCE evaluations, by
-    more than noise, and does not come back: of these the last is not the lowest, or is not below
-    FALLEN of the way up. The noise is that of the differences between its last losses.
+    A row is stopped when its loss has been above the initial loss for PATIENCE evaluations, by more
+    than noise, and is not recovering: the last of these losses is not the lowest, or its rise is
+    not below FALLEN of the largest. Differences of its last losses tell the noise.
 
-    Momentum lifts the loss of a stable run, too. On a quadratic the heavy ball at its limit of
-    stability, from rest, goes out to (1 + b - 2 b^(t + 1)) / (1 - b) times its first distance in t
-    steps, and below the limit not as far. So a row with momentum b is given up only above the
-    square of this times its initial loss, or when its velocity has forgotten how it began, or, if
-    its loss falls at all, has had LONG times as long.
+    Momentum also raises the loss of a stable run. On a quadratic, a heavy ball that starts at rest,
+    at its limit of stability, gets (1 + b - 2 b^(t + 1)) / (1 - b) times as far from the minimum
+    within t steps; below the limit, less far. So a row with momentum b is stopped only above the
+    square of this factor times its initial loss, or once its velocity has forgotten its first step,
+    or, if its loss is falling, after LONG times as long.
 
-    start: initial losses, (rows,), where none is known nan until the first loss takes its place;
-    momentum: b, (rows,), 0 for a row that has none; steps: in an epoch, after which there is an
-    evaluation; epoch: evaluations so far; above: how many of the last ones stood above the start,
-    (rows,); last: the last losses, (rows, WINDOW), nan where there were none yet.
+    start: initial losses (rows,), nan where unknown, until the first loss replaces it; momentum: b
+    (rows,), 0 for a row without; steps: per epoch, each of which ends with an evaluation; epoch:
+    evaluations so far; above: how many evaluations in a row, up to the last, were above the start,
+    (rows,); last: the last losses (rows, WINDOW), nan where there are none yet.
     """
 
     start: Array
@@ -61,18 +61,18 @@ class Guard:
 
     @classmethod
     def at(cls, start: Array, momentum: Array, steps: int) -> "Guard":
-        """Before the first step."""
+        """The guard before the first step."""
         rows = len(start)
         last = np.full((rows, WINDOW), np.nan)
         return cls(start, np.clip(momentum, 0.0, MOST), steps, 0, np.zeros(rows, int), last)
 
     def arrays(self) -> dict[str, Array]:
-        """All that it knows, by name."""
+        """Its state: all fields as arrays, by name."""
         return {name: np.asarray(value) for name, value in vars(self).items()}
 
     @classmethod
     def of(cls, arrays: Mapping[str, Array]) -> "Guard":
-        """The guard that gave these `arrays`."""
+        """The guard with this state, as `arrays` returned it."""
         return cls(
             start=arrays["start"],
             momentum=arrays["momentum"],
@@ -83,14 +83,14 @@ class Guard:
         )
 
     def after(self, losses: Array) -> "Guard":
-        """One evaluation later; losses that are not finite stand above."""
+        """One evaluation later; a loss that is not finite counts as above the start."""
         start = np.where(np.isnan(self.start), losses, self.start)
         above = np.where(losses <= start, 0, self.above + 1)
         last = np.column_stack([self.last[:, 1:], np.where(np.isnan(losses), np.inf, losses)])
         return replace(self, start=start, epoch=self.epoch + 1, above=above, last=last)
 
     def take(self, keep: list[int]) -> "Guard":
-        """The guard of these rows alone."""
+        """The guard of these rows only."""
         own = ("start", "momentum", "above", "last")
         return replace(self, **{name: getattr(self, name)[keep] for name in own})
 
@@ -101,13 +101,13 @@ class Guard:
 
     @property
     def memory(self) -> Array:
-        """Whole epochs until a velocity has forgotten its beginning."""
+        """Whole epochs until a velocity has forgotten its first step."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(FORGOTTEN) / np.log(self.momentum) // self.steps)
 
     @property
     def excused(self) -> Array:
-        """Rows that momentum may have lifted to where they stand."""
+        """Rows whose rise momentum alone may explain."""
         b, t = self.momentum, self.epoch * self.steps
         reach = (1 + b - 2 * b ** (t + 1)) / (1 - b) * (1 + ROUNDING)
         allowed = self.start + (reach**2 - 1) * np.abs(self.start)
@@ -117,12 +117,12 @@ class Guard:
 
     @property
     def lowest(self) -> Array:
-        """Rows whose loss is below those of the PATIENCE - 1 evaluations before."""
+        """Rows whose last loss is below the PATIENCE - 1 losses before it."""
         return np.asarray(self.recent[:, -1] < np.fmin.reduce(self.recent[:, :-1], 1))
 
     @property
     def risen(self) -> Array:
-        """Rows whose last losses stand above their start by more than noise."""
+        """Rows whose last losses are above their start by more than noise."""
         size, known = np.abs(self.start), np.minimum(self.above, PATIENCE)
         with np.errstate(all="ignore"):
             own = np.arange(PATIENCE, 0, -1) <= known[:, None]
@@ -138,7 +138,7 @@ class Guard:
 
     @property
     def lost(self) -> Array:
-        """Rows that stand above their start without an excuse, and do not come back."""
+        """Rows above their start that are neither excused by momentum nor recovering."""
         up = self.recent - self.start[:, None]
         with np.errstate(invalid="ignore"):
             back = (self.above >= PATIENCE) & self.lowest & (up[:, -1] < FALLEN * up.max(axis=1))
@@ -146,18 +146,18 @@ class Guard:
 
     @property
     def leaves(self) -> Array:
-        """Rows that are given up now."""
+        """Rows that must stop now."""
         return np.asarray((self.above >= PATIENCE) & self.lost)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What was seen of a run: losses (epochs + 1,), the initial ones first; the others (epochs,).
+    """The curves of a run: losses (epochs + 1,), the initial loss first; the others (epochs,).
 
-    Empty arrays stand for what is not known. learning_rate: at the end of each epoch;
-    gradient_norm: mean length of the gradients of an epoch; update_ratio: length of an epoch's last
-    update over the length of the parameters; steps: in an epoch; has_rate: whether there is a
-    learning rate that advice may speak of.
+    An empty array means unknown. learning_rate: at the end of each epoch; gradient_norm: mean
+    length of the gradients of an epoch; update_ratio: length of an epoch's last update over the
+    length of the parameters; steps: per epoch; has_rate: whether there is a learning rate that
+    advice can mention.
     """
 
     train: Array
@@ -170,14 +170,14 @@ class Curve:
 
     @property
     def epochs(self) -> int:
-        """Epochs trained: the first loss is that before them."""
+        """Number of epochs trained; the first loss is the one before them."""
         return len(self.train) - 1
 
     @property
     def progress(self) -> Array:
-        """The share of all that the learning rate summed up to by each loss, (epochs + 1,).
+        """The share of the sum of all learning rates that is reached at each loss, (epochs + 1,).
 
-        A schedule that ends at zero flattens every curve over time, but none over this.
+        A schedule that ends at zero flattens every curve over time, but not over this share.
         """
         rates = self.learning_rate
         if len(rates) != self.epochs or not np.sum(rates) > 0:
@@ -188,22 +188,22 @@ class Curve:
 
     @property
     def turn(self) -> int:
-        """The loss from which on the last quarter of the progress was made."""
+        """Index of the loss at which the last quarter of the progress begins."""
         return int(np.flatnonzero(self.progress <= 1 - QUARTER + ROUNDING)[-1])
 
     @property
     def path(self) -> float:
-        """The length of all steps together, in lengths of the parameters; infinity if unknown."""
+        """Sum of the lengths of all steps, in lengths of the parameters; infinity if unknown."""
         return float(np.sum(self.update_ratio)) * self.steps if len(self.update_ratio) else np.inf
 
     @property
     def gained(self) -> float:
-        """How far below its start the training loss has been at its lowest."""
+        """How far the lowest training loss is below the initial one."""
         return float(self.train[0] - np.min(self.train))
 
     @property
     def late(self) -> float:
-        """What the last quarter brought."""
+        """How far the loss fell within the last quarter of the progress."""
         last = self.train[self.turn :]
         return float(last[0] - last.min())
 
@@ -218,25 +218,25 @@ class Diagnosis:
 
 
 QUARTER = 0.25
-# Steps that are all together shorter than this share of the parameters' length are too short.
+# Steps are too short if all of them together are below this share of the parameters' length.
 SHORT = 0.1
-# A curve has settled when its last quarter brought less than this share of all it gained.
+# A curve has settled if its last quarter brought at most this share of the whole gain.
 SETTLED = 0.01
-# A step longer than this share of the parameters' own length leaps across the minimum.
+# A step longer than this share of the parameters' length jumps across the minimum.
 LEAP = 0.5
-# Steps back that undo this share of the progress of the last half are a bounce, not noise.
+# Rises that undo this share of the falls in the last half of a curve are oscillation, not noise,
 BOUNCE = 0.5
-# And what the last quarter's median gained over the one before must be less than this of them.
+# if the median loss of the last quarter is below that of the third by less than this share of them.
 TREND = 0.25
-# A validation loss this share above its minimum has risen.
+# A validation loss has risen if it is this share above its minimum.
 RISEN = 0.1
-# Of the largest, a rate and a gradient that are still this large keep a settled run moving.
+# A settled run still moves if rate and gradient are above this share of their largest values.
 MOVING = 0.1
 # Advice where there is no learning rate to lower.
 GENTLER = "try settings that make smaller steps"
-# No advice goes further than this factor: one run does not tell more.
+# The largest factor that advice names: one run is not enough evidence for more.
 FURTHEST = 10.0
-# Advice is one way, or several between this word; these begin with the learning rate's.
+# The words of advice. OR joins alternatives, of which that on the learning rate comes first.
 OR, RAISE, LOWER = " or ", "raise the learning rate", "lower the learning rate"
 DECAY, NONE, STOP = "decay", "none needed", ", or stop at epoch "
 
@@ -244,15 +244,15 @@ DECAY, NONE, STOP = "decay", "none needed", ", or stop at epoch "
 def diagnose(curve: Curve, diverged: str = "") -> Diagnosis:
     """One label for a run, with its evidence and a line of advice.
 
-    diverged: how and when, for a run that left for it; where it is "" the curve alone decides.
+    diverged: how and when the run diverged; "" if it was not stopped, so that the curve decides.
 
-    - diverged: it left, or its losses are not finite
-    - oscillating: it has not settled, and steps back undo most of the progress, leap across the
-      minimum, or threw the loss far above its start
-    - overfitting: the validation loss has risen since its minimum while training went on
-    - plateau: the loss stands still while rate and gradients do not, or has never moved
+    - diverged: it was stopped as diverged, or its losses are not finite
+    - oscillating: it has not settled, and rises undo most of the progress, steps jump across the
+      minimum, or the loss was once far above its start
+    - overfitting: the validation loss has risen since its minimum while the training loss fell
+    - plateau: the loss stands still although rate and gradients are large, or has never moved
     - converged: the loss stands still
-    - slow: none of these, the loss still falls; or its steps are too short to get anywhere
+    - slow: none of these, the loss still falls; or the steps are too short to get anywhere
     """
     if diverged or not np.isfinite(curve.train).all():
         return _diverged(curve, diverged or "losses are not finite")
@@ -291,7 +291,7 @@ def _oscillation(curve: Curve) -> Diagnosis | None:
     undone = back / forth if forth > 0 else float(back > 0)
     ratios = curve.update_ratio[curve.turn :]
     ratio = float(np.median(ratios)) if len(ratios) else 0.0
-    # Noise on a loss that falls undoes much, too; what swings gets nowhere.
+    # Noise on a falling loss undoes much, too; a loss that oscillates makes no progress.
     middle = len(half) // 2
     progress = float(np.median(half[:middle]) - np.median(half[middle:])) if middle else 0.0
     swings = undone > BOUNCE and SETTLED * curve.gained < back and progress < back * TREND
@@ -311,10 +311,10 @@ def _oscillation(curve: Curve) -> Diagnosis | None:
 
 
 def _shrinkage(losses: Array, steps: int) -> float:
-    """By what a quadratic's distance from its minimum was multiplied in each of so many steps.
+    """The factor by which each of the steps multiplied a quadratic's distance from its minimum.
 
-    Gradient descent multiplies it by |1 - rate * curvature|. Where that is f because the rate is
-    too high, a rate 1 + f times lower is the reciprocal of the curvature, the best one.
+    Gradient descent multiplies it by |1 - rate * curvature|. If that is f because the rate is too
+    high, a rate lower by the factor 1 + f is the reciprocal of the curvature: the best one.
     """
     if not losses[0] > 0 or not losses[-1] > 0:
         return 1.0
@@ -325,7 +325,7 @@ def overfitting(curve: Curve) -> Diagnosis | None:
     """Whether the validation loss has risen since its minimum while the training loss fell.
 
     Returns:
-        None where it has not, or is not known.
+        None if it has not, or if the validation loss is unknown.
     """
     losses = curve.validation
     if len(losses) != len(curve.train) or not np.isfinite(losses).all():
@@ -345,7 +345,7 @@ def overfitting(curve: Curve) -> Diagnosis | None:
 
 
 def _still(curve: Curve) -> Diagnosis:
-    """A loss that stands still: settled for good, at the noise of its steps, or never moved."""
+    """A loss that stands still: converged, limited by the noise of its steps, or never moved."""
     share = curve.late / curve.gained if curve.gained > 0 else 0.0
     evidence = f"the last quarter brought {share:.1%} of the gain"
     if curve.epochs and curve.gained <= SETTLED * abs(curve.train[0]):
@@ -366,13 +366,13 @@ def _still(curve: Curve) -> Diagnosis:
 
 
 def _end(values: Array, curve: Curve) -> float:
-    """The last quarter's mean as a share of the largest value; 0 where nothing is known."""
+    """The last quarter's mean as a share of the largest value; 0 if unknown."""
     largest = float(np.max(values, initial=0.0))
     return float(np.mean(values[curve.turn :])) / largest if largest > 0 else 0.0
 
 
 def _slow(curve: Curve) -> Diagnosis:
-    """How much longer it should train, if its gains shrink alike from epoch to epoch."""
+    """How much longer to train, if the gain shrinks by a constant factor per epoch."""
     share = curve.late / curve.gained if curve.gained > 0 else 0.0
     evidence = f"the last quarter still brought {share:.1%} of the gain"
     late = float(1 - curve.progress[curve.turn])
@@ -385,7 +385,7 @@ def _slow(curve: Curve) -> Diagnosis:
 
 
 def _shrinks(share: float, late: float, epochs: int) -> float:
-    """The factor from each epoch's gain to the next, of which the last `late` bring this share."""
+    """The factor from one epoch's gain to the next, if the last `late` epochs bring this share."""
     if share >= late / epochs:
         return 1.0
     low, high = 1e-9, 1 - 1e-9

@@ -10,10 +10,10 @@ from typing import Annotated, Any, get_args
 
 @dataclass(frozen=True)
 class Domain:
-    """An interval of real numbers; a bound that is not `closed` does not belong to it.
+    """An interval of real numbers; it contains a bound only if that is `closed`.
 
-    whole: whether the numbers are whole; many: whether a list of them may be given; none: whether
-    an empty one may, too.
+    whole: whether the numbers are whole; many: whether a list of numbers is allowed; none: whether
+    an empty list is allowed, too.
     """
 
     low: float
@@ -47,7 +47,7 @@ PositiveFraction = Annotated[float, Domain(0.0, 1.0, low_closed=False, high_clos
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """A named number of a rule, its textbook default and its domain."""
+    """A hyperparameter of a rule: its name, default and domain."""
 
     name: str
     default: float

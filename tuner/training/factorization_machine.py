@@ -12,14 +12,14 @@ from tuner.training.models import Model, Tensor, sum_samples
 
 Array = np.ndarray
 
-# What `specialised` gives to the functions below.
+# Bound by `specialised` when the functions below are compiled.
 count: Any = None
 times: Any = None
 squares_times: Any = None
 transposed_times: Any = None
 transposed_squares_times: Any = None
 
-# libFM's default deviation of the factors at the start.
+# Standard deviation of the initial factors, libFM's default.
 DEVIATION = 0.1
 
 
@@ -36,8 +36,8 @@ def views(theta, layout):
 
 @compiled
 def rooms(work, layout, samples):
-    """Scores and squares (samples, outputs), sums (samples, outputs * factors), lengths (inputs,
-    outputs), of which the scores come first."""
+    """Views of `work`: scores and squares (samples, outputs), sums (samples, outputs * factors) and
+    lengths (inputs, outputs). The scores come first."""
     factors, inputs, outputs = layout[0], layout[1], layout[2]
     first = samples * outputs
     scores = work[:first].reshape(samples, outputs)
@@ -72,7 +72,7 @@ def add_products(sums, squares, b, scores):
 
 @compiled
 def weigh_sums(d, sums):
-    """sums (samples, outputs * factors) times the slope d of their output's score."""
+    """Multiplies sums (samples, outputs * factors) by the gradient d of their output's score."""
     factors = sums.shape[1] // d.shape[1]
     for sample in range(d.shape[0]):
         for output in range(d.shape[1]):
@@ -82,7 +82,7 @@ def weigh_sums(d, sums):
 
 @compiled
 def take_own(V, shares, dV):
-    """Takes from the slope of the factors what products of features with themselves brought."""
+    """Subtracts from the gradient of the factors the products of features with themselves."""
     factors = V.shape[1] // shares.shape[1]
     for i in range(V.shape[0]):
         for output in range(shares.shape[1]):
@@ -91,7 +91,7 @@ def take_own(V, shares, dV):
 
 
 def forward(theta, layout, X, work, rate, state):
-    """Rendle's linear-time form: half of the squares of the sums less the sums of the squares."""
+    """Rendle's linear-time form: the squares of the sums minus the sums of the squares, halved."""
     W, V, b = views(theta, layout)
     scores, squares, sums, lengths = rooms(work, layout, count(X))
     times(X, W, scores)
@@ -103,7 +103,7 @@ def forward(theta, layout, X, work, rate, state):
 
 
 def backward(theta, layout, X, work, scores_at, gradient, rate, state):
-    """Slopes of weights, factors and biases, from the sums that `forward` left in `work`."""
+    """Gradients of weights, factors and biases, from the sums that `forward` left in `work`."""
     V = views(theta, layout)[1]
     dW, dV, db = views(gradient, layout)
     d, _, sums, shares = rooms(work, layout, count(X))
@@ -117,8 +117,9 @@ def backward(theta, layout, X, work, scores_at, gradient, rate, state):
 
 @dataclass(frozen=True)
 class FactorizationMachine(Model):
-    """Of order 2: a score is b + sum_i w_i x_i + sum_(i<j) <v_i, v_j> x_i x_j, with own w and v for
-    each score. factors: the length of each v.
+    """Of order 2: a score is b + sum_i w_i x_i + sum_(i<j) <v_i, v_j> x_i x_j.
+
+    Each score has its own b, w and v. factors: the length of each v, the latent factors.
     """
 
     inputs: int
@@ -138,8 +139,8 @@ class FactorizationMachine(Model):
         ]
 
     def initial(self, rng: np.random.Generator) -> Array:
-        """Zero weights and biases; factors from a normal distribution of deviation 0.1, because at
-        zero their slope is zero, too."""
+        """Zero weights and biases; factors from a normal distribution of standard deviation 0.1,
+        because their gradient is zero at zero."""
         weights = self.inputs * self.outputs
         factors = rng.normal(scale=DEVIATION, size=weights * self.factors)
         return np.concatenate([np.zeros(weights), factors, np.zeros(self.outputs)])

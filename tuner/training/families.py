@@ -1,7 +1,7 @@
 """Families: the models of a config by name, their tasks and their settings.
 
-A linear family has its own loss. The others take any that fits the task. Nothing here is compiled,
-so that a config can be checked at once.
+A linear family has its own loss; the others take any loss that fits the task. Nothing here is
+compiled, so that a config can be checked at once.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from tuner.training.domains import Domain, Fraction, NonNegative, hyperparameter
 if TYPE_CHECKING:
     from tuner.training.models import Model
 
-# A number within a domain, or one of some words.
+# The allowed values of a setting: a domain, or a tuple of choices.
 Allowed = Domain | tuple[Any, ...]
 
-# The loss of a family that leaves it open: the usual one of the task.
+# Stands for the usual loss of the task, in a family without its own loss.
 AUTO = "auto"
 
 _COUNT = Domain(1, 1e5, high_closed=True, whole=True)
@@ -50,10 +50,11 @@ def dropping(dropout: Fraction = 0.0) -> None:
 
 @dataclass(frozen=True)
 class Family:
-    """What a model of a config is made of.
+    """What a config can say of a kind of model.
 
-    own: the losses it has, the usual one of a task first; none: any that fits the task. shape: what
-    is set of it beside penalties and its losses' own numbers.
+    own: its own losses, the usual one of a task first; empty for any loss that fits the task.
+    shape: its settings beside penalties and the hyperparameters of its losses. numbers: the domains
+    of those that a row of a population has of its own.
     """
 
     own: tuple[str, ...]
@@ -62,23 +63,23 @@ class Family:
 
     @property
     def settings(self) -> dict[str, Allowed]:
-        """All that may be set of it, by name."""
+        """All its settings, by name."""
         of_losses = {key: h.domain for name in self.own for key, h in losses.load(name).own.items()}
         choice = {"loss": self.own} if self.chooses else {}
         return {**self.shape, **choice, **self.numbers, **of_losses}
 
     @property
     def chooses(self) -> bool:
-        """Whether one of its own losses must be chosen, for they learn the same."""
+        """Whether a config may choose between its own losses: some of them have the same tasks."""
         return len({losses.load(name).tasks for name in self.own}) < len(self.own)
 
     def fitting(self, task: str) -> list[str]:
-        """Names of the losses that it may learn this task by; the first is the usual one."""
+        """Names of the losses that fit it and this task; the first is the usual one."""
         return [name for name in self.own or losses.names() if task in losses.load(name).tasks]
 
     @property
     def tasks(self) -> list[str]:
-        """What it can learn."""
+        """The tasks that it can learn."""
         return [task for task in losses.TASKS if self.fitting(task)]
 
 
@@ -113,7 +114,7 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def create(name: str, inputs: int, outputs: int, shape: Mapping[str, Any]) -> "Model":
-    """The model of that name, with what is given of its shape; `hidden` is a tuple of widths."""
+    """The model of that name with these settings of its shape; `hidden` is a tuple of widths."""
     from tuner.training.factorization_machine import FactorizationMachine
     from tuner.training.models import MLP
 

@@ -2,8 +2,8 @@
 
 A function is a class of this file. Its fields are its settings, annotated with their domains; its
 name is that of the class in small letters. Formulas, minima and, where there is one, the usual
-start are of the source that the docstring names. They are computed in float64 and element by
-element, so that rows never meet.
+start come from the source that its docstring names. Functions are computed in float64, element by
+element, so that no row influences another.
 """
 
 import re
@@ -19,7 +19,7 @@ import numpy as np
 from tuner.training.domains import Domain
 
 Array = np.ndarray
-# A minimum's coordinates; the least and the greatest number of a coordinate.
+# The coordinates of a minimum; the lower and the upper bound of a coordinate.
 Point = tuple[float, ...]
 Bounds = tuple[float, float]
 
@@ -28,7 +28,7 @@ Start = Annotated[float | Point, Domain(-1e6, 1e6, high_closed=True, many=True)]
 Dimension = Annotated[int, Domain(1, 1e4, high_closed=True, whole=True)]
 ConditionNumber = Annotated[float, Domain(1.0, 1e12, high_closed=True)]
 
-# So much wider than its starting point the window of a quadratic is.
+# The window of a quadratic reaches this many times as far as its starting point.
 ROOM = 1.2
 
 
@@ -69,7 +69,7 @@ class Function(ABC):
     @property
     @abstractmethod
     def window(self) -> tuple[Bounds, Bounds]:
-        """The part of the plane that shows what the function is known for."""
+        """The part of the plane to plot: bounds of x and of y."""
 
     @abstractmethod
     def __call__(self, theta: Array) -> tuple[Array, Array]:
@@ -135,7 +135,7 @@ class Quadratic(Function):
 
     @property
     def coefficients(self) -> Array:
-        """(dimension,), the greatest 1 and last."""
+        """The c_i, (dimension,), ascending to 1."""
         shares = np.arange(self.dimension)[::-1] / max(self.dimension - 1, 1)
         return np.float_power(self.condition_number, -shares)
 
@@ -157,7 +157,7 @@ class Plane(Function):
 
     @abstractmethod
     def at(self, x: Array, y: Array) -> tuple[Array, Array, Array]:
-        """The function where both coordinates are known.
+        """Values and derivatives at the points (x, y).
 
         Args:
             x, y: (rows,) coordinates, float64.
@@ -300,7 +300,7 @@ def load(name: str) -> type[Function]:
     """The function of that name.
 
     Raises:
-        KeyError: no class bears that name.
+        KeyError: no class has that name.
     """
     return _KINDS[name]
 
@@ -321,7 +321,7 @@ def create(name: str, given: Mapping[str, Any]) -> Function:
             `start.0`, `start.1`.
 
     Raises:
-        KeyError: no class bears that name.
+        KeyError: no class has that name.
         ValueError: settings do not go together; it begins with the setting.
     """
     own: dict[str, Any] = {}

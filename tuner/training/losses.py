@@ -1,4 +1,4 @@
-"""Losses: value and gradient together, and the score that people read beside the loss.
+"""Losses: value and gradient together, and the score that is reported beside the loss.
 
 A loss is a compiled function on the scores of one row, (samples, outputs),
 
@@ -7,10 +7,10 @@ A loss is a compiled function on the scores of one row, (samples, outputs),
 that returns the weighted sum of the losses of the samples and overwrites the scores with the
 gradient of total / mass, where mass is above 0. y is (samples, 1) int64 classes, or (samples,
 outputs) of the dtype of the scores; weights (samples,), or (0,) where all are 1. The last argument
-is the loss's own number, as delta, if it has an annotation; it differs from row to row.
+is the loss's own hyperparameter, such as delta, if it is annotated; each row has its own value.
 
-The score that goes with it is of tuner.training.scores. What a folder is to optimizers, this file
-is to losses: each is found by its name.
+The score that goes with a loss comes from tuner.training.scores. Losses are found by their names in
+this file, as optimizers are in their folder.
 """
 
 import sys
@@ -37,24 +37,26 @@ Array = np.ndarray
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
-# What is compiled with the losses; see kernels.elementary.
+# Bound when a loss is compiled; see kernels.elementary.
 exponentials: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """A loss, what it is for, and the score that goes with it.
+    """A loss, its tasks, and the score that goes with it.
 
     Attributes:
         name: the name of its function.
-        rule: what is compiled as its value and gradient.
-        counting: what is compiled as its hits.
-        score: the score (rows,) of a part from the hits (rows,) of all its samples, y and weights.
-        tasks: what it can learn, some of TASKS.
-        own: its own number, if it has one.
-        only_in_training: whether evaluations take that number's default, so that trials compare.
+        rule: the function of its value and gradient, to be compiled.
+        counting: the function that counts its hits, to be compiled.
+        score: the score (rows,) of a part, from the summed hits (rows,) of its samples, y and
+            weights.
+        tasks: the tasks that it can learn, some of TASKS.
+        own: its own hyperparameter by name, if it has one.
+        only_in_training: whether evaluations use that hyperparameter's default, so that trials are
+            comparable.
         standardise: whether targets may be standardised.
-        lowest: the lowest target.
+        lowest: the lowest target that it allows.
     """
 
     name: str
@@ -68,7 +70,7 @@ class Loss:
     lowest: float = -np.inf
 
     def __reduce__(self) -> tuple[Callable[[str], "Loss"], tuple[str]]:
-        """To another process it goes by its name."""
+        """Pickled by its name."""
         return load, (self.name,)
 
     @cached_property
@@ -78,17 +80,18 @@ class Loss:
 
     @cached_property
     def hits(self) -> Any:
-        """What counts the hits, compiled."""
+        """The function that counts hits, compiled."""
         return _compiled(self.counting)
 
     def numbers(self, settings: Sequence[Mapping[str, float]]) -> Array:
-        """Its own number for each row.
+        """The value of its own hyperparameter for each row.
 
         Args:
-            settings: what each row says of its model and loss, by name; missing ones are defaults.
+            settings: each row's settings of model and loss, by name; missing ones have their
+                defaults.
 
         Returns:
-            The numbers, (rows,); zeros for a loss that has none.
+            The values, (rows,); zeros for a loss without a hyperparameter.
         """
         out = np.zeros(len(settings))
         for name, hyperparameter in self.own.items():
@@ -96,14 +99,14 @@ class Loss:
         return out
 
     def outputs(self, task: str, targets: int) -> int:
-        """Scores of a sample: one for two classes, else one a class, label or target.
+        """Number of scores per sample: 1 for two classes, else one per class, label or target.
 
         Args:
             task: one of TASKS.
             targets: number of classes, labels or targets.
 
         Raises:
-            ValueError: the loss is not for that task.
+            ValueError: the loss does not fit that task.
         """
         if task not in self.tasks:
             raise ValueError(f"{self.name} is for {', '.join(self.tasks)}, not for {task}")
@@ -112,7 +115,7 @@ class Loss:
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Any:
-    # The config knows losses by their names; its start must not wait for numba.
+    # Imported late: a config only names losses, and must not wait for numba.
     from tuner.training.kernels.compiling import specialised
     from tuner.training.kernels.elementary import exponentials
 
@@ -128,7 +131,7 @@ def load(name: str) -> Loss:
     """The loss of that name.
 
     Raises:
-        KeyError: no loss bears that name.
+        KeyError: no loss has that name.
     """
     if name not in names():
         raise KeyError(name)
@@ -142,7 +145,7 @@ def fitting(task: str) -> list[str]:
 
 
 def _loss(hits: Any, score: Any, *tasks: str, **more: Any) -> Callable[[Any], Loss]:
-    """Makes a loss of its function."""
+    """A decorator that makes a Loss of its function."""
 
     def made(function: Any) -> Loss:
         own = hyperparameters(function)
@@ -156,10 +159,10 @@ def cross_entropy(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
     """Softmax cross-entropy in nats.
 
     Args:
-        scores, y, weights, mass: see the top of this file; a score is a log-probability but for
-            what all of a sample share.
+        scores, y, weights, mass: see the top of this file; the scores of a sample are
+            log-probabilities up to a constant.
         label_smoothing: e; the target is 1 - e + e/K for the class and e/K for the others (Szegedy
-            et al. 2016, section 7); evaluations are without.
+            et al. 2016, section 7). Evaluations do not smooth.
 
     Returns:
         The weighted sum of the losses.
@@ -207,7 +210,7 @@ def logistic(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
 
     Args:
         scores, y, weights, mass: see the top of this file; y is 0 or 1.
-        label_smoothing: e; the targets are 1 - e/2 and e/2; evaluations are without.
+        label_smoothing: e; the targets are 1 - e/2 and e/2. Evaluations do not smooth.
 
     Returns:
         The weighted sum of the losses.
@@ -233,9 +236,10 @@ def logistic(scores, y, weights, mass, label_smoothing: Fraction = 0.0):
 
 @_loss(class_is_true, accuracy, "binary", "multiclass")
 def hinge(scores, y, weights, mass, _):
-    """max(0, 1 - side * score) summed over the outputs, where side is 1 for the class and -1 else.
+    """max(0, 1 - side * score), summed over the outputs; side is 1 for the class, -1 otherwise.
 
-    One score for two classes, else one class against the rest, as scikit-learn's SGDClassifier.
+    Two classes have one score; more classes are one against the rest, as in scikit-learn's
+    SGDClassifier.
     """
     kind = scores.dtype.type
     one, weighted = kind(1), weights.shape[0] > 0
@@ -257,7 +261,7 @@ def hinge(scores, y, weights, mass, _):
 
 @_loss(class_is_true, accuracy, "binary", "multiclass")
 def squared_hinge(scores, y, weights, mass, _):
-    """max(0, 1 - side * score)**2 summed over the outputs, the sides being those of `hinge`."""
+    """max(0, 1 - side * score)**2, summed over the outputs, with the sides of `hinge`."""
     kind = scores.dtype.type
     one, two, weighted = kind(1), kind(2), weights.shape[0] > 0
     scale = one / kind(mass)
@@ -296,13 +300,13 @@ def squared_error(scores, y, weights, mass, _):
 
 @_loss(squared_distance, r2, "regression")
 def huber(scores, y, weights, mass, delta: Positive = 1.35):
-    """Half the squared error up to an error of delta, from there linear (Huber 1964), over outputs.
+    """Half the squared error up to delta, linear beyond (Huber 1964), summed over outputs.
 
     Args:
         scores, y, weights, mass: see the top of this file.
-        delta: in units of the targets that training sees: of their standard deviation, where they
-            are standardised. scikit-learn's HuberRegressor, whose epsilon it is, estimates that
-            unit of the errors instead.
+        delta: in the unit of the targets that training sees, so in standard deviations if targets
+            are standardised. It is the epsilon of scikit-learn's HuberRegressor, which estimates
+            the scale of the errors instead.
 
     Returns:
         The weighted sum of the losses.
@@ -326,13 +330,14 @@ def huber(scores, y, weights, mass, delta: Positive = 1.35):
 
 @_loss(not_above, coverage, "regression")
 def quantile(scores, y, weights, mass, quantile: OpenFraction = 0.5):
-    """The pinball loss (Koenker & Bassett 1978), over outputs: the prediction is that quantile.
+    """The pinball loss (Koenker & Bassett 1978), summed over outputs; it predicts that quantile.
 
-    An error costs `quantile` of its size where the target is above the prediction, else the rest.
+    An error costs its size times `quantile` if the target is above the prediction, else times (1 -
+    `quantile`).
 
     Args:
         scores, y, weights, mass: see the top of this file.
-        quantile: the share of targets that shall be below the prediction; 0.5 is the median.
+        quantile: the share of targets that should be below the prediction; 0.5 is the median.
 
     Returns:
         The weighted sum of the losses.
@@ -355,10 +360,10 @@ def quantile(scores, y, weights, mass, quantile: OpenFraction = 0.5):
 
 @_loss(squared_distance_of_means, r2, "regression", standardise=False, lowest=0.0)
 def poisson(scores, y, weights, mass, _):
-    """exp(score) - y score, over outputs: minus the log-likelihood of counts but for log(y!).
+    """exp(score) - y score, over outputs: the negative log-likelihood of counts without log(y!).
 
     A score is the logarithm of the mean; targets are 0 or more. It is half of scikit-learn's
-    mean_poisson_deviance but for what the targets alone determine, and so may be negative.
+    mean_poisson_deviance up to a term that depends on the targets only, and so may be negative.
     """
     kind = scores.dtype.type
     one, weighted = kind(1), weights.shape[0] > 0

@@ -1,16 +1,16 @@
 """Models: from the parameters of a row to scores, and back to gradients.
 
-A model's parameters lie in a row of `theta: (rows, size)`, tensor after tensor. It has two
-halves, functions that kernels.model_passes calls row after row, so that what a row computes stays
-in the cache and no two rows meet:
+The parameters of a model are a row of `theta: (rows, size)`, tensor after tensor. A model has two
+halves, functions that kernels.model_passes calls row by row, so that a row's data stay in the cache
+and rows never influence each other:
 
     forward(theta, layout, X, work, rate, state) -> where in `work` the scores start
     backward(theta, layout, X, work, scores_at, gradient, rate, state)
 
-theta, gradient: (size,); layout: the model's shape, its outputs last; X: rows as
-kernels.dense or kernels.sparse have them; work: (room(samples),), where the first
-half leaves the scores (samples, outputs) and what the second needs, which gets the gradient of the
-scores in their place; rate, state: of dropout (kernels.dropout), 0.0 for none.
+theta, gradient: (size,); layout: the model's shape, its number of outputs last; X: rows as in
+kernels.dense or kernels.sparse; work: (room(samples),), where `forward` leaves the scores (samples,
+outputs) and what `backward` needs. Before `backward`, the gradient of the scores overwrites them.
+rate, state: of dropout (kernels.dropout); a rate of 0.0 drops nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -34,10 +34,10 @@ from tuner.training.kernels.sparse import CSR
 
 Array = np.ndarray
 
-# Of dropout, where there is none.
+# The state of dropout where nothing drops.
 NO_STATE = np.uint64(0)
 
-# What `specialised` gives to the functions below.
+# Bound by `specialised` when the functions below are compiled.
 count: Any = None
 times: Any = None
 transposed_times: Any = None
@@ -48,8 +48,8 @@ normalise_backward: Any = None
 
 
 class Tensor(NamedTuple):
-    """Some of the parameters: their shape, whether they are weights, and whether these make
-    something else than scores."""
+    """One tensor of the parameters: its shape, whether it holds weights, and whether these are of a
+    hidden layer."""
 
     inputs: int
     outputs: int
@@ -63,7 +63,7 @@ class Tensor(NamedTuple):
 
 
 class Model(ABC):
-    """A function from features to scores; inputs, outputs: numbers of features and of scores."""
+    """A function from features to scores; inputs, outputs: number of features and of scores."""
 
     inputs: int
     outputs: int
@@ -71,12 +71,12 @@ class Model(ABC):
     @property
     @abstractmethod
     def layout(self) -> Array:
-        """Its shape as its halves read it, (numbers,) int64, the outputs last."""
+        """Its shape for its halves: a one-dimensional int64 array, the number of outputs last."""
 
     @property
     @abstractmethod
     def parts(self) -> Sequence[Tensor]:
-        """What the parameters are made of, in their order."""
+        """The tensors of the parameters, in their order."""
 
     @abstractmethod
     def initial(self, rng: np.random.Generator) -> Array:
@@ -84,11 +84,11 @@ class Model(ABC):
 
     @abstractmethod
     def room(self, samples: int) -> int:
-        """Numbers that a forward and a backward pass need to keep for so many samples."""
+        """Size of the `work` array that both halves need for so many samples."""
 
     @abstractmethod
     def halves(self, kind: ModuleType, build: Callable[..., Any] = specialised) -> tuple[Any, Any]:
-        """`forward` and `backward` for dense or sparse input, the module `kind`."""
+        """`forward` and `backward` for the input of the module `kind`, dense or sparse."""
 
     @property
     def size(self) -> int:
@@ -97,7 +97,7 @@ class Model(ABC):
 
     @property
     def tensors(self) -> Array:
-        """What the parameters are made of, as Problem.tensors has it."""
+        """The tensors of the parameters, in the form of Problem.tensors."""
         stops = np.cumsum([part.size for part in self.parts])
         return np.array(
             [
@@ -109,14 +109,14 @@ class Model(ABC):
 
     @property
     def penalised(self) -> Array:
-        """Start and stop of each tensor that penalties act on, (tensors, 2): the weights."""
+        """Start and stop of each weight tensor, (tensors, 2); penalties act on these."""
         return self.tensors[[part.weights for part in self.parts], :2]
 
     def scores(self, theta: Array, X: Array | CSR) -> Array:
         """Scores (samples, outputs) of X (samples, inputs) under the parameters theta (size,).
 
         Raises:
-            ValueError: X or theta does not fit the model, or X is of another dtype than theta.
+            ValueError: X or theta does not fit the model, or their dtypes differ.
         """
         check_array("theta", theta, (self.size,), theta.dtype, writable=False)
         check_rows("X", X, self.inputs, theta.dtype, writable=False)
@@ -129,15 +129,15 @@ class Model(ABC):
 
 
 def kind_of(X: Array | CSR) -> ModuleType:
-    """What makes the products of X: kernels.sparse or kernels.dense."""
+    """The module that multiplies X: kernels.sparse or kernels.dense."""
     return sparse if isinstance(X, CSR) else dense
 
 
 def forward(theta, layout, X, work, rate, state):
-    """Of an MLP; layout: whether its layers are normalised, and the widths, the inputs first.
+    """Of an MLP; layout: whether its layers are normalised, then the widths, the inputs first.
 
-    In `work` are the activations of all layers, one after another; two layers' room for slopes;
-    then, for the hidden layers, what the activations and the normalisation want to keep.
+    `work` holds the activations of all layers, one after another; room for the gradients of two
+    layers; then what activations and normalisation keep for the backward pass, for hidden layers.
     """
     samples, last = count(X), layout.shape[0] - 3
     hidden, aside = places(layout, samples)
@@ -197,7 +197,7 @@ def backward(theta, layout, X, work, scores_at, gradient, rate, state):
 
 @compiled
 def places(layout, samples):
-    """Numbers in all hidden activations, and where in `work` the room behind slopes starts."""
+    """Size of all hidden activations, and where in `work` the room behind the gradients starts."""
     units, widest = 0, 0
     for layer in range(2, layout.shape[0]):
         units += layout[layer]
@@ -220,11 +220,11 @@ class MLP(Model):
     """A fully connected network; without hidden layers it is a linear model.
 
     hidden: widths of the hidden layers; activation: a name in tuner.training.activations;
-    initialization: how the weights are drawn; layer_norm: whether what reaches an activation is
+    initialization: how the weights are drawn; layer_norm: whether the input of each activation is
     normalised over the units of its layer.
 
-    A layer is its weights (inputs, outputs), its gains (outputs,) if it is hidden and normalised,
-    and its biases (outputs,), which come after the normalisation.
+    A layer has weights (inputs, outputs), gains (outputs,) if it is hidden and normalised, and
+    biases (outputs,), which are added after the normalisation.
     """
 
     inputs: int

@@ -1,4 +1,4 @@
-"""The cost of an optimizer: how long its compiled pass takes for a parameter and a step."""
+"""The cost of an optimizer: the time of its compiled pass per parameter and step."""
 
 import time
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
 from tuner.training.models import MLP
 from tuner.training.population import starting
 
-# Rows, and the model whose parameters they are: what fits the cache, and what does not.
+# Rows and their model: one size fits the cache, the other does not.
 SIZES = {"in cache": (16, MLP(64, 10, (32,))), "16 x 50890": (16, MLP(784, 10, (64,)))}
 PARAMETERS_A_ROUND = 4_000_000
 
 
 def seconds(work: Callable[[], object], times: int) -> float:
-    """The mean seconds of a call, over so many."""
+    """The mean seconds of a call, over so many calls."""
     start = time.perf_counter()
     for _ in range(times):
         work()
@@ -39,16 +39,17 @@ def touch(written, read, one):
 def cost(
     name: str, rows: int, model: MLP, rounds: int, parameters: int = PARAMETERS_A_ROUND
 ) -> list[float]:
-    """Nanoseconds a parameter of the pass, of a copy of its arrays and of a touch of them.
+    """Nanoseconds per parameter of the pass, of copying its arrays and of touching them.
 
-    They take turns, and the fastest round of each counts, for other work slows rounds down.
+    The three take turns, and the fastest round of each counts, because other processes slow some
+    rounds down.
 
     Args:
-        name: of the optimizer.
-        rows: that one pass updates.
-        model: whose parameters they are.
-        rounds: how often they are timed.
-        parameters: that a round updates, at least.
+        name: the optimizer.
+        rows: number of rows that one pass updates.
+        model: the model of the rows.
+        rounds: how often each is timed.
+        parameters: number of parameters that a round updates, at least.
     """
     optimizer = optimizers.load(name)
     rng = np.random.default_rng(0)

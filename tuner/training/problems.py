@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-# The streams of random numbers drawn from one member's seed.
+# The streams of random numbers of a member's seed.
 INITIAL, ORDER = 0, 1
 
 
 class Objective(ABC):
     """A problem bound to rows: theta (rows, size), their gradient, and left_at (rows,).
 
-    A row whose left_at is not 0 has left and is passed over.
+    A row whose left_at is not 0 has left and is skipped.
     """
 
     gradient: Array
     losses: Array
-    # What `differentiate` does, compiled, and what it takes beside the rows and a batch, for a loop
-    # that is compiled as well (kernels.step); None where it has to be called from Python.
+    # `differentiate` compiled, and its arguments beside the rows and a batch, for the compiled loop
+    # of kernels.step; None if it must be called from Python.
     compiled: tuple[Any, tuple[Any, ...]] | None = None
 
     @abstractmethod
@@ -49,20 +49,20 @@ class Objective(ABC):
         """Writes the batch's loss into `losses`, (rows,) float64, and its gradient."""
 
     def check(self, order: Array, sizes: Sequence[int]) -> None:
-        """Refuses batches that `compiled` cannot take.
+        """Refuses batches that `compiled` cannot handle.
 
         Args:
             order: (samples,), the indices of all batches, one after another.
-            sizes: of the batches.
+            sizes: sizes of the batches.
 
         Raises:
-            ValueError: of a batch that is empty or too large, or of an index of no sample.
+            ValueError: a batch is empty or too large, or an index is out of range.
         """
         return None
 
     @abstractmethod
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
-        """Metrics of parameters (rows, size), (rows,) each: validation_loss, and scores."""
+        """Metrics (rows,) of parameters (rows, size): validation_loss, and scores."""
 
     @abstractmethod
     def training_loss(self, theta: Array) -> Array:
@@ -70,11 +70,11 @@ class Objective(ABC):
 
 
 class Problem(ABC):
-    """A function of `size` parameters, known by the losses and gradients of batches."""
+    """A function of `size` parameters, given by losses and gradients of batches."""
 
     dtype: np.dtype
-    # Whether an epoch's training loss is the mean over its batches by their samples, each before
-    # its own step; otherwise it is the loss after the epoch.
+    # Whether an epoch's training loss is the mean over its batches, weighted by their samples, each
+    # before its step; otherwise it is the loss after the epoch.
     batched: bool
 
     @property
@@ -89,8 +89,8 @@ class Problem(ABC):
 
     @cached_property
     def tensors(self) -> Array:
-        """What the parameters are made of, (tensors, 5) int64: start, stop, inputs, outputs, and
-        1 for a weight matrix that does not make the scores. One tensor, if nothing else is said.
+        """The tensors of the parameters, (tensors, 5) int64: start, stop, inputs, outputs, and 1
+        for a weight matrix of a hidden layer. By default, one tensor.
         """
         return np.array([[0, self.size, 1, self.size, 0]])
 
@@ -100,12 +100,12 @@ class Problem(ABC):
         return np.empty((0, 2), np.int64)
 
     def for_rows(self, rows: "Population") -> Self:
-        """The problem as these rows see it, which are of one seed and one fold: with their data and
-        their own numbers of model and loss."""
+        """The problem of these rows, which share a seed and a fold: with their data and their own
+        hyperparameters of model and loss."""
         return self
 
     def alike_at_first(self, member: "Member") -> Hashable:
-        """Members with the same of this have the same losses before the first step."""
+        """A key; members with equal keys have the same losses before the first step."""
         return member.seed
 
     @abstractmethod
@@ -118,15 +118,15 @@ class Problem(ABC):
 
     @abstractmethod
     def attach(self, theta: Array, gradient: Array, left_at: Array) -> Objective:
-        """The problem for these rows: (rows, size) twice, (rows,)."""
+        """Binds the problem to rows: arrays of shape (rows, size) twice, and (rows,)."""
 
 
 class Part(NamedTuple):
-    """Samples that are trained on, or evaluated.
+    """Samples for training or evaluation.
 
     X: (n, features), C-contiguous, or CSR, in the dtype of the parameters; y: (n,) int64 classes,
     or (n, outputs) of that dtype for regression and multilabel; weights: (n,) of that dtype, at
-    least 0, or None where all count alike.
+    least 0, or None for equal weights.
     """
 
     X: Array | CSR
@@ -135,30 +135,30 @@ class Part(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """What some rows train on, and what they are then judged by."""
+    """The training part of some rows, and the part that they are evaluated on."""
 
     train: Part
     validation: Part | None
 
 
-# From scores (n, outputs), y and weights of a part to a number.
+# Maps scores (n, outputs), y and weights of a part to a number.
 Metric = Callable[[Array, Array, Array | None], float]
 
 
 @dataclass(frozen=True)
 class Supervised(Problem):
-    """A model and a loss on folds of data; a row is of one of them.
+    """A model and a loss on folds of data; each row belongs to one fold.
 
     The last batch of an epoch may be smaller than batch_size. A batch's loss is the weighted sum of
-    its samples' losses over their number times the mean weight of the training part, or
-    mean_weight: a weight of 2 is a sample given twice at every batch_size. metrics: further numbers
-    that are reported of the validation part, by name, for each fold its own; all folds have the
-    same names, or there are none. rows: those it is seen by (see `for_rows`); without them it is
-    the problem of rows of the first fold whose numbers have their defaults.
+    its samples' losses, divided by their number times the mean weight of the training part, or
+    mean_weight: a sample of weight 2 counts like the same sample given twice, at every batch_size.
+    metrics: further metrics of the validation part, by name, one mapping per fold with the same
+    names, or empty. rows: the rows it is bound to (see `for_rows`); without them it is the problem
+    of rows of the first fold with default hyperparameters.
 
     Raises:
-        ValueError: a part of a fold does not fit model and loss, or is not as `Part` says; with the
-            fold, what there is and what there should be.
+        ValueError: a part of a fold does not fit model and loss, or is not as `Part` says; the
+            message names the fold, what was found and what is expected.
     """
 
     model: Model
@@ -194,7 +194,7 @@ class Supervised(Problem):
 
     @property
     def place(self) -> int:
-        """The number of the rows' fold."""
+        """The index of the rows' fold."""
         return self.rows.members[0].fold if self.rows else 0
 
     @property
@@ -209,12 +209,12 @@ class Supervised(Problem):
 
     @property
     def settings(self) -> Sequence[Mapping[str, float]] | None:
-        """What the rows say of model and loss."""
+        """The rows' settings of model and loss."""
         return None if self.rows is None else [m.model_settings for m in self.rows.members]
 
     @cached_property
     def dtype(self) -> np.dtype:  # type: ignore[override]
-        """That of the features, and so of the parameters."""
+        """The dtype of the features, and so of the parameters."""
         X = self.folds[0].train.X
         return X.values.dtype if isinstance(X, CSR) else X.dtype
 
@@ -247,7 +247,7 @@ class Supervised(Problem):
 
 
 class _Arrays:
-    """A part as compiled passes take it: y (n, targets), weights (n,) or (0,), and their sum."""
+    """A part for compiled passes: y (n, targets), weights (n,) or (0,), and their sum."""
 
     def __init__(self, part: Part, kind: ModuleType, dtype: np.dtype) -> None:
         self.X = kind.whole(part.X)
@@ -257,10 +257,10 @@ class _Arrays:
 
 
 class SupervisedObjective(Objective):
-    """Compiled passes over the data of the rows' fold, and the room they work in."""
+    """Compiled passes over the data of the rows' fold, with their work arrays."""
 
     compiled: tuple[Any, tuple[Any, ...]]
-    # Samples evaluated at once: enough for the matrix product, few enough for the caches.
+    # Samples evaluated at once: enough for fast matrix products, few enough for the caches.
     CHUNK = 256
 
     def __init__(self, problem: Supervised, theta: Array, gradient: Array, left_at: Array):
@@ -353,10 +353,10 @@ def measured(metric: Metric, scores: Array, part: Part) -> Array:
 
 
 def check_folds(folds: Sequence[Fold], model: Model, loss: Loss) -> None:
-    """Refuses folds that compiled passes of this model and loss cannot take.
+    """Refuses folds that the compiled passes of this model and loss cannot handle.
 
     Raises:
-        ValueError: with the fold, the part, what there is and what there should be.
+        ValueError: the message names the fold, the part, what was found and what is expected.
     """
     X = folds[0].train.X
     dtype = getattr(X.values if isinstance(X, CSR) else X, "dtype", None)
@@ -369,7 +369,7 @@ def check_folds(folds: Sequence[Fold], model: Model, loss: Loss) -> None:
                 continue
             where = f"fold {place}: {name} part"
             check_part(where, part, model, loss, dtype)
-            # A trainer's passes are compiled for arrays of the same types in all folds.
+            # A trainer compiles its passes once, so arrays must have the same types in all folds.
             X = part.X
             rows = f"CSR of {X.columns.dtype} columns" if isinstance(X, CSR) else "dense"
             kind = f"X {rows}, y {part.y.dtype}"
@@ -379,10 +379,10 @@ def check_folds(folds: Sequence[Fold], model: Model, loss: Loss) -> None:
 
 
 def check_part(where: str, part: Part, model: Model, loss: Loss, dtype: np.dtype) -> None:
-    """Refuses a part that is not as `Part` says, or does not fit.
+    """Refuses a part that is not as `Part` says, or does not fit model and loss.
 
     Raises:
-        ValueError: with what there is and what there should be.
+        ValueError: the message says what was found and what is expected.
     """
     samples = check_rows(f"{where}: X", part.X, model.inputs, dtype)
     if not samples:

@@ -19,7 +19,7 @@ Array = np.ndarray
 
 
 class Stepwise(Problem):
-    """A problem whose every step is an epoch of its own, without a validation part."""
+    """A problem in which every step is an epoch, without a validation part."""
 
     batched = True
 
@@ -60,7 +60,7 @@ class Stepwise(Problem):
 
 
 class _Unjudged(Objective):
-    """An objective that is differentiated, but not evaluated after each step."""
+    """An objective that is differentiated but never evaluated."""
 
     def __init__(self, whole: Objective) -> None:
         self.whole, self.gradient, self.losses = whole, whole.gradient, whole.losses
@@ -87,11 +87,11 @@ def ramp(
     threads: int = 1,
     stop: Event | None = None,
 ) -> tuple[Array, Array]:
-    """The learning-rate range test of Smith 2017 (section 3.3), its rate growing exponentially.
+    """The learning-rate range test of Smith 2017 (section 3.3), with an exponentially growing rate.
 
-    Each member starts at its own rate and is at `high` in the last of the steps; whatever schedule
-    it has is left aside. Returns rates and losses, (members, steps) each: a loss is that of the
-    step's batch before the step, nan once the row diverged. Raises tuner.training.loop.Interrupted.
+    Each member starts at its own rate and reaches `high` in the last step; its own schedule is
+    ignored. Returns rates and losses, (members, steps) each: the loss is that of the step's batch
+    before the step, nan once the row diverged. Raises tuner.training.loop.Interrupted.
     """
     rows = [_rising(member, i, high, steps) for i, member in enumerate(members)]
     rates, losses = np.empty((2, steps, len(rows)))
@@ -106,7 +106,7 @@ def ramp(
 
 
 def _rising(member: Member, number: int, high: float, steps: int) -> Member:
-    """The member under a schedule that rises to `high` in its last step."""
+    """The member with a schedule that rises to `high` in its last step."""
     factor = (high / member.settings["lr"]) ** (steps / max(steps - 1, 1))
     return replace(
         member, trial=number, schedule="exponential", schedule_settings={"gamma": factor}

@@ -1,4 +1,4 @@
-"""Learning-rate ranges: the good rates, judged by short runs or by a ramp."""
+"""Learning-rate ranges: good rates, found from short runs or from a ramp."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 
 Array = np.ndarray
 
-# A rate is as good as any if its gain is this share of the best rate's: closer than that, short
-# runs do not foretell long ones.
+# A rate counts as good if its gain is at least this share of the best rate's: short runs cannot
+# predict smaller differences in long ones.
 AS_GOOD = 0.9
 # A rate is worth searching if its gain is at least this share.
 WORTH = 0.5
@@ -15,11 +15,11 @@ WORTH = 0.5
 
 @dataclass(frozen=True)
 class Sweep:
-    """Short runs that differ by rate and seed alone.
+    """Short runs that differ in rate and seed only.
 
-    rates: (rates,), ascending, at equal factors; initial: (seeds,), losses before the first step;
-    losses: (seeds, rates), losses at the end, nan where a run diverged. All are of training, or
-    all of validation.
+    rates: (rates,), ascending by a constant factor; initial: (seeds,), losses before the first
+    step; losses: (seeds, rates), losses at the end, nan where a run diverged. All losses are
+    training losses, or all are validation losses.
     """
 
     rates: Array
@@ -33,19 +33,19 @@ class Sweep:
 
     @property
     def stable(self) -> Array:
-        """Whether a run, and each one at a lower rate, ended below its start: (seeds, rates)."""
+        """Whether a run and all runs at lower rates ended below their start, (seeds, rates)."""
         stable: Array = np.logical_and.accumulate(self.gains > 0, axis=1)
         return stable
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """The rates worth searching, and marks among them.
+    """The range of rates worth searching, and notable rates in it.
 
-    low, high: from the lowest rate worth searching to the highest as good as any, for long runs
-    bear lower rates than short ones, not higher; suggested: the middle of those as good as any;
-    steepest: where the loss falls most for a change of the rate; stable: the largest rate up to
-    which every run ended below its start; best: that of the lowest loss.
+    low: the lowest rate worth searching; high: the highest good rate, because long runs tolerate
+    lower rates than short ones, not higher; suggested: the geometric middle of the good rates;
+    steepest: where the loss falls fastest as the rate grows; stable: the largest rate up to which
+    every run ended below its start; best: the rate of the lowest loss.
     """
 
     low: float
@@ -57,9 +57,9 @@ class Bracket:
 
 
 def slopes(rates: Array, losses: Array) -> Array:
-    """Change of the losses (..., rates) for a factor of ten in the rate, by central differences.
+    """Change of the losses (..., rates) per factor of ten in the rate, by central differences.
 
-    nan beside a loss that is nan.
+    It is nan next to a loss that is nan.
 
     >>> slopes(np.array([0.01, 0.1, 1.0]), np.array([3.0, 2.0, 0.0]))
     array([-1. , -1.5, -2. ])
@@ -69,9 +69,9 @@ def slopes(rates: Array, losses: Array) -> Array:
 
 
 def bracket(sweep: Sweep) -> Bracket | None:
-    """What the sweep says on the average over its seeds; None if no rate brought a gain.
+    """The bracket of the mean gains over all seeds; None if no rate brought a gain.
 
-    A rate at which any of the seeds diverged counts as diverged.
+    A rate at which any seed diverged counts as diverged.
     """
     gains, rates = sweep.gains.mean(axis=0), sweep.rates
     best = int(np.argmax(gains))
@@ -93,10 +93,9 @@ def bracket(sweep: Sweep) -> Bracket | None:
 
 
 def as_good(sweep: Sweep) -> tuple[float, float] | None:
-    """The lowest and the highest rate about the best one that are as good as any; None if no rate
-    brought a gain.
+    """The lowest and the highest good rate around the best one; None if no rate brought a gain.
 
-    As good is what gains `AS_GOOD` of the best rate's gain, on the average over the seeds.
+    A good rate has at least `AS_GOOD` of the best rate's gain, on average over the seeds.
     """
     gains = sweep.gains.mean(axis=0)
     best = int(np.argmax(gains))
@@ -107,7 +106,7 @@ def as_good(sweep: Sweep) -> tuple[float, float] | None:
 
 
 def brackets(sweep: Sweep) -> list[Bracket]:
-    """The bracket that each seed gives alone, of those under which some rate brought a gain."""
+    """The bracket of each seed alone, for seeds with which some rate brought a gain."""
     alone = (
         bracket(Sweep(sweep.rates, sweep.initial[[i]], sweep.losses[[i]]))
         for i in range(len(sweep.initial))
@@ -116,9 +115,9 @@ def brackets(sweep: Sweep) -> list[Bracket]:
 
 
 def open_ends(sweep: Sweep) -> tuple[bool, bool]:
-    """Whether rates below and above those tried may be worth as much: losses do not turn up there.
+    """Whether rates below, and above, those tried may be as good: losses do not rise at that end.
 
-    Where no rate brought a gain, they may be above if the lowest moved nothing, else below.
+    If no rate brought a gain: above if the lowest rate changed nothing, else below.
     """
     gains = sweep.gains.mean(axis=0)
     best = int(np.argmax(gains))
@@ -131,7 +130,7 @@ def open_ends(sweep: Sweep) -> tuple[bool, bool]:
 
 
 def joined(first: Sweep, second: Sweep) -> Sweep:
-    """One sweep over the rates of two, of the same seeds."""
+    """Joins two sweeps with the same seeds into one over the rates of both."""
     rates = np.concatenate([first.rates, second.rates])
     order = np.argsort(rates)
     losses = np.concatenate([first.losses, second.losses], axis=1)
@@ -139,23 +138,23 @@ def joined(first: Sweep, second: Sweep) -> Sweep:
 
 
 def _around(best: int, good: Array) -> tuple[int, int]:
-    """The first and the last of the good ones that lie about the best without a gap."""
+    """First and last index of the unbroken run of good rates around the best."""
     below, above = np.flatnonzero(~good[:best]), np.flatnonzero(~good[best:])
     first = int(below[-1]) + 1 if below.size else 0
     last = best + int(above[0]) - 1 if above.size else len(good) - 1
     return first, last
 
 
-# A ramp stops when its smoothed loss exceeds the lowest one so many times.
+# A ramp ends when its smoothed loss exceeds this many times the lowest one.
 EXPLODED = 4.0
 SMOOTHING = 0.98
 
 
 def smoothed(losses: Array) -> Array:
-    """The running mean (steps,) of the losses of a ramp, up to the step at which it explodes.
+    """The smoothed losses (steps,) of a ramp, up to the step at which they explode.
 
-    The exponential mean with decay 0.98, corrected for its start at zero, that fastai and Lightning
-    take; both stop at four times the lowest value so far.
+    Smoothing is the exponential moving average of fastai and Lightning: decay 0.98, bias-corrected.
+    Both stop at four times the lowest value so far.
     """
     steps = np.arange(1, len(losses) + 1)
     kernel = SMOOTHING ** np.arange(len(losses))
@@ -165,10 +164,10 @@ def smoothed(losses: Array) -> Array:
 
 
 def usable(rates: Array, losses: Array) -> tuple[Array, Array]:
-    """Rates and smoothed losses of a ramp that the classic rules look at.
+    """The rates and smoothed losses of a ramp that the classic rules use.
 
-    As in fastai, the first tenth of the steps and the last five before the end are left out. There
-    are none where the ramp exploded at once; the rules then say nan.
+    As in fastai, the first tenth and the last five of the steps are left out. Both are empty if the
+    ramp exploded at once; the rules then return nan.
     """
     mean = smoothed(losses)
     first = len(losses) // 10
@@ -196,8 +195,8 @@ def minimum_over_10(rates: Array, losses: Array) -> float:
 def valley(rates: Array, losses: Array) -> float:
     """The rate at the middle of the longest falling part of the smoothed loss (fastai).
 
-    That part is the longest subsequence of ever lower losses, its first step taken to lie as many
-    steps before its last as it has members; the rate lies half way through its middle third.
+    That part is the longest decreasing subsequence, which is taken to start as many steps before
+    its end as it has members; the rate is halfway through its middle third.
     """
     rates, mean = usable(rates, losses)
     if not len(mean):

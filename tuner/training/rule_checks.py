@@ -1,8 +1,8 @@
-"""Checks of rules: what the language of optimizers does not know is refused, with line and mend.
+"""Checks of rules: refuses what is not in the language of rules, with the line and a fix.
 
-CONTRIBUTING.md says what a rule may be. It runs as it stands on NumPy arrays, but what trains is
-made from its source by `kernels.rule_compiler`, to which some of Python means nothing or, worse,
-something else.
+CONTRIBUTING.md defines that language. A rule runs unchanged on NumPy arrays, but training uses what
+`kernels.rule_compiler` generates from its source. Some Python has no meaning there or, worse, a
+different one.
 """
 
 import ast
@@ -21,7 +21,7 @@ from tuner.training.domains import Domain
 from tuner.training.rule_language import GIVEN_TO_ROWS, GIVEN_TO_TENSORS
 from tuner.training.slots import Slot
 
-# What a value depends on, beside numbers of the row.
+# What a value may depend on, beside values of the row.
 TENSOR, ELEMENT = "tensor", "element"
 Kind = frozenset[str]
 OF_ROW, OF_TENSOR, OF_ELEMENT = Kind(), Kind({TENSOR}), Kind({ELEMENT})
@@ -38,7 +38,7 @@ IN_PLACE_OF = {
 }
 NO_BRANCH = "choose number by number with np.where(c, a, b)"
 SUMS = "sums are row_sum and tensor_sum, of tuner.training.rule_language"
-# The compiler takes these names for its own.
+# The compiler uses such names itself.
 RESERVED = re.compile(r"^_|_(\d+|rows?)$")
 NOT_RESERVED = "a name has no _ before, and no _row, _rows or _1 behind"
 
@@ -48,16 +48,16 @@ class RuleError(UserError):
 
 
 def refuse(file: str, line: int, what: str, mend: str) -> NoReturn:
-    """Refuses what stands in a line of a rule's file.
+    """Refuses a line of a rule's file.
 
     Args:
-        file: its path.
+        file: the path of the file.
         line: counted from 1.
         what: what was found there.
         mend: what to write instead.
 
     Raises:
-        RuleError: always, with all of it in one line.
+        RuleError: always, with all of this in one line.
     """
     raise RuleError(f"{file}:{line}: {what}: {mend}")
 
@@ -71,9 +71,9 @@ def check(name: str, file: str, module: Mapping[str, Any]) -> None:
     """Refuses a file whose rule is not in the language of rules.
 
     Args:
-        name: what the file, and so its rule, is called.
+        name: the name of the file, and so of its rule.
         file: its path.
-        module: what it defines.
+        module: the names that the file defines, with their values.
 
     Raises:
         RuleError: the first mistake, with its file, its line and what to write instead.
@@ -83,7 +83,7 @@ def check(name: str, file: str, module: Mapping[str, Any]) -> None:
         refuse(file, 1, f"no function {name}", "a file's rule bears the name of the file")
     if not isfunction(rule):
         refuse(file, 1, f"{name} is no function", "a rule is one function, without decorators")
-    # A file may take the rule of another, as adamw does.
+    # A file may import the rule of another file, as adamw does.
     file = rule.__code__.co_filename
     tree = _tree(file)
     for node in tree.body:
@@ -241,7 +241,7 @@ class _Rule:
     # Expressions.
 
     def kind(self, node: ast.expr) -> Kind:
-        """What an expression depends on; refuses what rules may not say."""
+        """What an expression depends on; refuses expressions that a rule may not use."""
         match node:
             case ast.Constant(bool() | int() | float()):
                 return OF_ROW
@@ -352,7 +352,7 @@ class _Rule:
 
 
 def _annotated(parameter: Parameter, kind: type) -> Any:
-    """What an annotation holds of that kind, or None."""
+    """The value of type `kind` in a parameter's annotation, or None."""
     held = get_args(parameter.annotation)
     return held[1] if len(held) > 1 and isinstance(held[1], kind) else None
 

@@ -1,14 +1,14 @@
-"""What rules are made of beside arithmetic: what is given to them, sums, functions of a tensor.
+"""The language of rules beside arithmetic: given values, sums, functions of a tensor.
 
-On plain NumPy arrays they are what is written here, for parameters of one tensor; in a compiled
-pass `kernels.rule_compiler` puts loops and the functions of kernels.tensors in their place.
+On NumPy arrays the functions run as written here, for the parameters of one tensor. In a compiled
+pass, `kernels.rule_compiler` replaces them by loops and by the functions of kernels.tensors.
 A tensor is the weights (inputs, outputs) or the biases (1, outputs) of a layer.
 """
 
 import numpy as np
 
-# What a rule may ask for between t and lr: the loss of this step and the number of all steps; the
-# shape of the tensor, and whether it is a weight matrix that does not make the scores.
+# Parameters that a rule may have between t and lr: the loss of this step and the number of all
+# steps; the shape of the tensor, and whether it is a weight matrix of a hidden layer.
 GIVEN_TO_ROWS = ("loss", "T")
 GIVEN_TO_TENSORS = ("inputs", "outputs", "hidden")
 
@@ -29,18 +29,18 @@ def tensor_mean(x):
 
 
 def input_mean(x):
-    """Every number becomes the mean over the inputs of its output (its column)."""
+    """Replaces every number by the mean over all inputs of its output (its column)."""
     return np.broadcast_to(np.mean(np.atleast_2d(x), axis=0), np.atleast_2d(x).shape)
 
 
 def output_mean(x):
-    """Every number becomes the mean over the outputs of its input (its row)."""
+    """Replaces every number by the mean over all outputs of its input (its row)."""
     means = np.mean(np.atleast_2d(x), axis=1, keepdims=True)
     return np.broadcast_to(means, np.atleast_2d(x).shape)
 
 
 def orthogonalize(x, steps):
-    """Towards the nearest semi-orthogonal matrix, by so many quintic Newton-Schulz iterations.
+    """Moves x towards the nearest semi-orthogonal matrix by quintic Newton-Schulz iterations.
 
     Jordan et al. 2024 (Muon): coefficients 3.4445, -4.7750, 2.0315 on x over its Frobenius norm.
     """

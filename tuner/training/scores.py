@@ -1,7 +1,7 @@
-"""Scores: what people read beside a loss, made of what the samples of a part add to it.
+"""Scores: reported beside a loss, computed from sums over the samples of a part.
 
-A compiled `hits(scores, y, weights)` returns what some samples add, by weight; a function of the
-hits of all samples of a part makes the score of them. Arrays are those of tuner.training.losses.
+A compiled `hits(scores, y, weights)` returns the weighted sum over some samples. A second function
+turns the sum over all samples of a part into its score. Arrays are as in tuner.training.losses.
 """
 
 import numpy as np
@@ -10,16 +10,16 @@ Array = np.ndarray
 
 
 def total_weight(weights: Array, y: Array) -> float:
-    """The sum of the weights of a part; weights (0,) are all 1."""
+    """The sum of the weights of a part; weights of shape (0,) mean that all are 1."""
     return float(weights.sum(dtype=np.float64)) if len(weights) else float(len(y))
 
 
 def accuracy(hits: Array, y: Array, weights: Array) -> Array:
-    """Share of the samples that are hit, by weight; of several labels all must be right.
+    """Weighted share of the samples predicted correctly; with several labels, all must be right.
 
     Args:
-        hits: (rows,) weights of the samples that are hit, summed over a part.
-        y, weights: those of the part, for all rows alike.
+        hits: (rows,) weights of the correct samples, summed over a part.
+        y, weights: those of the part, shared by all rows.
 
     Returns:
         Scores, (rows,).
@@ -30,11 +30,11 @@ def accuracy(hits: Array, y: Array, weights: Array) -> Array:
 def r2(hits: Array, y: Array, weights: Array) -> Array:
     """1 - squared error / variance, over all outputs together.
 
-    Of constant targets as scikit-learn has it: 1 for no error, 0 for any.
+    For constant targets it is, as in scikit-learn, 1 without error and 0 with any error.
 
     Args:
         hits: (rows,) squared errors, summed over a part by weight.
-        y, weights: those of the part, for all rows alike.
+        y, weights: those of the part, shared by all rows.
 
     Returns:
         Scores, (rows,).
@@ -48,11 +48,11 @@ def r2(hits: Array, y: Array, weights: Array) -> Array:
 
 
 def coverage(hits: Array, y: Array, weights: Array) -> Array:
-    """Share of the targets that are at most their prediction: a good quantile has its own level.
+    """Share of the targets at or below their prediction; for a good quantile it equals its level.
 
     Args:
         hits: (rows,) such targets, counted over a part by weight.
-        y, weights: those of the part, for all rows alike.
+        y, weights: those of the part, shared by all rows.
 
     Returns:
         Scores, (rows,).
@@ -62,7 +62,7 @@ def coverage(hits: Array, y: Array, weights: Array) -> Array:
 
 
 def class_is_true(scores, y, weights):
-    """Samples whose highest score is that of their class; of one score, whose sign is."""
+    """Weight of samples whose highest score is of their class; a single score counts by sign."""
     correct = 0.0
     for sample in range(scores.shape[0]):
         best = 0
@@ -77,7 +77,7 @@ def class_is_true(scores, y, weights):
 
 
 def signs_are_true(scores, y, weights):
-    """Samples whose scores are above zero just where y is 1."""
+    """Weight of samples whose scores are above zero exactly where y is 1."""
     correct = 0.0
     for sample in range(scores.shape[0]):
         right = True
@@ -113,7 +113,7 @@ def squared_distance_of_means(scores, y, weights):
 
 
 def not_above(scores, y, weights):
-    """Targets that are at most their score."""
+    """Weight of targets at or below their score."""
     total = 0.0
     for sample in range(scores.shape[0]):
         own = 0.0

@@ -1,4 +1,4 @@
-"""Slots: the state that a rule keeps from step to step, and what it starts from."""
+"""Slots: the state that a rule keeps from step to step, and its initial value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 
 def zero() -> float:
-    """Where a slot starts if nothing else is said."""
+    """The default initial value of a slot."""
     return 0.0
 
 
@@ -15,8 +15,9 @@ def zero() -> float:
 class Slot:
     """State that a rule keeps.
 
-    scalar: one number a row, not one a parameter; start: a function of `theta`, (size,), and of the
-    rule's hyperparameters, whichever it names, for its value before the first step.
+    scalar: one number per row, not one per parameter; start: the function that returns its value
+    before the first step, from those of `theta`, (size,), and the rule's hyperparameters that its
+    signature names.
     """
 
     scalar: bool = False
@@ -24,25 +25,25 @@ class Slot:
 
     @property
     def asks(self) -> list[str]:
-        """What its start depends on: `theta` and names of hyperparameters."""
+        """The parameters of `start`: `theta` and names of hyperparameters."""
         return list(signature(self.start).parameters)
 
     def initial(self, theta: Any, settings: Mapping[str, float]) -> Any:
-        """Its value for the parameters (size,) and the hyperparameters of a row."""
+        """Its initial value for the parameters (size,) and the hyperparameters of a row."""
         known = {"theta": theta, **settings}
         return self.start(**{name: known[name] for name in self.asks})
 
 
 def starting(start: Callable[..., Any]) -> Any:
-    """A slot of one number a parameter that starts at what this function returns."""
+    """A slot of one number per parameter that starts at the value this function returns."""
     return Annotated[Any, Slot(start=start)]
 
 
 def scalar_starting(start: Callable[..., Any]) -> Any:
-    """A slot of one number a row that starts at what this function returns."""
+    """A slot of one number per row that starts at the value this function returns."""
     return Annotated[Any, Slot(scalar=True, start=start)]
 
 
-# The annotations of a rule's slots; one without annotation starts at zero.
+# Annotations of slots; a slot without one has a number per parameter and starts at zero.
 Initial = Annotated[Any, Slot(start=lambda theta: theta)]
 Scalar = Annotated[Any, Slot(scalar=True)]

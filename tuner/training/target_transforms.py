@@ -1,4 +1,4 @@
-"""Transforms of skewed targets: fitted to training rows, and inverted in what is predicted."""
+"""Transforms of skewed targets: fitted to training rows, and inverted for predictions."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -9,9 +9,10 @@ Array = np.ndarray
 
 LOG1P, POWER = "log1p", "power"
 NAMES = (LOG1P, POWER)
-# What 1 + y and its like are at least: beyond it no number of float64 comes back.
+# Lower bound of 1 + y and of similar terms: below it, float64 cannot invert the transform.
 TINY = 1e-12
-# In standard deviations of the targets: so far from itself float32 may bring a training target.
+# Allowed float32 error of a training target, relative to its distance from the mean plus the
+# standard deviation.
 EXACT = 1e-3
 
 
@@ -21,14 +22,14 @@ class TargetTransform:
 
     The shift is the median, the scale the median distance from it (the mean one where that is 0).
 
-    What is predicted is kept to the range of the training targets, widened by its width on either
-    side (with log1p not below halfway from the lowest one to -1): the inverse of a power has no
-    number for every score, and that of a logarithm soon has none that float64 holds.
+    Predictions are clipped to the range of the training targets, widened by its width on either
+    side (with log1p, not below halfway from the lowest target to -1). The inverse of a power is not
+    defined for every score, and that of a logarithm soon overflows float64.
 
     Attributes:
         method: one of NAMES.
-        power, shift, scale: (outputs,); for log1p they play no part.
-        low, high: (outputs,) what is predicted at least and at most, in the unit of the targets.
+        power, shift, scale: (outputs,); log1p does not use them.
+        low, high: (outputs,) bounds of predictions, in the unit of the targets.
     """
 
     method: str
@@ -42,7 +43,8 @@ class TargetTransform:
         """Targets (n, outputs) transformed, float64."""
         y = np.asarray(y, np.float64)
         if self.method == LOG1P:
-            # Goes on as a line: what another model predicts below -1 comes back, too.
+            # Continued as a line below -1, so that predictions of other models can be inverted
+            # there.
             return np.asarray(np.log1p(np.maximum(y, TINY - 1)) + np.minimum(y - (TINY - 1), 0))
         from scipy.stats import yeojohnson
 
@@ -52,7 +54,7 @@ class TargetTransform:
         return np.stack(made, axis=1)
 
     def inverse(self, t: Array) -> Array:
-        """What transformed predictions (n, outputs) are in the unit of the targets, bounded."""
+        """Transformed predictions (n, outputs) in the unit of the targets, clipped."""
         t = np.asarray(t, np.float64)
         with np.errstate(over="ignore"):
             if self.method == LOG1P:
@@ -63,9 +65,9 @@ class TargetTransform:
         return np.asarray(np.clip(y, self.low, self.high))
 
     def _unpowered(self, t: Array) -> Array:
-        """The inverse of the power: scikit-learn's PowerTransformer, without gaps beyond its image.
+        """The inverse of the power, as in scikit-learn's PowerTransformer, but defined everywhere.
 
-        It is of two branches: of t at 0 or more by the power, of t below 0 by 2 - power.
+        For t of 0 or more it uses the power, for t below 0 it uses 2 - power.
         """
         power = np.where(t >= 0, self.power, 2 - self.power)
         size, near = np.abs(t), np.abs(power) < np.finfo(np.float64).eps
@@ -76,20 +78,20 @@ class TargetTransform:
 
     @property
     def unbounded(self) -> Self:
-        """The same that keeps to no range."""
+        """The same transform without clipping."""
         return replace(self, low=np.full_like(self.low, -np.inf), high=self.high + np.inf)
 
 
 def fit(method: str, y: Array) -> TargetTransform:
-    """Fits a transform to the targets of the training rows; sample weights play no part.
+    """Fits a transform to the targets of the training rows; sample weights are ignored.
 
     Args:
         method: one of NAMES.
         y: (n, outputs), finite.
 
     Raises:
-        ValueError: there is no such method, the targets are the same in all rows, log1p has no
-            number for one, or a power would leave too little between them.
+        ValueError: there is no such method, targets are the same in all rows, log1p is undefined
+            for one, or the transform would bring them too close together for float32.
     """
     if method not in NAMES:
         raise ValueError(f"must be one of {', '.join(NAMES)}")
@@ -108,8 +110,8 @@ def fit(method: str, y: Array) -> TargetTransform:
     if method == POWER:
         from scipy.stats import yeojohnson_normmax
 
-        # Neither moved by a long tail, as mean and deviation are: powers stay near 0, where the
-        # inverse has numbers for more scores.
+        # Unlike mean and standard deviation, both are robust to a long tail. So powers stay near 0,
+        # where the inverse is defined for more scores.
         shift = np.median(y, axis=0)
         off = np.abs(y - shift)
         scale = np.median(off, axis=0)
@@ -122,17 +124,17 @@ def fit(method: str, y: Array) -> TargetTransform:
 
 
 def check_domain(method: str, y: Array) -> None:
-    """Refuses targets that a method has no number for.
+    """Refuses targets for which a method is undefined.
 
     Raises:
-        ValueError: with the lowest one.
+        ValueError: the message names the lowest target.
     """
     if method == LOG1P and (lowest := float(np.min(y))) <= -1:
         raise ValueError(f"takes targets above -1, the data have {lowest:g}; give {POWER}")
 
 
 def _check_apart(made: TargetTransform, y: Array) -> None:
-    """Raises ValueError unless float32 can tell transformed targets apart as the raw ones are."""
+    """Raises ValueError unless transformed targets are still distinct in float32."""
     t = made(y)
     mean, spread = t.mean(axis=0), t.std(axis=0)
     with np.errstate(all="ignore"):

@@ -1,9 +1,8 @@
-"""Transforms: what may be put around any optimizer, by hyperparameters that all of them share.
+"""Transforms around the update of any optimizer, set by hyperparameters that all share.
 
-`tuner.training.optimizers.shared` says what they mean, and `tuner.training.families.penalties` what
-those of models do. Each is one sweep over the rows that use it. theta, gradient and kept arrays:
-(rows, size); t, left_at and the hyperparameters: (rows,) float64; rows that have left are passed
-over.
+`tuner.training.optimizers.shared` documents them, and `tuner.training.families.penalties` those of
+models. Each is one sweep over the rows that use it. theta, gradient and kept arrays: (rows, size);
+t, left_at and the hyperparameters: (rows,) float64. Rows that have left are skipped.
 """
 
 from collections.abc import Sequence
@@ -17,8 +16,8 @@ from tuner.training.kernels.compiling import compiled
 if TYPE_CHECKING:
     from tuner.training.population import Member
 
-# What a member's model_settings call the penalties, and its settings the transforms: the rows of
-# `numbers`, in this order.
+# Names of the penalties in a member's model_settings and of the transforms in its settings: the
+# rows of `numbers`, in this order.
 PENALTIES = ("l1", "l2")
 TRANSFORMS = (
     *("clip_value", "clip_adaptive", "lookahead_rate", "lookahead_steps"),
@@ -27,7 +26,7 @@ TRANSFORMS = (
 
 
 def numbers_of(members: Sequence["Member"]) -> np.ndarray:
-    """What the members say of penalties and transforms, (8, rows) float64."""
+    """The members' hyperparameters of penalties and transforms, (8, rows) float64."""
     own = [
         [m.settings.get(key, optimizers.SHARED[key].default) for m in members] for key in TRANSFORMS
     ]
@@ -37,7 +36,7 @@ def numbers_of(members: Sequence["Member"]) -> np.ndarray:
 
 @compiled
 def add_decay(theta, gradient, left_at, penalised, l2):
-    """penalised: (tensors, 2), where each starts and stops."""
+    """Adds the gradient of the l2 penalty; penalised: (tensors, 2), start and stop of each."""
     for row in range(gradient.shape[0]):
         if left_at[row] != 0.0 or l2[row] == 0.0:
             continue
@@ -50,9 +49,10 @@ def add_decay(theta, gradient, left_at, penalised, l2):
 
 @compiled
 def add_subgradient(theta, gradient, left_at, penalised, l1, orthants):
-    """Adds the slope of l1 * |W|, and to orthants (rows, size) the sign that W may have next.
+    """Adds the subgradient of l1 * |W|; orthants (rows, size) get the sign that W may have next.
 
-    At 0 it is that of the side downhill, or 0 where both lead up (Andrew & Gao 2007, equation 4).
+    At 0 it is the sign of the descent direction, or 0 if the loss rises on both sides (Andrew & Gao
+    2007, equation 4).
     """
     for row in range(gradient.shape[0]):
         if left_at[row] != 0.0 or l1[row] == 0.0:
@@ -74,7 +74,7 @@ def add_subgradient(theta, gradient, left_at, penalised, l1, orthants):
 
 @compiled
 def stop_at_zero(theta, left_at, penalised, l1, orthants):
-    """W that would leave its orthant is 0."""
+    """Sets weights that left their orthant to 0."""
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or l1[row] == 0.0:
             continue
@@ -88,7 +88,7 @@ def stop_at_zero(theta, left_at, penalised, l1, orthants):
 
 @compiled
 def clip_by_value(gradient, left_at, limits):
-    """Cuts off the gradient's numbers at +-limits; inf is no limit, and nan stays nan."""
+    """Clips the elements of the gradient to +-limits; inf is no limit, and nan stays nan."""
     for row in range(gradient.shape[0]):
         if left_at[row] != 0.0 or limits[row] == np.inf:
             continue
@@ -99,7 +99,10 @@ def clip_by_value(gradient, left_at, limits):
 
 @compiled
 def clip_adaptively(theta, gradient, left_at, tensors, limits):
-    """tensors: as Problem.tensors; all biases of a layer are one unit, as in the authors' code."""
+    """Clips each output's gradient relative to its weights; tensors: as Problem.tensors.
+
+    All biases of a layer count as one output, as in the authors' code.
+    """
     for row in range(gradient.shape[0]):
         if left_at[row] != 0.0 or limits[row] == np.inf:
             continue
@@ -122,13 +125,13 @@ def clip_adaptively(theta, gradient, left_at, tensors, limits):
 
 @compiled
 def average(theta, mean, t, left_at, total, ema, tail):
-    """mean becomes the average of the parameters so far; t counts the steps taken."""
+    """Updates `mean`, the average of the parameters so far; t: steps taken."""
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or (ema[row] == 0.0 and tail[row] == 0.0):
             continue
         begun = t[row]
         if tail[row] > 0.0:
-            # The small number keeps a start at its step where the product is rounded downwards.
+            # The small number corrects a product that is rounded down to just below an integer.
             begun -= total - np.floor(tail[row] * total + 1e-9)
         if begun <= 1.0:
             mean[row] = theta[row]
@@ -140,9 +143,9 @@ def average(theta, mean, t, left_at, total, ema, tail):
 
 @compiled
 def look_ahead(theta, slow, t, left_at, rates, steps):
-    """Every so many steps slow goes a share of the way to theta, which starts again there.
+    """Lookahead: every `steps` steps, slow moves a share of the way to theta, which restarts there.
 
-    steps is rounded down; a rate of 1 is no Lookahead.
+    steps is rounded down; a rate of 1 disables it.
     """
     for row in range(theta.shape[0]):
         if left_at[row] != 0.0 or rates[row] == 1.0 or t[row] % np.floor(steps[row]) != 0.0:
@@ -155,7 +158,7 @@ def look_ahead(theta, slow, t, left_at, rates, steps):
 
 @compiled
 def before_update(theta, gradient, left_at, tensors, penalised, numbers, orthants):
-    """What comes before a step's update; numbers: see `numbers_of`."""
+    """All transforms before a step's update; numbers: see `numbers_of`."""
     add_decay(theta, gradient, left_at, penalised, numbers[1])
     add_subgradient(theta, gradient, left_at, penalised, numbers[0], orthants)
     clip_by_value(gradient, left_at, numbers[2])
@@ -164,14 +167,14 @@ def before_update(theta, gradient, left_at, tensors, penalised, numbers, orthant
 
 @compiled
 def after_update(theta, left_at, t, total, penalised, numbers, orthants, slow, mean):
-    """What comes after it."""
+    """All transforms after a step's update."""
     stop_at_zero(theta, left_at, penalised, numbers[0], orthants)
     look_ahead(theta, slow, t, left_at, numbers[4], numbers[5])
     average(theta, mean, t, left_at, total, numbers[6], numbers[7])
 
 
 def needed(numbers: np.ndarray) -> tuple[bool, bool]:
-    """Whether anything comes before, and after, an update of rows with these numbers."""
+    """Whether rows with these numbers have transforms before, and after, an update."""
     l1, l2, clip_value, clip_adaptive, lookahead_rate, _, ema, tail = numbers
     before = l1.any() or l2.any() or (clip_value < np.inf).any() or (clip_adaptive < np.inf).any()
     after = l1.any() or (lookahead_rate != 1.0).any() or ema.any() or tail.any()

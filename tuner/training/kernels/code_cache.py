@@ -1,7 +1,7 @@
-"""The cache of compiled code: a file for each function and its types, either whole or not there.
+"""The cache of compiled code: one file per function and types, either complete or absent.
 
-Numba's own has an index that numbers the files of a function. A process that is killed before the
-file is written, or two that write at once, can leave there a number that stands for other code.
+Numba's own cache numbers the files of a function in an index. If a process is killed before it
+writes a file, or if two write at once, an index entry can point to other code.
 """
 
 import os
@@ -21,9 +21,9 @@ CONFIG: Any = numba.config  # its names are made as it is imported
 
 
 class _Files:
-    """Files named by what they are for; their heads prove what they hold and what it was made of.
+    """Files named by their key; a header verifies their content and its source.
 
-    start: the path up to the key; stamp: what the source is known by.
+    start: the path up to the key; stamp: identifies the version of the source.
     """
 
     def __init__(self, start: str, stamp: Any) -> None:
@@ -36,7 +36,7 @@ class _Files:
         return sha256(repr((self.made_of, key)).encode() + code).digest()
 
     def load(self, key: Any) -> Any:
-        """What is kept under this key, or None if nothing is, or nothing that is whole and new."""
+        """The object stored under this key, or None if the file is missing, damaged or outdated."""
         try:
             with open(self.path(key), "rb") as file:
                 head, code = file.read(HEAD), file.read()
@@ -58,11 +58,11 @@ class _Files:
 
 
 class _CodeCache(FunctionCache):
-    """What is kept on disk of one function. A folder that cannot be written keeps nothing."""
+    """The cache on disk of one function. If its folder is not writable, nothing is stored."""
 
     def __init__(self, function: Callable[..., Any], way: str) -> None:
         super().__init__(function)
-        # NUMBA_BOUNDSCHECK makes other code of the same source.
+        # NUMBA_BOUNDSCHECK changes the code of the same source.
         checked = ".checked" if CONFIG.BOUNDSCHECK else ""
         start = os.path.join(self._cache_path, f"{self._impl.filename_base}.{way}{checked}")
         files: Any = _Files(start, self._impl.locator.get_source_stamp())
@@ -74,10 +74,10 @@ class _CodeCache(FunctionCache):
 
 
 def cache_of(function: Callable[..., Any], way: str) -> Any:
-    """The cache of a function as it is entered in this way.
+    """The cache of a function for one way of calling it.
 
-    Beside its file or in the user's folder, as numba chooses; one that keeps nothing if neither can
-    be written.
+    Numba chooses its folder: beside the source file, or the user's. If neither is writable, the
+    cache stores nothing.
     """
     try:
         return _CodeCache(function, way)

@@ -1,8 +1,8 @@
-"""Compiling: how numba is used throughout, and how compiled functions are kept on disk.
+"""Compiling: how numba is used throughout, and how compiled functions are cached on disk.
 
-The cache (kernels.code_cache) lies beside the source file; where that folder cannot be written, in
-the user's. Numba notices that a file changed, but not that a function it calls in another file did;
-so a specialised function bears a digest of all it is made of in its name.
+The cache (kernels.code_cache) is beside the source file or, if that folder is not writable, in the
+user's. Numba notices a changed file, but not a changed function that it calls in another file. So
+the name of a specialised function contains a digest of all its sources.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from numba.core.typing.typeof import typeof_impl
 
 from tuner.training.kernels.code_cache import cache_of
 
-# Without nnan and ninf: the compiler must not assume away the values that a diverged row has.
+# Without nnan and ninf: a diverged row has such values, so the compiler must not exclude them.
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 
 # LLVM vectorizes a loop only if it may check that its arrays do not overlap; its default of 8
@@ -35,17 +35,17 @@ binding.set_option("tuner", "-runtime-memory-check-threshold=64")
 
 
 class _Closed(JITCodeLibrary):
-    """The code of a function that runs its own copies of all it calls, and no others.
+    """The code of a function that only runs its own copies of the functions it calls.
 
-    Numba leaves such copies for anybody: code that is loaded later is bound to the first copy of a
-    function that is in memory. So results hung on what else was compiled or loaded before, for
-    copies differ in how they were optimized, and with it in the last digits.
+    Numba exports such copies: code that is loaded later is bound to the first copy of a function in
+    memory. Copies are optimized differently and so differ in the last digits. Results would then
+    depend on what else was compiled or loaded before.
     """
 
     entered: bool
 
     def _finalize_final_module(self) -> None:
-        # What others inline is read back, as it is when it comes from the cache.
+        # Other code inlines this module as it is read back, as from the cache.
         shared = binding.parse_bitcode(self._final_module.as_bitcode())
         for function in shared.functions:
             if not function.is_declaration and function.linkage == binding.Linkage.external:
@@ -53,7 +53,7 @@ class _Closed(JITCodeLibrary):
         self._shared_module = shared
         for function in self._final_module.functions:
             if not self.entered and not function.is_declaration:
-                # It is there for others to take, and needs no machine code.
+                # It is only for inlining, and needs no machine code.
                 function.linkage = binding.Linkage.available_externally
             elif function.linkage == binding.Linkage.linkonce_odr:
                 function.linkage = binding.Linkage.internal
@@ -61,7 +61,7 @@ class _Closed(JITCodeLibrary):
 
 
 class _Compiler(Compiler):
-    """Numba's compiler, which puts what it makes into closed code."""
+    """Numba's compiler, with `_Closed` as the library of its code."""
 
     def compile_extra(self, function: Any) -> Any:
         library = _Closed(self.state.targetctx.codegen(), function.__qualname__)
@@ -73,10 +73,10 @@ class _Compiler(Compiler):
 
 
 class Compiled(CPUDispatcher):
-    """A compiled function: other compiled ones take its code into theirs.
+    """A compiled function that other compiled functions inline.
 
-    To be entered from elsewhere it is compiled once more, with what unpacks its arguments: that is
-    a third of what there is to compile, and most functions are never entered so.
+    To be called from elsewhere it is compiled once more, with a wrapper that unpacks its arguments.
+    The wrapper is a third of the compile time, and most functions never need it.
     """
 
     def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
@@ -86,7 +86,7 @@ class Compiled(CPUDispatcher):
         self.entries: dict[str, Any] = {}
 
     def entry(self, way: Literal["python", "pointer"]) -> Any:
-        """The function as it is entered from Python, or by its address."""
+        """The function with a wrapper for calls from Python, or by its address."""
         if way not in self.entries:
             with _ENTERING:
                 if way not in self.entries:
@@ -109,7 +109,7 @@ _ENTERING = Lock()
 def _target(options: Mapping[str, Any], way: str = "") -> dict[str, Any]:
     return {
         "nopython": True,
-        "boundscheck": None,  # as NUMBA_BOUNDSCHECK says
+        "boundscheck": None,  # numba then reads NUMBA_BOUNDSCHECK
         "nogil": True,
         "error_model": "numpy",
         "fastmath": FASTMATH,
@@ -123,24 +123,24 @@ def compiled(function: Callable[..., Any], **options: Any) -> Compiled:
     """A decorator: compiles the function when it is first used, or reads it from the cache.
 
     Args:
-        function: in the Python that numba knows; what it calls is compiled, too.
-        options: of numba.njit, in place of what is used throughout.
+        function: in the subset of Python that numba supports; functions it calls are compiled, too.
+        options: options of numba.njit that replace the usual ones.
     """
     return Compiled(function, options)
 
 
 def digest(*parts: str) -> str:
-    """Twelve hexadecimal digits of these texts and of the way they are compiled."""
+    """Twelve hexadecimal digits that identify these texts and the compiler's options."""
     return hashlib.sha256("\0".join([*parts, *sorted(FASTMATH)]).encode()).hexdigest()[:12]
 
 
 @cache
 def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
-    """A compiled copy of a function, in which some global names mean other functions.
+    """A compiled copy of a function in which some global names are bound to other functions.
 
     Args:
-        function: a plain one, of which there is one copy for the same meanings.
-        meanings: compiled functions, by the names that `function` calls them by.
+        function: a plain function; the same meanings give the same copy.
+        meanings: compiled functions, by the global names under which `function` calls them.
     """
     assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, {**function.__globals__, **meanings})
@@ -149,13 +149,13 @@ def specialised(function: Callable[..., Any], **meanings: Any) -> Any:
 
 
 def ingredients(function: FunctionType) -> Iterator[str]:
-    """Sources of a function and of all compiled ones that it calls, and the numbers they know."""
+    """Sources of a function and of all compiled functions it calls, and their global numbers."""
     seen: set[Any] = {function}
     waiting: list[Any] = [function]
     while waiting:
         function = waiting.pop()
         yield inspect.getsource(function)
-        # Among these names are those of attributes, too: too much is told, never too little.
+        # The names include those of attributes: the result may contain too much, never too little.
         for name in function.__code__.co_names:
             meaning = function.__globals__.get(name)
             if isinstance(meaning, int | float | np.generic):
@@ -170,14 +170,14 @@ NOWHERE = 1
 
 
 class Pointer(types.WrapperAddressProtocol):
-    """A compiled function that returns nothing, for arguments like these, to be an argument itself.
+    """A pointer to a compiled function without a return value, to pass it as an argument.
 
-    What takes it is compiled once for all functions of the same types; it would be compiled for
-    each of them, in seconds, if it called them by their names.
+    The receiver is compiled once for all functions of the same types. If it called them by name, it
+    would be compiled for each of them, in seconds.
 
     Args:
-        function: the function, or None for a type alone, which must not be called.
-        arguments: examples of what it is called with.
+        function: the function, or None for the type only, which must not be called.
+        arguments: examples of its arguments, for their types.
     """
 
     def __init__(self, function: Compiled | None, *arguments: Any) -> None:
@@ -194,31 +194,30 @@ class Pointer(types.WrapperAddressProtocol):
         return self.address
 
     def signature(self) -> Any:
-        """Numba's signature: the types of the arguments, and nothing returned."""
+        """Numba's signature: the types of the arguments, and no return value."""
         return self.type.signature
 
 
 @typeof_impl.register(Pointer)
 def _(pointer: Pointer, context: Any) -> Any:
-    """What numba finds out by itself, but anew in each call."""
+    """The type of a pointer; numba would infer it anew in each call."""
     return pointer.type
 
 
 class Compiling(event.Listener):
-    """Hears of compilations.
+    """Listens to numba's compilations and measures their time.
 
     Args:
-        announce: called before the first of them.
+        announce: called before the first compilation.
     """
 
     def __init__(self, announce: Callable[[], None]) -> None:
         self.announce: Callable[[], None] | None = announce
-        # Seconds of those that are over; of the one under way, when it began, and how many others
-        # it is within, itself among them.
+        # Seconds of finished compilations; the start of the current one, and its nesting depth.
         self.before, self.since, self.depth = 0.0, 0.0, 0
 
     def on_start(self, event: event.Event) -> None:
-        """One begins, perhaps within another."""
+        """A compilation begins, perhaps within another."""
         if self.announce is not None:
             self.announce()
             self.announce = None
@@ -227,19 +226,19 @@ class Compiling(event.Listener):
         self.depth += 1
 
     def on_end(self, event: event.Event) -> None:
-        """One is over."""
+        """A compilation ends."""
         self.depth -= 1
         if not self.depth:
             self.before += time.monotonic() - self.since
 
     def seconds(self) -> float:
-        """Seconds that were spent compiling so far."""
+        """Seconds spent compiling so far."""
         return self.before + (time.monotonic() - self.since if self.depth else 0.0)
 
 
 @contextmanager
 def announced(announce: Callable[[], None]) -> Iterator[Compiling]:
-    """Calls `announce` if something must be compiled in the block, before the first time."""
+    """Calls `announce` before the first compilation within the block, if there is one."""
     listener = Compiling(announce)
     with event.install_listener("numba:compile", listener):
         yield listener

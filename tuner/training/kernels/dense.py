@@ -1,4 +1,4 @@
-"""Dense input: the products that a model makes of rows X (samples, features), C-contiguous.
+"""Dense input: the products of models with rows X (samples, features), C-contiguous.
 
 kernels.sparse has the same functions for sparse rows.
 """
@@ -8,31 +8,31 @@ import scipy.linalg.cython_blas  # noqa: F401  (numba's dot needs it, and thread
 
 from tuner.training.kernels.compiling import compiled
 
-# OpenBLAS makes products of so few multiplications without packing its arguments first, which costs
-# narrow ones half their speed (784 features by 10 or 64 units, batches of 128).
+# OpenBLAS computes products of at most this many multiplications without packing its arguments
+# first. Packing halves the speed of narrow ones (784 features by 10 or 64 units, batches of 128).
 SMALL = 1_000_000
 
 
 def room(X, samples):
-    """Where `gather` puts so many rows."""
+    """Room for `gather` to copy so many rows to."""
     return np.empty((samples, X.shape[1]), X.dtype)
 
 
 def whole(X):
-    """All rows, as the functions below take them."""
+    """All rows, in the form that the functions below take."""
     return X
 
 
 @compiled
 def gather(X, batch, room):
-    """The rows of these indices, copied into the room.
+    """Copies the rows of these indices into the room.
 
-    Number by number: an assignment of rows would make numba compile its error messages too.
+    Element by element: numba would compile its error messages, too, for an assignment of rows.
     """
     width = X.shape[1]
     numbers, copies = X.reshape(X.size), room.reshape(room.size)
     for sample in range(batch.shape[0]):
-        # Slices, for then the inner loop needs no check of an index and is vectorized.
+        # With slices the inner loop needs no index check and is vectorized.
         source = numbers[batch[sample] * width : (batch[sample] + 1) * width]
         copy = copies[sample * width : (sample + 1) * width]
         for i in range(width):
@@ -48,16 +48,16 @@ def part(X, start, stop):
 
 @compiled
 def count(X):
-    """How many rows there are."""
+    """The number of rows."""
     return X.shape[0]
 
 
 @compiled
 def piece(samples, numbers, least):
-    """How many samples at a time a product is made of that takes so many numbers for each.
+    """The number of samples per partial product, if each sample takes `numbers` multiplications.
 
-    Eights of samples, the pieces about even; all at once if a small product would have fewer than
-    `least`.
+    Pieces are multiples of eight samples of about equal size. All samples are one piece if small
+    products would have fewer than `least` samples.
     """
     most = SMALL // numbers
     most -= most % 8

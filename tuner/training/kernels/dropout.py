@@ -1,8 +1,8 @@
 """Dropout (Srivastava et al. 2014), inverted: units that stay are scaled up by 1 / (1 - rate).
 
-Which units drop is told by a hash of the seed, the step, the layer and the place in the batch, not
-by a stream of random numbers: so all rows of a seed share it, a unit that drops at a rate of 0.2
-drops at 0.5 as well, and a step is the same in whatever company and however often it is taken.
+A hash of seed, step, layer and position in the batch decides which units drop, instead of a stream
+of random numbers. So all rows of a seed share the decision, a unit that drops at a rate of 0.2 also
+drops at 0.5, and a step is the same whatever the other rows are and however often it is repeated.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 @compiled
 def mixed(state, count):
-    """The number of that count in the sequence of SplitMix64 (Steele et al. 2014) from a state."""
+    """Element `count` of the sequence of SplitMix64 (Steele et al. 2014) that starts at a state."""
     z = np.uint64(state) + (np.uint64(count) + np.uint64(1)) * _GAMMA
     z = (z ^ (z >> _30)) * _FIRST
     z = (z ^ (z >> _27)) * _SECOND
@@ -25,19 +25,19 @@ def mixed(state, count):
 
 @compiled
 def stays(state, place, limit):
-    """Whether the unit at that place stays; limit: the rate in parts of 2**53."""
+    """Whether the unit at that position stays; limit: the rate in units of 2**-53."""
     return mixed(state, place) >> _11 >= limit
 
 
 @compiled
 def limit_of(rate):
-    """A rate in [0, 1) in parts of 2**53, as `stays` takes it."""
+    """A rate in [0, 1) in units of 2**-53, for `stays`."""
     return np.uint64(rate * 9007199254740992.0)
 
 
 @compiled
 def drop(a, rate, state):
-    """Takes units out of a (samples, units) and scales up the others."""
+    """Sets dropped units of a (samples, units) to zero and scales up the others."""
     limit, scale = limit_of(rate), a.dtype.type(1.0 / (1.0 - rate))
     for sample in range(a.shape[0]):
         for unit in range(a.shape[1]):
@@ -47,8 +47,8 @@ def drop(a, rate, state):
 
 @compiled
 def drop_backward(a, d, rate, state):
-    """The slope d by what `drop` left becomes that by what it was given, and a, where units stayed,
-    what it was before."""
+    """Turns d, the gradient by the output of `drop`, into that by its input, in place. Where units
+    stayed, it also restores a to the input of `drop`."""
     limit, scale = limit_of(rate), a.dtype.type(1.0 / (1.0 - rate))
     keep = a.dtype.type(1.0 - rate)
     for sample in range(a.shape[0]):

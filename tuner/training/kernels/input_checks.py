@@ -1,6 +1,6 @@
-"""Input checks: compiled code looks at no bounds, so what it is given is looked at before.
+"""Input checks: compiled code checks no bounds, so its arguments are checked before.
 
-Each is called once for a problem, a population or a block of rows, and never within a step.
+Each check runs once per problem, population or block of rows, never within a step.
 """
 
 from typing import Any
@@ -16,17 +16,18 @@ FLOATS = (np.float32, np.float64)
 def check_array(
     where: str, array: Any, shape: tuple[int, ...], dtype: DTypeLike, *, writable: bool = True
 ) -> None:
-    """Refuses what is not an array of this shape and kind.
+    """Refuses anything but a C-contiguous, aligned array of this shape and dtype.
 
     Args:
         where: names the array in the error.
-        array: what is to be C-contiguous and aligned as well.
-        shape: that of the array.
-        dtype: that of the array, in the byte order of the machine.
-        writable: whether it must be, as code that is compiled for arrays that are takes no other.
+        array: the array to check.
+        shape: the expected shape.
+        dtype: the expected dtype, in the byte order of the machine.
+        writable: whether it must be writable, because code compiled for writable arrays takes no
+            others.
 
     Raises:
-        ValueError: it is another, with what it is and what it should be.
+        ValueError: it is not; the message says what was found and what is expected.
     """
     if not isinstance(array, np.ndarray) or np.ma.isMaskedArray(array):
         raise ValueError(f"{where}: {type(array).__name__}: give a NumPy array")
@@ -43,17 +44,17 @@ def check_array(
 def check_rows(
     where: str, X: Any, features: int, dtype: DTypeLike, *, writable: bool = True
 ) -> int:
-    """Refuses rows that are not as wide as a model's inputs, or whose indices point elsewhere.
+    """Refuses rows whose width is not a model's number of inputs, or whose indices are invalid.
 
     Args:
         where: names the rows in the error.
         X: (samples, features), dense or CSR.
-        features: inputs of the model.
-        dtype: that of the parameters.
+        features: number of inputs of the model.
+        dtype: the dtype of the parameters.
         writable: see `check_array`.
 
     Returns:
-        How many rows there are.
+        The number of rows.
 
     Raises:
         ValueError: with what there is and what there should be.
@@ -80,10 +81,10 @@ def check_rows(
 
 
 def check_range(where: str, numbers: np.ndarray, stop: int) -> None:
-    """Refuses whole numbers that are negative, or `stop` or more.
+    """Refuses integers below 0, or of `stop` or more.
 
     Raises:
-        ValueError: with one that is.
+        ValueError: the message names one of them.
     """
     if not len(numbers):
         return
@@ -99,10 +100,10 @@ def _length(where: str, array: Any) -> int:
 
 
 def check_weights(where: str, weights: Any, samples: int, dtype: DTypeLike) -> None:
-    """Refuses weights that are not (samples,) numbers from 0, or by whose mean none can divide.
+    """Refuses weights that are not (samples,), finite and 0 or more, or whose sum is not usable.
 
     Raises:
-        ValueError: with what there is and what there should be.
+        ValueError: the message says what was found and what is expected.
     """
     check_array(where, weights, (samples,), dtype)
     bad = weights[~(np.isfinite(weights) & (weights >= 0))]

@@ -1,6 +1,6 @@
-"""Passes: a step's losses and gradients, or a part's losses and scores, of all rows of a block.
+"""Passes: losses and gradients of a step, or losses and scores of a part, for a block of rows.
 
-One compiled call takes the rows of a block through it, row after row.
+One compiled call handles all rows of a block, row by row.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tuner.training.kernels.dropout import mixed
 from tuner.training.losses import Loss
 from tuner.training.models import NO_STATE, Model
 
-# What `specialised` gives to the functions below.
+# Bound by `specialised` when the functions below are compiled.
 gather: Any = None
 part: Any = None
 count: Any = None
@@ -29,11 +29,11 @@ def step(
 ):  # fmt: skip
     """Losses and gradients of one batch, for all rows that have not left.
 
-    gradient: (rows, size), that of the loss; t: (rows,), the steps taken; losses: (rows,), the
-    weighted sum over the samples, by their number times mean_weight (1 where there are no weights);
-    batch: (samples,) indices into X, y (n, targets) and weights, (n,) or (0,) for none;
-    X_room, y_room, w_room, work: room for a batch; numbers, rates: (rows,), the loss's own and
-    those of dropout; state: what dropout knows of the seed.
+    gradient: (rows, size), of the loss; t: (rows,), the steps taken; losses: (rows,), the weighted
+    sum over the samples, divided by their number times mean_weight (1 where there are no weights);
+    batch: (samples,) indices into X, y (n, targets) and weights, (n,) or (0,) for none; X_room,
+    y_room, w_room, work: work arrays for a batch; numbers, rates: (rows,), hyperparameters of the
+    loss, rates of dropout; state: the seed's state of dropout.
     """
     samples, outputs = batch.shape[0], layout[-1]
     X_batch, y_batch = gather(X, batch, X_room), gather_targets(y, batch, y_room)
@@ -56,9 +56,10 @@ def step(
 def evaluate(
     theta, left_at, layout, X, y, weights, chunk, work, numbers, losses, scores_hit, kept
 ):  # fmt: skip
-    """Adds to (rows,) losses and hits those of all samples of X, by chunks.
+    """Adds the losses and hits of all samples of X, by chunks, to `losses` and `scores_hit`
+    (rows,).
 
-    kept: (rows, n, outputs) gets the scores, or (0, 0, 0).
+    kept: (rows, n, outputs), filled with the scores, or (0, 0, 0).
     """
     samples, outputs = count(X), layout[-1]
     for row in range(theta.shape[0]):
@@ -80,13 +81,13 @@ def evaluate(
 def build_passes(
     model: Model, loss: Loss, kind: ModuleType, build: Callable[..., Any] = specialised
 ) -> tuple[Any, Any]:
-    """`step` and `evaluate` for a kind of model.
+    """`step` and `evaluate` for one model and loss.
 
     Args:
-        model: whose halves they call.
-        loss: what is minimised, with its score.
-        kind: the module of its input, kernels.dense or kernels.sparse.
-        build: makes a function of one in which global names are given meanings.
+        model: its halves are called.
+        loss: the loss to minimise, with its score.
+        kind: the module that handles the input, kernels.dense or kernels.sparse.
+        build: binds global names of a function, like `specialised`.
     """
     there, back = model.halves(kind, build)
     return (

@@ -1,21 +1,21 @@
 """Layer normalisation (Ba et al. 2016) in two in-place halves, over the units of each sample.
 
-Both return how many parameters they have, the gains (units,). What the second half needs is kept in
-`work`: from `normal` on the normalised numbers (samples, units), and from `inverse` on 1 over the
-deviation of each sample. `leave` and `leave_backward` are the halves of no normalisation.
+Both return the number of their parameters, the gains (units,). `work` keeps what the second half
+needs: from `normal` on, the normalised values (samples, units); from `inverse` on, 1 over the
+standard deviation of each sample. `leave` and `leave_backward` do nothing, for models without it.
 """
 
 import numpy as np
 
 from tuner.training.kernels.compiling import compiled
 
-# Under the root, as PyTorch's LayerNorm has it.
+# Under the root, as in PyTorch's LayerNorm.
 EPSILON = 1e-5
 
 
 @compiled
 def normalise(z, theta, at, work, normal, inverse):
-    """z (samples, units) becomes gain * (z - mean) / deviation; gains are in theta from `at`."""
+    """Replaces z (samples, units) by gain * (z - mean) / deviation; gains: theta from `at` on."""
     units = z.shape[1]
     for sample in range(z.shape[0]):
         total, squares = 0.0, 0.0
@@ -36,9 +36,9 @@ def normalise(z, theta, at, work, normal, inverse):
 
 @compiled
 def normalise_backward(d, theta, gradient, stop, work, normal, inverse):
-    """d (samples, units), the slope by what normalise left, becomes that by what it was given.
+    """Turns d (samples, units), the gradient by the output of `normalise`, into that by its input.
 
-    The gains are in theta up to `stop`, and so is their slope in gradient.
+    The gains are in theta up to `stop`, and their gradient is in `gradient` at the same place.
     """
     units = d.shape[1]
     at = stop - units
@@ -62,11 +62,11 @@ def normalise_backward(d, theta, gradient, stop, work, normal, inverse):
 
 @compiled
 def leave(z, theta, at, work, normal, inverse):
-    """The first half of no normalisation: there are no gains."""
+    """In place of `normalise`, without normalisation: there are no gains."""
     return 0
 
 
 @compiled
 def leave_backward(d, theta, gradient, stop, work, normal, inverse):
-    """The second half of no normalisation."""
+    """In place of `normalise_backward`, without normalisation."""
     return 0

@@ -1,11 +1,11 @@
 """Fused passes: a rule's formula, compiled into one sweep over the rows of a population.
 
-The sweep is generated from the rule's own source. What is the same for all parameters of a row, as
-`1 - beta2**t`, is computed once in float64 and cast to the dtype of the parameters; the rest runs
-element by element, so that theta, gradient and slots are read and written once. A sum over a row
-or a tensor becomes a loop of its own before that: what it needs is computed there again, for
-reading an array twice costs less than keeping another one. A function of a whole tensor gets its
-argument in a buffer.
+The sweep is generated from the rule's source. An expression that is the same for all parameters of
+a row, such as `1 - beta2**t`, is computed once in float64 and cast to the dtype of the parameters.
+The rest runs element by element, so that theta, gradient and slots are read and written once. A sum
+over a row or a tensor becomes a loop of its own before that. It computes the values it needs again,
+because reading an array twice costs less than storing another one. A function of a whole tensor
+gets its argument in a buffer.
 """
 
 import ast
@@ -62,12 +62,13 @@ def {function}(_theta, _g, {slots}, _t, _rates, _column, _total, _tensors, _sett
             _left_at[_row] = t
 """
 
-# The last loop sums the squares of the gradient on its way, for a sweep in float64 would cost a
-# fifth of Adam's time; it is made only where float32 may have lost squares, outside this range.
+# The last loop also sums the squares of the gradient, in the dtype of the parameters: a separate
+# sweep in float64 would cost a fifth of Adam's time. That sweep is made only if the sum is outside
+# this range, where float32 may have lost squares.
 LEAST, MOST = 1e-24, 1e30
 
-# Every pass takes so many slots of each kind, used or not, so that what calls it by its address is
-# compiled for all rules alike; one with more is a kind of its own.
+# Every pass takes this many slots of each kind, used or not. So code that calls a pass by its
+# address is compiled once for all rules; a rule with more slots needs its own.
 ARRAYS, SCALARS = 5, 2
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 class _Single(ast.NodeTransformer):
-    """Gives every assigned value a name of its own, and every sum and tensor function a line."""
+    """Gives every assigned value its own name, and every sum and tensor function its own line."""
 
     def __init__(self) -> None:
         self.now: dict[str, str] = {}
@@ -104,7 +105,7 @@ class _Single(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         node.args = [self.visit(arg) for arg in node.args]
         if ast.unparse(node.func) == "np.where":
-            # Of single numbers numba would make an array.
+            # Numba would make an array of single numbers.
             return ast.IfExp(*node.args)
         name = _called(node)
         if name in _START or name in tensors.names():
@@ -118,7 +119,7 @@ class _Single(ast.NodeTransformer):
 
 
 class _Sweep:
-    """The body of a pass: lines in the scope of a row, then in that of a tensor."""
+    """The body of a pass: lines in the loop over rows, then lines in the loop over tensors."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -183,7 +184,8 @@ class _Sweep:
             self.elements[name] = value
 
     def element(self, node: ast.expr) -> tuple[str, list[str]]:
-        """An expression for one element, and the lines that its constants need before the loop."""
+        """The code of an expression for one element, and the lines before the loop for its
+        constants."""
         hoisted: list[str] = []
 
         def hoist(constant: ast.expr) -> ast.Name:
@@ -202,7 +204,7 @@ class _Sweep:
                     inverse = ast.BinOp(ast.Constant(1.0), ast.Div(), right)
                     return ast.BinOp(rewrite(left), ast.Mult(), hoist(inverse))
                 case ast.BinOp(left, ast.Pow(), ast.Constant(int() as power)):
-                    # A power written as a whole number is a product, not a logarithm.
+                    # Keep a literal integer as the exponent, so that the power becomes a product.
                     return ast.BinOp(rewrite(left), ast.Pow(), ast.Constant(power))
                 case ast.IfExp(condition, this, that):
                     return ast.IfExp(rewrite(condition), rewrite(this), rewrite(that))
@@ -220,7 +222,7 @@ class _Sweep:
         return ast.unparse(ast.fix_missing_locations(rewrite(node))), hoisted
 
     def needed(self, nodes: Iterable[ast.AST]) -> list[str]:
-        """The values of elements that these expressions are made of, in the order of the rule."""
+        """The names of per-element values that these expressions use, in the order of the rule."""
         wanted: set[str] = set()
         frontier = set().union(*(_names(node) for node in nodes))
         while frontier:
@@ -231,9 +233,10 @@ class _Sweep:
                 if name in wanted]  # fmt: skip
 
     def loop(self, nodes: list[ast.expr], last: list[str], per_row: bool) -> list[str]:
-        """A loop over a row or a tensor that computes what `nodes` need, then the last lines."""
+        """A loop over a row or a tensor: it computes the values that `nodes` use, then runs
+        `last`."""
         before: list[str] = []
-        # Only what the rule needs: a product with nought is not nothing to the compiler.
+        # Only the terms that the rule needs: the compiler does not remove a product with zero.
         shared = "weight_decay" not in self.optimizer.own
         body = ["theta = _theta_row[_i]"]
         if shared and not self.optimizer.decoupled:
@@ -257,7 +260,7 @@ class _Sweep:
         return [*before, f"for _i in range({count}):", *(f"    {b}" for b in (*body, *last))]
 
     def finish(self, values: list[ast.expr]) -> None:
-        """The last loop, which stores what the rule returns."""
+        """Adds the last loop, which stores the values that the rule returns."""
         theta_new, *slots_new = values
         by_tensor = bool(self.tensor)
         lines = self.tensor if by_tensor else self.row
@@ -270,7 +273,7 @@ class _Sweep:
                 ends.append(f"{name}_rows[_row] = {ast.unparse(value)}")
                 continue
             if isinstance(value, ast.Name) and value.id == name:
-                continue  # it stays as it is
+                continue  # unchanged
             code, hoisted = self.element(value)
             before += hoisted
             nodes.append(value)
@@ -286,8 +289,8 @@ class _Sweep:
                 "for _tensor in range(_tensors.shape[0]):",
                 "    _start, _stop, _inputs, _outputs, _hidden = _tensors[_tensor]",
                 "    inputs, outputs, hidden = float(_inputs), float(_outputs), _hidden != 0",
-                # Slices, so that indices count from 0: where they might be negative, numba looks
-                # at each, and nothing vectorizes.
+                # Slices, so that indices count from 0: if an index could be negative, numba would
+                # check each one, and the loop would not vectorize.
                 "    _count = _stop - _start",
                 "    _theta_row = _theta[_row][_start:_stop]",
                 "    _g_row = _g[_row][_start:_stop]",
@@ -302,20 +305,20 @@ class _Sweep:
 
 
 def by_kind(optimizer: Optimizer, values: Sequence[T]) -> tuple[list[T], list[T]]:
-    """Of values for each slot, those of slots of one number a parameter, and of one a row."""
+    """Splits values, one per slot, into those of slots per parameter and those of slots per row."""
     pairs = list(zip(values, optimizer.slots.values(), strict=True))
     return [v for v, slot in pairs if not slot.scalar], [v for v, slot in pairs if slot.scalar]
 
 
 def filled(values: Sequence[T], unused: Sequence[T]) -> list[T]:
-    """The values, and behind them of `unused` what is missing to its length."""
+    """The values, padded with the rest of `unused` to its length."""
     return [*values, *unused[len(values) :]]
 
 
 def slot_arguments(
     optimizer: Optimizer, slots: Sequence[Array], rows: Array, row: Array
 ) -> list[Array]:
-    """The slots as a pass takes them; rows (rows, size) and row (rows,) stand for unused ones."""
+    """The slots as arguments of a pass; rows (rows, size) and row (rows,) stand for unused ones."""
     arrays, scalars = by_kind(optimizer, slots)
     return [*filled(arrays, [rows] * ARRAYS), *filled(scalars, [row] * SCALARS)]
 
@@ -354,14 +357,14 @@ def fused_pass(name: str) -> Compiled:
 
     - theta, g, slots: (rows, size), C-contiguous, float32 or float64; scalar slots (rows,) float64
     - t: (rows,) float64, the steps taken
-    - rates: (rows, steps) float64, learning rates, of which this step's are in `column`
+    - rates: (rows, steps) float64, learning rates; those of this step are in `column`
     - total: the number of all steps
     - tensors: (tensors, 5) int64: start, stop, inputs, outputs, and whether it is a hidden matrix
     - settings: (rows, hyperparameters but lr) float64, in the order of `Optimizer.hyperparameters`
     - losses: (rows,) float64, the loss of this step
-    - norms: (rows,) float64, to which the norm of the gradient before `clip_norm` is added
-    - left_at: (rows,) float64, the step at which a row's loss or parameters turned non-finite,
-      0 before; such a row is left as it is
+    - norms: (rows,) float64; the norm of the gradient before `clip_norm` is added to it
+    - left_at: (rows,) float64, the step at which a row's loss or parameters became non-finite, 0
+      before; such a row is not changed any more
     """
     optimizer = load(name)
     function, text = source(optimizer)

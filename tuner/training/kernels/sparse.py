@@ -1,7 +1,7 @@
-"""Sparse input: rows of which only the non-zeros are kept, and the products made of them.
+"""Sparse input: rows that store non-zeros only, and their products.
 
-The functions are those of kernels.dense; the products' work is proportional to the
-non-zeros, gradients and updates are dense.
+The functions are those of kernels.dense. The cost of a product is proportional to the non-zeros;
+gradients and updates are dense.
 """
 
 from typing import NamedTuple
@@ -14,10 +14,11 @@ Array = np.ndarray
 
 
 class CSR(NamedTuple):
-    """Rows in compressed form, as scipy.sparse.csr_array keeps them.
+    """Compressed sparse rows, as in scipy.sparse.csr_array.
 
     values, columns: (non-zeros,), row after row, columns int32 or int64; starts: (samples + 1,)
-    int64, where in them each row starts, and the last ends; features: the number of columns.
+    int64, the index in these at which each row starts, and at which the last ends; features: number
+    of columns.
     """
 
     values: Array
@@ -36,18 +37,18 @@ class Rows(NamedTuple):
 
 
 def room(X: CSR, samples: int) -> tuple[Array, Array]:
-    """Where `gather` puts so many rows: their bounds alone, for values are not copied."""
+    """Room for `gather` to write the bounds of so many rows; values are not copied."""
     return np.empty(samples, np.int64), np.empty(samples, np.int64)
 
 
 def whole(X: CSR) -> Rows:
-    """All rows, as the functions below take them."""
+    """All rows, in the form that the functions below take."""
     return Rows(X.values, X.columns, X.starts[:-1], X.starts[1:])
 
 
 @compiled
 def gather(X, batch, room):
-    """The rows of a batch, indices (samples,); room: where their bounds are put, see `room`."""
+    """The rows of a batch, given by indices (samples,); their bounds are written to `room`."""
     starts, stops = room
     for sample in range(batch.shape[0]):
         starts[sample] = X.starts[batch[sample]]
@@ -63,7 +64,7 @@ def part(X, start, stop):
 
 @compiled
 def count(X):
-    """How many rows there are."""
+    """The number of rows."""
     return X.starts.shape[0]
 
 

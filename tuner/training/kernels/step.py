@@ -1,8 +1,8 @@
-"""Steps: a block of rows through many of them in one compiled call.
+"""Steps: one compiled call takes a block of rows through many steps.
 
-Nothing of a step is Python, so that threads never wait for its global lock, which at small models
-cost as much as the training. The passes come as pointers, so that this is not compiled anew for
-every model with every optimizer.
+No step runs Python code, so that threads never wait for the global interpreter lock; for small
+models that took as long as the training. The passes are pointers, so that `advance` is not compiled
+again for every pair of model and optimizer.
 """
 
 from typing import NamedTuple
@@ -15,10 +15,10 @@ Array = np.ndarray
 
 
 class Passes(NamedTuple):
-    """What a step calls, and whether it does: what a block does not use is a type without code.
+    """The passes of a step, and whether they are called; a pass that is not is a type without code.
 
-    differentiate takes what it alone needs as well (kernels.model_passes); update takes slots and
-    settings (kernels.rule_compiler); the two beside it are of tuner.training.transforms.
+    differentiate takes further arguments (kernels.model_passes); update takes slots and settings
+    (kernels.rule_compiler); before_update and after_update are from tuner.training.transforms.
     """
 
     differentiate: Pointer
@@ -31,7 +31,7 @@ class Passes(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """theta and gradient (rows, size); left_at, the steps taken and this one's losses (rows,)."""
+    """theta and gradient (rows, size); left_at, steps taken and losses of this step, (rows,)."""
 
     theta: Array
     gradient: Array
@@ -41,10 +41,10 @@ class Rows(NamedTuple):
 
 
 class Course(NamedTuple):
-    """The batches of an epoch and their rates.
+    """The batches of an epoch and their learning rates.
 
-    Step i has the batch order[bounds[i] : bounds[i + 1]] of samples; rates: (rows, steps); total:
-    the number of all steps of the training.
+    The batch of step i is the samples order[bounds[i] : bounds[i + 1]]; rates: (rows, steps);
+    total: number of steps in the whole training.
     """
 
     order: Array
@@ -54,22 +54,25 @@ class Course(NamedTuple):
 
 
 class Cycling(NamedTuple):
-    """Columns of the settings that a schedule sets, and to what, (columns, rows, steps)."""
+    """Columns of the settings that a schedule sets, and their values (columns, rows, steps)."""
 
     columns: Array
     values: Array
 
 
 class Layout(NamedTuple):
-    """The problem's tensors, and which of them are penalised (tuner.training.problems)."""
+    """The problem's tensors, and those with penalties (tuner.training.problems)."""
 
     tensors: Array
     penalised: Array
 
 
 class Transforms(NamedTuple):
-    """The rows' numbers of what is put around an update (tuner.training.transforms), the signs
-    that a penalty lets it have, and what Lookahead and averages keep, (rows, size) each."""
+    """Hyperparameters and state of the transforms around an update (tuner.training.transforms).
+
+    numbers: (8, rows); orthants: the signs that the l1 penalty allows; slow, mean: kept by
+    Lookahead and by averages; (rows, size) each.
+    """
 
     numbers: Array
     orthants: Array
@@ -78,8 +81,8 @@ class Transforms(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """What an epoch gathers: norms of gradients and losses, (rows,), are added to; `before`,
-    (rows, size), becomes theta before the last step."""
+    """Sums over an epoch: norms of gradients and losses, (rows,). `before`, (rows, size), becomes
+    theta before the last step."""
 
     norms: Array
     losses: Array
@@ -94,12 +97,12 @@ def advance(
     """Takes rows through the steps `first` to `stop` of an epoch, unless `halt` becomes true.
 
     Args:
-        first, stop: numbers of steps, the last excluded.
-        halt: (1,) bool, which another thread may set.
-        passes: what is called.
-        own: what `differentiate` takes beside rows and batch.
-        slots: what the optimizer keeps, changed in place.
-        settings: (rows, hyperparameters but lr), changed in place where they cycle.
+        first, stop: indices of steps, `stop` excluded.
+        halt: (1,) bool; another thread may set it.
+        passes: the functions to call.
+        own: further arguments of `differentiate`.
+        slots: state of the optimizer, changed in place.
+        settings: (rows, hyperparameters without lr), changed in place if a schedule sets them.
         rows, course, cycling, layout, transforms, totals: see their classes.
     """
     theta, gradient, left_at, t, losses = rows
@@ -130,7 +133,7 @@ def advance(
 
 @compiled
 def copy(source, target):
-    """Number by number: an assignment of arrays would make numba compile its error messages too."""
+    """Copies element by element: numba would compile its error messages, too, for an assignment."""
     numbers, copies = source.reshape(source.size), target.reshape(target.size)
     for i in range(numbers.shape[0]):
         copies[i] = numbers[i]

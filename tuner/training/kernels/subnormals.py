@@ -1,7 +1,8 @@
-"""Subnormal numbers: zero while a block trains, for processors take many times as long for them.
+"""Subnormal numbers: flushed to zero while a block trains, because processors are slow on them.
 
-What a gradient no longer feeds decays and then stays there for ever: of Adam's means on
-Fashion-MNIST one in fourteen ended so, below 1.2e-38, and made its updates eight times slower.
+A running mean without new gradients decays until it is subnormal, and stays there for ever. With
+Adam on Fashion-MNIST this happened to one mean in fourteen, below 1.2e-38, and made updates eight
+times slower.
 """
 
 import ctypes
@@ -9,8 +10,8 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# By machine: which 32-bit word of C's fenv_t holds the modes of floating point, and the bits of
-# those that flush: FTZ and DAZ of x86's MXCSR, FZ of ARM's FPCR.
+# By machine: the 32-bit word of C's fenv_t that holds the floating-point modes, and the bits of
+# those that flush: FTZ and DAZ in x86's MXCSR, FZ in ARM's FPCR.
 # https://sourceware.org/git/?p=glibc.git;a=blob;f=sysdeps/x86/fpu/bits/fenv.h
 MODES = {"x86_64": (7, 0x8040), "aarch64": (0, 1 << 24)}
 LIBC = ctypes.CDLL(None)
@@ -20,7 +21,7 @@ LIBC = ctypes.CDLL(None)
 def flushed() -> Iterator[None]:
     """Flushes subnormals to zero in this thread and in those it starts.
 
-    On a machine that MODES does not know it does nothing.
+    It does nothing on a machine that is not in MODES.
     """
     kept = (ctypes.c_uint32 * 16)()
     word, bits = MODES.get(platform.machine(), (0, 0))

@@ -1,7 +1,7 @@
-"""Functions of whole tensors and rows, as compiled passes call them.
+"""Functions of whole tensors and rows, for compiled passes.
 
-Those that rules name change the tensor, (inputs, outputs), in place; biases are tensors of one
-input. What they mean is said by the functions of the same names in tuner.training.rule_language.
+The functions that rules call change the tensor, (inputs, outputs), in place; biases are tensors
+with one input. The functions of the same names in tuner.training.rule_language define them.
 """
 
 import sys
@@ -24,7 +24,7 @@ def norm(x):
 
 @compiled
 def input_mean_in_place(x):
-    """Every number becomes the mean of its column, summed in float64."""
+    """Replaces every number by the mean of its column, summed in float64."""
     means = np.zeros(x.shape[1])
     for i in range(x.shape[0]):
         for output in range(x.shape[1]):
@@ -37,7 +37,7 @@ def input_mean_in_place(x):
 
 @compiled
 def output_mean_in_place(x):
-    """Every number becomes the mean of its row, summed in float64."""
+    """Replaces every number by the mean of its row, summed in float64."""
     for i in range(x.shape[0]):
         total = 0.0
         for output in range(x.shape[1]):
@@ -49,7 +49,7 @@ def output_mean_in_place(x):
 
 @compiled
 def orthogonalize_in_place(x, steps):
-    """x goes towards the nearest semi-orthogonal matrix by so many iterations."""
+    """Moves x towards the nearest semi-orthogonal matrix by this many iterations."""
     a, b, c = x.dtype.type(3.4445), x.dtype.type(-4.775), x.dtype.type(2.0315)
     tall = x.shape[0] > x.shape[1]
     y = x.T.copy() if tall else x.copy()
@@ -63,11 +63,11 @@ def orthogonalize_in_place(x, steps):
 
 
 def names() -> list[str]:
-    """Names that rules call these functions by."""
+    """Names of these functions in rules."""
     suffix = "_in_place"
     return [n.removesuffix(suffix) for n in vars(sys.modules[__name__]) if n.endswith(suffix)]
 
 
 def load(name: str) -> Any:
-    """The compiled function in place that a rule calls by that name."""
+    """The compiled in-place function for a function that rules call by that name."""
     return getattr(sys.modules[__name__], f"{name}_in_place")

@@ -1,15 +1,15 @@
-"""Optimizers: one file each, found by name; a file's rule is the function that bears its name.
+"""Optimizers: one file each, found by name; a file's rule is the function of the same name.
 
-A rule is the paper's formula for arrays alike in shape,
+A rule is the paper's formula for arrays of the same shape,
 
     rule(theta, g, *slots, t, *given, lr, *hyperparameters) -> theta, *slots
 
 with the parameters `theta`, their gradient `g`, the state that the rule keeps (its slots; zero
-before the first step if no annotation says otherwise), the number of the step `t` counted from 1,
-what the rule asks to be given (`loss`, `T`, `inputs`, `outputs`, `hidden`: see
-kernels.rule_compiler), and the hyperparameters, annotated with their domains. Sums over a row or a
-tensor come from tuner.training.rule_language, and so do functions of a whole tensor. A slot named
-`average` is what the validation sees in place of theta. A rule runs as it stands on NumPy arrays;
+before the first step unless annotated otherwise), the number of the step `t` counted from 1, given
+values that the rule may ask for (`loss`, `T`, `inputs`, `outputs`, `hidden`: see
+tuner.training.rule_language), and the hyperparameters, annotated with their domains. Sums over a
+row or a tensor and functions of a whole tensor come from tuner.training.rule_language. Validation
+uses a slot named `average` in place of theta. A rule runs unchanged on NumPy arrays;
 `kernels.rule_compiler` compiles it into one pass over a population.
 """
 
@@ -75,7 +75,7 @@ SHARED = hyperparameters(shared)
 
 @dataclass(frozen=True)
 class Optimizer:
-    """A rule with its hyperparameters; `decoupled` says how its weight decay is meant."""
+    """A rule with its slots; `decoupled` says whether the shared weight decay is decoupled."""
 
     name: str
     rule: Callable[..., Any]
@@ -84,7 +84,7 @@ class Optimizer:
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
-        """All that a member sets: the rule's own, then the shared ones that it does not name."""
+        """The hyperparameters of a member: the rule's own, then the shared ones that it lacks."""
         shared = {name: h for name, h in SHARED.items() if name not in self.own}
         return self.own | shared
 
@@ -95,7 +95,7 @@ class Optimizer:
 
     @property
     def averages(self) -> bool:
-        """Whether validation sees the rule's own average in place of its parameters."""
+        """Whether validation uses the rule's own average in place of its parameters."""
         return "average" in self.slots
 
 
@@ -110,7 +110,7 @@ def load(name: str) -> Optimizer:
     """The optimizer in the file of that name.
 
     Raises:
-        KeyError: no file bears the name.
+        KeyError: no file has the name.
         RuleError: the file's rule is not in the language of rules (tuner.training.rule_checks).
     """
     if name not in names():

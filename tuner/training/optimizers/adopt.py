@@ -26,7 +26,7 @@ def adopt(
         lr: scale of the steps; the paper's alpha.
         beta1: share of m that a step keeps (optax's b1).
         beta2: share of v that a step keeps (optax's b2).
-        eps: the least that a gradient is divided by.
+        eps: lower bound of what a gradient is divided by.
 
     Returns:
         The new theta, m and v.

@@ -35,7 +35,7 @@ def cocob(
             their sizes and what was won by betting on them; arrays like theta.
         lr: multiplies the gradients; its schedule counts, not its scale.
         alpha: the first step has length 1 / alpha along every axis; the paper's alpha.
-        eps: the least that the largest gradient is taken for.
+        eps: lower bound of the largest gradient.
 
     Returns:
         The new theta, theta0 as it is, and the new total, scale, length and reward.

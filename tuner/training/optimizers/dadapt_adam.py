@@ -37,7 +37,7 @@ def dadapt_adam(
         theta, g, m, v, s, t: parameters, gradient, running means of rate * g, of g * g and, over
             more steps, of rate * g (arrays alike); number of the step, from 1.
         d, r: the estimate, which never falls, and the running mean of rate times the inner product;
-            a number a row.
+            one number per row.
         lr: multiplies the estimate; 1 trusts it.
         beta1: share of m that a step keeps (betas[0] in both packages).
         beta2: share of v that a step keeps (betas[1]); its root is that of s and r.

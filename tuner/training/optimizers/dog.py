@@ -37,7 +37,7 @@ def dog(
         theta, g, theta0, average, t: parameters, gradient, where theta started, the average of its
             path (arrays alike); number of the step, from 1.
         distance, total: the largest distance from theta0 so far, and the sum of the squared norms
-            of gradients; a number a row.
+            of gradients; one number per row.
         lr: multiplies the rate, distance / sqrt(total + eps).
         initial_share: of 1 + |theta0|, that the first distance is (the package's reps_rel).
         eps: added to total.

@@ -32,7 +32,8 @@ def dowg(
         theta, g, theta0, t: parameters, gradient, where theta started (arrays alike); number of the
             step, not used.
         squared_distance, total: the square of the largest distance from theta0 so far, and the sum
-            of squared norms of gradients, each times that of its time; a number a row.
+            of squared norms of gradients, each times the squared distance at its step; one number
+            per row.
         lr: multiplies the rate, squared_distance / (sqrt(total) + eps).
         initial_distance: the first distance; the paper's r_epsilon.
         eps: added to the root of total.

@@ -30,10 +30,10 @@ def momo(
         theta, g, m, t: parameters, gradient, its running mean (arrays alike); number of the step,
             from 1.
         f, gamma, loss: running means of losses and of the inner products of g and theta, and this
-            step's loss; a number a row.
+            step's loss; one number per row.
         lr: the largest rate; the paper's alpha.
         beta: share of the running means that a step keeps.
-        lower_bound: what no loss is below; the paper's f_*, the package's lb.
+        lower_bound: a lower bound of the loss; the paper's f_*, the package's lb.
         weight_decay: the paper's lambda.
 
     Returns:

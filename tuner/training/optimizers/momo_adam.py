@@ -32,12 +32,12 @@ def momo_adam(
         theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays
             alike); number of the step, from 1.
         f, gamma, loss: running means of losses and of the inner products of g and theta, and this
-            step's loss; a number a row.
+            step's loss; one number per row.
         lr: the largest rate; the paper's alpha.
         beta1: share of m, f and gamma that a step keeps (the package's betas[0]).
         beta2: share of v that a step keeps (the package's betas[1]).
         eps: added to the root of v.
-        lower_bound: what no loss is below; the paper's f_*, the package's lb.
+        lower_bound: a lower bound of the loss; the paper's f_*, the package's lb.
         weight_decay: the paper's lambda.
 
     Returns:

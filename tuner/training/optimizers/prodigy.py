@@ -39,7 +39,8 @@ def prodigy(
         theta, g, theta0, m, v, s, t: parameters, gradient, where theta started, running means of
             d * g and of its square, a fading sum of weighted gradients (arrays alike); number of
             the step, not used.
-        d, r: the estimate, which never falls, and the fading sum of inner products; a number a row.
+        d, r: the estimate, which never falls, and the fading sum of inner products; one number per
+            row.
         lr: multiplies the estimate; 1 trusts it.
         beta1: share of m that a step keeps (prodigyopt's betas[0]).
         beta2: share of v that a step keeps (prodigyopt's betas[1]); its root is that of s and r.

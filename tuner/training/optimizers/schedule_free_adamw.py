@@ -32,7 +32,7 @@ def schedule_free_adamw(
     Args:
         theta, g, average, z, v, t: y, its gradient, x, z, the running square of g (arrays alike);
             number of the step, from 1.
-        largest_lr, total: the largest rate and the sum of all weights so far; a number a row.
+        largest_lr, total: the largest rate and the sum of all weights so far; one number per row.
         lr: scale of the steps of z; the paper's gamma.
         beta1: how near theta is to the average rather than to z (schedulefree's betas[0]).
         beta2: share of v that a step keeps (schedulefree's betas[1]).

@@ -28,7 +28,7 @@ def schedule_free_sgd(
     Args:
         theta, g, average, z, t: y, its gradient, x and z (arrays alike); number of the step, from
             1.
-        largest_lr, total: the largest rate and the sum of all weights so far; a number a row.
+        largest_lr, total: the largest rate and the sum of all weights so far; one number per row.
         lr: the rate of z; the paper's gamma.
         momentum: how near theta is to the average rather than to z; the paper's beta.
         r: power of t in a step's weight; 0 weighs early and late steps alike.

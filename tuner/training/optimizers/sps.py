@@ -23,11 +23,11 @@ def sps(
 
     Args:
         theta, g, t, loss: parameters, gradient (arrays alike); number of the step, not used; this
-            step's loss, a number a row.
+            step's loss, one number per row.
         lr: multiplies the rate after it was cut; 1 is the paper.
         max_step: the largest rate before lr; the paper's gamma_b, optax's max_learning_rate.
         c: divides the rate; the larger, the shorter the steps.
-        lower_bound: what no loss is below; the paper's f_i^*, optax's f_min.
+        lower_bound: a lower bound of the loss; the paper's f_i^*, optax's f_min.
 
     Returns:
         The new theta.

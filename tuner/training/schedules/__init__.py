@@ -6,19 +6,19 @@ A schedule is a function of a file of this folder,
 
 with t the step counted from 0, T the number of all steps, lr the optimizer's rate, which most
 schedules start from or rise to, and the hyperparameters, annotated with their domains. It works on
-arrays of any shapes that broadcast, so that `table` asks for the rates of a whole population at
-once. What textbooks give as numbers of steps are shares of the training here, so that trials of
-different lengths are comparable; schedules that count steps say so. Two functions may stand beside
+arrays of any shapes that broadcast, so that `table` computes the rates of a whole population at
+once. Lengths that papers give as numbers of steps are shares of the training here, so that trials
+of different lengths are comparable; schedules that count steps say so. Two functions may accompany
 it and share its hyperparameters:
 
     schedule_momentum(t, T, momentum, *hyperparameters) -> momentum
     schedule_state(state, loss, epochs, *hyperparameters) -> state
 
-The first is for optimizers that have a momentum or a beta1; the second, of a schedule that looks
-at the validation losses, is called after each epoch (see `tuner.training.schedules.plateau`).
+The first is for optimizers with a momentum or a beta1. The second is for a schedule that depends on
+the validation losses, and is called after each epoch (see `tuner.training.schedules.plateau`).
 
-Whatever the schedule, `shared` may put a warmup before it and hold its rates for epochs, and
-schedules may follow one another: see `parts`.
+Every schedule may have a warmup before it and hold its rates for epochs (see `shared`), and
+schedules may follow one another (see `parts`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ Array = np.ndarray
 # Hyperparameters by name.
 Settings = Mapping[str, Any]
 
-# The hyperparameters of optimizers that a schedule of momentum is for.
+# The hyperparameters of optimizers that a schedule of momentum changes.
 MOMENTA = ("momentum", "beta1")
 PARTS = "parts"
 
@@ -101,9 +101,9 @@ class Schedule:
     Attributes:
         name: the name of the function.
         rate: (t, T, lr, hyperparameters) to rates.
-        momentum: the same for momenta, or None for a schedule that leaves them alone.
-        state: what an epoch's validation loss makes of the state, or None for one that looks at
-            none.
+        momentum: the same for momenta, or None for a schedule that does not change them.
+        state: updates the state by an epoch's validation loss, or None for a schedule without
+            state.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Schedule:
 
     @property
     def own(self) -> dict[str, Hyperparameter]:
-        """The hyperparameters of its functions, each once."""
+        """The hyperparameters of its functions, without duplicates."""
         functions = (f for f in (self.rate, self.momentum, self.state) if f)
         return {name: h for f in functions for name, h in hyperparameters(f).items()}
 
@@ -152,14 +152,14 @@ def load(name: str) -> Schedule:
     """The schedule of that name.
 
     Raises:
-        KeyError: no schedule bears that name.
+        KeyError: no schedule has that name.
     """
     return _found()[name]
 
 
 @cache
 def schedule_hyperparameters(name: str) -> dict[str, Hyperparameter]:
-    """The hyperparameters of a schedule; those of `parts` depend on its parts, so it has none."""
+    """The hyperparameters of a schedule; none for `parts`, where they depend on the parts."""
     return {} if name == PARTS else load(name).hyperparameters
 
 
@@ -174,12 +174,12 @@ def table(
     """Learning rates of a population.
 
     Args:
-        schedules: the name of each row's schedule.
-        settings: its hyperparameters; defaults take the place of missing ones.
-        rates: (rows,) those of the optimizers.
-        steps: (rows, steps) for which rates are wanted, counted from 0.
+        schedules: each row's schedule, by name.
+        settings: each row's hyperparameters of its schedule; missing ones have their defaults.
+        rates: (rows,), of the optimizers.
+        steps: (rows, steps), the steps to compute rates for, counted from 0.
         total: number of all steps.
-        epoch: how many of them make an epoch.
+        epoch: number of steps per epoch.
 
     Returns:
         Rates, (rows, steps).
@@ -195,11 +195,11 @@ def momentum_table(
     total: int,
     epoch: int = 1,
 ) -> Array:
-    """Momenta of a population, where a schedule changes them.
+    """Momenta of a population, as its schedules change them.
 
     Args:
         schedules, settings, steps, total, epoch: as in `table`.
-        momenta: (rows,) those of the optimizers.
+        momenta: (rows,), of the optimizers.
 
     Returns:
         Momenta, (rows, steps).
@@ -208,12 +208,12 @@ def momentum_table(
 
 
 def cycles_momentum(schedule: str, settings: Settings) -> bool:
-    """Whether a schedule, or a part of it, changes the momentum too."""
+    """Whether a schedule, or one of its parts, also changes the momentum."""
     return any(load(name).momentum for name in _parts_of(schedule, settings))
 
 
 def initial_state(rows: int) -> Array:
-    """The state (rows, 4) of schedules that look at losses, before the first epoch."""
+    """The initial state (rows, 4) of schedules that depend on losses."""
     return np.tile([1.0, np.inf, 0.0, 0.0], (rows, 1))
 
 
@@ -224,13 +224,13 @@ def after_epoch(
     losses: Array,
     epochs: float,
 ) -> None:
-    """Takes the validation losses of an epoch into the state, in place.
+    """Updates the state in place by the validation losses of an epoch.
 
     Args:
         schedules, settings: name and hyperparameters of each row's schedule.
-        state: (rows, 4), as `initial_state` made it; its first column is the share of its scheduled
-            rate that a row has left.
-        losses: (rows,) of the validation after the epoch.
+        state: (rows, 4), from `initial_state`; its first column is the factor of each row's
+            scheduled rate.
+        losses: (rows,), validation losses after the epoch.
         epochs: number of all epochs.
     """
     for name, rows in _alike(schedules, settings).items():
@@ -255,7 +255,7 @@ def _parts_of(schedule: str, settings: Settings) -> tuple[str, ...]:
 def _alike(
     schedules: Sequence[str], settings: Sequence[Settings]
 ) -> dict[tuple[str, ...], list[int]]:
-    """The rows by schedule, and by the names of its parts."""
+    """Groups rows by schedule and by the names of its parts."""
     rows_of: dict[tuple[str, ...], list[int]] = {}
     for row, (name, own) in enumerate(zip(schedules, settings, strict=True)):
         rows_of.setdefault((name, *_parts_of(name, own)), []).append(row)
@@ -287,7 +287,7 @@ def _table(
 
 
 def _one(kind, name, t, T, value, column, epoch):
-    """The table of one schedule with its warmup; column gives a hyperparameter as (rows, 1)."""
+    """The table of one schedule with its warmup; `column` returns a hyperparameter as (rows, 1)."""
     function = getattr(load(name), kind)
     if function is None:
         return value + 0.0 * t
@@ -312,7 +312,7 @@ def _one(kind, name, t, T, value, column, epoch):
 
 
 def _joined(kind, names, t, T, value, column, epoch):
-    """The table of schedules that follow one another, each laid out for its own part."""
+    """The table of schedules that follow one another, each scaled to the length of its part."""
     out, begin = np.empty(t.shape), np.zeros_like(T)
     for i, name in enumerate(names):
         end = np.maximum(np.round(column(f"{i}.until", PART["until"].default) * T), begin)
