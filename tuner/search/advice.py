@@ -1,4 +1,4 @@
-"""Advice: what a trial's curve suggests, as far as the other trials agree."""
+"""Advice: what a trial's curve suggests, if the other trials do not contradict it."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -8,17 +8,19 @@ from functools import cached_property
 from tuner.search.trials import ENDED, TrialResult, ranked
 from tuner.training.curves import DECAY, FURTHEST, LOWER, NONE, OR, RAISE
 
-# A trial did better if its value is lower by this share of what the best one gained.
+# A trial is better if its value is lower by more than this share of the best trial's gain.
 BETTER = 0.02
 
 
 def advised(trials: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
-    """These trials with advice that none of the others speaks against.
+    """These trials with advice that the other trials do not contradict.
 
-    Trials compare that differ in numbers alone. Where the best of them did better, it says where
-    the learning rate should go. Where it did not, a trial's own advice stays: but to raise the rate
-    only if no higher one within FURTHEST times was tried, and none up to there diverged, and to
-    lower it only if no lower one was tried, for none of those did better.
+    Trials are comparable if they differ in numbers only. If the best comparable trial is better,
+    the advice is to move the learning rate towards that trial's. Otherwise a trial keeps its own
+    advice, with two exceptions, because none of the comparable trials is better. Advice to raise
+    the rate stays only if no higher rate up to FURTHEST times was tried and none up to there
+    diverged. Advice to lower it stays only if no lower rate down to 1 / FURTHEST was tried, or if
+    the trial diverged.
     """
     kinds: dict[str, list[TrialResult]] = {}
     for trial in trials:
@@ -31,7 +33,7 @@ def advised(trials: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
 
 
 def _kind(trial: TrialResult) -> str:
-    """What trials have in common that can be compared: all that is no number of theirs."""
+    """A key of comparable trials: all settings that are not floats."""
     rate = trial.rate_path
     words = {k: v for k, v in trial.settings.items() if k != rate and not isinstance(v, float)}
     return repr(sorted(words.items()))
@@ -44,27 +46,27 @@ def _rate(trial: TrialResult) -> float:
 
 @dataclass(frozen=True)
 class _Alike:
-    """Trials that compare."""
+    """Comparable trials."""
 
     trials: Sequence[TrialResult]
 
     @cached_property
     def ranked(self) -> list[TrialResult]:
-        """Those that trained to the end, the best first."""
+        """The trials that trained to the end, the best first."""
         return ranked(self.trials)
 
     @cached_property
     def tried(self) -> list[float]:
-        """All rates in order."""
+        """All rates, ascending."""
         return sorted(map(_rate, self.trials))
 
     @cached_property
     def diverged(self) -> list[float]:
-        """The rates that diverged, in order."""
+        """The rates that diverged, ascending."""
         return sorted(_rate(t) for t in self.trials if t.state == "DIVERGED")
 
     def advice(self, trial: TrialResult) -> str:
-        """What holds for one of them."""
+        """The advice for one of the trials."""
         best, rate = next(iter(self.ranked), None), _rate(trial)
         if best is not None and self.better(best, trial):
             return self.towards(best, trial)
@@ -80,7 +82,7 @@ class _Alike:
         return OR.join(ways) or NONE
 
     def better(self, other: TrialResult, trial: TrialResult) -> bool:
-        """Whether another ended lower by more than a small share of what the best one gained."""
+        """Whether another trial's value is lower by more than BETTER of the best one's gain."""
         best = self.ranked[0]
         if trial.state == "DIVERGED" or trial.value is None:
             return True
@@ -89,7 +91,7 @@ class _Alike:
         return trial.value - other.value > BETTER * (best.start - best.value)
 
     def towards(self, best: TrialResult, trial: TrialResult) -> str:
-        """Where those that did better say that a rate should go: not up to one that diverged."""
+        """Advice to move towards the best trial, but not up to a rate that diverged."""
         rate, lead = _rate(trial), best
         walls = self.diverged[bisect_left(self.diverged, rate) :]
         if walls and rate < _rate(best) and walls[0] <= _rate(best):

@@ -47,11 +47,11 @@ ALLOWED = (
 
 @dataclass(frozen=True)
 class _Part:
-    """A piece of a condition.
+    """A part of a condition.
 
     Attributes:
-        kind: of what it gives: a number, text or a comparison.
-        value: finds that from a trial's settings.
+        kind: the kind of its value: a number, text or a comparison.
+        value: computes it from a trial's settings.
     """
 
     kind: str
@@ -60,12 +60,12 @@ class _Part:
 
 @dataclass(frozen=True)
 class Condition:
-    """What must hold between the settings of a trial.
+    """A condition that the settings of a trial must satisfy.
 
     Attributes:
-        text: how the user wrote it.
-        value: what it says of a trial's settings.
-        names: for each setting that it names, the paths this may be.
+        text: as the user wrote it.
+        value: evaluates it for a trial's settings.
+        names: for each setting that it names, the paths that the name may mean.
     """
 
     text: str
@@ -73,8 +73,10 @@ class Condition:
     names: tuple[Sequence[str], ...]
 
     def holds(self, settings: Settings) -> bool:
-        """Whether it holds: yes where a setting that it names does not count, as that of a branch
-        not taken; no where its arithmetic fails, as a division by zero does.
+        """Whether the settings satisfy it.
+
+        It is satisfied if a setting that it names is absent, such as one of a branch not taken. It
+        is not satisfied if its arithmetic fails, for example by a division by zero.
         """
         if not all(any(path in settings for path in paths) for paths in self.names):
             return True
@@ -85,25 +87,26 @@ class Condition:
 
 
 def kind(values: Sequence[Any]) -> str:
-    """What a setting with these values is in a condition; empty for what cannot be compared."""
+    """The kind of a setting with these values in a condition; "" if it cannot be compared."""
     if all(isinstance(value, str) for value in values):
         return TEXT
     return NUMBER if all(isinstance(value, int | float) for value in values) else ""
 
 
 def parse(text: Any, kinds: Mapping[str, str], branches: Iterable[str]) -> Condition:
-    """A condition from its text.
+    """Parses a condition.
 
-    A setting is named by its path, in which [0] is a number's place, or by the end of it where that
-    is clear; what several options of a branch share is that of the option taken.
+    A setting is named by its path, with [0] for the index of a number, or by the end of its path if
+    that is unambiguous. A name that several options of a branch share means that of the option
+    taken.
 
     Args:
         text: as the user wrote it.
-        kinds: what each path is: NUMBER, TEXT, or empty for what cannot be compared.
+        kinds: the kind of each path: NUMBER, TEXT, or "" for what cannot be compared.
         branches: the groups whose options exclude each other.
 
     Raises:
-        UserError: for what is not of the grammar, and for unknown or ambiguous names.
+        UserError: the text does not follow the grammar, or a name is unknown or ambiguous.
     """
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         raise UserError(
@@ -161,7 +164,7 @@ class _Reader:
         raise self.refusal(node)
 
     def of(self, kind: str, node: ast.AST) -> Callable[[Settings], Any]:
-        """The value of a piece that must be of this kind."""
+        """The value of a part that must be of this kind."""
         part = self.read(node)
         if part.kind != kind:
             raise UserError(f"where: {self.text}: {ast.unparse(node)}: must be {kind}")
@@ -203,7 +206,7 @@ class _Reader:
         raise self.refusal(node)
 
     def paths(self, name: str) -> Sequence[str]:
-        """The paths that a name may mean, of which one at the most counts in a trial."""
+        """The paths that a name may mean; at most one of them is present in a trial."""
         if name in self.kinds:
             return [name]
         found = [path for path in self.kinds if path.endswith(f".{name}")]
@@ -219,7 +222,7 @@ class _Reader:
         return found
 
     def exclusive(self, a: str, b: str) -> bool:
-        """Whether two paths lie below different options of one branch."""
+        """Whether two paths are below different options of one branch."""
         (group, *mine), (other, *theirs) = a.split("."), b.split(".")
         return group == other and group in self.branches and mine[:1] != theirs[:1]
 

@@ -1,4 +1,4 @@
-"""Initial trials: textbook settings and the best of another study, tried first."""
+"""Initial trials: default settings and the best of another study, tried first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from tuner.training import optimizers, schedules
 if TYPE_CHECKING:
     import optuna
 
-# So many settings of another study are tried at the most.
+# At most this many settings of another study are tried.
 FEW = 5
 
-# Where a setting is no rule's: the batch size that many libraries begin with.
+# Defaults of settings outside optimizers and schedules: many libraries use this batch size.
 DEFAULTS = {"batch_size": 32}
 
 
 @dataclass(frozen=True)
 class InitialTrial:
-    """Settings that are tried before the sampler proposes any, and where they are from.
+    """Settings that are tried before the sampler's proposals, and their origin.
 
     Attributes:
         settings: by path.
-        origin: {"default": <optimizer>, "unlike": [<paths at another value than the textbook's>]},
+        origin: {"default": <optimizer>, "unlike": [<paths whose value differs from the default>]},
             or {"study": <name>, "trial": <number>}.
     """
 
@@ -46,17 +46,17 @@ def described(origin: Origin) -> str:
 
 
 def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[InitialTrial]) -> bool:
-    """Adds the next initial trial that fits the space and whose settings no trial of the study has.
+    """Adds the next initial trial that fits the space and whose settings are new to the study.
 
-    One that was interrupted is added again.
+    An initial trial that was interrupted is added again.
 
     Args:
-        study: gets the trial.
-        space: its ranges of now, which may be others than when the trials were planned.
+        study: the study to add the trial to.
+        space: its current space; ranges may have changed since the trials were planned.
         trials: the initial trials of the study, as `kept` returns them.
 
     Returns:
-        Whether there was one; else it is the sampler's turn.
+        Whether there was one; otherwise the sampler proposes the next trial.
     """
     taken, untried = [t.user_attrs.get(ORIGIN) for t in counted(study)], Untried(study, space)
     for trial in trials:
@@ -69,10 +69,11 @@ def ask_initial(study: "optuna.Study", space: Space, trials: Sequence[InitialTri
 
 
 def textbook(space: Space) -> list[InitialTrial]:
-    """For each optimizer its rule's defaults, as near as the ranges allow.
+    """The default settings of each optimizer, as near as the ranges allow.
 
-    Those of the schedule are with them, a constant one's where several are searched; of other
-    branches it is the first option. Settings that the conditions forbid are left out.
+    The schedule also has its defaults; if several are searched and `constant` is one of them, it is
+    constant. Other branches take their first option. Settings that the conditions forbid are left
+    out.
     """
     if not space.searched:
         return []
@@ -95,7 +96,7 @@ def textbook(space: Space) -> list[InitialTrial]:
 
 
 def default(path: str) -> Any:
-    """The textbook's value of a setting; None where no book has one."""
+    """The default value of a setting; None if it has none."""
     group, _, rest = path.partition(".")
     option, _, key = rest.partition(".")
     if group == "optimizer" and option:
@@ -106,18 +107,15 @@ def default(path: str) -> Any:
 
 
 def warm(space: Space, results: Sequence[TrialResult], name: str) -> tuple[list[InitialTrial], str]:
-    """The best settings of another study that fit a space, and a line that says how many do.
+    """The best settings of another study that fit a space, and a line that says how many fit.
 
-    Settings fit if their branches are searched here and their values lie in the ranges; what is
-    fixed here stays as it is.
+    Settings fit if their branches are searched here and their values are in the ranges. Settings
+    that are fixed here keep their fixed value.
 
     Args:
-        space: of the study that will try them.
+        space: the space of the study that will try them.
         results: the trials of the other study that trained to the end.
-        name: of the other study.
-
-    Raises:
-        UserError: if none of its trials fits.
+        name: the name of the other study.
     """
     found: list[InitialTrial] = []
     reasons: list[str] = []
@@ -140,11 +138,11 @@ def warm(space: Space, results: Sequence[TrialResult], name: str) -> tuple[list[
 
 
 def kept(trials: Sequence[InitialTrial], space: Space) -> list[InitialTrial]:
-    """The trials as a study's record keeps them: what is searched of their settings, each once.
+    """The trials for the record of a study: only their searched settings, without duplicates.
 
     Args:
-        trials: to be tried, in their order.
-        space: of the study.
+        trials: the initial trials, in order.
+        space: the space of the study.
     """
     out: list[InitialTrial] = []
     for trial in trials:

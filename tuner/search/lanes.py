@@ -1,4 +1,4 @@
-"""Lanes: the mean curves of the rows of each trial in a race."""
+"""Lanes: for each trial in a race, the mean curves of its rows."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,23 +13,23 @@ from tuner.training.curves import NONE, STOP, Curve, Diagnosis, diagnose
 # The curve that the guard watches.
 GUARDED = "train_loss"
 
-# A run that ends above its start by more than so many times its start has not come back, even where
-# its loss falls. Momentum lifts a loss by less (`Guard.excused`).
+# A run that ends above its start by more than this many times its start has diverged, even if its
+# loss is falling. Momentum raises a loss by less (`Guard.excused`).
 FAR = 1e6
 
-# A curve that still falls.
+# The label of a curve that still falls.
 SLOW = "slow"
 
-# What is advised for a trial that failed.
+# The advice for a trial that failed.
 TRACEBACK = "correct what its traceback reports"
 
 
 @dataclass
 class Lane:
-    """A trial under way: the mean curves of its rows so far.
+    """A running trial: the mean curves of its rows so far.
 
     Attributes:
-        members: the goal's curve of each row from before its first step on, by its seed and fold.
+        members: the goal's curve of each row, with its initial value, by seed and fold.
     """
 
     trial: Trial
@@ -44,24 +44,24 @@ class Lane:
 
     @property
     def numbers(self) -> list[float]:
-        """What the goal's curve is of, one an epoch."""
+        """The goal's curve, one number per epoch."""
         return self.curves.get(self.goal.curve, [])
 
     @property
     def last(self) -> float:
-        """What is minimised, as of the last epoch."""
+        """The minimised value after the last epoch."""
         numbers = self.numbers
         return self.goal.turn(numbers[-1] if numbers else self.initial[self.goal.curve])
 
     @property
     def value(self) -> float:
-        """What is minimised, at the epoch by which the trial counts so far."""
+        """The minimised value at the epoch by which the trial is judged so far."""
         numbers = self.numbers
         return self.goal.turn(numbers[self.goal.epoch(numbers) - 1]) if numbers else self.last
 
     @property
     def far_above(self) -> bool:
-        """Whether the loss that the guard watches stands far above its start."""
+        """Whether the loss that the guard watches is far above its start."""
         if GUARDED not in self.curves:
             return False
         losses = self.curve().train
@@ -69,24 +69,24 @@ class Lane:
 
     @property
     def has_rate(self) -> bool:
-        """Whether there is a learning rate that advice may speak of."""
+        """Whether there is a learning rate that advice can mention."""
         return "learning_rate" in self.curves or rate_path(self.trial.settings) is not None
 
     def add(self, means: Mapping[str, float]) -> None:
-        """Takes the numbers of an epoch; a curve that has none in it gets a gap."""
+        """Appends the numbers of an epoch; a curve without a number in this epoch gets nan."""
         for name in dict.fromkeys((*self.curves, *means)):
             own = self.curves.setdefault(name, [math.nan] * self.epochs)
             own.append(means.get(name, math.nan))
         self.epochs += 1
 
     def end_with(self, final: Mapping[str, float]) -> None:
-        """Takes final results as numbers of the last epoch."""
+        """Replaces the numbers of the last epoch by final results."""
         for name, number in final.items():
             own = self.curves.setdefault(name, [math.nan] * self.epochs)
             own[-1:] = [number]
 
     def curve(self) -> Curve:
-        """What is diagnosed."""
+        """The curve for the diagnosis."""
 
         def known(name: str) -> np.ndarray:
             return np.array(self.curves.get(name, []))
@@ -95,7 +95,7 @@ class Lane:
             if name not in self.initial and name not in self.curves:
                 return np.empty(0)
             first = self.initial.get(name, math.nan)
-            # What is not measured before the first step begins with the first epoch.
+            # A curve without an initial value starts with the first epoch.
             before = [] if math.isnan(first) and self.curves.get(name) else [first]
             return filled([*before, *self.curves.get(name, [])])
 
@@ -113,7 +113,7 @@ class Lane:
         )
 
     def plain(self) -> dict[str, Any]:
-        """All that is known of it, as JSON gives it back."""
+        """Its state, as data that JSON restores unchanged."""
         own = ("steps", "epochs", "initial", "curves", "lost")
         members = [[*key, own] for key, own in self.members.items()]
         return {
@@ -123,33 +123,33 @@ class Lane:
         }
 
     def take_up(self, plain: Mapping[str, Any]) -> None:
-        """Becomes what `plain` gave of it."""
+        """Restores the state that `plain` returned."""
         self.steps, self.epochs, self.lost = plain["steps"], plain["epochs"], plain["lost"]
         self.initial, self.curves = plain["initial"], plain["curves"]
         self.members = {(seed, fold): list(own) for seed, fold, own in plain["members"]}
         self.rungs = dict(plain["rungs"])
 
     def outcome(self, state: State, reason: str, diverged_at: float | None = None) -> Outcome:
-        """How it ended, with the diagnosis of its curve."""
+        """The outcome of the trial, with the diagnosis of its curve."""
         if state == "FAILED":
             d = Diagnosis("failed", reason, TRACEBACK)
         else:
             d = diagnose(self.curve(), reason if diverged_at is not None else "")
-        # Where the best epoch counts, stopping at it is done.
+        # If the best epoch counts, the trial already stops there: drop that advice.
         advice = d.advice.partition(STOP)[0] if self.goal.best_epoch else d.advice
         out = Outcome(
             self.trial, state, reason, self.epochs, self.initial, self.curves, self.rungs,
             diverged_at, d.label, d.evidence, advice, self.goal,
         )  # fmt: skip
         if d.label == SLOW and out.counted < out.epochs:
-            out = replace(out, advice=NONE)  # it need not train on
-        # The numbers of a row begin before its first step.
+            out = replace(out, advice=NONE)  # longer training is not needed
+        # A row's numbers start with the initial one.
         members = {key: own[: out.counted + 1][-1] for key, own in self.members.items()}
         return replace(out, members=members)
 
 
 def filled(numbers: Sequence[float]) -> np.ndarray:
-    """Numbers with that before a gap in its place."""
+    """Replaces each nan by the last number before it."""
     found = np.array(numbers, dtype=float)
     known = np.maximum.accumulate(np.where(np.isnan(found), 0, np.arange(len(found))))
     return np.asarray(found[known])

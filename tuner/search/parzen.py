@@ -14,24 +14,24 @@ from tuner.codec import Settings
 from tuner.search.space import TRIES, Chosen, Setting
 from tuner.search.untried import Untried
 
-# The estimators propose so often for a trial; then chance does.
+# The number of proposals of the estimators for a trial; random ones follow.
 PROPOSALS = 16
 
 
 class Parzen(optuna.samplers.BaseSampler):
-    """The first that the estimators propose of what is left to try.
+    """Samples the first proposal of the estimators that is not tried yet.
 
     Args:
-        seed: of the study.
-        number: of the trial.
-        untried: what is left of the space that is searched.
-        drawn: independent settings, for where nothing is left of what the estimators propose.
+        seed: the study's seed.
+        number: the trial's number.
+        untried: the settings of the space that are not tried yet.
+        drawn: independent random settings, used if the estimators propose nothing new.
     """
 
     def __init__(self, seed: int, number: int, untried: Untried, drawn: Iterator[Settings]) -> None:
         self.space, self.untried, self.drawn = untried.space, untried, drawn
         with warnings.catch_warnings():
-            # `group` is what conditional spaces need; Optuna calls it experimental.
+            # Conditional spaces need `group`, which Optuna calls experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.estimator = optuna.samplers.TPESampler(
                 seed=int(np.random.SeedSequence((seed, number)).generate_state(1)[0]),
@@ -43,16 +43,16 @@ class Parzen(optuna.samplers.BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """All that is searched: whatever the branches are, it is proposed at once."""
+        """All searched settings of all branches: they are proposed together."""
         return {s.key(path): s.distribution() for path, s in self.space.searched.items()}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> Chosen:
-        """The parameters, as Optuna keeps them, of the first proposal that is left to try.
+        """The parameters, in Optuna's form, of the first proposal that is not tried yet.
 
         Raises:
-            UserError: if neither the estimators nor chance find one.
+            UserError: neither the estimators nor random draws find one.
         """
         proposals = islice(self.proposals(study, trial), PROPOSALS)
         candidates = chain(proposals, islice(self.drawn, TRIES))
@@ -63,7 +63,7 @@ class Parzen(optuna.samplers.BaseSampler):
         return self.space.trial(settings).params
 
     def proposals(self, study: optuna.Study, trial: FrozenTrial) -> Iterator[Chosen]:
-        """Settings that the estimators propose, without end."""
+        """An endless iterator of proposals of the estimators."""
         together = self.estimator.infer_relative_search_space(study, trial)
         while True:
             params = self.estimator.sample_relative(study, trial, together)
@@ -75,7 +75,7 @@ class Parzen(optuna.samplers.BaseSampler):
                         study, trial, key, setting.distribution()
                     )
                 value = setting.decode(params[key])
-                # Optuna may miss a grid by a last digit.
+                # Optuna's value may differ from the grid in the last digit.
                 return value if setting.count is None else setting.nearest(value)
 
             yield self.space.settings(choose)
@@ -87,5 +87,5 @@ class Parzen(optuna.samplers.BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Never called, for no parameter is left to be drawn on its own."""
+        """Never called, because `sample_relative` proposes all parameters."""
         raise AssertionError(f"{param_name}: was to be proposed together with the others")

@@ -1,4 +1,4 @@
-"""Proposals: the positions of trials in a sampler's plan, and the trial that it adds."""
+"""Proposals: positions of trials in a sampler's plan, and adding a trial."""
 
 from collections.abc import Iterable
 from itertools import chain, count, islice
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-# Under which a trial keeps where it is from, if no sampler proposed it.
+# The user attribute with a trial's origin, if no sampler proposed it.
 ORIGIN = "origin"
-# Under which a trial keeps its place, from 0, in what its sampler plans ahead.
+# The user attribute with a trial's position, from 0, in its sampler's plan.
 PLACE = "place"
 
 
 def next_number(study: "optuna.Study") -> int:
-    """The number of the trial that is added next."""
+    """The number of the next trial."""
     return len(study.get_trials(deepcopy=False))
 
 
 def placed(study: "optuna.Study") -> "tuple[int, dict[int, FrozenTrial]]":
-    """The first place (PLACE) that no trial has, and the trials by their places."""
+    """The first free position (PLACE) in the plan, and the trials by position."""
     places = {t.user_attrs[PLACE]: t for t in counted(study) if PLACE in t.user_attrs}
     return next(place for place in count() if place not in places), places
 
 
 def generator(study: "optuna.Study", seed: int) -> "np.random.Generator":
-    """The randomness of the next trial alone, whatever was drawn for those before it."""
+    """A random generator for the next trial, independent of draws for earlier trials."""
     return np.random.default_rng((seed, next_number(study)))
 
 
@@ -42,17 +42,17 @@ def add(
     candidates: Iterable[Settings],
     attributes: Settings | None = None,
 ) -> None:
-    """Adds the first candidate that is left to try.
+    """Adds the first candidate that is not tried yet.
 
     Args:
-        study: gets the trial.
-        untried: what is left of the space that the candidates are settings of.
-        candidates: settings by path, many (TRIES) or without end; then come those of the parts of
-            the space that have few.
-        attributes: what the trial keeps beside its settings.
+        study: the study to add the trial to.
+        untried: the settings of the space that are not tried yet.
+        candidates: settings by path; at most TRIES are used. After them come all settings of those
+            parts of the space that have few.
+        attributes: user attributes of the trial.
 
     Raises:
-        UserError: where none of so many is left.
+        UserError: no candidate is new and allowed.
     """
     found = chain(filter(untried, islice(candidates, TRIES)), untried.few())
     settings = next(found, None)

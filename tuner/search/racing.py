@@ -1,4 +1,4 @@
-"""Racing: a cohort trains in lockstep; trials that diverge or are pruned leave it."""
+"""Racing: a cohort trains in lockstep; trials that diverge or are pruned leave the race."""
 
 import json
 import math
@@ -19,13 +19,13 @@ from tuner.search.trials import Curves, Goal, Outcome, State, Trial, kept_curves
 from tuner.training.curves import Guard
 from tuner.training.loop import Interrupted
 
-# The files of a saved race: what is known of its trials, and what guards a runner's rows.
+# The files of a saved race: the state of its trials, and the guard of a runner's rows.
 RACE, GUARD = "race.json", "guard.npz"
 
 
 @dataclass
 class _Heat:
-    """A runner under way: its place among all, who guards its rows, and the rows of each trial."""
+    """A runner in the race: its index, the guard of its rows, and the rows of each trial."""
 
     place: int
     runner: Runner
@@ -33,7 +33,7 @@ class _Heat:
     rows: dict[int, list[int]]
 
     def keep(self, running: Sequence[int]) -> None:
-        """Leaves only the rows of these trials."""
+        """Drops the rows of all other trials."""
         gone = self.rows.keys() - set(running)
         if not gone:
             return
@@ -53,26 +53,26 @@ def rows_of(runner: Runner) -> dict[int, list[int]]:
 
 
 def mean(numbers: Sequence[float]) -> float:
-    """Exact to the last digit, whatever the order; a lone number is itself."""
+    """The mean, summed exactly, so that the order does not matter."""
     return numbers[0] if len(numbers) == 1 else math.fsum(numbers) / len(numbers)
 
 
 class Race:
-    """One cohort through all its epochs.
+    """Trains one cohort through all its epochs.
 
-    A trial is one row or several (seeds, folds): its curves are the means over them, it diverges
-    when one of them does, and it leaves with all of them.
+    A trial has one row or several (seeds, folds). Its curves are the means over its rows. It
+    diverges when one of its rows does, and leaves with all of them.
 
     Args:
         trials: the cohort.
-        runners: what trains them, each some of them.
-        rule: who goes on at a rung.
+        runners: train the trials, each some of them.
+        rule: says which trials continue at a rung.
         epochs: the full length.
         goal: what is minimised.
-        on_epoch: called before the first epoch, with 0, and after each, with its number and the
-            race.
-        out_of_budget: asked after each epoch but the last; names the budget that is spent, or "".
-        lengths: of trials that end before the full length, by number.
+        on_epoch: called with the number of the epoch and the race, before the first epoch with 0
+            and after each.
+        out_of_budget: called after each epoch except the last; names the exhausted budget, or "".
+        lengths: epochs of trials that end before the full length, by number.
     """
 
     def __init__(
@@ -101,26 +101,26 @@ class Race:
 
     @property
     def trained(self) -> int:
-        """Epochs that rows were trained so far, all together."""
+        """Total number of epochs trained so far, over all rows."""
         return sum(lane.epochs * max(1, len(lane.members)) for lane in self.lanes.values())
 
     @property
     def best(self) -> float | None:
-        """The lowest value that a running trial has now; None where none is finite."""
+        """The lowest current value of a running trial; None if no value is finite."""
         values = [lane.last for n, lane in self.lanes.items() if n not in self.outcomes]
         return min((value for value in values if math.isfinite(value)), default=None)
 
     def live_curves(self) -> dict[int, Curves]:
-        """The curves so far of the running trials, as `Outcome.kept_curves` has them."""
+        """The curves of the running trials so far, in the form of `Outcome.kept_curves`."""
         return {n: kept_curves(self.lanes[n].initial, self.lanes[n].curves) for n in self.running}
 
     def run(self) -> list[Outcome]:
         """Trains the cohort; outcomes in the order of the trials' numbers.
 
         Raises:
-            Interrupted: if training was asked to stop. Every running trial has then ended as
-                INTERRUPTED, by the epochs it had finished, and `outcomes` holds them; but none
-                where not all had begun.
+            Interrupted: a stop was requested. Every running trial has then ended as INTERRUPTED,
+                after the epochs it had finished, and is in `outcomes`. Before all runners had
+                begun, there are no outcomes.
         """
         if not self.epoch:
             self.expect()
@@ -150,7 +150,7 @@ class Race:
         return [self.outcomes[number] for number in sorted(self.outcomes)]
 
     def expect(self) -> None:
-        """Tells the runners up to which epoch nobody is compared."""
+        """Tells the runners the next epoch at which trials are compared or end."""
         if self.epoch == self.expected:
             ends = sorted({*self.rungs, *(self.lengths[n] for n in self.running), self.epochs})
             self.expected = next(e for e in ends if e > self.epoch)
@@ -160,13 +160,13 @@ class Race:
 
     @property
     def at_rest(self) -> bool:
-        """Whether the state after the last epoch is at hand, so that it can be saved."""
+        """Whether the state after the last epoch can be saved now."""
         return all(heat.runner.at_rest for heat in self.heats)
 
     def fail(self, error: BaseException) -> None:
-        """Ends the trials that had begun with an error that stopped all training.
+        """Ends the started trials after an error that stopped all training.
 
-        If it is known whose error it was, the others did not fail.
+        If the error is known to be another training's, they are interrupted, not failed.
         """
         begun = [number for number in self.running if self.lanes[number].initial]
         if isinstance(error, CrashError):
@@ -198,11 +198,11 @@ class Race:
                 np.savez(own / GUARD, allow_pickle=False, **heat.guard.arrays())
 
     def restore(self, folder: Path) -> None:
-        """Takes up a saved state, in place of a beginning.
+        """Restores a saved state, instead of beginning.
 
         Raises:
-            ValueError: if it is of other trials.
-            OSError: if a file is missing.
+            ValueError: the state is of other trials.
+            OSError: a file is missing.
         """
         plain = read_json(folder / RACE)
         if {int(number) for number in plain["lanes"]} != self.lanes.keys():
@@ -224,7 +224,7 @@ class Race:
         self.expected = self.epoch
 
     def begin(self, place: int) -> _Heat:
-        """A runner before its first step, its initial losses known."""
+        """Starts a runner and records its initial losses."""
         runner = self.runners[place]
         start = runner.start()
         guard = None
@@ -247,12 +247,12 @@ class Race:
         own: Sequence[int],
         numbers: Mapping[str, list[float]],
     ) -> None:
-        """Keeps what each row of a trial has reached.
+        """Appends to the curve of each row of a trial.
 
         Args:
-            lane: of the trial.
+            lane: the lane of the trial.
             known: all rows of its runner.
-            own: the indices of the trial's.
+            own: the indices of the trial's rows.
             numbers: metrics of all rows, by name.
         """
         reached = numbers.get(self.goal.curve, [])
@@ -260,7 +260,7 @@ class Race:
             lane.members.setdefault((known[i].seed, known[i].fold), []).append(reached[i])
 
     def advance(self, heat: _Heat, epoch: int) -> None:
-        """One epoch of a runner; diverged trials get their outcome and leave."""
+        """Trains a runner for one epoch; trials that diverge get their outcome and leave."""
         progress = heat.runner.epoch(epoch)
         rows = len(progress.left)
         leaves, lost = np.zeros((2, rows), bool)
@@ -270,7 +270,7 @@ class Race:
             self.lanes[number].end_with(final)
             self.end([number], "COMPLETE", f"ended by itself after epoch {epoch - 1}")
         if heat.guard is not None and GUARDED in progress.metrics:
-            # Numbers of a row that left are not read, but those of other rows are compared.
+            # The guard may see numbers of rows that left: each row is compared with itself only.
             heat.guard = heat.guard.after(progress.metrics[GUARDED])
             leaves, lost = heat.guard.leaves, heat.guard.lost
         numbers = {name: values.tolist() for name, values in progress.metrics.items()}
@@ -290,33 +290,32 @@ class Race:
         heat.keep(self.running)
 
     def not_finite(self, lane: Lane, progress: Progress, rows: Sequence[int], epoch: int) -> None:
-        """Ends a trial, one of whose rows is not finite any more, as diverged at the first step
-        that was not."""
+        """Ends a trial with a row that is no longer finite, as diverged at the first such step."""
         within = [int(progress.left_at[row]) for row in rows if progress.left_at[row] > 0]
         step = min(within or [int(progress.steps[row]) for row in rows])
         reason = f"loss or parameters not finite at step {step}, in epoch {epoch}"
         self.diverge(lane, reason, step / (self.epochs * lane.steps))
 
     def above_start(self, lane: Lane, how: str, epoch: int) -> None:
-        """Ends a trial as diverged, for its training loss is above its initial one.
+        """Ends a trial as diverged, because its training loss is above its initial one.
 
         Args:
-            lane: of the trial.
-            how: how far, or when it was looked at, in words.
-            epoch: after which.
+            lane: the lane of the trial.
+            how: how far above, or when this was checked, in words.
+            epoch: the epoch after which this was found.
         """
         first = lane.curve().train[0]
         reason = f"training loss above its initial {first:.4g} {how}"
         self.diverge(lane, f"{reason}, epoch {epoch}", epoch / self.epochs)
 
     def diverge(self, lane: Lane, reason: str, share: float) -> None:
-        """Ends a trial as diverged at this share of the full training."""
+        """Ends a trial as diverged; share: the share of the full training until then."""
         self.outcomes[lane.trial.number] = lane.outcome("DIVERGED", reason, share)
 
     def halve(self, epoch: int, entered: int) -> int:
-        """Ends the trials that lose this rung; returns how many go on.
+        """Prunes trials at a rung; returns how many survive.
 
-        An optimizer's defaults train to the end, whoever beats them: tuning is measured by them.
+        Trials of an optimizer's defaults always train to the end: they are the baseline of tuning.
         """
         values = {number: self.lanes[number].value for number in self.running}
         for number, value in values.items():
@@ -334,19 +333,19 @@ class Race:
         return len(survivors)
 
     def finish(self, numbers: Sequence[int]) -> None:
-        """Ends trials that have their full length, as diverged those above their start."""
+        """Ends trials that reached their length; those above their start end as diverged."""
         for number in [n for n in numbers if self.lanes[n].lost or self.lanes[n].far_above]:
             self.above_start(self.lanes[number], "at the end", self.epoch)
         left = [n for n in numbers if n not in self.outcomes]
         self.end(left, "COMPLETE", f"trained all {self.epoch} epochs")
 
     def end(self, numbers: Sequence[int], state: State, reason: str) -> None:
-        """Ends trials in a state, for a reason in words."""
+        """Ends trials in a state, with a reason in words."""
         for number in numbers:
             self.outcomes[number] = self.lanes[number].outcome(state, reason)
 
     def compact(self) -> None:
-        """Leaves only running trials with their runners."""
+        """Drops trials that have ended, and runners without trials."""
         running = self.running
         for heat in self.heats:
             heat.keep(running)

@@ -1,4 +1,4 @@
-"""Ranges and choices: the values of one searched setting."""
+"""Ranges and choices: the possible values of one searched setting."""
 
 import json
 import math
@@ -18,10 +18,10 @@ class Range:
     """Numbers from low to high, both included.
 
     Attributes:
-        low, high: the ends.
+        low, high: the bounds.
         scale: linear, log, or reverse_log (1 - x is log-uniform, for numbers just below 1).
-        step: the distance of neighbours on a linear scale, None for a continuum.
-        integer: whether the numbers are whole.
+        step: the distance between neighbours on a linear scale, None for a continuum.
+        integer: whether the numbers are integers.
     """
 
     low: float
@@ -31,12 +31,12 @@ class Range:
     integer: bool = False
 
     def key(self, path: str) -> str:
-        """The name in Optuna, which sees 1 - x where the scale is reversed."""
+        """The parameter's name in Optuna, which stores 1 - x if the scale is reversed."""
         return f"1 - {path}" if self.scale == "reverse_log" else path
 
     @cached_property
     def count(self) -> int | None:
-        """How many numbers there are at equal distances; None for a continuum and for a scale."""
+        """The number of evenly spaced values; None for a continuum or another scale than linear."""
         if not self.step and not (self.integer and self.scale == "linear"):
             return None
         low, high, step = (Fraction(str(x)) for x in (self.low, self.high, self.step or 1))
@@ -44,18 +44,19 @@ class Range:
 
     @property
     def size(self) -> float:
-        """How many numbers there are, whatever their scale; infinity for a continuum."""
+        """The number of values on any scale; infinity for a continuum."""
         if self.integer and not self.step:
             return int(self.high) - int(self.low) + 1
         return math.inf if self.count is None else self.count
 
     def tick(self, value: float) -> float:
-        """What tells a number from the others of a grid, but for the last digit; else itself."""
+        """A number's index on the grid, insensitive to the last digit; without a grid, the
+        number."""
         return round((value - self.low) / self.step) if self.step else value
 
     def item(self, index: int) -> float:
-        """The number at an index from 0, where they can be counted."""
-        # In decimals, as they were written and as Optuna counts: 0.1 + 2 * 0.1 is 0.3.
+        """The number at an index from 0, if `count` is not None."""
+        # In decimal arithmetic, as written by the user and as in Optuna: 0.1 + 2 * 0.1 is 0.3.
         value = Decimal(str(self.low)) + index * Decimal(str(self.step or 1))
         return int(value) if self.integer else float(value)
 
@@ -75,7 +76,7 @@ class Range:
         return round(value) if self.integer else value
 
     def nearest(self, value: Any) -> float:
-        """The number of the range nearest to a value; the middle for what is no number."""
+        """The number of the range nearest to a value; the middle if the value is not a number."""
         if not is_number(value):
             return self.at(0.5)
         inside = min(max(value, self.low), self.high)
@@ -85,7 +86,7 @@ class Range:
         return self.item(min(round((inside - self.low) / step), self.count - 1))
 
     def holds(self, value: Any) -> bool:
-        """Whether a value lies in the range, and on its grid; but for the last digit."""
+        """Whether a value is in the range and on its grid, up to the last digit."""
         if not is_number(value):
             return False
         return math.isclose(self.nearest(value), value, rel_tol=1e-12)
@@ -94,10 +95,10 @@ class Range:
         return f"{self.low:g} to {self.high:g}" + (f" by {self.step:g}" if self.step else "")
 
     def distribution(self) -> "BaseDistribution":
-        """What Optuna calls the range."""
+        """The range as a distribution of Optuna."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
-        # Optuna warns of a range that is not a whole number of steps.
+        # Optuna warns if a range is not an integer number of steps.
         high = self.high if self.count is None else self.item(self.count - 1)
         if self.integer:
             step = int(self.step or 1)
@@ -113,32 +114,32 @@ class Range:
         return self.decode(suggest(self.key(path), d.low, d.high, step=d.step, log=d.log))
 
     def decode(self, value: Any) -> float:
-        """The setting from what Optuna stores."""
+        """The setting, from the value that Optuna stores."""
         return 1 - value if self.scale == "reverse_log" else value  # type: ignore[no-any-return]
 
     def encode(self, value: float) -> float:
-        """What Optuna stores for a setting."""
+        """The value that Optuna stores for a setting."""
         return 1 - value if self.scale == "reverse_log" else value
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of several values; Optuna sees them as JSON, so that a choice may be a list."""
+    """One of several values; Optuna stores them as JSON, so that a choice may be a list."""
 
     options: tuple[Any, ...]
 
     def key(self, path: str) -> str:
-        """The name in Optuna, which is the path."""
+        """The parameter's name in Optuna, which is the path."""
         return path
 
     @property
     def count(self) -> int:
-        """How many options there are."""
+        """The number of options."""
         return len(self.options)
 
     @property
     def size(self) -> float:
-        """The same, as a range has it."""
+        """The number of options, as for a range."""
         return len(self.options)
 
     def item(self, index: int) -> Any:
@@ -146,11 +147,11 @@ class Choices:
         return self.options[index]
 
     def at(self, u: float) -> Any:
-        """The option at the share u in [0, 1) of all."""
+        """The option at the share u in [0, 1) of all options."""
         return self.options[int(u * len(self.options))]
 
     def nearest(self, value: Any) -> Any:
-        """The option that is the value or, among numbers, nearest to it; else the first."""
+        """The option equal to the value, else the number nearest to it, else the first option."""
         if self.holds(value) or not is_number(value):
             return value if self.holds(value) else self.options[0]
         numbers = [option for option in self.options if is_number(option)]
@@ -164,7 +165,7 @@ class Choices:
         return f"one of {', '.join(map(str, self.options))}"
 
     def distribution(self) -> "BaseDistribution":
-        """What Optuna calls the choices."""
+        """The choices as a distribution of Optuna."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution([self.encode(option) for option in self.options])
@@ -174,11 +175,11 @@ class Choices:
         return self.decode(trial.suggest_categorical(path, list(map(self.encode, self.options))))
 
     def decode(self, value: Any) -> Any:
-        """The option from what Optuna stores."""
+        """The option, from the value that Optuna stores."""
         return json.loads(value)
 
     def encode(self, value: Any) -> str:
-        """What Optuna stores for an option."""
+        """The value that Optuna stores for an option."""
         return json.dumps(value)
 
 
@@ -186,5 +187,5 @@ Setting = Range | Choices
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is one that can be compared: nan cannot."""
+    """Whether a value is a number that can be compared, so not nan."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value

@@ -11,7 +11,7 @@ Array = np.ndarray
 
 
 class Row(NamedTuple):
-    """One training of a trial: under a seed, judged on a fold."""
+    """One training of a trial: with one seed, validated on one fold."""
 
     trial: int
     seed: int = 0
@@ -20,16 +20,16 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Progress:
-    """What an epoch did to every row.
+    """The results of one epoch, for every row.
 
     Attributes:
-        metrics: by name, (rows,) float64 each. `train_loss` feeds the guard; one of them is what
-            the study minimises; all become curves. Numbers of a row that left are not read.
-        left: (rows,) bool, rows whose numbers are not finite any more.
-        steps: (rows,) float64, the steps that each row has taken.
+        metrics: by name, (rows,) float64 each. `train_loss` feeds the guard; the study minimises
+            one of them; all become curves. Numbers of a row that left are ignored.
+        left: (rows,) bool, rows whose numbers are no longer finite.
+        steps: (rows,) float64, the number of steps that each row has taken.
         left_at: (rows,) float64, the step within an epoch at which a row left, or 0.
         failed: trials that raised an error in the epoch, with the last line of its traceback.
-        over: trials whose training had ended by itself before the epoch, with final results.
+        over: trials whose training had ended on its own before the epoch, with final results.
     """
 
     metrics: Mapping[str, Array]
@@ -41,57 +41,57 @@ class Progress:
 
 
 class Runner(Protocol):
-    """Trains some trials of a cohort in lockstep; all rows of a trial are with one runner.
+    """Trains some trials of a cohort in lockstep; all rows of a trial are in one runner.
 
-    A runner saved after an epoch and restored into a new one of the same trials goes on as if
-    nothing had happened.
+    A runner that is saved after an epoch can be restored into a new one of the same trials, which
+    continues to the same numbers.
     """
 
     @property
     def rows(self) -> Sequence[Row]:
-        """The rows that are under way, in the order of all arrays."""
+        """The running rows, in the order of all arrays."""
 
     @property
     def steps(self) -> int:
-        """Steps in an epoch."""
+        """Number of steps per epoch."""
 
     @property
     def momentum(self) -> Array:
-        """(rows,), the share of its velocity that a row keeps from step to step, 0 for none."""
+        """(rows,), the share of the velocity that a row keeps per step; 0 without momentum."""
 
     def start(self) -> Mapping[str, Array]:
         """Metrics before the first step, (rows,) float64 each."""
 
     @property
     def at_rest(self) -> bool:
-        """Whether the state after the last epoch is at hand, so that it can be saved."""
+        """Whether the state after the last epoch can be saved now."""
         return True
 
     def expect(self, after: int, until: int) -> None:
-        """All rows stand after an epoch and will be trained up to another one: what can be begun
-        may be."""
+        """Announces that all rows, now after one epoch, will be trained up to another, so that the
+        runner may begin early."""
         return None
 
     def epoch(self, epoch: int) -> Progress:
         """Trains every row through an epoch, counted from 1.
 
         Raises:
-            Interrupted: if the training was asked to stop.
+            Interrupted: a stop was requested.
         """
 
     def keep(self, trials: Collection[int]) -> None:
-        """Goes on with the rows of these trials alone."""
+        """Continues with the rows of these trials only."""
 
     def close(self) -> None:
-        """Ends what is still under way, when the race is over or was stopped."""
+        """Ends all work that still runs; called when the race is over or was stopped."""
         return None
 
     def save(self, folder: Path) -> None:
         """Writes the state after the last epoch into an empty folder, as plain data."""
 
     def restore(self, folder: Path) -> None:
-        """Takes up a saved state in place of `start`.
+        """Restores a saved state, instead of `start`.
 
         Raises:
-            ValueError: if the folder holds none of these trials.
+            ValueError: the folder does not hold a state of these trials.
         """

@@ -1,8 +1,8 @@
 """Search spaces: settings that are fixed, ranges or choices, with conditional branches.
 
-A space maps paths, as `optimizer.adam.lr`, to settings. A path below a branch, as that one below
-the choice `optimizer`, is asked for only where the branch is taken. Conditions say which settings
-go together.
+A space maps paths, such as `optimizer.adam.lr`, to settings. A path below a branch, such as this
+one below the choice `optimizer`, is part of a trial only if the branch takes that option.
+Conditions restrict which settings may be combined.
 """
 
 import copy
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 
-# Settings that are being put together.
+# Settings under construction.
 Chosen = dict[str, Any]
-# What tells settings apart, and both.
+# The key that identifies settings, and the key together with the settings.
 Identity = frozenset[tuple[str, Any]]
 Found = tuple[Identity, Chosen]
 
-# So many settings are drawn in search of one that the conditions allow.
+# The number of random draws in search of settings that the conditions allow.
 TRIES = 10_000
 
 
 @dataclass(frozen=True)
 class Space:
-    """Everything a trial is made of.
+    """All settings that a trial may have.
 
     Attributes:
         fixed: values by path.
         searched: settings by path.
-        branches: the choices that open paths below their options: with
-            {"optimizer": ("adam", "sgd")} the paths `optimizer.adam.*` count only where optimizer
-            is adam. A choice with one option is fixed.
-        conditions: what must hold between the settings of a trial.
+        branches: choices with paths below their options: with {"optimizer": ("adam", "sgd")} the
+            paths `optimizer.adam.*` are active only if optimizer is adam. A choice with one option
+            is fixed.
+        conditions: conditions that the settings of a trial must satisfy.
     """
 
     fixed: Settings
@@ -57,7 +57,7 @@ class Space:
     conditions: tuple[Condition, ...] = ()
 
     def active(self, path: str, choices: Settings) -> bool:
-        """Whether a path counts, given what the branches chose."""
+        """Whether a path is active, given the options that the branches take."""
         for branch in self.branches:
             if path.startswith(f"{branch}."):
                 option = path[len(branch) + 1 :].split(".", 1)[0]
@@ -65,12 +65,12 @@ class Space:
         return True
 
     def settings(self, choose: Callable[[str, Setting], Any]) -> Chosen:
-        """One value for every path that counts; `choose` gives those of the searched ones.
+        """One value for every active path; `choose` returns the values of searched settings.
 
-        Branches are chosen first, then the rest in the order of the space.
+        Branches are chosen first, then the other settings in the order of the space.
 
         Args:
-            choose: gives a value from a path and its setting.
+            choose: returns the value for a path and its setting.
         """
         chosen: Chosen = {}
         for branch in self.branches:
@@ -86,24 +86,24 @@ class Space:
         return chosen
 
     def below(self, prefix: str) -> tuple[Chosen, dict[str, Setting]]:
-        """What is fixed and what is searched below a path that ends in a dot, without the path."""
+        """Fixed and searched settings below a path that ends in a dot; keys omit that path."""
         size = len(prefix)
         fixed = {path[size:]: v for path, v in self.fixed.items() if path.startswith(prefix)}
         searched = {path[size:]: s for path, s in self.searched.items() if path.startswith(prefix)}
         return fixed, searched
 
     def shares(self, numbers: np.ndarray) -> Chosen:
-        """Settings from numbers in [0, 1), one for each searched path in order."""
+        """Settings from numbers in [0, 1), one per searched path, in order."""
         share = dict(zip(self.searched, numbers, strict=True))
         return self.settings(lambda path, setting: setting.at(float(share[path])))
 
     def drawn(self, rng: "Generator") -> Iterator[Chosen]:
-        """Independent settings without end, each uniform on the scale of its range."""
+        """An endless iterator of independent settings, each uniform on the scale of its range."""
         while True:
             yield self.shares(rng.random(len(self.searched)))
 
     def allows(self, settings: Settings) -> bool:
-        """Whether the conditions hold, judged by what Optuna keeps of the settings."""
+        """Whether the conditions hold, for the settings as rounded by Optuna's encoding."""
         if not self.conditions:
             return True
         kept = {
@@ -112,14 +112,14 @@ class Space:
         return all(condition.holds({**settings, **kept}) for condition in self.conditions)
 
     def anything_allowed(self) -> bool:
-        """Whether any of the first settings drawn is allowed, or any at all where they are few."""
+        """Whether any of TRIES random settings is allowed, or any of all in a small space."""
         drawn = islice(self.drawn(np.random.default_rng(0)), TRIES)
         if not self.conditions or any(map(self.allows, drawn)):
             return True
         return self.size <= TRIES and any(True for part in self.parts() for _ in self.allowed(part))
 
     def kinds(self) -> dict[str, str]:
-        """What each path is in a condition: a number, text, or neither."""
+        """The kind of each path in a condition: a number, text, or neither."""
         fixed = {path: kind([value]) for path, value in self.fixed.items()}
         return fixed | {
             path: kind(s.options) if isinstance(s, Choices) else NUMBER
@@ -127,7 +127,7 @@ class Space:
         }
 
     def impossible(self) -> UserError:
-        """What to say when no new settings are found that the conditions allow."""
+        """The error for when no new settings are found that the conditions allow."""
         if not self.conditions:
             return UserError(
                 f"{TRIES} settings were drawn, and none of them is new: widen the ranges"
@@ -144,7 +144,7 @@ class Space:
         return self.settings(lambda path, setting: setting.suggest(trial, path))
 
     def trial(self, settings: Settings, attributes: Settings | None = None) -> "FrozenTrial":
-        """A running trial with these settings and user attributes, for Optuna."""
+        """A running Optuna trial with these settings and user attributes."""
         from optuna.trial import TrialState, create_trial
 
         return create_trial(
@@ -152,7 +152,7 @@ class Space:
         )
 
     def _kept(self, settings: Settings) -> Chosen:
-        """What Optuna keeps of settings: parameters and their distributions."""
+        """The settings in Optuna's form: parameters and distributions."""
         searched = {path: s for path, s in self.searched.items() if path in settings}
         return {
             "params": self.encoded(settings),
@@ -160,13 +160,13 @@ class Space:
         }
 
     def encoded(self, settings: Settings) -> Chosen:
-        """The parameters that Optuna keeps of settings."""
+        """The settings as parameters of Optuna."""
         return {s.key(p): s.encode(settings[p]) for p, s in self.searched.items() if p in settings}
 
     def identity(self, params: Settings) -> Identity:
-        """What only the same settings have, from the parameters that Optuna keeps of them.
+        """A key that equal settings share, from their parameters in Optuna.
 
-        Those of branches not taken are not among them.
+        It excludes settings of branches not taken.
         """
         ticks = {key: tick(params[key]) for key, tick in self._ticks if key in params}
         return frozenset({**params, **ticks}.items())
@@ -178,15 +178,15 @@ class Space:
         ]
 
     def settings_of(self, trial: "FrozenTrial") -> Chosen:
-        """The settings of a trial as Optuna keeps it, asked of these ranges or of earlier ones.
+        """The settings of an Optuna trial, proposed from these ranges or from earlier ones.
 
         Raises:
-            KeyError: for a trial of another space.
+            KeyError: the trial is of another space.
         """
         return self.settings(lambda path, _: _recorded(trial, path))
 
     def misfit(self, settings: Settings) -> str:
-        """Why settings made elsewhere are none of this space, in words; empty if they are."""
+        """The reason why settings do not fit this space, in words; "" if they fit."""
         chosen = self.settings(lambda path, setting: settings.get(path, setting.nearest(None)))
         for group, options in self.branches.items():
             if settings.get(group, options[0]) not in options:
@@ -197,10 +197,10 @@ class Space:
         return "" if self.allows(chosen) else "`where` does not hold"
 
     def seen(self, trial: "FrozenTrial") -> "FrozenTrial":
-        """A trial on record as a sampler of this space should see it.
+        """A recorded trial in the form that a sampler of this space should see.
 
-        One that was asked of other ranges is put in terms of these; if it does not fit them, it
-        is seen as failed, which teaches nothing.
+        A trial proposed from other ranges is converted to these. If it does not fit, the sampler
+        sees it as failed, and so ignores it.
         """
         from datetime import datetime
 
@@ -222,11 +222,11 @@ class Space:
         return seen
 
     def without_end(self) -> str | None:
-        """A searched path that has no countable values, or None if all have."""
+        """A searched path without countable values, or None if all are countable."""
         return next((path for path, s in self.searched.items() if s.count is None), None)
 
     def parts(self) -> Iterator[Chosen]:
-        """Every combination of the options of the branches, the last one varying fastest."""
+        """Every combination of the branches' options, the last branch varying fastest."""
         options = [
             [s.item(i) for i in range(s.count or 0)] if s else [self.fixed[branch]]
             for branch, s in ((b, self.searched.get(b)) for b in self.branches)
@@ -234,22 +234,22 @@ class Space:
         return (dict(zip(self.branches, own, strict=True)) for own in product(*options))
 
     def within(self, part: Settings) -> list[str]:
-        """The searched paths that count in a part, beside its branches."""
+        """The searched paths that are active in a part, without its branches."""
         return [p for p in self.searched if p not in self.branches and self.active(p, part)]
 
     def size_of(self, part: Settings) -> float:
-        """How many settings a part has, whatever the conditions: infinity for a continuum."""
+        """The number of settings of a part, ignoring conditions; infinity for a continuum."""
         sizes = [self.searched[path].size for path in self.within(part)]
         return math.inf if math.inf in sizes else math.prod(sizes)
 
     @cached_property
     def size(self) -> float:
-        """How many settings there are, whatever the conditions: infinity for a continuum."""
+        """The number of settings, ignoring conditions; infinity for a continuum."""
         sizes = [self.size_of(part) for part in self.parts()]
         return math.inf if math.inf in sizes else sum(sizes)
 
     def allowed(self, part: Settings) -> Iterator[Found]:
-        """Every setting of a part that is allowed, with its identity; each is made but once."""
+        """All allowed settings of a part, with their identities; computed once and cached."""
         key = tuple(part.values())
         if key not in self._walks:
             self._walks[key] = [], self._walk(part)
@@ -276,7 +276,7 @@ class Space:
 
 
 def _recorded(trial: "FrozenTrial", path: str) -> Any:
-    """A setting from what Optuna keeps, whatever its scale was."""
+    """The value of a setting in an Optuna trial, whatever its scale was."""
     from optuna.distributions import CategoricalDistribution
 
     if path not in trial.params:

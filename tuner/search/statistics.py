@@ -8,14 +8,14 @@ import numpy as np
 
 Array = np.ndarray
 
-# How often what was measured is drawn anew, and how often an interval holds the truth.
+# The number of bootstrap samples, and the confidence level of intervals.
 DRAWS = 1_000
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the bounds between which the truth lies with 95 % confidence."""
+    """An estimate with its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -23,15 +23,15 @@ class Interval:
 
     @property
     def holds_zero(self) -> bool:
-        """Whether it says nothing of the sign of what was measured."""
+        """Whether 0 is in the interval, so that the sign is not significant."""
         return self.low <= 0 <= self.high
 
 
 def expected_best(values: Sequence[float], k: int) -> float:
-    """Mean over all choices of k of the values, without repetition, of the lowest one.
+    """The mean, over all subsets of k of the values, of the lowest value.
 
-    The unbiased estimate of the best of k trials (Tang et al. 2020, "Showing Your Work Doesn't
-    Always Work"): the sum over i of the i-th lowest value times C(n - i, k - 1) / C(n, k).
+    It is the unbiased estimate of the best of k trials (Tang et al. 2020, "Showing Your Work
+    Doesn't Always Work"): the sum over i of the i-th lowest value times C(n - i, k - 1) / C(n, k).
     """
     ranked, n = sorted(values), len(values)
     chosen = math.comb(n, k)
@@ -46,12 +46,13 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def bars(values: Sequence[float], seed: int = 0) -> dict[int, Interval]:
-    """The expected best of k = 1, 2, 4, ... up to half of the values with its interval, by k.
+    """The expected best of k = 1, 2, 4, ... up to half of the values, with its interval, by k.
 
     A bootstrap-t interval with the jackknife's standard error (Efron & Tibshirani 1993, "An
-    Introduction to the Bootstrap", section 12.5): the error is drawn anew with the estimate, for
-    one rests on the few best values as much as the other. Beyond half of the values no interval
-    of this kind holds what it says. Infinite ones, as for three values, are left out.
+    Introduction to the Bootstrap", section 12.5): every bootstrap sample has its own error, because
+    error and estimate both depend on the few best values. For k beyond half of the values, such
+    intervals do not reach their confidence level. Infinite intervals, as for three values, are left
+    out.
     """
     if not all(map(math.isfinite, values)):
         return {}
@@ -67,14 +68,14 @@ def _bar(measured: Array, drawn: Array, k: int) -> Interval:
 
     Args:
         measured: the values, sorted.
-        drawn: the values drawn anew, each row sorted.
+        drawn: bootstrap samples of the values, each row sorted.
         k: at most half of the values.
     """
     mean, error = expected_best(measured.tolist(), k), float(_error(measured, k))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = (drawn @ _shares(len(measured), k) - mean) / _error(drawn, k)
     share = (1 - CONFIDENCE) / 2
-    # Draws of one value over and over have no error: their ratio is infinite, or 0 / 0.
+    # A sample of one value only has no error: its ratio is infinite, or 0 / 0.
     ends = np.quantile(np.nan_to_num(ratios, nan=0.0, posinf=np.inf, neginf=-np.inf),
                        [share, 1 - share], method="inverted_cdf")  # fmt: skip
     below, above = (end * error if error else 0.0 for end in ends.tolist())
@@ -82,7 +83,7 @@ def _bar(measured: Array, drawn: Array, k: int) -> Interval:
 
 
 def _shares(n: int, k: int) -> Array:
-    """How much each of n values, the lowest first, counts in the expected best of k."""
+    """The weight of each of n values, the lowest first, in the expected best of k."""
     chosen = math.comb(n, k)
     return np.array([math.comb(n - i, k - 1) / chosen for i in range(1, n + 1)])
 
@@ -92,7 +93,7 @@ def _error(ranked: Array, k: int) -> Array:
 
     Args:
         ranked: values along the last axis, sorted.
-        k: below their number.
+        k: less than the number of values.
     """
     n = ranked.shape[-1]
     shares = _shares(n - 1, k)
@@ -100,22 +101,22 @@ def _error(ranked: Array, k: int) -> Array:
     np.cumsum(ranked[..., :-1] * shares, axis=-1, out=left[..., 1:])
     np.cumsum((ranked[..., 1:] * shares)[..., ::-1], axis=-1, out=right[..., -2::-1])
     error: Array = np.sqrt((n - 1) * (left + right).var(axis=-1))
-    # Values that are all one have none, but for rounding.
+    # Equal values have an error of 0, which rounding would change.
     return np.where(ranked[..., -1] > ranked[..., 0], error, 0.0)
 
 
 def winners(values: Mapping[str, Sequence[float]], budgets: Sequence[int]) -> list[str]:
-    """For each budget k, whose k trials are expected to hold the lowest value.
+    """For each budget k, the name with the lowest expected best of k trials.
 
     Args:
-        values: of the trials, by the name of what is compared; of equals the first wins.
-        budgets: each a k.
+        values: values of trials, by the name of what is compared; the first name wins ties.
+        budgets: the values of k.
 
     Returns:
         A name for each budget.
 
     Raises:
-        ValueError: for a budget that is larger than the number of someone's values.
+        ValueError: a budget exceeds the number of values of some name.
     """
     fewest = min(map(len, values.values()))
     if max(budgets) > fewest:
@@ -124,22 +125,24 @@ def winners(values: Mapping[str, Sequence[float]], budgets: Sequence[int]) -> li
 
 
 def worth(final: float, start: float) -> float:
-    """What a trial is worth where values are averaged: one that is lost is worth its start.
+    """A trial's value for averages: its final value, but at most its start; its start if not
+    finite.
 
-    A mean over trials would else be a mean of how far the worst of them exploded.
+    Otherwise the worst diverged trials would dominate a mean.
     """
     return min(final, start) if math.isfinite(final) else start
 
 
 def interval(values: Sequence[float], together: int = 1) -> Interval:
-    """The mean of independent values with its interval by Student's t.
+    """The mean of independent values, with its interval by Student's t.
 
-    It holds what it says for normal values, however few. A single value says nothing of its
-    spread: its interval is infinite.
+    For normal values the confidence level is exact, however few they are. A single value has an
+    infinite interval.
 
     Args:
-        values: independent of each other.
-        together: so many intervals hold the truth together, in 95 % of cases (Bonferroni).
+        values: independent values.
+        together: the number of intervals that should all hold at once with 95 % confidence
+            (Bonferroni).
     """
     from scipy.special import stdtrit
 
@@ -154,14 +157,15 @@ def interval(values: Sequence[float], together: int = 1) -> Interval:
 
 
 def profile(costs: Mapping[str, Sequence[float]], taus: Sequence[float]) -> dict[str, list[float]]:
-    """Performance profiles (Dolan & More 2002): for each solver the share of the problems that it
-    solves at no more than tau times the cost of the problem's best solver, at these tau.
+    """Performance profiles (Dolan & More 2002) at given values of tau.
 
-    A problem that nobody solves counts for nobody.
+    For each solver: the share of the problems that it solves at no more than tau times the cost of
+    the problem's best solver. A problem that no solver solves counts as unsolved for all.
 
     Args:
-        costs: by solver, one number above zero a problem; infinity where it did not solve it.
-        taus: at which the share is taken, each 1 or more.
+        costs: by solver, one number above zero per problem; infinity if the solver did not solve
+            it.
+        taus: each 1 or more.
 
     >>> profile({"a": [1, 2, 9], "b": [2, 2, 4]}, [1, 2, float("inf")])["b"]
     [0.6666666666666666, 1.0, 1.0]
@@ -173,7 +177,7 @@ def profile(costs: Mapping[str, Sequence[float]], taus: Sequence[float]) -> dict
 
 
 def ratios_of(costs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """For each solver, its cost on each problem over that of the problem's best solver."""
+    """For each solver, its cost on each problem divided by that of the problem's best solver."""
     best = [min(own) for own in zip(*costs.values(), strict=True)]
     return {
         name: [c / b if math.isfinite(c) else math.inf for c, b in zip(own, best, strict=True)]

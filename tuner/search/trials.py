@@ -11,25 +11,25 @@ from tuner.search.best_epoch import best_epoch
 
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "INTERRUPTED", "FAILED"]
 
-# What a learning rate is called among the settings of a user's function.
+# Names of a learning rate among the settings of a user's function.
 RATES = ("lr", "learning_rate")
 
-# The states of trials that say something of their settings.
+# The states of trials that give information about their settings.
 ENDED = ("COMPLETE", "PRUNED", "DIVERGED")
 
 Curves = Mapping[str, list[float | None]]
 
-# Where settings are from that no sampler proposed; see tuner.search.initial_trials.
+# The origin of settings that no sampler proposed; see tuner.search.initial_trials.
 Origin = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a study minimises: a curve, or its negative where a greater number is better.
+    """What a study minimises: a curve, or its negative if greater is better.
 
     Attributes:
-        best_epoch: whether a trial counts by its best epoch (`tuner.search.best_epoch`), not by its
-            last one.
+        best_epoch: whether a trial is judged by its best epoch (`tuner.search.best_epoch`), not by
+            its last one.
     """
 
     curve: str = "validation_loss"
@@ -37,13 +37,13 @@ class Goal:
     best_epoch: bool = False
 
     def epoch(self, numbers: Sequence[float]) -> int:
-        """The epoch by which a trial counts that had these numbers of the curve, 0 for none."""
+        """The epoch by which a trial with these numbers is judged; 0 without numbers."""
         if not self.best_epoch or not numbers:
             return len(numbers)
         return best_epoch([self.turn(number) for number in numbers])
 
     def turn(self, number: float) -> float:
-        """The value that is minimised, from a number of the curve, and the other way round."""
+        """Converts a number of the curve to the minimised value, and back."""
         return -number if self.greater_is_better else number
 
     @property
@@ -59,13 +59,13 @@ class Goal:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial that was asked.
+    """A proposed trial.
 
     Attributes:
-        number: from 0, in the order of asking.
+        number: from 0, in the order of proposals.
         settings: by path.
-        started_ms: when it was asked first, in milliseconds since 1970.
-        origin: where its settings are from, if no sampler proposed them
+        started_ms: when it was first proposed, in milliseconds since 1970.
+        origin: the origin of its settings, if no sampler proposed them
             (`tuner.search.initial_trials.InitialTrial`).
     """
 
@@ -77,25 +77,25 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How a trial ended, as the record of a study keeps it; numbers to nine digits.
+    """How a trial ended, as stored in the record of a study; numbers to nine digits.
 
-    A number that was not finite is None. An optimizer, a schedule and a learning rate are settings
-    that a trial may have.
+    A number that was not finite is None. A trial may have an optimizer, a schedule and a learning
+    rate.
 
     Attributes:
-        origin: where its settings are from, if no sampler proposed them.
-        label, evidence, advice: the diagnosis of its curve; in a study's result, advice is what
-            the whole study supports (`tuner.search.advice`).
+        origin: the origin of its settings, if no sampler proposed them.
+        label, evidence, advice: the diagnosis of its curve; in a study's result, advice takes the
+            other trials into account (`tuner.search.advice`).
         settings: by path.
-        epochs: trained to their end.
+        epochs: number of completed epochs.
         diverged_at: the share of the training after which it diverged, or None.
-        start, value: what is minimised, before the first step and at the epoch by which the trial
-            counts; lower is better. Where nothing is measured before it, the start is the number
-            after the first epoch.
-        rungs: the values at the rungs passed, with their epochs.
-        validation_loss, scores: the numbers of the validation metrics at that epoch.
-        members: seed, fold and the number of the goal's curve of each member at that epoch.
-        best_epoch: that epoch; None where trials count by their last one.
+        start, value: the minimised value before the first step, and at the epoch by which the trial
+            is judged; lower is better. If nothing is measured before the first step, start is the
+            number after the first epoch.
+        rungs: epochs of the rungs passed, with the values there.
+        validation_loss, scores: validation metrics at the epoch by which the trial is judged.
+        members: seed, fold and number of the goal's curve of each member at that epoch.
+        best_epoch: that epoch; None if trials are judged by their last one.
     """
 
     number: int
@@ -118,44 +118,44 @@ class TrialResult:
 
     @property
     def stops_at(self) -> int | None:
-        """The epoch by which it counts, if it trained to the end and counts by an earlier one."""
+        """The epoch by which it is judged, if it trained to the end and this epoch is earlier."""
         early = self.best_epoch is not None and self.best_epoch < self.epochs
         return self.best_epoch if early and self.state == "COMPLETE" else None
 
     @property
     def optimizer(self) -> str | None:
-        """The name of its optimizer, if it has one."""
+        """The name of its optimizer, or None."""
         return optimizer_of(self.settings)
 
     @property
     def schedule(self) -> str | None:
-        """The name of its schedule, if it has one."""
+        """The name of its schedule, or None."""
         return self.settings.get("schedule")
 
     @property
     def learning_rate(self) -> float | None:
-        """The rate that it started with, if it has one."""
+        """Its initial learning rate, or None."""
         path = self.rate_path
         return None if path is None else self.settings[path]
 
     @property
     def rate_path(self) -> str | None:
-        """The path of its learning rate, if it has one."""
+        """The path of its learning rate, or None."""
         return rate_path(self.settings)
 
     @property
     def is_default(self) -> bool:
-        """Whether it tried the textbook settings."""
+        """Whether it tried an optimizer's default (textbook) settings."""
         return "default" in self.origin
 
     @property
     def member_epochs(self) -> int:
-        """Epochs that all its members were trained, all together."""
+        """Total number of epochs over all its members."""
         return self.epochs * max(1, len(self.members))
 
 
 def optimizer_of(settings: Settings) -> str | None:
-    """The name of a trial's optimizer: of a user's function, what it calls its `optimizer`.
+    """The name of a trial's optimizer; of a user's function, its setting called `optimizer`.
 
     >>> optimizer_of({"train.optimizer": "sgd", "train.optimizer.sgd.lr": 0.1})
     'sgd'
@@ -169,9 +169,9 @@ def optimizer_of(settings: Settings) -> str | None:
 
 
 def rate_path(settings: Settings) -> str | None:
-    """The path of a trial's learning rate: of a user's function, of the one setting called so.
+    """The path of a trial's learning rate; of a user's function, its setting with a name in RATES.
 
-    It is none where two are called so, or it is no positive number.
+    It is None if two settings have such a name, or if the value is not a positive number.
 
     >>> rate_path({"train.width": 8, "train.lr": 0.1})
     'train.lr'
@@ -189,18 +189,18 @@ def rate_path(settings: Settings) -> str | None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a race ended a trial, with all of its curves.
+    """How a trial ended in a race, with all its curves.
 
     Attributes:
-        epochs: trained to their end.
+        epochs: number of completed epochs.
         initial: losses and scores before the first step.
-        curves: metrics by name, one number an epoch, the mean over the trial's members.
+        curves: metrics by name, one number per epoch, the mean over the trial's members.
         rungs: values by epoch at the rungs passed.
         diverged_at: share of the training after which it diverged, or None.
         label, evidence, advice: the diagnosis of its curve.
         goal: what is minimised.
-        members: the number of the goal's curve of each member at the epoch by which the trial
-            counts, by its seed and fold.
+        members: the number of the goal's curve of each member at the epoch by which the trial is
+            judged, by seed and fold.
     """
 
     trial: Trial
@@ -219,41 +219,41 @@ class Outcome:
 
     @property
     def counted(self) -> int:
-        """The epoch by which it counts, 0 before the first: its best one, or its last."""
+        """The epoch by which it is judged: its best or its last; 0 before the first."""
         numbers = self.curves.get(self.goal.curve, [])
         return len(numbers) if self.state == "DIVERGED" else self.goal.epoch(numbers)
 
     @property
     def value(self) -> float:
-        """What the study minimises: the goal's curve at the epoch that counts, turned."""
+        """The minimised value: from the goal's curve at the epoch by which the trial is judged."""
         return self.goal.turn(self.at(self.goal.curve, self.counted))
 
     @property
     def first(self) -> float:
-        """The first number of the goal's curve that is known; not a number if none is."""
+        """The first known number of the goal's curve; nan if there is none."""
         numbers = [self.initial[self.goal.curve], *self.curves.get(self.goal.curve, [])]
         return next((number for number in numbers if not math.isnan(number)), math.nan)
 
     @property
     def validation_loss(self) -> float:
-        """The validation loss at the epoch that counts; not a number where none was measured."""
+        """The validation loss at the epoch by which the trial is judged; nan if not measured."""
         known = "validation_loss" in self.curves or "validation_loss" in self.initial
         return self.at("validation_loss", self.counted) if known else math.nan
 
     def at(self, curve: str, epoch: int) -> float:
-        """The number of a curve after an epoch, or its last (before the first: the initial one)."""
+        """The number of a curve after an epoch, or its last one if earlier, or the initial one."""
         numbers = self.curves.get(curve)
         return numbers[:epoch][-1] if numbers else self.initial[curve]
 
     def kept_curves(self) -> dict[str, list[float | None]]:
-        """All curves, as the record and MLflow keep them: from the start on, to nine digits.
+        """All curves for the record and MLflow: with initial values, to nine digits.
 
-        What is not measured before the first step begins with None.
+        A curve without an initial value starts with None.
         """
         return kept_curves(self.initial, self.curves)
 
     def result(self) -> TrialResult:
-        """What the study's record keeps of it, beside its curves."""
+        """The result for the study's record, without curves."""
         counted = self.counted
         scores = {
             name: rounded(self.at(name, counted))
@@ -284,7 +284,7 @@ class Outcome:
 def kept_curves(
     initial: Mapping[str, float], curves: Mapping[str, Sequence[float]]
 ) -> dict[str, list[float | None]]:
-    """Curves as the record and MLflow keep them; see `Outcome.kept_curves`."""
+    """Curves for the record and MLflow; see `Outcome.kept_curves`."""
     return {
         name: [rounded(initial.get(name, math.nan)), *map(rounded, curves.get(name, []))]
         for name in dict.fromkeys((*initial, *curves))
@@ -292,12 +292,12 @@ def kept_curves(
 
 
 def rounded(value: float) -> float | None:
-    """Nine digits, enough for float32; None for what JSON has no number for."""
+    """Rounds to nine digits, enough for float32; None for nan and infinity, which JSON lacks."""
     return float(f"{value:.9g}") if math.isfinite(value) else None
 
 
 def ranked(trials: Sequence[TrialResult]) -> list[TrialResult]:
-    """Those that trained to the end, the best first, each setting once."""
+    """The trials that trained to the end, the best first, without repeated settings."""
     complete = [t for t in trials if t.state == "COMPLETE"]
     best: dict[str, TrialResult] = {}
     for trial in sorted(complete, key=lambda t: (_worth(t), t.number)):

@@ -1,4 +1,4 @@
-"""Untried settings: each is tried once, and a finite space ends with its last."""
+"""Untried settings: each setting is tried once, until a finite space is exhausted."""
 
 import math
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-# A part of a space is searched to its last setting if it has no more than so many.
+# Parts of a space with at most this many settings can be searched completely.
 FEW = 10_000
 
 
 def counted(study: "optuna.Study") -> "list[FrozenTrial]":
-    """The trials that have taken what was planned for them: all but those that were interrupted."""
+    """All trials except those that were interrupted, whose settings count as untried."""
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False)
@@ -28,8 +28,8 @@ def counted(study: "optuna.Study") -> "list[FrozenTrial]":
 class Untried:
     """The settings of a space that are allowed and that no trial of a study has.
 
-    A trial that is under way has its settings; one that was interrupted has none, for nothing is
-    known of them.
+    Settings of a running trial count as tried. Those of an interrupted trial do not, because they
+    have no result.
     """
 
     def __init__(self, study: "optuna.Study", space: Space) -> None:
@@ -37,36 +37,36 @@ class Untried:
         self.tried = {space.identity(trial.params) for trial in counted(study)}
 
     def __call__(self, settings: Settings) -> bool:
-        """Whether settings are among them."""
+        """Whether settings are untried and allowed."""
         new = self.space.identity(self.space.encoded(settings)) not in self.tried
         return new and self.space.allows(settings)
 
     def all(self) -> Iterator[Chosen]:
-        """Every one of them in the order of the grid, which takes long where they are many."""
+        """All untried settings in the order of the grid; slow for a large space."""
         return chain.from_iterable(map(self.of, self.space.parts()))
 
     def of(self, part: Settings) -> Iterator[Chosen]:
-        """Those whose branches take these options."""
+        """The untried settings whose branches take these options."""
         return (own for key, own in self.space.allowed(part) if key not in self.tried)
 
     def few(self) -> Iterator[Chosen]:
-        """Those of the parts that have few settings."""
+        """The untried settings of the parts that have few settings."""
         few = (part for part in self.space.parts() if self.space.size_of(part) <= FEW)
         return chain.from_iterable(map(self.of, few))
 
     def none_of(self, part: Settings) -> bool:
-        """Whether a part that has few settings has none that is left."""
+        """Whether a part has few settings and all of them are tried."""
         return self.space.size_of(part) <= FEW and not any(True for _ in self.of(part))
 
     @cached_property
     def none(self) -> bool:
-        """Whether none is known to be left."""
+        """Whether all settings are known to be tried."""
         if len(self.tried) >= self.space.size:
             return True
         return self.space.size <= FEW and all(map(self.none_of, self.space.parts()))
 
     def why_none(self) -> str:
-        """Why nothing more is tried, in words."""
+        """The reason why nothing more is tried, in words."""
         if not self.none:
             if self.space.conditions:
                 return "`where` leaves nothing more to try"
@@ -79,9 +79,9 @@ class Untried:
 
 
 def count_of(space: Space) -> str:
-    """How many settings a space holds, in words; "" where they are without end.
+    """The number of settings of a space, in words; "" if infinite.
 
-    What the conditions leave is counted where the settings are few.
+    Settings that the conditions forbid are excluded if the space is small enough to count them.
     """
     if space.size == math.inf:
         return ""

@@ -92,7 +92,7 @@ class Function(ABC):
 class Quadratic(Function):
     """sum of c_i x_i**2, the c_i from 1 / condition_number to 1 in equal ratios: a long bowl.
 
-    Without a factor 1/2, so that one dimension is the textbook's x**2. The last axis is the
+    There is no factor 1/2, so that one dimension is the usual x**2. The last axis is the
     steepest, and its curvature is 2 whatever the condition number: gradient descent is stable
     below the rate 1, and a step of it multiplies the last coordinate by 1 - 2 lr.
 

@@ -1,7 +1,7 @@
-"""Pruners: which trials of a cohort go on at a rung; one file each, found by name.
+"""Pruners: they decide which trials of a cohort continue at a rung; one file each, found by name.
 
-A pruner makes a rule for each cohort. All trials keep the schedule of their full length and rungs
-lie at shares of it, so what is compared at a rung is comparable.
+A pruner makes a rule for each cohort. All trials keep the schedule of their full length, and rungs
+are at shares of it, so that values at a rung are comparable.
 """
 
 from abc import ABC, abstractmethod
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
 
 
 class Rule(Protocol):
-    """Who goes on in one cohort."""
+    """Decides which trials of one cohort continue."""
 
     def rungs(self, epochs: int) -> list[int]:
         """Epochs after which trials are compared, all before the last one."""
 
     def survivors(self, epoch: int, values: Mapping[int, float], entered: int) -> set[int]:
-        """Numbers of the trials that go on after the rung of this epoch.
+        """Numbers of the trials that continue after the rung at this epoch.
 
         Args:
             epoch: one of `rungs`.
             values: current values (lower is better) by trial number.
-            entered: how many trials there were after the rung before, those that left since
-                included.
+            entered: number of trials that passed the previous rung, including those that left
+                since.
         """
 
     def why(self, survivors: int) -> str:
-        """Why a trial was pruned where so many go on."""
+        """Why a trial was pruned, where `survivors` is the number of trials that continue."""
 
 
 class Pruner(ABC):
-    """A rule for every cohort of a study.
+    """Makes a rule for every cohort of a study.
 
-    A subclass is a frozen dataclass, the only one in its file: its fields, with their types and
-    defaults, are its settings, but for those that its constructor does not take.
+    A subclass is a frozen dataclass, the only one in its file. Its fields, with their types and
+    defaults, are its settings, except those that its constructor does not take.
     """
 
-    # So many trials a cohort must have.
+    # The least number of trials that a cohort must have.
     fewest: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
-        """That of its file, as in `pruner=<name>`."""
+        """The name of its file, as in `pruner=<name>`."""
         return type(self).__module__.rpartition(".")[2]
 
     def check(self, cohort: int) -> None:
-        """Refuses cohorts of so many trials, or settings, with which it cannot work.
+        """Refuses a cohort size, or settings, with which it cannot work.
 
         Raises:
-            UserError: says what to give.
+            UserError: the message says what to give.
         """
         if cohort < self.fewest:
             raise UserError(
@@ -63,20 +63,20 @@ class Pruner(ABC):
             )
 
     def of(self, study: str) -> Self:
-        """The pruner as it begins a study of this name: it has learned nothing yet."""
+        """A fresh pruner for a study of this name, which has learned nothing yet."""
         return self
 
     def size(self, cohort: int, most: int) -> int:
-        """How many trials the cohort of this index (from 0) has, `most` at the most."""
+        """Number of trials in the cohort of this index (from 0), at most `most`."""
         return most
 
     @abstractmethod
     def rule(self, cohort: int) -> Rule:
         """The rule of the cohort of this index."""
 
-    # A pruner need not learn.
+    # Not abstract, because a pruner need not learn.
     def learn(self, results: Sequence["TrialResult"]) -> None:  # noqa: B027
-        """Hears how the trials of a cohort ended, cohort by cohort."""
+        """Called after each cohort with the results of its trials."""
 
 
 def names() -> list[str]:
@@ -85,10 +85,10 @@ def names() -> list[str]:
 
 
 def load(name: str) -> type[Pruner]:
-    """The class of the pruner of that name, which takes its settings.
+    """The class of the pruner of that name; its constructor takes the settings.
 
     Raises:
-        KeyError: if there is none.
+        KeyError: there is no such pruner.
     """
     found: type[Pruner] = discovery.load_class(__name__, name, Pruner)
     return found

@@ -1,4 +1,4 @@
-"""Halving: at each rung the better share of a cohort goes on."""
+"""Halving: at each rung the better share of a cohort continues."""
 
 import math
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from tuner.search.pruners import Pruner, Rule
 class Halving(Pruner, Rule):
     """Lockstep successive halving (Jamieson & Talwalkar 2016) by the current value.
 
-    At each rung the best `keep` of the trials that reached the rung before go on, at least one.
-    The first rung lies at the share `first_rung` of the epochs, the next ones 1 / keep times later
-    each. Ties go to the lower number.
+    At each rung the best share `keep` of the trials that passed the previous rung continues, at
+    least one trial. The first rung is at the share `first_rung` of the epochs, each following one
+    `1 / keep` times later. On ties, the lower number continues.
 
     Args:
-        keep: the share of the trials that a rung lets pass.
-        first_rung: the share of the epochs at which trials are compared first.
+        keep: the share of the trials that continues after a rung.
+        first_rung: the share of the epochs at which trials are first compared.
     """
 
     fewest: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Hyperband: cohorts in turn are halved early, later and not at all."""
+"""Hyperband: cohorts take turns: some are halved early, some later, some not at all."""
 
 import math
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from tuner.search.pruners.none import NoPruning
 
 @dataclass(frozen=True)
 class Hyperband(Pruner):
-    """Hyperband (Li et al. 2018, algorithm 1), a bracket a cohort, one after another.
+    """Hyperband (Li et al. 2018, algorithm 1), with one bracket per cohort, in turn.
 
     eta is 1 / keep; R, in units of the shortest rung, is 1 / first_rung. Bracket s, from the
-    largest s with eta^s <= R down to 0, starts with trials in proportion to eta^s / (s + 1), of
-    which the best `keep` go on at the share eta^-s of the epochs, and so on: the first cohort is
-    the largest and is judged earliest, the last one is small and is not pruned. Where the paper
-    rounds numbers of survivors down, they are rounded up here, as in Halving.
+    largest s with eta^s <= R down to 0, starts with trials in proportion to eta^s / (s + 1). The
+    best share `keep` of them continues at the share eta^-s of the epochs, and so on. So the first
+    cohort is the largest and is judged earliest; the last one is small and is not pruned. The paper
+    rounds numbers of survivors down; here they are rounded up, as in Halving.
     """
 
     fewest: ClassVar[int] = 2
@@ -29,11 +29,11 @@ class Hyperband(Pruner):
 
     @property
     def most(self) -> int:
-        """The largest s."""
+        """The largest s of a bracket."""
         return math.floor(math.log(self.first_rung) / math.log(self.keep) + 1e-6)
 
     def bracket(self, cohort: int) -> int:
-        """The s of a cohort."""
+        """The bracket s of a cohort."""
         return self.most - cohort % (self.most + 1)
 
     def size(self, cohort: int, most: int) -> int:

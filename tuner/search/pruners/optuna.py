@@ -16,11 +16,11 @@ from tuner.errors import UserError, did_you_mean
 from tuner.search.pruners import Pruner, Rule
 from tuner.search.trials import State, TrialResult
 
-# Reports of a trial at the most: a pruner looks at each, and the study's record keeps them.
+# The most reports of a trial: a pruner reads each one, and the study's record stores them.
 REPORTS = 20
-# It compares values of one instance after another, and here a report is an epoch.
+# It compares values of problem instances, but here a report is an epoch.
 UNSUITED = ("WilcoxonPruner",)
-# The types of arguments, in words; one that is none of these is left to the class.
+# The types of arguments, in words; arguments of other types are checked by the class.
 WORDS = {
     int: "a whole number",
     float: "a number",
@@ -31,7 +31,7 @@ WORDS = {
 
 
 def kinds() -> list[str]:
-    """The classes of optuna.pruners that can be asked for."""
+    """The names of the supported classes of optuna.pruners."""
     own = {name: getattr(optuna.pruners, name) for name in optuna.pruners.__all__}
     return sorted(
         name
@@ -41,15 +41,15 @@ def kinds() -> list[str]:
 
 
 def make(kind: str, arguments: Mapping[str, Any]) -> BasePruner:
-    """A pruner of Optuna.
+    """Creates a pruner of Optuna.
 
     Args:
         kind: the name of its class.
-        arguments: what the class takes; `wrapped_pruner` is the name of a class, too.
+        arguments: arguments of the class; `wrapped_pruner` is the name of a class, too.
 
     Raises:
-        UserError: for an unknown name, for arguments that the class does not take, and for those
-            with which a small study breaks: some are looked at only when a trial is judged.
+        UserError: the name is unknown, the class does not take the arguments, or they fail in a
+            small study: Optuna checks some of them only when it judges a trial.
     """
     if kind in UNSUITED:
         raise UserError(
@@ -87,7 +87,7 @@ def make(kind: str, arguments: Mapping[str, Any]) -> BasePruner:
 
 
 def _wanted(value: Any, annotation: Any) -> str:
-    """What a value must be by an annotation, in words; empty if it is."""
+    """What a value must be by an annotation, in words; "" if it is valid."""
     kinds = get_args(annotation) or (annotation,)
     if not all(kind in WORDS for kind in kinds):
         return ""
@@ -98,7 +98,7 @@ def _wanted(value: Any, annotation: Any) -> str:
 
 
 def _rehearse(pruner: BasePruner) -> None:
-    """Lets a pruner judge two cohorts of two trials, which raises what it would in a study."""
+    """Lets a pruner judge two cohorts of two trials, to raise the errors of a study early."""
     rehearsal = Replica(pruner, "study")
     for cohort in range(2):
         values = {2 * cohort + lane: float(lane) for lane in range(2)}
@@ -110,20 +110,20 @@ def _rehearse(pruner: BasePruner) -> None:
 
 @dataclass(frozen=True)
 class OptunaPruner(Pruner):
-    """A pruner of Optuna for a study that is asked cohort by cohort.
+    """A pruner of Optuna for a study that runs cohort by cohort.
 
-    It sees each trial's values at evenly spaced epochs, REPORTS at the most, the trials of a cohort
-    in the order of their numbers; its steps are epochs. `learn` brings it to the state after the
-    cohorts before, also when a killed process goes on.
+    It sees each trial's values at evenly spaced epochs, at most REPORTS of them, and the trials of
+    a cohort in the order of their numbers. Its steps are epochs. `learn` brings it to the state
+    after the previous cohorts, also when a killed study is resumed.
 
     Args:
         kind: the name of a class of optuna.pruners.
-        arguments: what that class takes, by name.
+        arguments: arguments of that class, by name.
     """
 
     kind: str = "MedianPruner"
     arguments: dict[str, Any] = field(default_factory=dict)
-    # Optuna's Hyperband deals out its brackets by the study's name.
+    # Optuna's Hyperband assigns its brackets by the study's name.
     study: str = field(default="study", init=False)
 
     def check(self, cohort: int) -> None:
@@ -136,7 +136,7 @@ class OptunaPruner(Pruner):
 
     @cached_property
     def replica(self) -> "Replica":
-        """What Optuna's pruner sees of the study."""
+        """The study as Optuna's pruner sees it."""
         return Replica(make(self.kind, self.arguments), self.study)
 
     def rule(self, cohort: int) -> Rule:
@@ -147,11 +147,11 @@ class OptunaPruner(Pruner):
 
 
 class Replica(Rule):
-    """A study in memory that holds what its pruner was shown of another one, cohort by cohort.
+    """A study in memory that repeats another one for Optuna's pruner, cohort by cohort.
 
     Args:
-        pruner: of Optuna.
-        name: of the study, by which Optuna's Hyperband deals out its brackets.
+        pruner: a pruner of Optuna.
+        name: the study's name, by which Optuna's Hyperband assigns its brackets.
     """
 
     def __init__(self, pruner: BasePruner, name: str) -> None:
@@ -174,14 +174,14 @@ class Replica(Rule):
         return stay
 
     def frozen(self, trial: optuna.trial.Trial) -> FrozenTrial:
-        """A trial of the study in memory as a pruner takes it."""
+        """A trial of the study in memory, in the form that a pruner takes."""
         return self.study.get_trials(deepcopy=False)[trial.number]
 
     def why(self, survivors: int) -> str:
         return f"stopped by {type(self.pruner).__name__}"
 
     def learn(self, results: Sequence[TrialResult]) -> None:
-        """Hears how a cohort ended; one that it did not see race is reported again first."""
+        """Records how a cohort ended; values of a cohort that it did not see are reported first."""
         reports = {r.number: dict(r.rungs) for r in results}
         if not reports.keys() & self.trials.keys():
             for epoch in sorted({epoch for own in reports.values() for epoch in own}):
@@ -189,7 +189,7 @@ class Replica(Rule):
                 self.survivors(epoch, at, len(at))
         for result in results:
             if result.number in self.trials:
-                # Its study knows it; another copy is not needed any more.
+                # The study in memory has the trial, so this copy is dropped.
                 self.end(self.trials.pop(result.number), result.state, result.value)
 
     def end(self, trial: optuna.trial.Trial, state: State, value: float | None) -> None:

@@ -1,12 +1,13 @@
-"""Samplers: what the next trial tries; one file each, found by name.
+"""Samplers: they propose the settings of the next trial; one file each, found by name.
 
-A sampler adds one running trial to a study, from the study's seed, the trial's number and, for
-TPE, the trials before it; so a resumed study asks what an uninterrupted one would have asked. What
-was planned for a trial that was interrupted is asked again. What the conditions of the
-space forbid, and what a trial has, is never asked: a sampler proposes on until something is left.
+A sampler adds one running trial to a study. The proposal depends on the study's seed, the trial's
+number and, for TPE, the trials before it. So a resumed study proposes what an uninterrupted one
+would have proposed. Settings planned for a trial that was interrupted are proposed again. Settings
+that the conditions of the space forbid or that a trial has are never proposed: a sampler continues
+until it finds new ones.
 
-A sampler's module is light to import: it waits with Optuna until it asks, for commands check their
-settings before anything slow is loaded.
+A sampler's module imports fast: it imports Optuna only when it proposes, because commands check
+their settings before they load anything slow.
 """
 
 from abc import ABC, abstractmethod
@@ -22,41 +23,41 @@ if TYPE_CHECKING:
 
 
 class Sampler(ABC):
-    """What proposes the trials of a study.
+    """Proposes the trials of a study.
 
     A subclass is a frozen dataclass, the only one in its file: its fields, with their types and
     defaults, are its settings.
     """
 
-    # Why it takes no initial trials, as defaults or another study's best; empty if it takes them.
+    # Why it takes no initial trials (defaults or another study's best); "" if it takes them.
     no_initial_trials: ClassVar[str] = ""
 
     @property
     def name(self) -> str:
-        """That of its file, as in `sampler=<name>`."""
+        """The name of its file, as in `sampler=<name>`."""
         return type(self).__module__.rpartition(".")[2]
 
-    # A sampler may have nothing to check.
+    # Not abstract, because a sampler need not check anything.
     def check(self, space: "Space") -> None:  # noqa: B027
         """Refuses a space that it cannot search.
 
         Raises:
-            UserError: says what to give.
+            UserError: the space does not suit it; the message says what to give.
         """
 
     def ask(self, study: "optuna.Study", space: "Space", seed: int) -> bool:
-        """Adds one running trial to the study, of settings that no trial has.
+        """Adds one running trial with new settings to the study.
 
         Args:
-            study: the trials so far, asked of this space or put in its terms (`Space.seen`).
-            space: what is searched, and the conditions that must hold.
-            seed: of the study; a proposal depends on it, on the trials and on nothing else.
+            study: the trials so far, of this space or converted to it (`Space.seen`).
+            space: the searched space with its conditions.
+            seed: the study's seed; a proposal depends on it and on the trials only.
 
         Returns:
-            Whether there was anything left to ask.
+            Whether there was anything left to propose.
 
         Raises:
-            UserError: where all of many proposals were tried or are refused by the conditions.
+            UserError: all of many proposals were tried already or violate the conditions.
         """
         from tuner.search.untried import Untried
 
@@ -69,15 +70,15 @@ class Sampler(ABC):
 
     @abstractmethod
     def propose(self, study: "optuna.Study", untried: "Untried", seed: int) -> None:
-        """Adds one running trial to the study, made by `Space.trial`.
+        """Adds one running trial to the study, created by `Space.trial`.
 
         Args:
             study: the trials so far.
-            untried: tells what is left of the space to try, which is something.
-            seed: of the study.
+            untried: the settings that are not tried yet; not empty.
+            seed: the study's seed.
 
         Raises:
-            UserError: where nothing of many proposals is left.
+            UserError: none of many proposals is new and allowed.
         """
 
 
@@ -87,10 +88,10 @@ def names() -> list[str]:
 
 
 def load(name: str) -> type[Sampler]:
-    """The class of the sampler of that name, which takes its settings.
+    """The class of the sampler of that name; its constructor takes the settings.
 
     Raises:
-        KeyError: if there is none.
+        KeyError: there is no such sampler.
     """
     found: type[Sampler] = discovery.load_class(__name__, name, Sampler)
     return found

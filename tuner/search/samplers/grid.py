@@ -1,4 +1,4 @@
-"""Grid: every combination that is allowed once, in order."""
+"""Grid: every allowed combination once, in order."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -11,7 +11,7 @@ from tuner.search.untried import Untried
 if TYPE_CHECKING:
     import optuna
 
-# More combinations than this no grid tries to their end.
+# The largest grid: more combinations are never tried completely.
 MOST = 1_000_000
 
 
@@ -42,7 +42,7 @@ class Grid(Sampler):
 
 
 def in_words(number: float) -> str:
-    """A number of any size to two digits, as 1.2e+400.
+    """A number of any size, to two digits, such as 1.2e+400.
 
     >>> in_words(10**12), in_words(12 * 10**399)
     ('1.0e+12', '1.2e+400')

@@ -1,11 +1,11 @@
-"""Quasi-random settings: Sobol points, dealt out evenly over the branches of a space.
+"""Quasi-random settings: Sobol points, distributed evenly over the branches of a space.
 
-A combination takes one option of each branch. Whatever the number of trials, two combinations
-differ by one trial at the most, and so do two options of a branch. The points of a combination, in
-all that is searched where its options are taken, are a scrambled Sobol sequence of its own (Sobol
-1967; Owen 1998): of its first 2**m points, one lies in each of 2**m equal parts of every range.
-Points that the conditions of the space forbid, or that were tried, are passed over, and so are
-combinations of which nothing is left.
+A combination takes one option of each branch. At any time, the numbers of trials of two
+combinations differ by at most one, and so do those of two options of a branch. Each combination has
+its own scrambled Sobol sequence over all settings that are active in it (Sobol 1967; Owen 1998): of
+its first 2**m points, one lies in each of 2**m equal parts of every range. Points that the
+conditions of the space forbid or that were tried are skipped, and so are combinations without
+untried settings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,13 +24,13 @@ from tuner.search.untried import FEW, Untried
 if TYPE_CHECKING:
     import optuna
 
-# Under which a trial keeps the number of its point in its combination.
+# The user attribute with the index of a trial's point within its combination.
 POINT = "point"
 
 
 @dataclass(frozen=True)
 class QuasiRandom(Sampler):
-    """Sobol points, as many in each branch: the next that is left of the combination due."""
+    """Sobol points, equally many in each branch, without those that were tried already."""
 
     def propose(self, study: "optuna.Study", untried: Untried, seed: int) -> None:
         sobol, (first, places) = Points(untried.space, seed), placed(study)
@@ -47,21 +47,21 @@ class QuasiRandom(Sampler):
                 study.add_trial(untried.space.trial(settings, kept))
                 return
             ended.add(own)
-            # Equal shares are promised: that a combination never had a trial is said.
+            # Combinations get equal shares: one that never had a trial is an error.
             never = before is None and not untried.none_of(sobol.part(place))
             if never or len(ended) == sobol.combinations:
                 raise untried.space.impossible()
 
 
 def dealt(index: int, sizes: Sequence[int]) -> tuple[int, ...]:
-    """The options that a trial takes, one of each branch.
+    """The indices of the options that a trial takes, one per branch.
 
-    Every number of a branch comes once in each run of as many trials, and every combination once
-    in each run of as many as there are.
+    In every block of as many trials as a branch has options, each of them comes once. In every
+    block of as many trials as there are combinations, each of them comes once.
 
     Args:
-        index: the trial's, from 0.
-        sizes: how many options each branch has.
+        index: the index of the trial, from 0.
+        sizes: the number of options of each branch.
 
     >>> [dealt(i, (2, 2)) for i in range(4)]
     [(0, 0), (1, 1), (0, 1), (1, 0)]
@@ -80,7 +80,7 @@ class Points:
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
         rng = np.random.default_rng(seed)
-        # Which option of a branch comes first is chance.
+        # The order of a branch's options is random.
         self.groups = {
             group: [str(option) for option in rng.permutation(options)]
             for group, options in space.branches.items()
@@ -90,11 +90,11 @@ class Points:
 
     @property
     def combinations(self) -> int:
-        """How many there are."""
+        """The number of combinations."""
         return prod(self.sizes)
 
     def taken(self, index: int) -> dict[str, str]:
-        """The options that trial `index` takes of the groups that have several."""
+        """The options that trial `index` takes of groups with several options."""
         places = dealt(index, self.sizes)
         return {g: self.groups[g][place] for g, place in zip(self.groups, places, strict=True)}
 
@@ -104,9 +104,9 @@ class Points:
         return {branch: taken.get(branch, space.fixed.get(branch)) for branch in space.branches}
 
     def untried(self, untried: Untried, index: int, start: int) -> Iterator[tuple[int, Chosen]]:
-        """What is left of the combination that trial `index` takes, each with its point.
+        """Untried settings of the combination of trial `index`, each with the index of its point.
 
-        After many points come those that no point has met, where the combination has few.
+        After TRIES points, all remaining settings follow if the combination has few.
         """
         taken = self.taken(index)
         part = {
@@ -122,7 +122,7 @@ class Points:
             yield from ((start, settings) for settings in untried.of(part))
 
     def settings(self, index: int, start: int = 0) -> Iterator[Chosen]:
-        """The settings of the combination that trial `index` takes, from the start-th on."""
+        """The settings of the combination of trial `index`, from point `start` on."""
         taken = self.taken(index)
         own = self.space.within({**self.space.fixed, **taken})
         for point in points(len(own), (self.seed, *dealt(index, self.sizes)), start):
@@ -135,7 +135,7 @@ class Points:
 
 
 def points(dimensions: int, seed: tuple[int, ...], start: int) -> Iterator[np.ndarray]:
-    """The points of a scrambled Sobol sequence from the start-th on."""
+    """The points of a scrambled Sobol sequence, from index `start` on."""
     from scipy.stats import qmc
 
     if not dimensions:

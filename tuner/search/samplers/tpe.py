@@ -1,4 +1,4 @@
-"""TPE: learns from the trials that ended where good settings lie."""
+"""TPE: learns from finished trials which settings are good."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class TPE(Sampler):
     """Tree-structured Parzen estimator (Bergstra et al. 2011; Optuna's, multivariate, grouped).
 
-    The first `startup` trials are a Latin hypercube (McKay et al. 1979): every range is cut in as
-    many parts, and each part is tried once. The estimator is seeded afresh for each trial.
+    The first `startup` trials are a Latin hypercube (McKay et al. 1979): every range is cut into
+    `startup` parts, and each part is tried once. The estimator gets a new seed for each trial.
     """
 
     startup: Annotated[int, Field(ge=1, le=10_000)] = 16
