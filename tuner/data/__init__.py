@@ -1,4 +1,4 @@
-"""Data sets, ready to train on: read, checked, split, scaled."""
+"""Data sets, ready for training: read, checked, split, scaled."""
 
 from tuner.data.dataset import DataSet, load
 

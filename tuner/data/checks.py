@@ -12,18 +12,18 @@ from tuner.data.splits import Split
 from tuner.data.targets import Target
 from tuner.errors import UserError
 
-BLOCK = 4096  # rows looked at together, of what may be on disk
-# Weights count by their ratios; of larger and of smaller ones float32 loses sums.
+BLOCK = 4096  # rows per block; rows may be on disk
+# Only ratios of weights matter; float32 sums of larger or smaller weights are inexact.
 HEAVIEST, LIGHTEST = 1e15, 1e-15
 TEST_FRACTION = 0.2
 CLASS_WEIGHTS = ("balanced",)
-FEW = 20  # classes; whole numbers of more are likely to be no classes
+FEW = 20  # integer targets with more classes are likely not classes
 
 
 def check_settings(
     fractions: dict[str, float], scale: str, folds: int | None, class_weight: str | None
 ) -> None:
-    """Each part's fraction is a share, together they leave a rest, and the words are known.
+    """Checks that fractions are valid and leave rows for training, and that names are known.
 
     Args:
         fractions: the share of all rows of each part that is split off.
@@ -32,7 +32,7 @@ def check_settings(
         class_weight: one of CLASS_WEIGHTS, or None.
 
     Raises:
-        UserError: something is not so.
+        UserError: a setting is invalid.
     """
     for part, fraction in fractions.items():
         if not 0 < fraction < 1:
@@ -50,14 +50,14 @@ def check_settings(
 
 
 def check_source(source: Source, encoding: Encoding | None = None) -> None:
-    """Every value is a finite number, or a table's missing one; and there is one target a row.
+    """Checks that values are finite, or missing in a table, and that each row has a target.
 
     Args:
-        source: that was read.
-        encoding: what was asked for columns of words and texts.
+        source: the source to check.
+        encoding: the settings for columns of words and texts.
 
     Raises:
-        UserError: something is not so, or groups are given with times.
+        UserError: a check fails, or groups are given with times.
     """
     where, rows, encoding = source.where, source.rows, encoding or Encoding()
     if is_table(rows):
@@ -134,16 +134,16 @@ def _check_vector(source: Source, what: str, values: np.ndarray, least: float, m
 
 
 def check_weights(where: str, weights: np.ndarray, target: Target, split: Split) -> None:
-    """Each part has a row that counts, and each training part one of every class.
+    """Checks that each part has a positive weight, and each training part one for every class.
 
     Args:
         where: the config key and value that named the source.
-        weights: (n,) of the rows.
-        target: what they are weights of.
+        weights: (n,) weights of the rows.
+        target: the targets of the rows.
         split: the parts.
 
     Raises:
-        UserError: a part or a class has none.
+        UserError: a part or a class has no positive weight.
     """
     parts = {"test": [split.test] if len(split.test) else []}
     parts |= {"training": [t for t, _ in split.folds], "validation": [v for _, v in split.folds]}
@@ -163,7 +163,7 @@ def check_weights(where: str, weights: np.ndarray, target: Target, split: Split)
 
 
 def _kinds(target: Target, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Each class that rows have, and each value of several labels, with whose it is."""
+    """Each class, or each value of each label, in words, with a mask of the rows that have it."""
     values = target.values[rows]
     if target.classes is not None:
         yield from ((f"class {label}", values == label) for label in np.unique(values))
@@ -174,15 +174,15 @@ def _kinds(target: Target, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]
 
 
 def check_classes(source: Source, target: Target, fractions: dict[str, float], folds: int) -> None:
-    """There are rows enough of every class for each part to have one, before they are split.
+    """Checks before the split that every class has enough rows for each part to get one.
 
     Args:
-        source, target: what was read.
+        source, target: the data.
         fractions: the share of all rows of each part that is split off.
         folds: number of folds; 1 for one validation part.
 
     Raises:
-        UserError: a class has too few.
+        UserError: a class has too few rows.
     """
     if source.groups is not None or source.times is not None:
         return
@@ -204,7 +204,7 @@ def check_classes(source: Source, target: Target, fractions: dict[str, float], f
 
 
 def _hint(source: Source, target: Target) -> str:
-    """What to do about many classes of numbers, which may be no classes."""
+    """A hint for many integer classes, which may be numbers to predict."""
     few = target.classes is None or len(target.classes) <= FEW
     if few or target.values.dtype.kind not in "iu":
         return ""
@@ -214,10 +214,10 @@ def _hint(source: Source, target: Target) -> str:
 def check_split(
     source: Source, target: Target, fractions: dict[str, float], split: Split, folds: int | None
 ) -> None:
-    """Each part has a row of every class; by group and by time, each training part has.
+    """Checks that each part has a row of every class; by group or time, each training part.
 
     Args:
-        source, target: what was read.
+        source, target: the data.
         fractions: the share of all rows of each part that is split off.
         split: the parts.
         folds: number of folds, or None.
@@ -261,15 +261,15 @@ def _check_fractions(
 
 
 def check_test(rows: np.ndarray, targets: Any, *, inputs: int, classes: np.ndarray | None) -> None:
-    """A test part kept apart is like the training part: as many inputs, no other classes.
+    """Checks that a separate test part has as many columns as training, and no new classes.
 
     Args:
-        rows, targets: the test part, raw.
-        inputs: columns of the training part.
+        rows, targets: the raw test part.
+        inputs: number of columns of the training part.
         classes: its labels, or None.
 
     Raises:
-        UserError: it is not.
+        UserError: it does not fit.
     """
     if rows.shape[1] != inputs:
         raise UserError(f"data.folder: test rows have {rows.shape[1]} values, training {inputs}")
@@ -284,15 +284,15 @@ def _join(fractions: dict[str, float]) -> str:
 def shares(
     source: Source, validation_fraction: float, test_fraction: float | None
 ) -> dict[str, float]:
-    """The share of each part that has to be split off.
+    """The share of each part that must be split off.
 
     Args:
-        source: that may have a test part of its own.
-        validation_fraction: of all rows.
-        test_fraction: likewise; None is TEST_FRACTION.
+        source: the data, which may have a test part of its own.
+        validation_fraction: share of all rows.
+        test_fraction: share of all rows; None is TEST_FRACTION.
 
     Raises:
-        UserError: a share of a test part that the source has already.
+        UserError: a test share is given, but the source has a test part already.
     """
     if source.read_test is None:
         share = TEST_FRACTION if test_fraction is None else test_fraction

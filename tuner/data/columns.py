@@ -18,34 +18,34 @@ from tuner.errors import UserError
 if TYPE_CHECKING:
     from tuner.training.kernels.sparse import CSR
 
-BLOCK = 16384  # rows turned to numbers at once
-LOOKED_AT = 2000  # rows, to tell how many numbers are not 0
-# What scikit-learn says of texts that leave no column.
+BLOCK = 16384  # rows encoded at once
+LOOKED_AT = 2000  # rows that estimate the number of non-zeros
+# Parts of scikit-learn's errors for texts that give no column.
 NO_WORDS = ("empty vocabulary", "no terms remain", "documents than min_df")
-CROSSED = 5  # parts of the training rows, each of which is encoded by the targets of the others
+CROSSED = 5  # folds of the training rows for cross-fitted target encoding
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """A fitted scikit-learn ColumnTransformer of the raw table.
 
-    Numbers: a missing one becomes the training part's median, and all are scaled. Words, and true
-    and false: a column of 0 and 1 for each that the training part has, missing ones being a word
-    of their own; a word that it has not is 0 in all of them. With a least count, rare words share a
-    column, and so do new ones if there are such. Words may also be hashed, or be what they tell of
-    the target. Words in an order: their places, and dates: their parts
-    (`tuner.data.date_parts`), filled and scaled as numbers are. Of texts, each word that is not
-    rare is a column of TF-IDF.
+    Numbers: missing values become the training part's median, then columns are scaled. Categories,
+    and booleans: one-hot by the categories of the training part. A missing value is its own
+    category; unseen categories encode as zeros. With a minimum count, rare categories share a
+    column, which unseen ones then use, too. Categories may also be hashed or target-encoded.
+    Ordered categories become their rank, and dates their parts (`tuner.data.date_parts`), filled
+    and scaled like numbers. Texts: TF-IDF, with one column per word that is not rare.
 
     Attributes:
         fitted: the ColumnTransformer.
         method: how columns of numbers are scaled.
-        filled: numbers of a row that are not 0, on average, if X is sparse; None if it is dense.
-        crossed: (training rows, columns) what training rows have in place of what their words tell
-            of the target, which would tell their own: from the targets of other rows alone.
-        own: the columns of it that are columns of the layout, or None for all.
-        places: where these stand among those of a wider layout, or None where they are the layout.
-        width: columns of that layout.
+        filled: mean number of non-zeros per row, if X is sparse; None if it is dense.
+        crossed: (training rows, columns) cross-fitted target encodings for the training rows: each
+            is computed from other rows' targets, because a row's own target would leak into its
+            encoding.
+        own: those of its columns that are also in the layout, or None for all.
+        places: their positions in a wider layout, or None if there is no other layout.
+        width: number of columns of that layout.
     """
 
     fitted: Any
@@ -58,12 +58,12 @@ class Columns:
 
     @property
     def inputs(self) -> int:
-        """Columns of what it makes."""
+        """Number of columns of its output."""
         return len(self.names) if self.places is None else self.width
 
     @property
     def names(self) -> list[tuple[str, Hashable]]:
-        """What each of its columns stands for: a column of the table and, for words, the word."""
+        """The meaning of each output column: a column of the table and, if any, the category."""
         named: list[tuple[str, Hashable]] = []
         for kind, made, columns in self.fitted.transformers_:
             named += _names(kind, made, columns)
@@ -71,15 +71,15 @@ class Columns:
 
     @property
     def widest(self) -> tuple[str, int]:
-        """The column of the table that makes the most columns, and how many."""
+        """The column of the table with the most output columns, and their number."""
         return Counter(column for column, _ in self.names).most_common(1)[0]
 
     def within(self, layout: "Columns") -> "Columns":
-        """The same in the columns of a wider layout, whose other columns stay 0.
+        """The same encoder with the columns of a wider layout; the other columns stay 0.
 
-        So the folds, whose training parts may not have all words, are alike in shape; a column
-        that is 0 in training and validation teaches nothing and tells nothing. Rare words that
-        share a column here are 0 if there are none in the layout.
+        So all folds have the same shape, although a training part may lack some categories. A
+        column that is 0 in training and validation has no effect. Rare categories that share a
+        column here are 0 if the layout has no such column.
         """
         place = {name: number for number, name in enumerate(layout.names)}
         names = self.names
@@ -92,7 +92,7 @@ class Columns:
         """The chosen rows as numbers: (chosen, inputs), C-contiguous, or sparse.
 
         Args:
-            rows: a DataFrame like the one that it was fitted to.
+            rows: a DataFrame like the one it was fitted to.
             chosen: numbers of the rows.
             dtype: of the result.
 
@@ -102,7 +102,7 @@ class Columns:
         return self._assembled(rows, chosen, dtype, None)
 
     def training(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "np.ndarray | CSR":
-        """The same for the training rows that it was fitted to: see `crossed`."""
+        """The same for the training rows that it was fitted to; it uses `crossed`."""
         return self._assembled(rows, chosen, dtype, self.crossed)
 
     def _assembled(
@@ -124,7 +124,7 @@ class Columns:
         return self._sparse(pieces) if made is None else made
 
     def _block(self, some: Any, start: int, crossed: np.ndarray | None) -> Any:
-        """Some rows, in its own columns: dense or a SciPy CSR array, float64."""
+        """Some rows in its own columns, not the layout's: dense or a SciPy CSR array, float64."""
         from scipy.sparse import csr_array, issparse
 
         block = self.fitted.transform(some)
@@ -156,7 +156,7 @@ class Columns:
         return CSR(values, columns, starts.astype(np.int64), self.inputs)
 
     def _too_large(self, rows: Any, chosen: np.ndarray, block: Any, dtype: DTypeLike) -> UserError:
-        """What to tell of the first number that is too large in what was made of chosen rows."""
+        """The error for the first number that is too large in a block of encoded rows."""
         dense = block if self.filled is None else block.toarray()
         row, place = np.argwhere(~(np.abs(dense) <= trainable(dtype)))[0]
         name, scaled = self.names[place][0], dense[row, place]
@@ -170,7 +170,7 @@ class Columns:
 
 
 def _names(kind: str, made: Any, columns: Sequence[str]) -> Iterator[tuple[str, Hashable]]:
-    """What the columns that a part of a ColumnTransformer makes stand for."""
+    """The meanings of the columns that a part of a ColumnTransformer creates."""
     if kind in ("numbers", "levels"):
         yield from ((column, None) for column in columns)
     elif kind == "dates":
@@ -201,20 +201,19 @@ def fit(
     y: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> Columns:
-    """Fit to the chosen rows of a table.
+    """Fits to the chosen rows of a table.
 
     Args:
-        rows: a DataFrame that `tuner.data.table_checks` has passed.
+        rows: a DataFrame that passed `tuner.data.table_checks`.
         chosen: numbers of the training rows.
         method: how columns of numbers are scaled, as in tuner.data.scaling.
-        kinds: what the columns hold.
-        encoding: what was asked for words and texts.
-        y: (chosen,) what the rows are to be predicted, positions of classes or numbers; needed
-            where words become what they tell of it.
-        groups: (n,) of all rows, what may not be in two parts, or None.
+        kinds: the kinds of the columns.
+        encoding: the settings for words and texts.
+        y: (chosen,) targets of the rows, indices of classes or numbers; needed for target encoding.
+        groups: (n,) groups of all rows, each of which must stay in one part, or None.
 
     Raises:
-        UserError: a text has no words that are in several rows.
+        UserError: a text column has no words that occur in several rows.
     """
     from scipy.sparse import csr_array
     from sklearn.compose import ColumnTransformer
@@ -232,7 +231,7 @@ def fit(
         ) from error
     some = made.transform(train.iloc[:LOOKED_AT])
     width, filled = some.shape[1], csr_array(some).nnz / some.shape[0]
-    # As a saved model has it: whether it makes sparse rows.
+    # A saved model stores this flag: whether its rows are sparse.
     made.sparse_output_ = is_thin(width, filled)
     crossed = None
     if told := encoding.by_method(kinds.words)[TARGET]:
@@ -281,7 +280,7 @@ def _parts(
 def _others(
     words: Mapping[str, list[str]], texts: Sequence[str], encoding: Encoding, y: np.ndarray | None
 ) -> Iterator[tuple[str, Any, list[str]]]:
-    """The parts whose transformers scikit-learn has not."""
+    """The parts that need transformers from `tuner.data.transformers`."""
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -301,13 +300,13 @@ def _others(
 
 
 def _crossed(means: Any, words: Any, y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """What training rows have of the target means: of the other rows' targets alone.
+    """Cross-fitted target means for training rows: from other rows' targets only.
 
     Args:
-        means: the fitted part, which encodes and scales.
+        means: the fitted part that encodes and scales.
         words: (rows, columns), a DataFrame.
-        y: (rows,), as `fit` takes it.
-        groups: (rows,) what is held out as a whole, or None.
+        y: (rows,), as for `fit`.
+        groups: (rows,) groups that are held out as a whole, or None.
     """
     from sklearn.base import clone
 
@@ -319,12 +318,12 @@ def _crossed(means: Any, words: Any, y: np.ndarray, groups: np.ndarray | None) -
         held_out = share_groups(groups, strata, [1 / parts] * parts, seed=0)
     encoder, classes = means["encode"], means["encode"].classes_
     several = encoder.target_type_ == "multiclass"
-    # Of a class that the other rows have not, the mean is 0.
+    # If the other rows lack a class, its mean is 0.
     found = np.zeros((len(y), words.shape[1], len(classes) if several else 1))
     for held in held_out:
         others = np.setdiff1d(np.arange(len(y)), held)
         known = np.unique(y[others])
-        if len(known) < 2:  # nothing to tell
+        if len(known) < 2:  # one class or none to encode by
             found[held] = known[0] if len(known) and not several else 0.0
             continue
         own = clone(encoder)
@@ -341,5 +340,5 @@ def _crossed(means: Any, words: Any, y: np.ndarray, groups: np.ndarray | None) -
 
 
 def _word(word: Any) -> Hashable:
-    """nan, which is not equal to itself, as a name that is."""
+    """A category as a key that equals itself, unlike nan."""
     return ("missing",) if word is None or word != word else ("word", word)

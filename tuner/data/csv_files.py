@@ -10,23 +10,23 @@ from typing import Any
 from tuner.data import files, memory, numerals
 from tuner.errors import UserError, setting
 
-# Texts that stand for no number where all others of a column are numbers, beside pandas' own.
+# Texts that mark a missing number if all others in the column are numbers, besides those of pandas.
 GAPS = ("?", "-", "--", "---", ".", "..", "...", "*", "na", "n.a.", "N.A.", "\u2013", "\u2014")
 
 
-LOOKED_AT = 20  # texts of a column, before all of them
+LOOKED_AT = 20  # texts of a column that are checked first, before all of them
 
 
 @dataclass(frozen=True)
 class Text:
-    """How the text of a table is read.
+    """The settings for reading the text of a table.
 
     Attributes:
         where: the file, as a config key and value.
-        separator, decimal, thousands, missing: as the reader of tables takes them.
-        targets: columns whose gaps leave rows out.
-        numeric: columns whose texts are numbers, or gaps.
-        words: columns whose texts are words, whatever they look like.
+        separator, decimal, thousands, missing: settings of the reader `table`.
+        targets: target columns; rows without a target are left out.
+        numeric: columns of numbers; other texts in them are missing values.
+        words: columns of words, even if they look like numbers.
     """
 
     where: str
@@ -40,7 +40,7 @@ class Text:
 
     @property
     def absent(self) -> list[str]:
-        """The texts that stand for no value."""
+        """The texts that mark a missing value."""
         if self.missing is None:
             from pandas._libs.parsers import STR_NA_VALUES
 
@@ -53,7 +53,7 @@ class Text:
         """The separator, one character.
 
         Raises:
-            UserError: if it cannot be one.
+            UserError: it is not one ASCII character, or cannot separate columns.
         """
         mark = "\t" if self.separator == r"\t" else self.separator
         if mark is not None and (len(mark.encode()) != 1 or mark in '"\r\n'):
@@ -65,7 +65,7 @@ class Text:
 
 
 def strip(table: Any, name: str, absent: Sequence[str]) -> bool:
-    """Strips spaces around the texts of a column, in place; whether there were any."""
+    """Strips spaces around the texts of a column, in place; returns whether there were any."""
     column = table[name]
     if not _is_text(column):
         return False
@@ -77,19 +77,19 @@ def strip(table: Any, name: str, absent: Sequence[str]) -> bool:
 
 
 def wordy(table: Any) -> list[str]:
-    """The columns that hold neither numbers nor dates nor true and false."""
+    """The columns that hold neither numbers nor dates nor booleans."""
     kinds = zip(table.columns, table.dtypes, strict=True)
     return [name for name, kind in kinds if kind.kind not in "biufcmM"]
 
 
 def _is_text(column: Any) -> bool:
-    """Whether every value of a column that is not missing is text, and there is one."""
+    """Whether a column has values and all that are not missing are texts."""
     values = column.dropna().unique()
     return len(values) > 0 and all(isinstance(value, str) for value in values)
 
 
 def few(names: Sequence[str]) -> str:
-    """Some columns in words."""
+    """The names of at most five columns, in words."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"column{'s' if len(names) > 1 else ''} {', '.join(names[:5])}{more}"
 
@@ -97,13 +97,16 @@ def few(names: Sequence[str]) -> str:
 def numbers(
     table: Any, reading: Text, names: Sequence[str], again: Callable[[list[str]], Any]
 ) -> tuple[Any, tuple[str, ...]]:
-    """The table with texts that are numbers, by their marks or but for gaps, as numbers.
+    """Converts columns of numbers with other separators, or with marks for missing values.
 
     Args:
-        table: as it was read, whose numbers have a point.
-        reading: how the text is read.
-        names: of the columns of text that may be numbers.
-        again: reads columns of numbers as texts.
+        table: the table as read, with decimal points.
+        reading: the settings for reading.
+        names: columns of text that may be numbers.
+        again: reads columns of numbers again, as texts.
+
+    Returns:
+        The table with these columns as numbers, and notes on what was converted, in words.
     """
     words: dict[str, Any] = {}
     gaps: dict[str, Any] = {}
@@ -134,7 +137,7 @@ def numbers(
 
 
 def _may_be(column: Any, reading: Text, name: str) -> bool:
-    """Whether a column is of texts the first of which may be numbers, or gaps among them."""
+    """Whether a column holds texts, the first of which look like numbers or missing values."""
     some = column.dropna().iloc[:LOOKED_AT].tolist()
     if name not in reading.numeric and not all(
         isinstance(text, str) and (any(c.isdigit() for c in text) or text.strip() in GAPS)
@@ -145,7 +148,7 @@ def _may_be(column: Any, reading: Text, name: str) -> bool:
 
 
 def _fractions(table: Any, again: Callable[[list[str]], Any]) -> dict[str, Any]:
-    """The columns of numbers with a point, as texts."""
+    """The columns of numbers with a decimal point, as texts."""
     kinds = zip(table.columns, table.dtypes, strict=True)
     floats = [n for n, kind in kinds if kind.kind == "f" and table[n].notna().any()]
     texts = again(floats) if floats else {}
@@ -159,7 +162,7 @@ def _fractions(table: Any, again: Callable[[list[str]], Any]) -> dict[str, Any]:
 
 
 def _gaps(texts: Any, name: str, reading: Text) -> tuple[Any, Any]:
-    """A column without the texts that stand for no number, and how many rows have each of them."""
+    """A column without the texts that mark missing numbers, and the count of each such text."""
     values = texts.dropna().drop_duplicates()
     if name in reading.numeric:
         marks = values[~numerals.written(values)]
@@ -182,15 +185,16 @@ def _said(name: str, gaps: Any) -> str:
 
 
 def check_targets(table: Any, reading: Text, again: Callable[[list[str]], Any]) -> None:
-    """Refuses a target of words that has a gap with a text, which may be a class.
+    """Refuses a target whose missing values have a text, such as NA, which may be a class.
 
     Args:
-        table: as it was read.
-        reading: how the text is read.
-        again: reads columns as texts.
+        table: the table as read.
+        reading: the settings for reading.
+        again: reads columns again, as texts.
 
     Raises:
-        UserError: for the first; it says how to make the text a class, or a gap.
+        UserError: such a target exists; the message says how to make the text a class or a missing
+            value.
     """
     if reading.missing is not None:
         return
@@ -209,7 +213,7 @@ def check_targets(table: Any, reading: Text, again: Callable[[list[str]], Any]) 
 
 
 def _like_numbers(texts: Any) -> bool:
-    """Whether texts hold nothing but digits, signs and what may stand between digits."""
+    """Whether texts consist of digits, signs and separators only."""
     present = texts.dropna()
     marks = "".join(numerals.THOUSANDS)
     return bool(present.str.fullmatch(rf"[\deE+\-{marks}]+").all())
@@ -218,14 +222,14 @@ def _like_numbers(texts: Any) -> bool:
 def read(
     where: str, file: Path, kind: str, separator: str, reading: Text
 ) -> tuple[Any, tuple[str, ...]]:
-    """The table of a file with names in its first line, and what was done to its text, in words.
+    """Reads a file with names in its first line; returns the table and notes, in words.
 
     Args:
         where: the file, as a config key and value.
-        file: may be packed.
-        kind: what it must be, in words.
-        separator: between columns.
-        reading: how its text is read.
+        file: its path; it may be compressed.
+        kind: what the file must be, in words.
+        separator: the separator of columns.
+        reading: the settings for reading.
 
     Raises:
         UserError: it cannot be read, or would not fit into half the memory.
@@ -235,11 +239,11 @@ def read(
     text: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "keep_default_na": False}
     with files.reading(where, kind):
         files.check_text(where, file, f"{separator}\n".encode(), memory.NUMBER)
-        # By itself, pandas would rename what is named twice.
+        # Without this, pandas would rename columns with equal names.
         names = [name.strip() for name in _first(file, separator)]
         files.check_names(where, names)
         with warnings.catch_warnings():
-            # A row that is longer than the first line.
+            # A warning means that a row is longer than the first line.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             text |= {"header": 0, "names": names, "low_memory": False, "index_col": False}
             table = pd.read_csv(file, na_values=reading.absent, **text)
@@ -253,7 +257,7 @@ def read(
 
 
 def _first(file: Path, separator: str) -> list[str]:
-    """The fields of the first line that is not empty."""
+    """The fields of the first non-empty line."""
     opener = files.PACKED.get(file.suffix, open)
     with opener(file, "rt", encoding="utf-8-sig", newline="") as content:
         return next((line for line in csv.reader(content, delimiter=separator) if line), [])

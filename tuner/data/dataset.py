@@ -1,4 +1,4 @@
-"""A data set ready for training: split and encoded, with its test part kept apart."""
+"""A data set ready for training: split and encoded, with a separate test part."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DataSet:
-    """Folds to train on, and a test part that is made when it is asked for.
+    """Folds to train on, and a test part that is created on demand.
 
     Each fold has its own preparation, fitted to its own training part. X is (n, inputs), dense and
-    C-contiguous, or sparse; y is (n,) int64 positions in `classes`, or (n, outputs) of the dtype
-    of X: 0 and 1 for several labels, and numbers for regression, standardised by the training
-    part, because squared errors on targets in the hundreds would need learning rates of their own.
-    Weights of training rows are sample weights times class weights, of other rows sample weights
-    alone, so that a score says what the data say; None where all rows count alike.
+    C-contiguous, or sparse. y is (n,) int64 indices into `classes`, or (n, outputs) of the dtype of
+    X: 0 and 1 for several labels, and for regression numbers, standardised by the training part,
+    because targets in the hundreds would need other learning rates. Weights of training rows are
+    sample weights times class weights; other rows have sample weights only, so that scores are
+    about the data. Weights are None if all rows count equally.
     """
 
     name: str
@@ -51,27 +51,27 @@ class DataSet:
     target: Target
     split: Split
     asked: Asked
-    # X of the parts and what prepared them, made once and shared with `unstandardised`.
+    # Cache of the parts' X and of their preparations, shared with `unstandardised`.
     made: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
-        """What is predicted: "binary", "multiclass", "multilabel" or "regression"."""
+        """The task: "binary", "multiclass", "multilabel" or "regression"."""
         return self.target.task
 
     @cached_property
     def classes(self) -> np.ndarray | None:
-        """The labels as the source has them, sorted; None unless each row has one of them."""
+        """The labels as in the source, sorted; None unless each row has exactly one."""
         return self.target.classes
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was understood of the data and is worth saying, in words."""
+        """Notes on how the data were understood, in words."""
         return (*self.source.notes, *self.target.notes(self.asked.positive))
 
     @cached_property
     def folds(self) -> "tuple[Fold, ...]":
-        """The training and validation parts: one pair, or one for each fold."""
+        """The training and validation parts: one pair, or one pair per fold."""
         from tuner.training.problems import Fold
 
         return tuple(
@@ -81,9 +81,9 @@ class DataSet:
 
     @cached_property
     def final(self) -> "Fold":
-        """What the model that is kept is trained on.
+        """The data that the saved model is trained on.
 
-        The fold, if there is one; of several, and for a refit, all but the test part, with no
+        The only fold; with several folds, or for a refit, all rows but the test part, without a
         validation part.
         """
         from tuner.training.problems import Fold
@@ -94,7 +94,7 @@ class DataSet:
 
     @cached_property
     def unstandardised(self) -> "DataSet":
-        """The same with regression's targets as they are, for losses that take no others.
+        """The same data with raw regression targets, for losses that need them.
 
         X is shared.
         """
@@ -102,7 +102,7 @@ class DataSet:
 
     @cached_property
     def refitted(self) -> "DataSet":
-        """The same with a `final` that is all but the test part, and prepared by all of that."""
+        """The same data whose `final` is all but the test part, with a preparation fitted to it."""
         return replace(self, asked=replace(self.asked, refit=True))
 
     @cached_property
@@ -122,12 +122,12 @@ class DataSet:
 
     @property
     def inputs(self) -> int:
-        """Columns of X."""
+        """Number of columns of X."""
         return self.recipe.rows.inputs
 
     @property
     def widest(self) -> tuple[str, int] | None:
-        """The column of a wide table that makes the most columns of X, and how many; or None."""
+        """The column of a wide table with the most columns of X, and their number; or None."""
         made = self.recipe.rows
         if not isinstance(made, columns.Columns) or made.filled is None:
             return None
@@ -135,25 +135,25 @@ class DataSet:
 
     @property
     def outputs(self) -> int:
-        """Scores a model gives a row: 1 for two classes, else one a class, label or target."""
+        """Scores per row: 1 for two classes, else one per class, label or target."""
         if self.classes is None:
             return int(self.target.values.shape[1])
         return 1 if self.task == "binary" else len(self.classes)
 
     @property
     def target_mean(self) -> np.ndarray | None:
-        """(outputs,) what was taken from the targets of `final`, after `target_transform`; None
-        but for regression."""
+        """(outputs,) the mean subtracted from the targets of `final`, after `target_transform`;
+        only for regression, else None."""
         return undone(self.recipe.targets)[0]
 
     @property
     def target_scale(self) -> np.ndarray | None:
-        """(outputs,) what they were then divided by; None but for regression."""
+        """(outputs,) the scale they were then divided by; only for regression, else None."""
         return undone(self.recipe.targets)[1]
 
     @property
     def target_transform(self) -> "TargetTransform | None":
-        """What the raw targets of `final` were transformed by before; None for nothing."""
+        """The transform of the raw targets of `final`, applied first; None without one."""
         return undone(self.recipe.targets)[2]
 
     @property
@@ -171,19 +171,19 @@ class DataSet:
 
     @cached_property
     def digest(self) -> str:
-        """A SHA-256 of what was read: values, names, targets, weights, and the split into parts.
+        """A SHA-256 of the data: values, names, targets, weights, and the split into parts.
 
-        A test part with files of its own is not among them, for nothing reads it before the end.
+        A test part with files of its own is excluded, because it is read only at the end.
         """
         return digests.of(self.source, self.target, self.split)
 
     def test(self) -> "Part":
-        """The test part, prepared as `final` is.
+        """The test part, prepared like `final`.
 
-        Made anew at each call: ask once, for the winner.
+        It is created again in each call, so call this once, for the winner.
 
         Raises:
-            UserError: the files of the test part turn out to be bad.
+            UserError: the files of the test part are invalid.
         """
         if self.source.read_test is None:
             return self._part(self.recipe, self.split.test, "test")
@@ -200,20 +200,20 @@ class DataSet:
         """A metric on raw scores of the test part.
 
         Args:
-            name: of the metric.
-            loss: the name of the one that is trained, which says what scores mean.
+            name: the name of the metric.
+            loss: the name of the trained loss, which defines the meaning of scores.
 
         Raises:
-            UserError: for a metric that does not fit the task, naming those that do, and for one
-                that a validation part has no number of.
+            UserError: the metric does not fit the task (the message lists those that do), or cannot
+                be computed on a validation part.
         """
         self.fold_metrics(name, loss)
         return self._metric(self.recipe, name, loss)
 
     def fold_metrics(self, name: str, loss: str | None = None) -> tuple[metrics.Metric, ...]:
-        """The same on raw scores of each fold's validation part.
+        """The metric on raw scores of each fold's validation part.
 
-        A fold has standardised its targets by its own training part.
+        Each fold standardises its targets by its own training part.
         """
         found = tuple(self._metric(recipe, name, loss) for recipe in self.recipes)
         for metric, fold in zip(found, self.folds, strict=True):
@@ -222,10 +222,10 @@ class DataSet:
         return found
 
     def _try(self, metric: metrics.Metric, part: "Part") -> None:
-        """Raises UserError unless the part has that metric, of scores that are all 0: the mean of
-        standardised targets, and no class before another."""
+        """Raises UserError unless the metric of scores that are all 0 is a number on this part:
+        such scores predict the mean, or no class before another."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of classes that nothing was said to be of
+            warnings.simplefilter("ignore")  # classes that are never predicted
             found = metric.function(np.zeros((len(part.y), self.outputs)), part.y, part.weights)
         if np.isnan(found):
             raise UserError(
@@ -239,7 +239,7 @@ class DataSet:
         return metrics.load(name, self.task, self.classes, shift, scale, loss, positive, own)
 
     def _fit(self, fold: int, train: np.ndarray, layout: Recipe | None = None) -> Recipe:
-        """The preparation by these rows; with a layout, in the columns of that one."""
+        """The preparation fitted to these rows; with a layout, it uses the layout's columns."""
         key = ("rows", fold)
         targets = self.target.encoding(train, self.asked.standardise, self.asked.target_transform)
         if key not in self.made:
@@ -261,7 +261,7 @@ class DataSet:
         return Part(self._X(recipe, chosen, name), y, weights)
 
     def _X(self, recipe: Recipe, chosen: np.ndarray, name: str) -> Any:
-        """The chosen rows, prepared; made once, but for those of the test part, made anew."""
+        """The chosen rows, prepared; cached, except for the test part."""
         key = (name, recipe.fold)
         if key in self.made:
             return self.made[key]
@@ -278,13 +278,13 @@ class DataSet:
 
     @cached_property
     def _empty(self) -> Callable[..., np.ndarray]:
-        """Where parts are kept: in memory or, if they are too large and come from disk, on disk."""
+        """Allocates parts: in memory or, if they are too large and come from disk, on disk."""
         if isinstance(self.source.rows, np.memmap) and not memory.fits(self._needed()):
             return scratch.empty
         return np.empty
 
     def _needed(self) -> float:
-        """Bytes of all X that are made for training."""
+        """Bytes of all X for training."""
         pieces = [len(train) + len(validation) for train, validation in self.split.folds]
         rows = sum(pieces) + (len(self.split.rest) if len(pieces) > 1 else 0)
         size = np.dtype(self.asked.dtype).itemsize
@@ -297,7 +297,7 @@ class DataSet:
         return float(rows * self.inputs * size)
 
     def check_memory(self) -> None:
-        """Refuses parts that would not fit; rows that are mapped from disk are not counted.
+        """Refuses parts that would not fit into memory; memory-mapped rows are not counted.
 
         Raises:
             UserError: the parts would take more than half of the memory.
@@ -331,33 +331,32 @@ def load(
     target_transform: str | None = None,
     **settings: Any,
 ) -> DataSet:
-    """Read a data set, check it, split it and prepare it; the arguments are the keys of conf/data.
+    """Reads, checks, splits and prepares a data set; the arguments are the keys of conf/data.
 
     Args:
-        name: what the set is called.
-        seed: of the split; the same seed gives the same parts.
-        dtype: "float32" or "float64", of X, and of y but for classes.
-        reader: a file of tuner/data/readers, which takes the settings.
+        name: name of the data set.
+        seed: seed of the split; the same seed gives the same parts.
+        dtype: "float32" or "float64", of X, and of y unless y holds classes.
+        reader: a file of tuner/data/readers, which takes the other settings.
         validation_fraction: share of all rows for validation, if there are no folds.
-        test_fraction: 0.2 by default; IDX files have a test part of their own and take none.
-        folds: None for one validation part of validation_fraction; else so many take turns.
-        scale: "standard" (mean 0, deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1), "robust"
-            (less the median, over the distance of the quartiles), "quantile" (ranks, as a normal
-            distribution has them), "power" (a power that takes the skew away, by Yeo and Johnson)
-            or "none", for each column of numbers; None for maxabs where rows are sparse, and
-            standard elsewhere.
-        task: what the targets are, if not what they look like (tuner.data.targets.understand).
-        class_weight: "balanced" weighs classes alike in training.
-        positive: the one of two classes that metrics as f1 are about, if their names do not say it.
-        words: how columns of words become numbers, "one_hot", "hash" or "target", for all of them
-            or by column.
-        min_count: one-hot words of fewer training rows share a column; those of a text, of which
-            it is 2 by default, are left out.
-        buckets: columns for a hashed one, 256 by default.
-        ngrams: the longest run of words of a text that has a column, 1 by default.
+        test_fraction: 0.2 by default; must be None for IDX files, which have their own test part.
+        folds: number of cross-validation folds; None for one part of validation_fraction.
+        scale: "standard" (mean 0, standard deviation 1), "minmax" (0 to 1), "maxabs" (-1 to 1),
+            "robust" (minus the median, over the interquartile range), "quantile" (ranks, mapped to
+            a normal distribution), "power" (Yeo-Johnson, against skew) or "none", for each column
+            of numbers; None is maxabs for sparse rows and standard otherwise.
+        task: the task, if not the one inferred from the targets (tuner.data.targets.understand).
+        class_weight: "balanced" gives all classes the same total weight in training.
+        positive: the positive one of two classes, for metrics such as f1, if not clear from their
+            names.
+        words: encoding of categories, "one_hot", "hash" or "target", for all columns or by column.
+        min_count: one-hot categories with fewer training rows share a column; words of a text with
+            fewer rows are left out (2 by default).
+        buckets: columns per hashed column, 256 by default.
+        ngrams: the longest n-gram of words of a text that gets a column, 1 by default.
         target_transform: "log1p" or "power" for skewed numbers to predict, fitted to the training
             part; scores and predictions are in the unit of the targets nevertheless.
-        settings: those of the reader, as `path`.
+        settings: settings of the reader, such as `path`.
 
     Raises:
         UserError: settings or data cannot be trained on; in one line.

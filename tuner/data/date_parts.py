@@ -1,8 +1,8 @@
-"""Dates as numbers: year, month, weekday, hour, days since the first, and a flag for none.
+"""Dates as numbers: year, month, weekday, hour, days since the first, and a missing flag.
 
-Month, weekday and hour go in circles, so each is two numbers, the sine and the cosine of its
-angle: Sunday is beside Monday. The hour has minutes and seconds as its fraction. Dates with an
-offset or a zone count in UTC.
+Month, weekday and hour are cyclic, so each becomes two numbers, the sine and the cosine of its
+angle: Sunday is next to Monday. The hour includes minutes and seconds as a fraction. Dates with an
+offset or a time zone are converted to UTC.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ import numpy as np
 
 from tuner.data.dates import moments
 
-# What there may be of a date, with how many different values a circle has; 0 where it is none.
+# The parts of a date, with the period of cyclic parts; 0 for the others.
 CIRCLES = {"year": 0, "month": 12, "weekday": 7, "hour": 24, "days": 0, "missing": 0}
 DAY = 86400.0  # seconds
-MOST = len(CIRCLES) + sum(size > 0 for size in CIRCLES.values())  # columns that a date becomes
+MOST = len(CIRCLES) + sum(size > 0 for size in CIRCLES.values())  # columns per date
 
 
 def found(column: Any, day_first: bool) -> dict[str, Any]:
-    """What to make of a column of dates: the parts that tell training rows apart, and its origin.
+    """How to encode a column of dates: the parts that vary in training rows, and its first date.
 
     Args:
-        column: of the training rows.
-        day_first: as `tuner.data.dates.moments` has it.
+        column: the column, training rows only.
+        day_first: as for `tuner.data.dates.moments`.
 
     Returns:
         The arguments of `numbers` for this column.
@@ -37,22 +37,22 @@ def found(column: Any, day_first: bool) -> dict[str, Any]:
 
 
 def named(parts: list[str]) -> list[str]:
-    """The names of the columns that parts become."""
+    """The names of the columns of these parts."""
     ends = {True: (" sine", " cosine"), False: ("",)}
     return [f"{part}{end}" for part in parts for end in ends[CIRCLES[part] > 0]]
 
 
 def numbers(rows: Any, columns: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
-    """The parts of dates, column by column: (n, all parts) float64; nan where there is no date.
+    """The parts of dates, column by column: (n, all parts) float64; nan where a date is missing.
 
-    It is a step of the model that is saved, so its name and its arguments stay as they are.
+    Saved models refer to this function, so its name and its arguments must not change.
 
     Args:
-        rows: a DataFrame of dates, or of texts that are dates.
-        columns: by name, what `found` made of each.
+        rows: a DataFrame of dates, or of texts of dates.
+        columns: the result of `found` for each column, by name.
 
     Raises:
-        ValueError: a value that is no date.
+        ValueError: a value is not a date.
     """
     made = []
     for name, own in columns.items():
@@ -67,7 +67,7 @@ def numbers(rows: Any, columns: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
 
 
 def _values(dates: Any, own: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Each part of dates that `own` names, as (n,) float64."""
+    """The parts that `own` names, each (n,) float64."""
     import pandas as pd
 
     at, given = dates.dt, dates.notna()

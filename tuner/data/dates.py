@@ -7,19 +7,19 @@ import numpy as np
 
 from tuner.errors import UserError
 
-# 2026-11-22, 22.11.2026, 11/22/2026, each with a time of day behind it or none; 20261122T103000.
+# 2026-11-22, 22.11.2026, 11/22/2026, each with or without a time of day; 20261122T103000.
 DATE = re.compile(
     r"\s*((\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ].*)?|\d{8}T\d{4,6})\s*"
 )
 LOOKED_AT = 100
-LETTERS = 60  # of a date
-# Three numbers of a date, and what stands behind them.
+LETTERS = 60  # maximum length of a date
+# The three numbers of a date, and the rest of the text.
 NUMBERS = r"^(\d{1,4})([-/.])(\d{1,2})[-/.](\d{1,4})(?:[T ]([^\n]+))?$"
 CLOCK = r"^ ?(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d{1,9})?))? ?(?:([AaPp])\.?[Mm]\.?)?$"
 
 
 def is_date(column: Any) -> bool:
-    """Whether a column of a DataFrame holds dates, as such or as text that looks like them."""
+    """Whether a column of a DataFrame holds dates, or texts that look like dates."""
     if column.dtype.kind in "mM" or str(column.dtype).startswith("period"):
         return True
     if column.dtype.kind in "biufc":
@@ -33,17 +33,17 @@ def _is_written(value: Any) -> bool:
 
 
 def is_day_first(where: str, column: Any, asked: bool | None) -> bool:
-    """Whether the day stands before the month in a column's texts, as asked or found by looking.
+    """Whether the day is before the month in a column's texts, as given or inferred.
 
-    A number above 12 is a day; with dots between the numbers, the day comes first.
+    A number above 12 is a day. If dots separate the numbers, the day is first.
 
     Args:
-        where: the column, the start of an error.
-        column: of a DataFrame.
-        asked: what was given for it, or None.
+        where: names the column, at the start of an error.
+        column: the column of a DataFrame.
+        asked: the setting of the user, or None.
 
     Raises:
-        UserError: nothing tells, or a value is no date.
+        UserError: the order cannot be inferred, or a value is not a date.
     """
     first = _looked_at(where, column) if asked is None else asked
     try:
@@ -76,20 +76,20 @@ def _looked_at(where: str, column: Any) -> bool:
 
 
 def _texts(values: Any) -> Any:
-    """Values as texts without blanks around them, none of which is longer than a date may be."""
+    """Values as stripped texts, cut off just beyond the longest possible date."""
     return values.astype(object).astype(str).str.strip().str.slice(0, LETTERS + 1)
 
 
 def moments(column: Any, day_first: bool) -> Any:
-    """The dates of a column as datetime64 in UTC, without a zone; NaT where there is none.
+    """The dates of a column as datetime64 in UTC, without a time zone; NaT if missing.
 
     Args:
-        column: of a DataFrame: dates of any kind, or texts of ISO 8601, or of three numbers with
-            dots, slashes or dashes, with a time of day behind them or none.
-        day_first: whether texts as 1/2/2026 begin with the day.
+        column: a column of a DataFrame: dates of any type, or texts in ISO 8601, or three numbers
+            with dots, slashes or dashes; texts may have a time of day.
+        day_first: whether texts such as 1/2/2026 begin with the day.
 
     Raises:
-        ValueError: a value is no date; the message is the value.
+        ValueError: a value is not a date; the message is the value.
     """
     import pandas as pd
 
@@ -111,7 +111,7 @@ def moments(column: Any, day_first: bool) -> Any:
 
 
 def _of_numbers(texts: Any, day_first: bool) -> Any:
-    """Texts of three numbers with marks between them as datetime64."""
+    """Texts of three numbers with separators, as datetime64."""
     import pandas as pd
 
     found = texts.str.extract(NUMBERS)
@@ -136,18 +136,18 @@ def _of_numbers(texts: Any, day_first: bool) -> Any:
 
 
 def seconds(where: str, column: Any, day_first: bool | None) -> np.ndarray:
-    """What orders the rows: numbers as they are, dates as seconds since 1970.
+    """Numbers to order rows by: numbers unchanged, dates as seconds since 1970.
 
     Args:
         where: the config key and value that named the column, for errors.
-        column: of a DataFrame; its index counts the rows as the file does.
-        day_first: whether texts as 1/2/2026 begin with the day; None to find it by looking.
+        column: a column of a DataFrame, whose index is the row number in the file.
+        day_first: whether texts such as 1/2/2026 begin with the day; None to infer it.
 
     Returns:
         (n,) float64.
 
     Raises:
-        UserError: a column of anything else, or one that has gaps.
+        UserError: the column holds neither numbers nor dates, or a value is missing.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Digests: a hash that tells whether data have changed."""
+"""Digests: hashes that detect whether data have changed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.splits import Split
 from tuner.data.targets import Target
 
-# Rows on disk are read so many bytes at a time.
+# Bytes that are read at once from rows on disk.
 BLOCK = 1 << 24
 
 
@@ -19,8 +19,8 @@ def of(source: Source, target: Target, split: Split) -> str:
 
     Args:
         source: rows, weights, groups and times.
-        target: what is to be predicted, and the names of its classes.
-        split: which rows are in which part.
+        target: the targets and the names of the classes.
+        split: the rows of each part.
     """
     digest = hashlib.sha256()
     parts = [row for fold in split.folds for row in fold]
@@ -32,7 +32,7 @@ def of(source: Source, target: Target, split: Split) -> str:
 
 
 def _rows(rows: Any) -> Iterable[Any]:
-    """The arrays that hold the values and the names of raw rows."""
+    """The arrays with the values and the column names of raw rows."""
     if is_table(rows):
         from pandas.util import hash_pandas_object
 
@@ -43,7 +43,7 @@ def _rows(rows: Any) -> Iterable[Any]:
 
 
 def _blocks(array: Any) -> Iterable[bytes]:
-    """The bytes of an array, with its shape and its type."""
+    """The bytes of an array, preceded by its shape and dtype."""
     if array is None:
         yield b"none"
         return

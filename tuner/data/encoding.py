@@ -1,4 +1,4 @@
-"""Encodings of categories and text as numbers, and which columns each one suits."""
+"""Encodings of categories and text as numbers, and the columns that each one applies to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from tuner.errors import UserError, did_you_mean
 ONE_HOT, HASH, TARGET = "one_hot", "hash", "target"
 METHODS = (ONE_HOT, HASH, TARGET)
 BUCKETS = 256
-# So many columns or more stay sparse, if at most one number in so many is not 0: then a step of
-# training takes less time, and all takes less memory.
+# Rows with at least WIDE columns stay sparse if at most one number in THIN is not 0: this saves
+# time per training step, and memory.
 WIDE, THIN = 256, 16
-# A word of a text that fewer rows have tells nothing that any other row would show.
+# A word of a text needs this many rows; a word of one row only cannot help to predict others.
 RARE = 2
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What was asked for columns of words and of text; None stands for the default.
+    """Settings for columns of categories and of text; None is the default.
 
     Attributes:
-        words: one of METHODS for all columns of words, or by column; others are one-hot.
-        min_count: words of fewer training rows than that share a column, those of a text are left
+        words: one of METHODS for all columns of categories, or by column; the others are one-hot.
+        min_count: categories with fewer training rows share a column; such words of a text are left
             out.
-        buckets: columns that the words of a hashed one are spread over.
-        ngrams: the longest run of words of a text that has a column of its own.
+        buckets: number of output columns of a hashed column.
+        ngrams: the longest n-gram of words of a text that gets its own column.
     """
 
     words: str | Mapping[str, str] | None = None
@@ -34,13 +34,13 @@ class Encoding:
     ngrams: int | None = None
 
     def of(self, column: str) -> str:
-        """The method of a column of words."""
+        """The method of a column of categories."""
         if self.words is None or isinstance(self.words, str):
             return self.words or ONE_HOT
         return self.words.get(column, ONE_HOT)
 
     def by_method(self, columns: Iterable[str]) -> dict[str, list[str]]:
-        """Columns of words by their methods, in the order of METHODS."""
+        """Columns of categories by their methods, in the order of METHODS."""
         found: dict[str, list[str]] = {method: [] for method in METHODS}
         for column in columns:
             found[self.of(column)].append(column)
@@ -48,17 +48,17 @@ class Encoding:
 
     @property
     def rare(self) -> int:
-        """In how many rows a word of a text must be."""
+        """The number of rows that a word of a text must occur in."""
         return self.min_count or RARE
 
     def check(self, words: Sequence[str], texts: Sequence[str]) -> None:
-        """Refuses what nothing is there for.
+        """Refuses settings without effect.
 
         Args:
-            words, texts: the columns of each kind.
+            words, texts: the columns of categories and of text.
 
         Raises:
-            UserError: for a setting that would do nothing.
+            UserError: a setting is invalid, or applies to no column.
         """
         given = self.words if isinstance(self.words, Mapping) else {}
         for column, method in given.items():
@@ -92,5 +92,5 @@ def _needs(key: str, value: Any, columns: Sequence[str], said: str) -> None:
 
 
 def is_thin(width: int, filled: float) -> bool:
-    """Whether rows of so many columns, of which so many are not 0, stay sparse."""
+    """Whether rows stay sparse; width: number of columns, filled: mean number of non-zeros."""
     return width >= WIDE and filled * THIN <= width

@@ -1,4 +1,4 @@
-"""What file readers share: finding and opening a file, and the errors."""
+"""Helpers of file readers: finding and opening a file, and errors."""
 
 import bz2
 import gzip
@@ -15,24 +15,25 @@ import numpy as np
 from tuner.data import memory
 from tuner.errors import UserError
 
-# What opens a packed file, by the end of its name.
+# The functions that open compressed files, by suffix.
 PACKED: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-BLOCK = 1 << 22  # bytes unpacked at once
-# A file that unpacks to so many times its size, and to more than so many bytes, is made to do harm.
+BLOCK = 1 << 22  # bytes decompressed at once
+# A file that decompresses to more than both limits, as a ratio and in bytes, is a decompression
+# bomb.
 MOST_PACKED, HARMLESS = 200, 1 << 26
 SMALLER = "take fewer rows, or give the rows as X.npy, which is read from disk"
 
 
 def find(path: str, key: str = "path", kind: str = "a file") -> Path:
-    """The file of a path.
+    """Checks that a file exists and is usable.
 
     Args:
         path: as the user gave it; a leading `~` is the home folder.
-        key: that gave it, without `data.`, for errors.
+        key: the config key that gave it, without `data.`, for errors.
         kind: what the file must be, in words.
 
     Raises:
-        UserError: if it is not there, is no regular file or is empty.
+        UserError: it does not exist, is not a regular file or is empty.
     """
     where = f"data.{key}: {path}"
     try:
@@ -52,7 +53,7 @@ def find(path: str, key: str = "path", kind: str = "a file") -> Path:
 
 @contextmanager
 def reading(where: str, kind: str) -> Iterator[None]:
-    """Turns whatever a library raises for a file that is not what it should be into one line.
+    """Turns any error of a library that reads an invalid file into a UserError of one line.
 
     Args:
         where: the file, as a config key and value.
@@ -67,7 +68,7 @@ def reading(where: str, kind: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise UserError(f"{where}: needs more memory than there is; {SMALLER}") from error
-    # Of a file that anyone made, a library may raise anything.
+    # A library may raise any exception for an untrusted file.
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise UserError(
@@ -77,22 +78,21 @@ def reading(where: str, kind: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the warnings of scikit-learn's downloads, which announce each new try."""
+    """Suppresses the warnings of scikit-learn's downloads, which announce each retry."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def unpacked(where: str, file: Path) -> Iterator[bytes]:
-    """The bytes of a file that may be packed, a block at a time.
+    """The decompressed bytes of a file, block by block.
 
     Args:
         where: the file, as a config key and value.
-        file: with the end of its name that says how it is packed.
+        file: its path, whose suffix says how it is compressed.
 
     Raises:
-        UserError: if it would not fit into half the memory, or unpacks to so much more than it is
-            that it was made to.
+        UserError: it would not fit into half the memory, or is a decompression bomb.
     """
     size, packed = 0, os.path.getsize(file)
     with PACKED.get(file.suffix, open)(file, "rb") as content:
@@ -108,16 +108,16 @@ def unpacked(where: str, file: Path) -> Iterator[bytes]:
 
 
 def check_text(where: str, file: Path, marks: bytes, each: float) -> None:
-    """Refuses a file of text whose numbers would not fit into half the memory, before it is parsed.
+    """Refuses a text file, before it is parsed, if its numbers need more than half the memory.
 
     Args:
         where: the file, as a config key and value.
-        file: may be packed.
-        marks: the characters that stand beside each number, as the separator and the line's end.
-        each: bytes of memory for a number while it is parsed, beside its text.
+        file: its path; it may be compressed.
+        marks: the characters that separate numbers, such as the separator and the newline.
+        each: bytes of memory per number while parsing, in addition to its text.
 
     Raises:
-        UserError: if they would not fit.
+        UserError: they would not fit.
     """
     needed = 0.0
     for block in unpacked(where, file):
@@ -126,29 +126,29 @@ def check_text(where: str, file: Path, marks: bytes, each: float) -> None:
 
 
 def check_apart(where: str, file: Path, other: Path, named: str) -> None:
-    """Refuses a file that is another one under a second name, or by a link.
+    """Refuses a file that is identical to another one, by its name or by a link.
 
     Args:
         where: the file, as a config key and value.
-        file, other: both are there.
-        named: the other one, in words.
+        file, other: existing files.
+        named: the other file, in words.
 
     Raises:
-        UserError: if they are the same.
+        UserError: they are the same file.
     """
     if os.path.samefile(file, other):
         raise UserError(f"{where}: is the same file as {named}; must be another one")
 
 
 def check_names(where: str, names: Sequence[str]) -> None:
-    """Refuses columns of a table that are named alike, or are too many for half the memory.
+    """Refuses duplicate column names, and too many columns for half the memory.
 
     Args:
         where: the file, as a config key and value.
-        names: of all columns.
+        names: the names of all columns.
 
     Raises:
-        UserError: if they are.
+        UserError: a name occurs twice, or there are too many columns.
     """
     memory.check(f"{where}: {len(names)} columns", memory.TABLE_COLUMN * len(names), SMALLER)
     seen: set[str] = set()
@@ -167,15 +167,15 @@ def listed(names: str | Sequence[str] | None) -> list[str]:
 
 
 def check_lengths(where: str, count: int, columns: dict[str, np.ndarray | None]) -> None:
-    """Refuses columns that have not one entry a row.
+    """Refuses columns whose length is not the number of rows.
 
     Args:
-        where: what holds the rows, as a config key and value.
-        count: of rows.
-        columns: by name; None for one that is not there.
+        where: the source of the rows, as a config key and value.
+        count: number of rows.
+        columns: by name; None for an absent column.
 
     Raises:
-        UserError: if a column is shorter or longer.
+        UserError: a column is shorter or longer.
     """
     for what, values in columns.items():
         if values is not None and len(values) != count:

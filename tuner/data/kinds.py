@@ -8,20 +8,20 @@ from tuner.data.dates import is_date, is_day_first
 from tuner.data.source import Kinds, Said, Source, is_table
 from tuner.errors import UserError, did_you_mean, setting
 
-# So many different words tell rows apart rather than alike, if half of the rows has its own.
+# A column with more categories than this identifies rows, if they are more than half of the rows.
 MANY = 100
-# What pandas calls values that are one column each; "empty" is a column without any value.
+# pandas' names for the kinds of values that can be categories; "empty" is a column without values.
 WORDS = {"string", "boolean", "integer", "floating", "empty"}
 SHOWN = 5
 
 
 def settled(source: Source) -> Source:
-    """A source whose columns have kinds; what is no table is left as it is.
+    """The source with the kinds of its columns; sources other than tables are returned unchanged.
 
-    A column of words that tell rows apart is left out, which its notes say.
+    A column of categories that identify rows is left out, with a note.
 
     Raises:
-        UserError: what was said of a column does not fit it, or a date is none.
+        UserError: a setting does not fit its column, or a value is not a date.
     """
     if not is_table(source.rows):
         return source
@@ -37,15 +37,15 @@ def settled(source: Source) -> Source:
 
 
 def look(where: str, rows: Any, said: Said) -> tuple[Kinds, dict[str, str]]:
-    """The kinds of all columns, and those that tell rows apart, with what to say of each.
+    """The kinds of all columns, and the columns that identify rows, with a note for each.
 
     Args:
         where: the config key and value that named the source.
         rows: a DataFrame.
-        said: what the user said of its columns.
+        said: the user's settings for its columns.
 
     Raises:
-        UserError: as `settled` does.
+        UserError: as in `settled`.
     """
     made: dict[str, Any] = {"numbers": [], "words": [], "levels": {}, "dates": {}, "texts": []}
     apart: dict[str, str] = {}
@@ -71,15 +71,16 @@ def look(where: str, rows: Any, said: Said) -> tuple[Kinds, dict[str, str]]:
 
 
 def levels(name: str, column: Any, given: Sequence[Any]) -> tuple[Any, ...]:
-    """The levels of a column as its values are written.
+    """The levels of an ordered column, in the type of its values.
 
     Args:
-        name: of the column.
-        column: of a DataFrame.
+        name: the name of the column.
+        column: the column of a DataFrame.
         given: its levels, lowest first.
 
     Raises:
-        UserError: they are none, or not each once; or the column holds something else.
+        UserError: there are fewer than two levels, one occurs twice, or the column holds other
+            values.
     """
     key = f"data.ordinal: {name}"
     if column.dtype.kind in "iuf":
@@ -135,14 +136,14 @@ def _day_first(where: str, name: str, column: Any, said: Said) -> bool:
 
 
 def _tells_apart(where: str, name: str, column: Any, said: Said) -> str:
-    """What to say of a column whose words tell rows apart, or nothing.
+    """A note if the categories of a column identify rows, else "".
 
     Raises:
-        UserError: where the column was asked for.
+        UserError: they do, but the user named the column as a feature.
     """
     present = column.dropna()
     if kind_of(present) not in WORDS:
-        return ""  # which `tuner.data.columns.check` refuses
+        return ""  # refused later by `tuner.data.table_checks`
     words = present.nunique()
     if words <= MANY or words <= len(present) / 2:
         return ""
@@ -166,7 +167,7 @@ def _tells_apart(where: str, name: str, column: Any, said: Said) -> str:
 
 
 def kind_of(present: Any) -> str:
-    """pandas' name for the kind of the values, or of the categories, of a column."""
+    """pandas' name for the kind of a column's values, or of its categories."""
     from pandas.api.types import infer_dtype
 
     values = present.cat.categories if hasattr(present, "cat") else present
@@ -175,7 +176,7 @@ def kind_of(present: Any) -> str:
 
 
 def _dates(kinds: Kinds) -> tuple[str, ...]:
-    """What to say of columns of dates."""
+    """The notes on columns of dates."""
     if not kinds.dates:
         return ()
     held = listing(list(kinds.dates), "column")
@@ -183,20 +184,20 @@ def _dates(kinds: Kinds) -> tuple[str, ...]:
 
 
 def listing(names: Sequence[str], what: str) -> str:
-    """Some names in words, as "columns a, b and 3 more"."""
+    """Some names in words, such as "columns a, b and 3 more"."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{what}{'s' * (len(names) > 1)} {', '.join(names[:SHOWN])}{more}"
 
 
 def check_said(said: Said, inputs: Sequence[str]) -> None:
-    """Checks that what was said is said of columns of features, and once.
+    """Checks that settings name feature columns, each at most once.
 
     Args:
-        said: of them.
-        inputs: the columns of features.
+        said: the settings.
+        inputs: the feature columns.
 
     Raises:
-        UserError: for the first that is not.
+        UserError: a setting names another column, or a column is named twice.
     """
     seen: dict[str, str] = {}
     for key in ("categorical", "numeric", "ordinal", "text"):

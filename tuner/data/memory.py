@@ -6,23 +6,23 @@ from pathlib import Path
 
 from tuner.errors import UserError
 
-# Where Linux says what a container may use: control groups, version 2 and 1.
+# Files with a container's memory limit on Linux: control groups, versions 2 and 1.
 LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 
 
-# Bytes for each column of sparse rows, beside what they hold: its scale, and what finds it.
+# Bytes per column of sparse rows, besides their values: its scale, and the work to compute it.
 COLUMN = 24.0
-# Bytes for each column of a table and for each of its numbers, while it is read.
+# Bytes per column of a table, and per number in it, while it is read.
 TABLE_COLUMN, NUMBER = 4000.0, 24.0
 
 
 def memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or less by its limits.
+    """Bytes of memory that this process may use: the machine's, or a lower limit.
 
-    These are its container's and that of `ulimit -v`.
+    Limits are those of the container and of `ulimit -v`.
     """
     most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     own, _ = resource.getrlimit(resource.RLIMIT_AS)
@@ -37,20 +37,20 @@ def memory() -> int:
 
 
 def fits(needed: float) -> bool:
-    """Whether so many bytes are at most half of the memory; training takes of the other half."""
+    """Whether so many bytes are at most half of the memory; training needs the other half."""
     return needed <= memory() / 2
 
 
 def check(where: str, needed: float, mend: str) -> None:
-    """Refuses what would take more than half of the memory.
+    """Refuses data that need more than half of the memory.
 
     Args:
-        where: what takes it: a config key and value.
+        where: the config key and value of the data.
         needed: bytes.
         mend: what to do about it, the end of the error.
 
     Raises:
-        UserError: `needed` is more than that; it says how much is needed.
+        UserError: `needed` is more than half; the message says how much is needed.
     """
     if not fits(needed):
         raise UserError(

@@ -1,7 +1,7 @@
 """Metrics: one number from the raw scores of a part, by a short name or any scikit-learn scorer.
 
-The short names are the functions of tuner.data.scores. A scorer is called as for an estimator
-that has given these scores: for two classes the positive one is the second.
+The short names are the functions of tuner.data.scores. A scorer gets a fake estimator that returns
+the given scores; for two classes, the second one is positive.
 """
 
 import math
@@ -21,21 +21,21 @@ from tuner.training.target_transforms import TargetTransform
 Array = np.ndarray
 Function = Callable[[Array, Array, Array | None], float]
 
-# The losses whose scores are logarithms of what is predicted, and those that are distances from a
-# border; those of other losses are predictions, log-odds or logarithms of probabilities.
+# Losses whose scores are logarithms of predictions, and losses whose scores are margins. Scores of
+# all other losses are predictions, log-odds or log-probabilities.
 LOGARITHMS = ("poisson",)
 MARGINS = ("hinge", "squared_hinge")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of a part, as `load` finds it.
+    """A metric of a part, as `load` returns it.
 
     Attributes:
-        name: a short name, or that of a scikit-learn scorer.
-        function: (scores, y, weights) with scores (n, outputs) as the model gives them, y as a Part
-            has it, weights (n,) or None; nan for scores that are not finite.
-        greater_is_better: whether a greater value is.
+        name: a short name, or the name of a scikit-learn scorer.
+        function: (scores, y, weights) with raw scores (n, outputs) of the model, y as in a Part,
+            weights (n,) or None; returns nan for scores that are not finite.
+        greater_is_better: whether a greater value is better.
     """
 
     name: str
@@ -45,16 +45,16 @@ class Metric:
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """From raw scores to what they say, for a task.
+    """Converts raw scores to predictions, for a task.
 
     Attributes:
-        task: what is predicted.
-        shift, scale: (outputs,) y and the scores of a regression times scale, plus shift, are in
-            the unit of the raw targets, or what these were transformed to.
-        logarithmic: whether its scores are logarithms of the prediction.
-        probabilistic: whether scores are log-odds, or logarithms of probabilities up to a constant.
-        positive: the place of the positive one of two classes; scores are for the second.
-        transform: that of the raw targets, or None.
+        task: the task.
+        shift, scale: (outputs,) for regression: y and scores, times scale, plus shift, are in the
+            unit of the raw or transformed targets.
+        logarithmic: whether scores are logarithms of predictions.
+        probabilistic: whether scores are log-odds, or log-probabilities up to a constant.
+        positive: the index of the positive one of two classes; scores are for the second.
+        transform: the transform of the raw targets, or None.
     """
 
     task: str
@@ -67,32 +67,33 @@ class Link:
 
     @property
     def turned(self) -> bool:
-        """Whether scores are for the class that is not the positive one."""
+        """Whether scores are for the negative class."""
         return self.task == "binary" and self.positive == 0
 
     def truth(self, y: Array, width: int) -> Array:
-        """(n, width) true where a row is of that class or has that label."""
+        """(n, width) whether each row is of each class or has each label."""
         if self.task == "multiclass":
             return np.asarray(y[:, None] == np.arange(width))
         return np.asarray(y.reshape(len(y), -1) == (0 if self.turned else 1))
 
     def guess(self, scores: Array) -> Array:
-        """(n, width) true where the model says so."""
+        """(n, width) whether the model predicts each class or label."""
         if self.task == "multiclass":
             return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
         return np.asarray(scores <= 0 if self.turned else scores > 0)
 
     def ranking(self, scores: Array) -> Array:
-        """(n, width) what each class or label is sorted by.
+        """(n, width) the values that rank the rows for each class or label.
 
-        For several classes, of which rows have one, their probability, unless scores are none.
+        For multiclass tasks these are probabilities, if scores allow them.
         """
         if self.task == "multiclass":
             return self.probabilities(scores)
         return -scores if self.turned else scores
 
     def probabilities(self, scores: Array) -> Array:
-        """(n, width) of each class, or of each label; the scores, where they are none."""
+        """(n, width) probabilities of each class or label; scores that are not probabilistic
+        unchanged."""
         if not self.probabilistic:
             return scores
         scores = (-scores if self.turned else scores).astype(np.float64)
@@ -125,7 +126,7 @@ def link_of(
     positive: int | None = None,
     transform: TargetTransform | None = None,
 ) -> Link:
-    """What scores mean; the arguments are those of `load`."""
+    """The meaning of scores; arguments as in `load`."""
     return Link(
         task,
         np.zeros(1) if target_mean is None else target_mean,
@@ -147,21 +148,21 @@ def load(
     positive: int | None = None,
     transform: TargetTransform | None = None,
 ) -> Metric:
-    """The metric of that name for a task, as `tuner.data.DataSet` describes it.
+    """The metric of that name for a task; arguments are as in `tuner.data.DataSet`.
 
     Args:
-        name: a short name, or that of a scikit-learn scorer.
-        task: what is predicted.
-        classes: the labels, or None unless each row has one of them.
-        target_mean, target_scale: (outputs,) what regression's targets are standardised by, or
+        name: a short name, or the name of a scikit-learn scorer.
+        task: the task.
+        classes: the labels, or None unless each row has exactly one.
+        target_mean, target_scale: (outputs,) mean and scale that standardise regression targets, or
             None.
-        loss: the name of the loss that is trained, which says what scores mean.
-        positive: the place of the positive one of two classes, or None where it is not known.
-        transform: what regression's targets were transformed by before, or None.
+        loss: the name of the trained loss, which defines the meaning of scores.
+        positive: the index of the positive one of two classes, or None if unknown.
+        transform: the transform of regression targets before that, or None.
 
     Raises:
-        UserError: there is no such metric, it does not fit (names those that do), or it needs to
-            know which class is positive.
+        UserError: the metric does not exist, does not fit (the message lists those that do), or
+            needs to know which class is positive.
     """
     link = link_of(task, target_mean, target_scale, loss, positive, transform)
     width = 1 if task != "multiclass" else 3 if classes is None else len(classes)
@@ -179,11 +180,11 @@ def load(
 
 
 def names(link: Link, width: int) -> list[str]:
-    """Metrics that fit, the short names first; "loss" is the loss that is trained.
+    """Metrics that fit, the short names first; "loss" is the trained loss.
 
     Args:
-        link: the task, and what scores mean.
-        width: columns of the scores of several classes, else 1.
+        link: the task, and the meaning of scores.
+        width: number of score columns for multiclass tasks, else 1.
     """
     own = [name for name in _short() if _shortly(name, link) is not None]
     return ["loss", *own, *(n for n in _scorers() if _works(_scorer(n, link), link, width))]
@@ -200,7 +201,7 @@ def _short() -> dict[str, Callable[..., float]]:
 
 
 def _shortly(name: str, link: Link) -> Metric | None:
-    """A short metric; None if it is not for the task."""
+    """The metric of a short name; None if it does not fit the task."""
     formula = _short()[name]
     needs = signature(formula).parameters
     if ("actual" in needs) != (link.task == "regression"):
@@ -231,10 +232,10 @@ def _scorers() -> tuple[str, ...]:
 
 
 def _scorer(name: str, link: Link) -> Metric:
-    """A scikit-learn scorer; greater is always better.
+    """The metric of a scikit-learn scorer; greater is always better.
 
-    From then on scikit-learn no longer warns of classes that no row was said to be of: early in a
-    training that is so, and its value, 0, says so.
+    From then on scikit-learn no longer warns about classes that are never predicted: early in
+    training this is common, and the score of 0 shows it.
     """
     from sklearn.exceptions import UndefinedMetricWarning
     from sklearn.metrics import get_scorer
@@ -264,14 +265,14 @@ def _scorer(name: str, link: Link) -> Metric:
 
 
 def _found(name: str, link: Link) -> Metric | None:
-    """The metric of that name; None if there is none, or it is a short one of another task."""
+    """The metric of that name; None if there is none, or if it is a short name for another task."""
     if name in _short():
         return _shortly(name, link)
     return _scorer(name, link) if name in _scorers() else None
 
 
 def _tells_apart(name: str, link: Link) -> bool:
-    """Whether a metric of two classes is another where they change places, tried on scores."""
+    """Whether a metric of two classes changes if they are swapped, tested on random scores."""
     random = np.random.default_rng(0)
     y: Array = (np.arange(64) % 3 == 0).astype(np.int64)
     scores = random.normal(size=(64, 1)) + 0.5 * y[:, None]
@@ -283,7 +284,7 @@ def _tells_apart(name: str, link: Link) -> bool:
 
 
 def _works(metric: Metric, link: Link, width: int) -> bool:
-    """Whether a scorer gives a number for such a task, tried on one."""
+    """Whether a scorer returns a finite number for such a task, tested on random scores."""
     count = 8 * max(width, 2)
     random = np.random.default_rng(0)
     scores = random.normal(size=(count, width if link.task == "multiclass" else len(link.shift)))
@@ -293,14 +294,14 @@ def _works(metric: Metric, link: Link, width: int) -> bool:
         y = (np.arange(3 * count).reshape(count, 3) // 2 % 2).astype(np.float64)
     elif link.task == "binary":
         scores = scores[:, :1]
-    elif link.task == "regression":  # whose targets may have to be above 0
+    elif link.task == "regression":  # some metrics need targets above 0
         raw = 1 + random.random(scores.shape)
         scores = (raw if link.transform is None else link.transform(raw)) - link.shift
         scores = scores / link.scale
         scores, y = (np.log(scores) if link.logarithmic else scores), scores
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # as of probabilities that do not sum to one
+            warnings.simplefilter("error")  # for example of probabilities that do not sum to one
             return bool(np.isfinite(metric.function(scores, y, None)))
     except (UserError, UserWarning):
         return False
@@ -308,7 +309,7 @@ def _works(metric: Metric, link: Link, width: int) -> bool:
 
 @cache
 def _oracles() -> tuple[Any, Any]:
-    """A classifier and a regressor for scikit-learn that answer scores with what they say."""
+    """A fake classifier and a fake regressor for scikit-learn, whose inputs are scores."""
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     class Oracle(BaseEstimator):  # type: ignore[misc]
@@ -319,7 +320,7 @@ def _oracles() -> tuple[Any, Any]:
     class Classifier(ClassifierMixin, Oracle):  # type: ignore[misc]
         @property
         def classes_(self) -> Array:
-            """Of several labels, too, more than two: scikit-learn would take two for classes."""
+            """At least three for several labels, too: scikit-learn would take two for classes."""
             return np.arange(2 if self.link.task == "binary" else max(3, self.width))
 
         def predict(self, scores: Array) -> Array:

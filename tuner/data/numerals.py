@@ -13,35 +13,35 @@ THOUSANDS = ("", ",", ".", " ", "'", "\u2019", "\u00a0", "\u202f")
 
 @dataclass(frozen=True)
 class Marks:
-    """What stands before the fraction, and between groups of three digits ("" for nothing)."""
+    """The decimal mark, and the separator of groups of three digits ("" for none)."""
 
     decimal: str
     thousands: str
 
     @property
     def pattern(self) -> str:
-        """The regular expression of a number that is written so."""
+        """The regular expression of a number with these marks."""
         between, before = re.escape(self.thousands), re.escape(self.decimal)
         grouped = rf"|\d{{1,3}}(?:{between}\d{{3}})+" if self.thousands else ""
         return rf"[+-]?(?:(?:\d+{grouped})(?:{before}\d*)?|{before}\d+)(?:[eE][+-]?\d+)?"
 
     def fit(self, texts: Any) -> bool:
-        """Whether each text that is not missing is such a number."""
+        """Whether each text that is not missing is a number with these marks."""
         present = texts.dropna()
-        # Of many words the first ones tell soonest.
+        # Check the first texts alone before all: most columns of words fail there.
         return bool(
             present.head(100).str.fullmatch(self.pattern).all()
             and present.str.fullmatch(self.pattern).all()
         )
 
     def numbers(self, texts: Any) -> Any:
-        """A pandas Series of texts that fit, as float64; missing ones are nan."""
+        """Converts a pandas Series of such texts to float64; missing ones become nan."""
         plain = texts.str.replace(self.thousands, "", regex=False) if self.thousands else texts
         return plain.str.replace(self.decimal, ".", regex=False).astype("float64")
 
     @property
     def example(self) -> str:
-        """A number that is written so."""
+        """An example of a number with these marks."""
         return f"1{self.thousands}234{self.decimal}5"
 
 
@@ -49,7 +49,7 @@ PLAIN = Marks(".", "")
 
 
 def written(texts: Any) -> Any:
-    """Whether each of texts is a number, whatever its marks: a pandas Series of true and false."""
+    """Whether each text is a number, with any marks: a boolean pandas Series."""
     found = texts.str.fullmatch(PLAIN.pattern)
     for decimal in DECIMALS:
         for thousands in THOUSANDS:
@@ -59,10 +59,10 @@ def written(texts: Any) -> Any:
 
 
 def check_marks(decimal: str | None, thousands: str | None) -> None:
-    """Checks marks that were given.
+    """Checks marks from the config.
 
     Raises:
-        UserError: for one that cannot be, and for two that are alike.
+        UserError: a mark is not allowed, or both are the same.
     """
     for key, given, known in (
         ("decimal", decimal, DECIMALS),
@@ -81,18 +81,19 @@ def found(
     decimal: str | None,
     thousands: str | None,
 ) -> Marks:
-    """The marks that all numbers of a table are written with.
+    """The marks of all numbers in a table.
 
-    Columns whose every text is a number with some marks must agree on them; without any such
-    column the marks are a decimal point and nothing.
+    All columns of numbers with some marks must agree on them. Without such a column the marks are a
+    decimal point and no separator.
 
     Args:
         words: columns of text that hold no plain numbers, by name.
-        fractions: columns of plain numbers with a point, as texts; they may be thousands.
-        decimal, thousands: marks that were given, or None to look.
+        fractions: columns of plain numbers with a point, as texts; the point may be a thousands
+            separator.
+        decimal, thousands: marks from the config, or None to infer them.
 
     Raises:
-        UserError: the columns disagree, or a number may be read in two ways.
+        UserError: the columns disagree, or a number is ambiguous.
     """
     possible = [
         Marks(d, t)
@@ -130,7 +131,7 @@ def found(
 
 
 def _first(texts: Any) -> str:
-    """The first text that tells how numbers are written, else the first."""
+    """The first text with a mark, else the first text."""
     present = texts.dropna()
     marked = present[~present.str.fullmatch(r"[+-]?\d+")]
     return str((marked if len(marked) else present).iloc[0])

@@ -1,7 +1,7 @@
 """Paired tests: whether one model beats another on the same rows by more than noise.
 
-Each returns the p-value of a one-sided test: how often a model that is no better would look as much
-better as this one does, or more. At `LEVEL` it is what a two-sided test is at 5 %.
+Each returns the p-value of a one-sided test: the probability that a model that is no better would
+look better by at least as much. One-sided at `LEVEL` corresponds to two-sided at 5 %.
 """
 
 import math
@@ -11,17 +11,17 @@ import numpy as np
 
 Array = np.ndarray
 
-# At most this p-value says that a model is better.
+# A model is better if the p-value is at most this.
 LEVEL = 0.025
-# How often rows are drawn anew; the p-value of 2.5 % is then known to 0.35 percentage points.
+# The number of bootstrap samples: the standard error of a p-value of 2.5 % is then 0.35 %.
 DRAWS = 2_000
 
 
 def mcnemar(ours: Array, theirs: Array) -> float:
-    """McNemar's exact test of the rows that one of two models alone has right.
+    """McNemar's exact test on the rows that exactly one of two models gets right.
 
-    Under the null it is either's with probability 1/2 (McNemar 1947; the binomial instead of the
-    chi-squared distribution).
+    Under the null hypothesis either model is the right one with probability 1/2 (McNemar 1947; with
+    the binomial instead of the chi-squared distribution).
 
     Args:
         ours, theirs: (n,) whether each row is right.
@@ -39,16 +39,16 @@ def mcnemar(ours: Array, theirs: Array) -> float:
 
 
 def delong(positive: Array, ours: Array, theirs: Array) -> float:
-    """DeLong's test of two areas under ROC curves of the same rows.
+    """DeLong's test of two areas under the ROC curve on the same rows.
 
     DeLong, DeLong & Clarke-Pearson 1988, "Comparing the Areas under Two or More Correlated Receiver
-    Operating Characteristic Curves", with the midranks of Sun & Xu 2014, which take n log n. Where
-    the areas have no variance, as of a ranking without mistakes, it says no more than the ranks
-    can: one order of the classes in C(n, positives).
+    Operating Characteristic Curves", with the midranks of Sun & Xu 2014, which take n log n time.
+    The areas may have no variance, for example with a perfect ranking. The p-value is therefore at
+    least that of one order of the classes among C(n, positives).
 
     Args:
         positive: (n,) whether a row is of the positive class.
-        ours, theirs: (n,) what each model ranks the rows by.
+        ours, theirs: (n,) the scores by which each model ranks the rows.
     """
     from scipy.stats import norm, rankdata
 
@@ -74,18 +74,18 @@ def delong(positive: Array, ours: Array, theirs: Array) -> float:
 def bootstrap(
     better: Callable[[Array], float], units: Sequence[Array], seed: int, draws: int = DRAWS
 ) -> float:
-    """The paired bootstrap of a difference: the share of the draws in which nothing is gained.
+    """The paired bootstrap of a difference: the share of samples without a gain.
 
-    Whole units are drawn with replacement, as many as there are: rows, groups or stretches of
-    time. A draw that has no number, as one without a class, does not count. The share is expanded
-    as a mean of few rows asks for (Hesterberg 2015, "What Teachers Should Know about the
-    Bootstrap", section 5.2), and is never less than one in two to the number of units.
+    Whole units are drawn with replacement, as many as there are: rows, groups or blocks of time.
+    Samples whose metric is undefined, for example without a row of a class, do not count. The share
+    is corrected for few units (expanded percentiles, Hesterberg 2015, "What Teachers Should Know
+    about the Bootstrap", section 5.2), and is at least 0.5 to the power of the number of units.
 
     Args:
-        better: by how much one model is better on these rows, (draws rows,) numbers that repeat.
-        units: row numbers of each.
-        seed: of the draws.
-        draws: how many.
+        better: returns by how much one model is better on given row numbers, with repetitions.
+        units: the row numbers of each unit.
+        seed: seed of the samples.
+        draws: number of samples.
     """
     from scipy.stats import norm, t
 
@@ -106,16 +106,16 @@ def bootstrap(
 
 
 def units_of(rows: int, groups: Array | None, times: Array | None) -> Iterator[Array]:
-    """What is drawn together: groups, stretches of time, or each row by itself.
+    """The units of the bootstrap: groups, blocks of time, or single rows.
 
-    Neighbours in time are alike, so that n rows say less than n numbers: they are drawn in
-    stretches of n ** (1/3) rows (Künsch 1989, "The Jackknife and the Bootstrap for General
-    Stationary Observations").
+    Neighbours in time are correlated, so n rows carry less information than n independent ones.
+    They are drawn in blocks of n ** (1/3) rows (Künsch 1989, "The Jackknife and the Bootstrap for
+    General Stationary Observations").
 
     Args:
-        rows: how many there are.
-        groups: (rows,) what belongs together, or None.
-        times: (rows,) what orders the rows, or None.
+        rows: number of rows.
+        groups: (rows,) the group of each row, or None.
+        times: (rows,) the times that order the rows, or None.
 
     >>> [unit.tolist() for unit in units_of(8, None, np.arange(8)[::-1])]
     [[7, 6], [5, 4], [3, 2], [1, 0]]

@@ -7,21 +7,21 @@ from typing import Any
 from tuner.data import files, memory
 from tuner.errors import UserError, setting
 
-# Bytes of a value while it is read: in Arrow, in pandas, and where pandas makes an object of it.
+# Bytes per value while reading, in Arrow and pandas together; OBJECT: if pandas makes objects.
 VALUE, OBJECT = 16.0, 64.0
 
 
 def read(where: str, file: Path, kind: str, wanted: Container[str]) -> tuple[Any, list[str]]:
-    """The table of a file, as Arrow has it, and the names of all columns of the file.
+    """The Arrow table of a file, and the names of all columns of the file.
 
-    Texts are read as the few that they may be, and written out once it is known how long they are.
+    Texts are first read as a dictionary, and expanded once their total length is known.
 
     Args:
         where: the file, as a config key and value.
-        file: ends in .parquet.
-        kind: what it must be, in words.
-        wanted: columns that must hold one number, text or date a row; others that do not are left
-            out.
+        file: path of the Parquet file.
+        kind: what the file must be, in words.
+        wanted: columns that must hold one number, text or date per row; other columns that do not
+            are left out.
 
     Raises:
         UserError: it cannot be read, would not fit into half the memory, or a wanted column holds
@@ -68,7 +68,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether values of an Arrow type are one number, text or date each."""
+    """Whether a value of an Arrow type is a single number, text or date."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -79,7 +79,7 @@ def _is_plain(kind: Any) -> bool:
 
 
 def _width(kind: Any) -> float:
-    """Bytes of a value, beside the letters of a text."""
+    """Bytes per value, without the characters of a text."""
     from pyarrow import types
 
     made = types.is_decimal(kind) or types.is_date(kind) or types.is_time(kind)

@@ -1,4 +1,4 @@
-"""Preparation: the settings by which raw rows and targets become a part's numbers."""
+"""Preparation: settings and encoders that turn raw rows and targets into numbers."""
 
 from dataclasses import dataclass, field
 
@@ -11,24 +11,24 @@ from tuner.data.source import Source, is_sparse, is_table
 from tuner.data.targets import Encoding
 from tuner.errors import UserError
 
-# In place of a fold's number: what the model that is kept is trained on, and the test part.
+# In place of a fold's number: the training data of the saved model, and the test part.
 FINAL = -1
 Preparation = scaling.Scaling | reshaping.Reshaping | sparse.SparseScaling | columns.Columns
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for beside the source and its split.
+    """The settings of a data set besides its source and its split.
 
     Attributes:
-        dtype: of X, and of y but for classes.
-        scale: the method for columns of numbers.
+        dtype: of X, and of y unless y holds classes.
+        scale: the scaling method for columns of numbers.
         class_weight: "balanced" or None.
-        standardise: whether regression's targets are standardised.
-        refit: whether the model that is kept learns from all rows but the test part.
-        positive: the place of the positive one of two classes, or None where it is not known.
-        target_transform: what regression's targets are transformed by, or None.
-        encoding: how columns of words and of text become numbers.
+        standardise: whether regression targets are standardised.
+        refit: whether the saved model is trained on all rows but the test part.
+        positive: the index of the positive one of two classes, or None if unknown.
+        target_transform: the transform of regression targets, or None.
+        encoding: the settings for columns of categories and of text.
     """
 
     dtype: DTypeLike
@@ -43,13 +43,13 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """How raw rows and raw targets become a part.
+    """The fitted encoders of a part's rows and targets.
 
     Attributes:
-        fold: the number of the fold that it is of, or FINAL.
+        fold: the number of its fold, or FINAL.
         fitted_to: numbers of the training rows that it was fitted to.
-        rows: makes X.
-        targets: makes y.
+        rows: encodes X.
+        targets: encodes y.
     """
 
     fold: int
@@ -65,17 +65,18 @@ def prepare(
     y: np.ndarray,
     layout: Preparation | None = None,
 ) -> Preparation:
-    """The preparation of raw rows, fitted to the training rows alone.
+    """The preparation of raw rows, fitted to the training rows only.
 
     Args:
-        source: of the rows.
+        source: the raw data.
         train: numbers of the training rows.
-        asked: how.
-        y: (train,) or (train, outputs), what these rows are to be predicted, as of float64.
-        layout: that of all folds, in whose columns a table's are put; None to have its own.
+        asked: the settings.
+        y: (train,) or (train, outputs), encoded targets of these rows, for dtype float64.
+        layout: the preparation whose columns all folds of a table share; None to use its own
+            columns.
 
     Raises:
-        UserError: what was asked does not fit the rows or what is predicted.
+        UserError: the settings do not fit the rows or the targets.
     """
     rows = source.rows
     if is_table(rows):

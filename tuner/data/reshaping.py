@@ -1,4 +1,4 @@
-"""Transforms of skewed columns, from scikit-learn, fitted on training rows."""
+"""Transforms of skewed columns, by scikit-learn, fitted on training rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from tuner.data.scaling import BLOCK, check_trainable, transformer
 
-# Numbers that it is fitted to at most, as rows evenly spread over the training part.
+# The most numbers to fit to; rows are taken evenly from the training part.
 SAMPLE = 20_000_000
 
 
@@ -20,7 +20,7 @@ class Reshaping:
     Attributes:
         method: its name.
         fitted: the transformer.
-        inputs: columns of what it makes.
+        inputs: number of output columns.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Reshaping:
 
 
 def fit(rows: np.ndarray, chosen: np.ndarray, method: str) -> Reshaping:
-    """Fit a method to the chosen rows, or to as many of them as SAMPLE allows.
+    """Fits a method to the chosen rows, or to as many of them as SAMPLE allows.
 
     Args:
         rows: (n, columns).

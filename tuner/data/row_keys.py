@@ -1,4 +1,4 @@
-"""Row keys: a number for each raw row that identifies the row in later data."""
+"""Row keys: a hash of each raw row that identifies the same row in later data."""
 
 import hashlib
 from typing import Any
@@ -7,15 +7,15 @@ import numpy as np
 
 from tuner.data.source import is_sparse, is_table
 
-# Rows that are looked at together.
+# Rows per block.
 BLOCK = 16384
 
 
 def row_keys(rows: Any, chosen: np.ndarray) -> np.ndarray:
     """A hash of the features of each of the chosen rows, (chosen,) uint64.
 
-    Numbers are hashed as float64, for a column of whole ones becomes one of others as soon as it
-    has a gap.
+    Numbers are hashed as float64, because a column of integers becomes float as soon as a value is
+    missing.
 
     Args:
         rows: an array, a SciPy CSR array or a DataFrame.

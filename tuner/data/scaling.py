@@ -1,7 +1,7 @@
-"""Shift and scale of each column, fitted on the training rows alone.
+"""Shift and scale of each column, fitted on the training rows only.
 
-Rows are chosen by number and worked on in blocks of float64, so that neither a second copy of
-the data nor a rounded mean is ever held.
+Rows are selected by number and processed in blocks of float64. This needs no second copy of the
+data, and means are not rounded.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from numpy.typing import DTypeLike
 from tuner.errors import UserError
 
 BLOCK = 1024  # rows: 6 MB of float64 for images of 28 x 28
-# The largest size of a number that is read; float64 holds sums of the squares of any.
+# The largest allowed absolute value; sums of squares of such numbers fit into float64.
 LARGEST = 1e150
-QUANTILES = 1000  # of a column, that "quantile" keeps
+QUANTILES = 1000  # number of quantiles per column for "quantile"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Scaling:
     Attributes:
         method: one of METHODS.
         shift, scale: (columns,) float64.
-        key: that said so, for errors.
+        key: the config key of the method, for errors.
     """
 
     method: str
@@ -36,7 +36,7 @@ class Scaling:
 
     @property
     def inputs(self) -> int:
-        """Columns of what it makes."""
+        """Number of output columns."""
         return len(self.shift)
 
     def __call__(
@@ -52,7 +52,7 @@ class Scaling:
             rows: (n, columns).
             chosen: numbers of the rows.
             dtype: of the result.
-            empty: makes the array that is filled, from its shape and dtype.
+            empty: allocates the result, from shape and dtype.
 
         Raises:
             UserError: a number that is too large for training in this dtype.
@@ -69,9 +69,9 @@ class Scaling:
         return scaled
 
     def transformer(self) -> Any:
-        """The same as a fitted scikit-learn transformer of raw rows (imports scikit-learn)."""
+        """An equal, fitted scikit-learn transformer of raw rows (imports scikit-learn)."""
         made = transformer(self.method, 1).fit(np.zeros((1, self.inputs)))
-        # Not what a fit finds: scikit-learn takes columns of tiny numbers for constant ones.
+        # Set directly instead of fitted: scikit-learn treats columns of tiny numbers as constant.
         match self.method:
             case "standard":
                 made.mean_, made.scale_ = self.shift, self.scale
@@ -87,21 +87,21 @@ class Scaling:
 
 
 def trainable(dtype: DTypeLike) -> float:
-    """The largest size of a number to train on: optimizers square gradients, which have squares."""
+    """The largest absolute value to train on: squares of gradients contain its fourth power."""
     return float(np.finfo(np.dtype(dtype)).max ** 0.25)
 
 
 def check_trainable(
     made: np.ndarray, rows: np.ndarray, chosen: np.ndarray, where: str, dtype: DTypeLike
 ) -> None:
-    """Refuses scaled rows that hold a number that is too large.
+    """Refuses scaled rows with a number that is too large.
 
     Args:
-        made: (chosen, columns) of the dtype.
-        rows: the raw ones.
-        chosen: which of them were scaled.
-        where: the config key that says how, and the method.
-        dtype: that of the training.
+        made: (chosen, columns) scaled rows of the dtype.
+        rows: the raw rows.
+        chosen: numbers of the rows that were scaled.
+        where: the config key of the method, and the method.
+        dtype: dtype of the training.
 
     Raises:
         UserError: for the first such number.
@@ -114,14 +114,14 @@ def check_trainable(
 
 
 def too_large(where: str, value: Any, scaled: Any, place: str, dtype: DTypeLike) -> UserError:
-    """What to tell of a number that is too large after it was scaled.
+    """The error for a number that is too large after scaling.
 
     Args:
-        where: the config key that says how it is scaled, and the method.
-        value: the number as it was read.
-        scaled: what it became.
-        place: where it is, in words.
-        dtype: that of the training.
+        where: the config key of the scaling method, and the method.
+        value: the number as read.
+        scaled: the number after scaling.
+        place: its column, in words.
+        dtype: dtype of the training.
     """
     return UserError(
         f"{where}: {value:.6g} in {place} becomes {scaled:.3g}, and training in {np.dtype(dtype)} "
@@ -130,11 +130,11 @@ def too_large(where: str, value: Any, scaled: Any, place: str, dtype: DTypeLike)
 
 
 def transformer(method: str, count: int) -> Any:
-    """The scikit-learn transformer that a method is, not fitted (imports scikit-learn).
+    """The unfitted scikit-learn transformer of a method (imports scikit-learn).
 
     Args:
         method: one of METHODS or RESHAPING.
-        count: rows that it will be fitted to.
+        count: number of rows that it will be fitted to.
     """
     from sklearn import preprocessing
     from sklearn.pipeline import make_pipeline
@@ -151,8 +151,8 @@ def transformer(method: str, count: int) -> Any:
 
             return Robust()
         case "quantile" | "power":
-            # Both go by the size of numbers: the one takes close ones for equal, the other has a
-            # term 1 + x.
+            # Both depend on the magnitude of numbers, so standardise first: "quantile" treats close
+            # numbers as equal, "power" has a term 1 + x.
             first, last = preprocessing.StandardScaler(), preprocessing.StandardScaler()
             if method == "power":
                 return make_pipeline(first, preprocessing.PowerTransformer())
@@ -165,7 +165,7 @@ def transformer(method: str, count: int) -> Any:
 
 
 def fit(rows: np.ndarray, chosen: np.ndarray, method: str) -> Scaling:
-    """Fit a scaling to the chosen rows. A constant column is shifted only.
+    """Fits a scaling to the chosen rows. A constant column is only shifted.
 
     Args:
         rows: (n, columns).
@@ -173,7 +173,7 @@ def fit(rows: np.ndarray, chosen: np.ndarray, method: str) -> Scaling:
         method: one of METHODS.
 
     Raises:
-        UserError: numbers whose squares float64 cannot hold.
+        UserError: squares of the numbers overflow float64.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         shift, scale = METHODS[method](rows, chosen)
@@ -210,13 +210,13 @@ def _maxabs(rows: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 METHODS = {"standard": _standard, "minmax": _minmax, "maxabs": _maxabs, "none": _none}
-# Those that are fitted as a whole, by tuner.data.reshaping.
+# Methods that tuner.data.reshaping fits.
 RESHAPING = ("robust", "quantile", "power")
 NAMES = (*METHODS, *RESHAPING)
 DEFAULT = "standard"
 
 
 def blocks(rows: np.ndarray, chosen: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """The chosen rows, a block at a time, as float64, with the place of its first."""
+    """The chosen rows in blocks of float64, each with the position of its first row."""
     for start in range(0, len(chosen), BLOCK):
         yield start, rows[chosen[start : start + BLOCK]].astype(np.float64)

@@ -1,9 +1,9 @@
-"""Scores that people read, by their own formulas: importing scikit-learn's would take seconds.
+"""Scores with a short name, written out here because importing scikit-learn takes seconds.
 
-Each is what scikit-learn's scorer gives for the same task, weights included, and its parameters
-say what it needs: `truth` and `guess`, (n, classes or labels) true and false, one column for two
-classes, true for the positive one; `ranking`, of the same shape, what a class or label is sorted
-by; or `actual` and `predicted`, (n, outputs) numbers. `weights` is (n,).
+Each returns what scikit-learn's scorer returns for the same task, weights included. Its parameter
+names say what it needs: `truth` and `guess`, (n, classes or labels) booleans, with one column for
+two classes, true for the positive one; `ranking`, of the same shape, the values that rank rows for
+a class or label; or `actual` and `predicted`, (n, outputs) numbers. `weights` is (n,).
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Array = np.ndarray
 
 
 def accuracy(truth: Array, guess: Array, weights: Array) -> float:
-    """Share of the rows whose every label is right.
+    """Share of the rows with all labels right.
 
     >>> accuracy(np.array([[True], [False]]), np.array([[True], [True]]), np.ones(2))
     0.5
@@ -21,7 +21,7 @@ def accuracy(truth: Array, guess: Array, weights: Array) -> float:
 
 
 def balanced_accuracy(truth: Array, guess: Array, weights: Array) -> float:
-    """Mean over the classes that occur of the share of their rows that is recognised."""
+    """Mean recall over the classes that occur."""
     if truth.shape[1] == 1:
         truth, guess = np.hstack([truth, ~truth]), np.hstack([guess, ~guess])
     occurring = weights @ truth
@@ -30,9 +30,9 @@ def balanced_accuracy(truth: Array, guess: Array, weights: Array) -> float:
 
 
 def f1(truth: Array, guess: Array, weights: Array) -> float:
-    """2 true positives / (true + guessed positives); 0 where there are no true positives.
+    """2 true positives / (actual + predicted positives); 0 without true positives.
 
-    Of the positive one of two classes, or the mean over the classes that occur or are guessed.
+    For the positive one of two classes, or the mean over classes that occur or are predicted.
     """
     hits = weights @ (truth & guess)
     total = weights @ truth + weights @ guess
@@ -42,8 +42,8 @@ def f1(truth: Array, guess: Array, weights: Array) -> float:
 def roc_auc(truth: Array, ranking: Array, weights: Array) -> float:
     """Area under the ROC curve.
 
-    Of the positive one of two classes, or the mean over each class or label against the others;
-    those without a row, or with every one, do not count.
+    For the positive one of two classes, or the mean over all classes or labels, each against the
+    rest; those of no row or of all rows are left out.
     """
     areas = []
     for positive, scores in zip(truth.T, ranking.T, strict=True):
@@ -55,12 +55,12 @@ def roc_auc(truth: Array, ranking: Array, weights: Array) -> float:
 
 
 def average_precision(truth: Array, ranking: Array, weights: Array) -> float:
-    """Mean precision, weighted by the growth of recall; over classes or labels as `roc_auc`."""
+    """Mean precision, weighted by increases in recall; over classes or labels as in `roc_auc`."""
     means = []
     for positive, scores in zip(truth.T, ranking.T, strict=True):
         hits, alarms = _counts(positive, scores, weights)
         if hits[-1] > 0:
-            with np.errstate(invalid="ignore"):  # rows of weight 0 alone
+            with np.errstate(invalid="ignore"):  # only rows of weight 0 so far
                 precision = np.nan_to_num(hits / (hits + alarms))
             means.append(np.diff(hits, prepend=0.0) @ precision / hits[-1])
     return float(np.mean(means)) if means else float("nan")
@@ -78,7 +78,7 @@ def _counts(positive: Array, scores: Array, weights: Array) -> tuple[Array, Arra
 def r2(actual: Array, predicted: Array, weights: Array) -> float:
     """1 - squared error / variance, the mean over outputs.
 
-    Of a constant output 1 for no error, 0 for any.
+    For a constant output it is 1 without error and 0 with any error.
     """
     error = weights @ np.square(actual - predicted)
     spread = weights @ np.square(actual - np.average(actual, axis=0, weights=weights))
@@ -98,5 +98,5 @@ def rmse(actual: Array, predicted: Array, weights: Array) -> float:
     return float(np.sqrt(squares).mean())
 
 
-# Of which less is better.
+# Scores where less is better.
 ERRORS = (mae, rmse)

@@ -1,4 +1,4 @@
-"""Arrays on disk that are deleted with the process, for parts too large for memory."""
+"""Arrays on disk that vanish when the process ends, for parts too large for memory."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """A new array of zeros, mapped to a file without a name in `folder`.
 
     Raises:
-        UserError: the disk has no room for it.
+        UserError: the disk has too little free space.
     """
     needed = prod(shape) * np.dtype(dtype).itemsize
     free = shutil.disk_usage(folder()).free

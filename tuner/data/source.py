@@ -1,4 +1,4 @@
-"""What a reader returns: raw rows and targets, not yet split or scaled."""
+"""The result of a reader: raw rows and targets, not yet split or scaled."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Said:
-    """What a user said of the columns of a table; of the others, their values tell.
+    """The user's settings for columns of a table; the kinds of other columns are inferred.
 
     Attributes:
-        categorical: columns whose values are names, even if they are written as numbers.
-        numeric: columns whose texts are numbers, and gaps where they are none.
-        ordinal: the levels of columns, lowest first.
-        text: columns whose values are texts of several words.
-        listed: the features, where they were named one by one.
-        refuse_dates: whether a column of dates is a mistake.
-        day_first: whether texts as 1/2/2026 begin with the day; None to find it by looking.
+        categorical: columns of categories, even if they look like numbers.
+        numeric: columns of numbers; other texts in them are missing values.
+        ordinal: the levels of ordered columns, lowest first.
+        text: columns of texts of several words.
+        listed: the features, if the user listed them.
+        refuse_dates: whether a column of dates is an error.
+        day_first: whether texts such as 1/2/2026 begin with the day; None to infer it.
     """
 
     categorical: tuple[str, ...] = ()
@@ -32,14 +32,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Kinds:
-    """The columns of a table by what becomes of them.
+    """The columns of a table by kind.
 
     Attributes:
-        numbers: filled and scaled.
-        words: a column each for what they hold.
-        levels: words in an order, lowest first, by column: their places are numbers.
-        dates: columns that become several numbers, and whether the day stands first in their texts.
-        texts: of several words, each a column.
+        numbers: columns of numbers; filled and scaled.
+        words: columns of categories; encoded.
+        levels: the levels of ordered columns, lowest first, by column; encoded as ranks.
+        dates: columns of dates, and whether the day comes first in their texts; encoded as parts.
+        texts: columns of texts of several words; TF-IDF.
     """
 
     numbers: tuple[str, ...] = ()
@@ -54,19 +54,19 @@ class Source:
     """Raw rows and what to predict from them.
 
     Attributes:
-        where: the config key and value that named the source, the start of every error about it.
-        rows: (n, inputs): an array of any numeric dtype, kept as it was read, so bytes stay bytes
-            and a memory map stays on disk; a SciPy CSR array; or a pandas DataFrame, whose index
-            counts the rows as the file does.
-        targets: (n,) or (n, outputs) of any dtype; tuner.data.targets says what task they are.
-        weights: (n,) how much a row counts, float64, or None for all alike.
-        groups: (n,) what may not be in two parts at once, or None.
-        times: (n,) what orders the rows, float64, or None.
-        read_test: reads a test part that is kept apart, as (rows, targets); None when the test part
-            has to be split off.
-        notes: what a user should know of how it was read, in words.
-        said: what was said of the columns of a table.
-        kinds: what these hold (`tuner.data.kinds.settled`).
+        where: the config key and value that named the source, at the start of every error about it.
+        rows: (n, inputs): an array of any numeric dtype, as read, so that bytes stay bytes and a
+            memory map stays on disk; a SciPy CSR array; or a pandas DataFrame, whose index is the
+            row number in the file.
+        targets: (n,) or (n, outputs) of any dtype; tuner.data.targets infers their task.
+        weights: (n,) sample weights, float64, or None for equal weights.
+        groups: (n,) the group of each row, which must stay in one part, or None.
+        times: (n,) times that order the rows, float64, or None.
+        read_test: reads a separate test part, as (rows, targets); None if the test part must be
+            split off.
+        notes: notes for the user on how it was read, in words.
+        said: the user's settings for columns of a table.
+        kinds: the kinds of these columns (`tuner.data.kinds.settled`).
     """
 
     where: str
@@ -81,7 +81,7 @@ class Source:
     kinds: Kinds = Kinds()
 
     def number(self, row: int) -> int:
-        """The number of a row as its file counts, some of whose rows may be left out."""
+        """The number of a row in its file, where some rows may have been left out."""
         return int(self.rows.index[row]) if is_table(self.rows) else row
 
 

@@ -1,4 +1,4 @@
-"""Sparse rows stay sparse: columns may be divided, but never shifted."""
+"""Scaling of sparse rows: columns are divided, but never shifted, so that rows stay sparse."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,11 +30,11 @@ class SparseScaling:
 
     @property
     def inputs(self) -> int:
-        """Columns of what it makes."""
+        """Number of output columns."""
         return len(self.scale)
 
     def __call__(self, rows: Any, chosen: np.ndarray, dtype: DTypeLike) -> "CSR":
-        """The chosen rows, scaled, as training takes them.
+        """The chosen rows, scaled, as a CSR for training.
 
         Args:
             rows: a SciPy CSR array.
@@ -47,7 +47,7 @@ class SparseScaling:
         from tuner.training.kernels.sparse import CSR
 
         taken = rows[chosen]
-        taken.sum_duplicates()  # which sorts the columns, too
+        taken.sum_duplicates()  # also sorts the columns
         with np.errstate(over="ignore"):
             values = (taken.data / self.scale[taken.indices]).astype(dtype)
         bad = ~(np.abs(values) <= trainable(dtype))
@@ -61,17 +61,17 @@ class SparseScaling:
         )
 
     def transformer(self) -> Any:
-        """The same as a fitted scikit-learn transformer of sparse or dense rows."""
+        """An equal, fitted scikit-learn transformer of sparse or dense rows."""
         from scipy.sparse import csr_array
 
         made = transformer(self.method, 1).fit(csr_array(self.scale[None, :]))
-        if self.method == "maxabs":  # a fit takes columns of tiny numbers for constant ones
+        if self.method == "maxabs":  # a fit treats columns of tiny numbers as constant
             made.scale_ = made.max_abs_ = self.scale
         return made
 
 
 def fit(rows: Any, chosen: np.ndarray, method: str) -> SparseScaling:
-    """Fit to the chosen rows. A column without numbers is left alone.
+    """Fits to the chosen rows. A column without non-zeros is unchanged.
 
     Args:
         rows: a SciPy CSR array.
@@ -79,7 +79,7 @@ def fit(rows: Any, chosen: np.ndarray, method: str) -> SparseScaling:
         method: one of METHODS.
 
     Raises:
-        UserError: a method that would fill the zeros.
+        UserError: the method would shift columns, and so fill the zeros.
     """
     if method not in METHODS:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Splits: which rows are for training, validation and test."""
+"""Splits: the rows of the training, validation and test parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Split:
 
     Attributes:
         folds: (train, validation) of each fold.
-        rest: all but the test part.
+        rest: all rows but the test part.
         test: the test part; empty if there is none.
     """
 
@@ -35,18 +35,19 @@ def split(
     times: Array | None,
     seed: int,
 ) -> Split:
-    """One validation part or `folds` of them, and a test part that is in none.
+    """Splits rows into one training and validation part, or `folds` of them, and a test part.
 
     Args:
-        strata: (n,) what every part has its share of.
+        strata: (n,) the stratum of each row; every part gets its share of each stratum.
         validation, test: shares of all rows; the test share may be 0.
-        folds: None for one validation part, else how many take turns.
-        groups: (n,) what may not be in two parts, or None.
-        times: (n,) by which validation follows training, and the test both; or None.
-        seed: the same one gives the same parts.
+        folds: number of cross-validation folds, or None for one validation part.
+        groups: (n,) the group of each row, which must stay in one part, or None.
+        times: (n,) times of rows, so that validation is later than training, and the test part
+            latest; or None.
+        seed: the same seed gives the same parts.
 
     Raises:
-        UserError: groups or times leave no such parts.
+        UserError: groups or times allow no such split.
     """
     if times is not None:
         return _by_time(times, validation, test, folds)
@@ -62,12 +63,12 @@ def split(
 
 
 def share_out(groups: Array, fractions: dict[str, float], *, seed: int) -> dict[str, Array]:
-    """Share out the shuffled rows of each group, so that every part has its share of each.
+    """Distributes the shuffled rows of each group, so that every part gets its share of each.
 
     Args:
-        groups: (n,) the class of each row, or zeros where there are no classes.
-        fractions: the share of each part; the part "train" gets what they leave.
-        seed: the same one gives the same parts.
+        groups: (n,) the class of each row, or zeros without classes.
+        fractions: the share of each part; the part "train" gets the rest.
+        seed: the same seed gives the same parts.
 
     Returns:
         The row numbers of each part, ascending; every row is in exactly one. A part gets
@@ -89,12 +90,12 @@ def share_out(groups: Array, fractions: dict[str, float], *, seed: int) -> dict[
 
 
 def deal(strata: Array, parts: int, *, seed: int) -> list[Array]:
-    """Deal the shuffled rows of each stratum out in turn, so that parts differ by one row at most.
+    """Deals the shuffled rows of each stratum to the parts in turn: sizes differ by at most one.
 
     Args:
         strata: (n,) the stratum of each row.
-        parts: how many.
-        seed: the same one gives the same parts.
+        parts: number of parts.
+        seed: the same seed gives the same parts.
 
     Returns:
         The row numbers of each part, ascending.
@@ -111,18 +112,18 @@ def deal(strata: Array, parts: int, *, seed: int) -> list[Array]:
 def share_groups(
     groups: Array, strata: Array, shares: Sequence[float], *, seed: int
 ) -> list[Array]:
-    """Give whole groups to parts so that each has about its share of the rows of each stratum.
+    """Assigns whole groups to parts so that each gets about its share of each stratum.
 
-    The largest group first, each goes where the squared differences from the shares grow least;
-    groups alike in size in random order.
+    Groups are assigned from the largest to the smallest, equally large ones in random order. Each
+    goes to the part where the squared differences from the shares grow least.
 
     Args:
         groups, strata: (n,) the group and the stratum of each row.
-        shares: of each part; they sum to 1.
-        seed: the same one gives the same parts.
+        shares: the share of each part; they sum to 1.
+        seed: the same seed gives the same parts.
 
     Returns:
-        The row numbers of each part, ascending; no part is empty if there are as many groups.
+        The row numbers of each part, ascending; no part is empty if there are enough groups.
     """
     names, codes = np.unique(groups, return_inverse=True)
     kinds, kind_codes = np.unique(strata, return_inverse=True)
@@ -138,7 +139,7 @@ def share_groups(
     part_of = np.empty(len(names), int)
     for placed, group in enumerate(order):
         growth = (2 * (filled - wanted) * table[group]).sum(axis=1)
-        if len(order) - placed <= (~taken).sum():  # one each for those that have none yet
+        if len(order) - placed <= (~taken).sum():  # the remaining groups go to empty parts
             growth = np.where(taken, np.inf, growth)
         part = int(growth.argmin())
         part_of[group], taken[part] = part, True
@@ -147,18 +148,18 @@ def share_groups(
 
 
 def cut(times: Array, shares: Sequence[float], least: int = 1) -> list[Array]:
-    """Cut rows, ordered by time, near the given shares; rows of one time stay together.
+    """Cuts rows, ordered by time, near the given shares; rows of equal time stay together.
 
     Args:
-        times: (n,) what orders the rows.
-        shares: of each part, the earliest first; they sum to 1.
-        least: how many different times the earliest part has at least; the others have one.
+        times: (n,) the times that order the rows.
+        shares: the share of each part, the earliest first; they sum to 1.
+        least: least number of different times in the earliest part; the others need one.
 
     Returns:
         The row numbers of each part in the order of time.
 
     Raises:
-        UserError: there are too few times.
+        UserError: there are too few different times.
 
     >>> [part.tolist() for part in cut(np.array([5, 1, 1, 3, 4, 2]), [0.5, 0.5])]
     [[1, 2, 5], [3, 4, 0]]
@@ -169,15 +170,15 @@ def cut(times: Array, shares: Sequence[float], least: int = 1) -> list[Array]:
     cuts: list[int] = []
     for number, place in enumerate(len(order) * np.cumsum(shares)[:-1]):
         first = int(np.searchsorted(changes, cuts[-1], "right")) if cuts else least - 1
-        left = changes[first : len(changes) - (len(shares) - 2 - number)]  # the later ones need one
+        left = changes[first : len(changes) - (len(shares) - 2 - number)]  # one for each later part
         cuts.append(int(left[np.abs(left - place).argmin()]))
     return np.split(order, cuts)
 
 
 def _by_time(times: Array, validation: float, test: float, folds: int | None) -> Split:
-    """One cut, or windows: fold k trains on the first k pieces and validates on the next.
+    """One cut, or expanding windows: fold k trains on the first k pieces, validates on the next.
 
-    The test part is cut off first, and so is the same whatever becomes of the rest.
+    The test part is cut off first, so it does not depend on the other settings.
     """
     windows = (folds or 1) + 1
     _check_times(len(np.unique(times)), windows + (test > 0))
@@ -231,7 +232,7 @@ def _by_group(
 
 
 def _turns(pieces: Sequence[Array]) -> list[tuple[Array, Array]]:
-    """Each piece is the validation part once, while the others are for training."""
+    """Cross-validation: each piece is the validation part once, the others are for training."""
     return [
         (np.concatenate([p for other, p in enumerate(pieces) if other != turn]), piece)
         for turn, piece in enumerate(pieces)

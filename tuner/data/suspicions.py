@@ -1,7 +1,7 @@
-"""Warnings about a table: what may spoil a study is reported, nothing is changed.
+"""Warnings about a table: reports what may spoil a study, and changes nothing.
 
-Each names columns, and the setting that would leave them out. All are found in raw values: of
-targets, those outside the test part alone count.
+Each warning names columns and the setting that leaves them out. Raw values are examined; targets
+only outside the test part.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,28 +19,29 @@ from tuner.data.splits import Split
 from tuner.data.targets import Target
 from tuner.errors import setting
 
-# So many rows are looked at, evenly spread, of those that could tell the target.
+# The number of evenly spread rows that are searched for columns that predict the target.
 LOOKED_AT = 20_000
-# A column predicts the target by itself above this area under the curve, or squared correlation.
+# A column predicts the target by itself above this ROC AUC, or squared rank correlation.
 TELLS = 0.999
-# In so many rows of a class, and of all, chance does not; of so many values none tells by rank.
+# Minimum numbers for a suspicion. FEWEST: rows per class, and different values for ranks; FEW_ROWS:
+# rows in all; FEW_WORDS: rows for a column of unique categories.
 FEWEST, FEW_ROWS, FEW_WORDS = 10, 50, 20
 BINS, PER_BIN = 50, 8
-# Words of which this share is numbers are taken for numbers.
+# A column of categories is suspected to be numbers above this share of numbers.
 MOSTLY = 0.8
-# Copies of a part's rows are worth a word above this share; where fewer rows than that share are
-# different, few values make them, and they are copies by nature.
+# Copies are reported from this share of a part's rows on, and from SEVERAL rows on. If the share of
+# distinct rows is below DISTINCT, copies are normal, because columns have few values.
 COPIES, SEVERAL, DISTINCT = 0.01, 3, 0.5
 Measure = Callable[[np.ndarray], float]
 NAMES = ("id", "uuid", "guid", "key", "index", "no", "nr", "number", "rownames")
 
 
 def suspicions(source: Source, target: Target, split: Split) -> tuple[str, ...]:
-    """A line for each kind of suspicion that a table gives, in the order of how grave they are.
+    """A line for each kind of suspicion, the most serious first.
 
     Args:
-        source: of the rows; of what is no table, nothing is said.
-        target: of the rows.
+        source: the rows; there are no suspicions unless they are a table.
+        target: the targets of the rows.
         split: the parts.
     """
     if not is_table(source.rows):
@@ -50,7 +51,7 @@ def suspicions(source: Source, target: Target, split: Split) -> tuple[str, ...]:
 
 
 def tells(source: Source, target: Target, split: Split) -> Iterator[str]:
-    """Columns that predict the target by themselves: computed from it, or known too late."""
+    """Columns that predict the target by themselves: computed from it, or known only later."""
     rest = split.rest[:: max(1, len(split.rest) // LOOKED_AT)]
     if len(rest) < FEW_ROWS:
         return
@@ -82,8 +83,10 @@ def tells(source: Source, target: Target, split: Split) -> Iterator[str]:
 
 
 def _values(source: Source, rows: Any, name: str) -> tuple[np.ndarray, bool]:
-    """A column as (n,) float64, gaps as nan, and whether its numbers have an order: words are
-    numbered as they come."""
+    """A column as (n,) float64, nan if missing, and whether its order has a meaning.
+
+    Categories are numbered as they occur, so that their order has none.
+    """
     column = rows[name]
     if name in source.kinds.numbers:
         return column.to_numpy(np.float64, na_value=np.nan), True
@@ -96,7 +99,7 @@ def _values(source: Source, rows: Any, name: str) -> tuple[np.ndarray, bool]:
 
 
 def _orders(codes: np.ndarray, classes: int, values: np.ndarray) -> float:
-    """As `_tells_class`, of numbers, which may tell two classes by their order, too."""
+    """Like `_tells_class`, for numbers, whose order may also separate two classes."""
     area = _area(values, codes == 1) if classes == 2 and not np.isnan(values).any() else 0.5
     distinct = np.unique(values[~np.isnan(values)])
     if len(distinct) > BINS:
@@ -107,9 +110,10 @@ def _orders(codes: np.ndarray, classes: int, values: np.ndarray) -> float:
 
 
 def _tells_class(codes: np.ndarray, classes: int, values: np.ndarray) -> float:
-    """The least area under the curve of a class against the others, by a column of few values.
+    """The lowest ROC AUC of a class against the rest, predicted from a column of few values.
 
-    What a value, or a gap, tells of the classes in one half of the rows is tried on the other half.
+    Class shares per value, or for missing values, are computed on one half of the rows and
+    evaluated on the other half.
     """
     distinct, bins = np.unique(values, return_inverse=True, equal_nan=True)
     count = len(distinct)
@@ -118,14 +122,14 @@ def _tells_class(codes: np.ndarray, classes: int, values: np.ndarray) -> float:
     half = np.random.default_rng(0).permutation(len(values)) % 2 == 0
     table = np.zeros((count, classes))
     np.add.at(table, (bins[half], codes[half]), 1)
-    # A bin that the first half has not tells nothing.
+    # A bin without rows in the first half predicts equal shares.
     shares = (table + 1e-9) / (table.sum(axis=1, keepdims=True) + classes * 1e-9)
     told, own = shares[bins[~half]], codes[~half]
     return min(_area(told[:, label], own == label) for label in range(classes))
 
 
 def _area(scores: np.ndarray, positive: np.ndarray) -> float:
-    """The area under the receiver's curve."""
+    """The area under the ROC curve."""
     count = positive.sum()
     if not 0 < count < len(positive):
         return 0.5
@@ -134,7 +138,7 @@ def _area(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def _tells_nothing(values: np.ndarray) -> float:
-    """Of words, no rank says what number they tell."""
+    """Categories have no ranks to correlate with numbers."""
     return 0.0
 
 
@@ -147,14 +151,14 @@ def _tells_number(target: np.ndarray, values: np.ndarray) -> float:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values sharing the mean of theirs."""
+    """Ranks from 1; equal values share their mean rank."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return np.asarray((ends - (counts - 1) / 2)[places])
 
 
 def copies(source: Source, target: Target, split: Split) -> Iterator[str]:
-    """Rows of validation and test that are in training too, target and all."""
+    """Rows of validation and test that are also in training, including the target."""
     from pandas.util import hash_pandas_object
 
     marks = hash_pandas_object(source.rows, index=False).to_numpy()
@@ -182,7 +186,7 @@ def copies(source: Source, target: Target, split: Split) -> Iterator[str]:
 
 
 def ids(source: Source, target: Target, split: Split) -> Iterator[str]:
-    """Columns whose words, or whole numbers, are all different and name or count the rows."""
+    """Columns of unique categories or integers that name or count the rows."""
     found = []
     for name in source.kinds.numbers:
         column = source.rows[name]
@@ -207,7 +211,7 @@ def ids(source: Source, target: Target, split: Split) -> Iterator[str]:
 
 
 def texts(source: Source, target: Target, split: Split) -> Iterator[str]:
-    """Columns of words most of which are numbers."""
+    """Columns of categories that are mostly numbers."""
     for name in source.kinds.words:
         column = source.rows[name]
         if name in source.said.categorical or column.dtype.kind in "biuf":
@@ -229,7 +233,7 @@ def texts(source: Source, target: Target, split: Split) -> Iterator[str]:
 
 
 def constant(source: Source, target: Target, split: Split) -> Iterator[str]:
-    """Columns that hold one value, which teach nothing."""
+    """Columns with a single value, which carry no information."""
     found = []
     for name in source.rows:
         column = source.rows[name]

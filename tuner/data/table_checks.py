@@ -1,4 +1,4 @@
-"""Checks of a table before encoding, and the memory that wide columns take."""
+"""Checks of a table before encoding, including the memory that wide columns take."""
 
 from typing import Any
 
@@ -11,24 +11,25 @@ from tuner.data.scaling import LARGEST
 from tuner.data.source import Kinds
 from tuner.errors import UserError, setting
 
-LETTERS = 1000  # of a word
-BLOCK = 1000  # columns looked at together
-# Bytes of a number in dense rows, and of one that is not 0 in sparse ones, while they are made.
+LETTERS = 1000  # maximum length of a category
+BLOCK = 1000  # columns checked at once
+# Bytes per number of dense rows, and per non-zero of sparse rows, while encoding.
 DENSE, SPARSE = 8.0, 24.0
 
 
 def check(where: str, rows: Any, kinds: Kinds, encoding: Encoding) -> None:
-    """Refuses a table that cannot be turned to numbers, and says the mend.
+    """Refuses a table that cannot be encoded as numbers; errors say what to change.
 
     Args:
         where: the config key and value that named the source.
         rows: a DataFrame.
-        kinds: what its columns hold.
-        encoding: what was asked for words and texts.
+        kinds: the kinds of its columns.
+        encoding: the settings for categories and texts.
 
     Raises:
-        UserError: a column is neither numbers nor words, or words are so many that their columns
-            would take more than half of the memory; it names the column that costs most.
+        UserError: a column holds neither numbers nor texts, or categories are so many that their
+            columns would take more than half of the memory; the message names the column with the
+            most.
     """
     encoding.check(kinds.words, kinds.texts)
     numbers = len(kinds.numbers) + len(kinds.levels) + len(kinds.dates) * date_parts.MOST
@@ -50,12 +51,12 @@ def check(where: str, rows: Any, kinds: Kinds, encoding: Encoding) -> None:
 
 
 def _width(where: str, name: str, column: Any, encoding: Encoding) -> int:
-    """How many columns a column of words becomes."""
+    """The number of output columns of a column of categories."""
     present, mend = column.dropna(), f"leave it out with {setting('data.exclude', [name])}"
     _check_kind(where, name, present, WORDS)
     counts = present.value_counts()
     longest = max((len(word) for word in counts.index if isinstance(word, str)), default=0)
-    if longest > LETTERS:  # each would take as much as the longest
+    if longest > LETTERS:  # every value would take as much memory as the longest
         raise UserError(
             f"{where}: column {name} holds a text of {longest} characters; must be {LETTERS} "
             f"at most; give {setting('data.text', [name])} to read it as text, or {mend}"

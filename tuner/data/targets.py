@@ -1,4 +1,4 @@
-"""Targets: their task, and how they become the inputs of a loss."""
+"""Targets: their task, and their encoding for a loss."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,19 +13,19 @@ from tuner.errors import UserError
 from tuner.training import target_transforms
 from tuner.training.target_transforms import TargetTransform
 
-# The second of each of these pairs is the positive one, whatever the case of its letters.
+# The second of each of these pairs is the positive class; case is ignored.
 CLEAR = (
     *(("0", "1"), ("-1", "1"), ("-1", "+1"), ("-", "+"), ("false", "true"), ("f", "t")),
     *(("no", "yes"), ("n", "y"), ("negative", "positive"), ("neg", "pos")),
 )
-LETTERS = 1000  # of a label
-MOST = 30  # classes that whole numbers of a table are taken for, unless they count up
+LETTERS = 1000  # maximum length of a label
+MOST = 30  # integer classes in a table; with more, integers are numbers to predict
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
 @dataclass(frozen=True)
 class Indicators:
-    """Labels that each row has or has not, 0 or 1, of the dtype; `labels` is how many."""
+    """Encodes several labels per row as 0 or 1, of the dtype; `labels` is their number."""
 
     labels: int
 
@@ -36,7 +36,7 @@ class Indicators:
 
 @dataclass(frozen=True, eq=False)
 class Transformed:
-    """Numbers that are transformed first, and then standardised."""
+    """Encodes numbers: first transformed, then standardised."""
 
     transform: TargetTransform
     scaling: Scaling
@@ -56,9 +56,9 @@ class Target:
     Attributes:
         task: one of TASKS.
         values: (n,) labels of any dtype but float, (n, labels) of 0 and 1, or (n, outputs) float64.
-        bare: whether blanks around the labels were left out.
-        whole: how many different whole numbers were taken for a number to predict, and not for
-            classes, which nobody said; 0 elsewhere.
+        bare: whether spaces around the labels were removed.
+        whole: number of different integers, if they were inferred to be numbers to predict, not
+            classes; else 0.
     """
 
     task: str
@@ -73,12 +73,12 @@ class Target:
 
     @property
     def strata(self) -> np.ndarray:
-        """(n,) what every part has its share of: the labels, or zeros where a row has not one."""
+        """(n,) the strata of a split: the labels, or zeros if rows do not have exactly one."""
         one = self.values.ndim == 1
         return self.values if one else np.zeros(len(self.values))
 
     def notes(self, positive: int | None) -> list[str]:
-        """What is worth saying of them, in words; `positive` is as `find_positive` returns it."""
+        """Notes on the targets, in words; `positive` is as returned by `find_positive`."""
         found = ["blanks around the labels are left out"] if self.bare else []
         if self.whole:
             found.append(
@@ -92,12 +92,13 @@ class Target:
     def encoding(
         self, chosen: np.ndarray, standardise: bool, transform: str | None = None
     ) -> Encoding:
-        """What makes y of the targets, fitted to the chosen rows alone, but for the classes.
+        """The encoder of y, fitted to the chosen rows only, except for the classes.
 
         Args:
             chosen: numbers of the training rows.
-            standardise: whether numbers get the mean 0 and the deviation 1.
-            transform: what they are transformed by before, of tuner.training.target_transforms.
+            standardise: whether numbers get mean 0 and standard deviation 1.
+            transform: name of a transform of tuner.training.target_transforms that is applied
+                first, or None.
 
         Raises:
             UserError: the transform does not fit them.
@@ -118,10 +119,10 @@ class Target:
         return Transformed(own, replace(scaling, key="data.target_transform"))
 
     def check_transform(self, transform: str | None) -> None:
-        """Refuses a transform that is not for these targets, those of all parts.
+        """Refuses a transform that does not fit the targets of all parts.
 
         Raises:
-            UserError: they are no numbers, or one has no logarithm.
+            UserError: they are not numbers, or the logarithm of one is undefined.
         """
         if transform is None:
             return
@@ -144,22 +145,22 @@ def understand(
     number: Callable[[int], int] = int,
     mixed: bool = False,
 ) -> Target:
-    """The task that raw targets are, and they as that task has them.
+    """Infers the task of raw targets and converts them for it.
 
-    Labels are whole numbers, words, true and false; numbers with a point are for regression;
-    several columns are labels if they hold 0 and 1 alone, and several numbers to predict if not.
-    Of a table, whole numbers may be prices as well: more than MOST different ones are for
-    regression, unless they are 0 to k - 1 or 1 to k, as classes are numbered.
+    Integers, texts and booleans are labels; floats are numbers to predict. Several columns are
+    labels if they hold only 0 and 1, otherwise numbers to predict. Integers of a table may also be
+    quantities such as prices: more than MOST different ones are numbers to predict, unless they are
+    0 to k - 1 or 1 to k, as classes are numbered.
 
     Args:
         where: the config key and value that named the source, for errors.
         raw: (n,) or (n, outputs).
-        asked: the task, in place of what they look like; or None.
-        number: the number of a row as its file counts.
-        mixed: whether whole numbers may be labels or not, as those of a table.
+        asked: the task from the config, or None to infer it.
+        number: returns the number of a row in its file.
+        mixed: whether integers may be quantities, as in a table.
 
     Raises:
-        UserError: targets that the task cannot have.
+        UserError: the task does not allow these targets.
     """
     if asked is not None and asked not in TASKS:
         raise UserError(f"data.task: {asked!r}: must be one of {', '.join(TASKS)}")
@@ -181,19 +182,18 @@ def understand(
 def with_target(
     where: str, rows: Any, targets: Any, names: Sequence[str]
 ) -> tuple[Any, np.ndarray, tuple[str, ...]]:
-    """The rows of a table that have every target, these, and what to say of those left out.
+    """The rows of a table without missing targets, their targets, and notes on rows left out.
 
-    One target that was whole numbers with gaps, which pandas makes numbers with a point, is whole
-    numbers again.
+    pandas converts a target of integers with missing values to float; it becomes integer again.
 
     Args:
         where: the config key and value that named the source, for errors.
         rows: a DataFrame.
         targets: (n,) or (n, outputs), of pandas.
-        names: of the targets.
+        names: the names of the targets.
 
     Raises:
-        UserError: no row has one.
+        UserError: no row has all targets.
     """
     gaps = np.asarray(targets.isna()).reshape(len(targets), -1).any(axis=1)
     if not gaps.any():
@@ -207,17 +207,17 @@ def with_target(
 
 
 def find_positive(target: Target, asked: bool | int | float | str | None) -> int | None:
-    """The place of the positive one among two classes, as asked or as is clear from their names.
+    """The index of the positive one of two classes, as given or as clear from their names.
 
     Args:
-        target: of any task.
-        asked: the class, as it is written in the data; or None.
+        target: targets of any task.
+        asked: the class as written in the data, or None.
 
     Returns:
-        None where it is not clear, and for every task but two classes.
+        The index; None if it is not clear, and for all tasks but two classes.
 
     Raises:
-        UserError: there is no such class, or there are not two.
+        UserError: there is no such class, or the task is not two classes.
     """
     if target.task != "binary" or target.classes is None:
         if asked is not None:
@@ -230,13 +230,13 @@ def find_positive(target: Target, asked: bool | int | float | str | None) -> int
         return clear[0] if clear else None
     if str(asked).strip() in names:
         return names.index(str(asked).strip())
-    if isinstance(asked, bool) and clear:  # as YAML reads yes, on and true
+    if isinstance(asked, bool) and clear:  # YAML reads yes, on and true as a bool
         return clear[0] if asked else 1 - clear[0]
     raise UserError(f"data.positive: {asked}: must be one of the classes {', '.join(names)}")
 
 
 def _plain(raw: np.ndarray) -> np.ndarray:
-    """Objects that are alike in kind get the dtype of their kind."""
+    """An object array of one type, as an array of that dtype."""
     if raw.dtype.kind != "O":
         return raw
     present = [value for value in raw.flat if value is not None and value == value]
@@ -253,11 +253,11 @@ def _plain(raw: np.ndarray) -> np.ndarray:
 def _task(raw: np.ndarray, several: bool) -> str:
     if several:
         return "multilabel" if np.isin(raw, (0, 1)).all() else "regression"
-    return "regression" if raw.dtype.kind == "f" else "multiclass"  # or binary, by its labels
+    return "regression" if raw.dtype.kind == "f" else "multiclass"  # or binary; `_labels` decides
 
 
 def _uncounted(raw: np.ndarray) -> int:
-    """How many different whole numbers there are, or 0 if they may be the numbers of classes."""
+    """The number of different integers, or 0 if they may number classes."""
     if raw.dtype.kind not in "iu":
         return 0
     different = np.unique(raw)
@@ -289,7 +289,7 @@ def _check_present(where: str, raw: np.ndarray, number: Callable[[int], int]) ->
 
 
 def _is_large(value: Any) -> bool:
-    """Whether it is a number that nothing is computed with."""
+    """Whether it is a number that is too large to compute with."""
     return isinstance(value, int | float) and bool(abs(value) > LARGEST)
 
 
@@ -300,7 +300,7 @@ def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:
             named = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise UserError(f"{where}: the targets mix {named}; must be of one kind")
         longest = max(map(len, raw))
-        if longest > LETTERS:  # each would take as much as the longest
+        if longest > LETTERS:  # every label would take as much memory as the longest
             raise UserError(
                 f"{where}: a target is a text of {longest} characters; must be {LETTERS} at most"
             )
@@ -319,7 +319,7 @@ def _labels(where: str, raw: np.ndarray, asked: str | None) -> Target:
 
 
 def _whole(raw: np.ndarray) -> np.ndarray:
-    """As int64, numbers with a point that are whole and told apart by float64."""
+    """Floats that are all integers below 2**53, as int64; other arrays unchanged."""
     if raw.dtype.kind == "f" and (raw == np.rint(raw)).all() and np.abs(raw).max() < 2**53:
         return raw.astype(np.int64)
     return raw
@@ -347,8 +347,8 @@ def _numbers(where: str, raw: np.ndarray) -> np.ndarray:
 def undone(
     encoding: Encoding,
 ) -> tuple[np.ndarray | None, np.ndarray | None, TargetTransform | None]:
-    """What regression's targets were freed of, shift and scale (outputs,), and before by what the
-    raw ones were transformed, or None; of other tasks None thrice."""
+    """How to decode regression targets: shift and scale (outputs,), and the transform applied
+    before, or None. For other tasks all three are None."""
     transform = encoding.transform if isinstance(encoding, Transformed) else None
     made = encoding.scaling if isinstance(encoding, Transformed) else encoding
     return (made.shift, made.scale, transform) if isinstance(made, Scaling) else (None, None, None)

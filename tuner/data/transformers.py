@@ -12,14 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class Robust(RobustScaler):  # type: ignore[misc]
-    """Less the median, over the distance of the quartiles.
+    """Subtracts the median and divides by the interquartile range.
 
-    Where the quartiles are one number, as of a column that is mostly 0, it is over the standard
-    deviation: scikit-learn's would leave the other numbers as large as they are.
+    If both quartiles are equal, for example in a column that is mostly 0, it divides by the
+    standard deviation. scikit-learn would not scale such a column.
     """
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fits to X (samples, features) without gaps; y is not used."""
+        """Fits to X (samples, features) without missing values; y is not used."""
         super().fit(X)
         X = np.asarray(X, np.float64)
         low, high = np.quantile(X, (0.25, 0.75), axis=0)
@@ -29,25 +29,25 @@ class Robust(RobustScaler):  # type: ignore[misc]
 
 
 class Hashed(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Words of each column spread over so many columns by their hashes: a 1 in one of them.
+    """Feature hashing: each category sets a 1 in one of `buckets` columns, chosen by its hash.
 
-    It keeps no word, so that new ones have their places, too. Words that meet in a place look
-    alike.
+    It stores no categories, so that new ones are encoded, too. Categories with the same bucket
+    cannot be distinguished.
 
     Args:
-        buckets: columns for each column of words.
+        buckets: output columns per column of categories.
     """
 
     def __init__(self, buckets: int = 256) -> None:
         self.buckets = buckets
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Notes how many columns X (samples, columns), a DataFrame, has; y is not used."""
+        """Records the number of columns of X (samples, columns), a DataFrame; y is not used."""
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: Any) -> Any:
-        """A sparse array (samples, columns * buckets) of 0 and 1; a gap is a word of its own."""
+        """A sparse array (samples, columns * buckets) of 0 and 1; missing is its own category."""
         check_is_fitted(self)
         samples, count = X.shape
         places = np.empty((samples, count), np.int32)
@@ -65,26 +65,29 @@ class Hashed(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _marked(words: Any) -> list[tuple[Any, bool]]:
-    """Words, and whether each stands for a gap."""
+    """Categories, and whether each is a missing value."""
     from pandas import isna
 
     return list(zip(words, isna(words), strict=True))
 
 
 class TargetMeans(TargetEncoder):  # type: ignore[misc]
-    """Words as what they tell of the target: its mean, drawn to that of all where rows are few.
+    """Target encoding: each category's mean target, shrunk to the overall mean if rows are few.
 
-    Unlike scikit-learn's, `fit_transform` is `fit` and then `transform`: tuner holds rows out by
-    itself, whole groups where there are any.
+    Unlike in scikit-learn, `fit_transform` is `fit` followed by `transform`: tuner does its own
+    cross-fitting, which keeps groups together.
     """
 
     def fit_transform(self, X: Any, y: Any) -> Any:
-        """Fits and transforms the same rows, whose own targets are in what they become."""
+        """Fits and transforms the same rows; encodings include a row's own target."""
         return self.fit(X, y).transform(X)
 
 
 class Text(TfidfVectorizer):  # type: ignore[misc]
-    """TF-IDF of one column of text, of which gaps are empty; see scikit-learn's TfidfVectorizer."""
+    """TF-IDF of one column of text, with empty texts for missing values.
+
+    See scikit-learn's TfidfVectorizer.
+    """
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fits to X (samples, 1), a DataFrame; y is not used."""
@@ -96,7 +99,7 @@ class Text(TfidfVectorizer):  # type: ignore[misc]
         return super().fit_transform(_texts(X))
 
     def transform(self, X: Any) -> Any:
-        """A sparse array (samples, words of the training)."""
+        """A sparse array (samples, words of the training rows)."""
         return super().transform(_texts(X))
 
 

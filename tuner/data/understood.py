@@ -10,31 +10,31 @@ from tuner.data.source import is_sparse, is_table
 from tuner.data.suspicions import suspicions
 from tuner.errors import printable
 
-# So many classes are named, the largest first, and so many letters of each.
+# The maximum number of classes that are named, the largest first, and of letters of a name.
 NAMED, LETTERS = 5, 30
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What a data set was taken for.
+    """How a data set was understood.
 
     Attributes:
-        name: of the set.
+        name: name of the data set.
         task: as `DataSet.task`.
-        training, validation: rows of each; with folds, those that take turns, and 0.
-        test: rows of the test part; None where nothing has read it yet.
-        folds: how many take turns; 1 where there is one validation part.
+        training, validation: number of rows of each part; with folds, the rows of all folds, and 0.
+        test: number of rows of the test part; None if it is a separate one, not read yet.
+        folds: number of folds; 1 for one validation part.
         by: what the parts are split by: "time", "group" or "".
         weighted: whether rows have weights.
-        classes: labels with their rows outside a test part of its own, the largest class first;
-            empty unless each row has one label.
+        classes: labels with their number of rows, without a separate test part, the largest class
+            first; empty unless each row has exactly one label.
         positive: the label of the positive class, or None.
-        outputs: how many labels or numbers are predicted for a row; 1 for classes.
-        lowest, highest: of the numbers to predict; 0 for other tasks.
-        numbers, words, levels, dates, texts: columns of features of each kind.
-        filled: values that are not 0, where rows are sparse; None where they are not.
-        notes: what else there is to know of how the set was read, in words.
-        suspicions: what in it may spoil the study, in words.
+        outputs: number of labels or numbers to predict per row; 1 for classes.
+        lowest, highest: range of the numbers to predict; 0 for other tasks.
+        numbers, words, levels, dates, texts: number of feature columns of each kind.
+        filled: number of non-zeros of sparse rows; None for dense rows.
+        notes: other notes on how the data were read, in words.
+        suspicions: what may spoil the study, in words.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Understood:
     suspicions: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Two lines, and one for each note and each suspicion, printable as they are."""
+        """Two lines, and one for each note and each suspicion, safe to print."""
         said = [f"{self.name}, {self.task}: {self.parts()}", f"{self.targets()}; {self.features()}"]
         told = [f"Data: {printable(line)}." for line in (*said, *self.notes)]
         return [*told, *(f"Data: suspicious: {printable(line)}." for line in self.suspicions)]
@@ -78,7 +78,7 @@ class Understood:
         return f"{rows}, {test}{by}{weights}"
 
     def targets(self) -> str:
-        """The classes with their rows, or what else is predicted."""
+        """The classes with their number of rows, or the kind of the targets."""
         if not self.classes:
             if self.task == "multilabel":
                 return counted(self.outputs, "label")
@@ -95,7 +95,7 @@ class Understood:
         return f"{len(self.classes)} classes: {', '.join(named)}"
 
     def features(self) -> str:
-        """What is predicted from."""
+        """The features."""
         if self.filled is not None:
             return (
                 f"{counted(self.numbers, 'sparse column')} with {self.filled} values that are not 0"
@@ -107,7 +107,7 @@ class Understood:
 
 
 def understood(data: DataSet) -> Understood:
-    """What a data set was taken for."""
+    """How a data set was understood."""
     source, target, split = data.source, data.target, data.split
     several = len(split.folds) > 1
     train, validation = split.folds[0]
@@ -141,7 +141,7 @@ def understood(data: DataSet) -> Understood:
 
 
 def _wide(data: DataSet) -> tuple[str, ...]:
-    """What to say of a table that became very many columns."""
+    """A note on a table with very many encoded columns."""
     made, widest = data.recipe.rows, data.widest
     if widest is None or not isinstance(made, Columns):
         return ()
@@ -161,10 +161,10 @@ def _classes(data: DataSet) -> tuple[tuple[str, int], ...]:
 
 
 def counted(count: int, what: str) -> str:
-    """A number of things, as "1 column" and "3 columns"."""
+    """A number of things, such as "1 column" and "3 columns"."""
     return f"{count} {what}{'s' * (count != 1)}"
 
 
 def shortened(label: str) -> str:
-    """A label that fits into a line of several."""
+    """A label, cut to LETTERS characters."""
     return label if len(label) <= LETTERS else f"{label[: LETTERS - 3]}..."

@@ -1,7 +1,7 @@
-"""Readers: one file each, found by name; a reader's `read` takes the keys of conf/data it knows.
+"""Readers: one file each, found by name; a reader's `read` takes its keys of conf/data.
 
-A reader's module is light to import: what it needs of pandas or scikit-learn, it imports as it
-reads. `read` returns a Source and raises UserError, in one line, for what cannot be read.
+A reader's module imports fast: it imports pandas or scikit-learn only when it reads. `read` returns
+a Source, and raises a UserError of one line if the data cannot be read.
 """
 
 from collections.abc import Callable
@@ -23,28 +23,27 @@ def load(name: str) -> Callable[..., Source]:
     """The `read` of the reader of that name.
 
     Raises:
-        KeyError: if there is none.
+        KeyError: there is no such reader.
     """
     read: Callable[..., Source] = discovery.load(__name__, name).read
     return read
 
 
 def settings(name: str) -> dict[str, Any]:
-    """The keys that a reader takes beside `name`, with their inspect.Parameter."""
+    """The settings of a reader except `name`, as inspect.Parameter by key."""
     return {key: p for key, p in signature(load(name)).parameters.items() if key != "name"}
 
 
 def read(name: str, reader: str, given: dict[str, Any]) -> Source:
-    """What a reader makes of its settings.
+    """Reads data with a reader.
 
     Args:
-        name: what the data set is called.
+        name: the name of the data set.
         reader: the name of the reader.
         given: its settings, by key.
 
     Raises:
-        UserError: for an unknown reader, for settings that the reader does not take, and for what
-            it cannot read.
+        UserError: the reader is unknown, does not take these settings, or cannot read the data.
     """
     if reader not in names():
         raise UserError(f"data.reader: {reader!r}: must be one of {', '.join(names())}")

@@ -1,6 +1,6 @@
-"""NumPy's files: one .npz with X and y, or a pair of .npy whose rows stay on disk.
+"""NumPy files: one .npz with X and y, or a pair of .npy files whose rows stay on disk.
 
-Nothing is unpickled. A sparse X is a file of `scipy.sparse.save_npz`, with its y as .npy.
+Nothing is unpickled. A sparse X is a file from `scipy.sparse.save_npz`, with y as .npy.
 """
 
 from collections.abc import Collection
@@ -30,16 +30,16 @@ def read(
 ) -> Source:
     """Rows X (n, inputs) and targets y (n,) or (n, outputs).
 
-    Of an .npz the settings beside the path are names of its arrays. Else they are paths of .npy
+    With an .npz, the other settings are names of its arrays. Otherwise they are paths of .npy
     files.
 
     Args:
         path: the .npz, or X.npy.
-        target: y; "y" in an .npz if nothing is said.
-        sample_weight: how much each row counts; used, as the next two, if an .npz has one of that
-            name.
-        group: what may not be in two parts at once.
-        time: what orders the rows: numbers or dates.
+        target: y; by default "y" in an .npz.
+        sample_weight: weights of rows; by default, as for the next two, the array of that name in
+            an .npz, if there is one.
+        group: the group of each row, which must stay in one part.
+        time: times that order the rows: numbers or dates.
 
     Raises:
         UserError: the files do not hold this, or hold Python objects, which need pickle.
@@ -93,7 +93,7 @@ def _source(where: str, found: dict[str, Any]) -> Source:
 
 
 def _microseconds(times: np.ndarray) -> np.ndarray:
-    """Dates as numbers; a missing one is nan, which is refused as of numbers."""
+    """Dates as numbers; a missing date is nan, which a later check refuses."""
     counted = times.astype("datetime64[us]").astype(np.float64)
     return np.where(np.isnat(times), np.nan, counted)
 
@@ -101,7 +101,7 @@ def _microseconds(times: np.ndarray) -> np.ndarray:
 def _unpacked(
     where: str, file: Path, target: str, asked: dict[str, str | None]
 ) -> dict[str, np.ndarray]:
-    """The arrays of an .npz that are wanted, once their headers say that they fit."""
+    """The wanted arrays of an .npz, after a check of their sizes by their headers."""
     with files.reading(where, NPZ), ZipFile(file) as archive:
         held = [name.removesuffix(".npy") for name in archive.namelist()]
         names = {"X": "X", "y": target}
@@ -124,7 +124,7 @@ def _unpacked(
 
 
 def _weigh(where: str, archive: ZipFile, members: Collection[str]) -> None:
-    """Refuses members that would not fit into half the memory, by what their headers say."""
+    """Refuses members that would not fit into half the memory, according to their headers."""
     needed = 0
     for member in members:
         with archive.open(member) as content:
@@ -133,16 +133,16 @@ def _weigh(where: str, archive: ZipFile, members: Collection[str]) -> None:
 
 
 def _claimed(where: str, content: IO[bytes], size: int) -> int:
-    """The bytes of an array by its header, behind which the content then stands.
+    """The bytes of an array according to its header; then the file position is after the header.
 
     Args:
         where: the array, as a config key and value.
-        content: of an .npy file, from its beginning.
-        size: of all the content, in bytes.
+        content: an .npy file, at its start.
+        size: size of the file in bytes.
 
     Raises:
-        UserError: the content is shorter, or holds Python objects.
-        ValueError: it begins with no header.
+        UserError: the file is shorter than its header says, or holds Python objects.
+        ValueError: it does not start with a header.
     """
     version = npy.read_magic(content)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -173,13 +173,13 @@ def _sparse(where: str, file: Path) -> Any:
                 shape = npy.read_array(content, allow_pickle=False)
         memory.check(where, 16.0 * float(shape.sum()), files.SMALLER)
         made = load_npz(file)
-        if hasattr(made, "check_format"):  # compiled code trusts its indices
+        if hasattr(made, "check_format"):  # compiled code does not check indices
             made.check_format(full_check=True)
         return csr_array(made)
 
 
 def _array(where: str, file: Path, key: str) -> np.ndarray:
-    """X as a map of its file, anything else read."""
+    """X as a memory map; other arrays are read."""
     with files.reading(where, NPY):
         with file.open("rb") as content:
             needed = _claimed(where, content, file.stat().st_size)

@@ -1,7 +1,8 @@
-"""The small sets that scikit-learn ships, read from its own files.
+"""The small data sets that scikit-learn ships, read from its files.
 
-Its loaders would cost 2 s of imports (SciPy's statistics, pandas), its files cost 0.02 s. They
-are tables of numbers with the label in the last column, or a table of rows and one of targets.
+scikit-learn's loaders take 2 s of imports (scipy.stats, pandas); reading its files takes 0.02 s.
+They are tables of numbers with the label in the last column, or one table of rows and one of
+targets.
 """
 
 import gzip
@@ -17,7 +18,7 @@ from tuner.errors import UserError
 def read(name: str) -> Source:
     """The rows and targets that `sklearn.datasets.load_<name>` returns, but unscaled.
 
-    A set with a file of targets is for regression, every other one for classification.
+    A set with a separate file of targets is for regression, all others for classification.
 
     Raises:
         UserError: scikit-learn ships no set of this name.
@@ -36,7 +37,7 @@ def read(name: str) -> Source:
 
 
 def _files(name: str) -> list[Path]:
-    package = find_spec("sklearn")  # finds the folder, imports nothing
+    package = find_spec("sklearn")  # finds the folder without an import
     if package is None or package.origin is None or not name.isidentifier():
         return []
     folder = Path(package.origin).parent / "datasets" / "data"
@@ -45,7 +46,7 @@ def _files(name: str) -> list[Path]:
 
 
 def _table(path: Path) -> np.ndarray:
-    """The numbers of one file; a first line that names the classes is left out."""
+    """The numbers of one file, without a first line that names the classes."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
         lines = file.read().splitlines()

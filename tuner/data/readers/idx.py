@@ -1,7 +1,7 @@
-"""A folder of IDX files, the format of MNIST and its kin: images of bytes, and their labels.
+"""A folder of IDX files, the format of MNIST and similar sets: images of bytes, and labels.
 
-The format is described at http://yann.lecun.com/exdb/mnist/: two zero bytes, a type, the number
-of dimensions, each dimension as a big-endian 32-bit integer, and then the values.
+The format is described at http://yann.lecun.com/exdb/mnist/: two zero bytes, a type, the number of
+dimensions, each dimension as a big-endian 32-bit integer, and then the values.
 """
 
 import os
@@ -20,7 +20,7 @@ UNSIGNED_BYTE = 0x08
 IMAGES = "{part}-images-idx3-ubyte"
 LABELS = "{part}-labels-idx1-ubyte"
 KIND = "a whole IDX file"
-# What a byte of gzip may hold at most (its manual).
+# The maximum compression ratio of gzip, according to its manual.
 DEFLATED = 1032
 
 
@@ -30,7 +30,7 @@ def read(folder: str) -> Source:
     Rows are bytes, (images, pixels).
 
     Args:
-        folder: holds all four files from the start, each as it is or with `.gz`.
+        folder: holds all four files, each uncompressed or with `.gz`.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -47,7 +47,7 @@ def read(folder: str) -> Source:
 
 def _find(folder: Path, name: str, where: str) -> Path:
     for path in (folder / f"{name}.gz", folder / name):
-        if os.path.isfile(path):  # pathlib's raises in a folder that may not be entered
+        if os.path.isfile(path):  # pathlib's is_file raises in a folder without permission
             return path
     raise UserError(
         f"{where}: {name}.gz is not there (nor without .gz); give the folder that holds it "
@@ -69,8 +69,8 @@ def read_array(path: Path, *, dimensions: int) -> np.ndarray:
     """The array of bytes in one IDX file.
 
     Args:
-        path: of the file, gzipped if its name ends in .gz.
-        dimensions: how many the array must have.
+        path: path of the file, gzipped if its name ends in .gz.
+        dimensions: the number of dimensions that the array must have.
 
     Raises:
         UserError: the file cannot be read, is not such an array, does not hold as many values as it
@@ -93,7 +93,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _shape(where: str, file: IO[bytes], path: Path, dimensions: int) -> list[int]:
-    """The shape of the array by the header, behind which the file then stands."""
+    """The shape according to the header; the file position is then after the header."""
     header = 4 + 4 * dimensions
     content = file.read(header)
     if len(content) < header:

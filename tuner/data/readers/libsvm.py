@@ -1,7 +1,7 @@
-"""A file in the format of libsvm (svmlight), whose rows stay sparse.
+"""A file in the format of libsvm (svmlight); its rows stay sparse.
 
-A line is `target column:value column:value ...`, as written by scikit-learn's
-`dump_svmlight_file`; with `.gz` and `.bz2` it is unpacked.
+A line is `target column:value column:value ...`, as written by scikit-learn's `dump_svmlight_file`.
+Files with `.gz` and `.bz2` are decompressed.
 """
 
 import numpy as np
@@ -14,14 +14,14 @@ KIND = "lines of `target column:value ...`, with columns below 2**31"
 
 
 def read(path: str, columns: int | None = None) -> Source:
-    """Rows and targets; targets that are all whole numbers, below 2**53, are labels.
+    """Rows and targets; targets that are all integers below 2**53 are labels.
 
     Args:
-        path: of the file.
-        columns: how many there are, where the last ones are all zero.
+        path: path of the file.
+        columns: number of columns, needed if the last ones are all zero.
 
     Raises:
-        UserError: the file is not this.
+        UserError: the file is not in this format.
     """
     where = f"data.path: {path}"
     file = files.find(path, kind=KIND)

@@ -1,4 +1,4 @@
-"""A set of openml.org by its number, fetched once and kept in scikit-learn's data folder."""
+"""A data set of openml.org by its number, fetched once and kept in scikit-learn's data folder."""
 
 from tuner.data import files
 from tuner.data.readers.scikit_learn import plain
@@ -10,8 +10,8 @@ def read(id: int, target: str | list[str] | None = None) -> Source:
     """A table of openml.org with its target.
 
     Args:
-        id: its number there.
-        target: other columns of it as targets.
+        id: its number on openml.org.
+        target: columns to use as targets instead of the default ones.
 
     Raises:
         UserError: there is no network, no such set, or no such target.
@@ -31,7 +31,7 @@ def read(id: int, target: str | list[str] | None = None) -> Source:
             f"{where}: cannot be fetched ({said}); it needs the network, and a number of "
             "openml.org; or download the table and give it as data=csv"
         ) from error
-    except Exception as error:  # of what anyone may have sent
+    except Exception as error:  # the data are untrusted
         said = " ".join(str(error).split())[:200]
         raise UserError(f"{where}: {said}; must be a set of openml.org with its target") from error
     if fetched.target is None:

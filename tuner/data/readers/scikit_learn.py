@@ -1,4 +1,4 @@
-"""Any set that scikit-learn's loaders return: shipped with it, or fetched by them and kept."""
+"""Any data set of scikit-learn's loaders: shipped with it, or fetched and kept by them."""
 
 from inspect import signature
 from typing import Any
@@ -11,9 +11,9 @@ from tuner.errors import UserError, did_you_mean
 
 
 def read(loader: str) -> Source:
-    """The rows and targets of `load_<loader>` or, downloaded if need be, of `fetch_<loader>`.
+    """The rows and targets of `load_<loader>` or of `fetch_<loader>`, which may download them.
 
-    Sets come unscaled.
+    Data are unscaled.
 
     Raises:
         UserError: there is no such loader, or no network.
@@ -37,7 +37,7 @@ def read(loader: str) -> Source:
 
 
 def _loaders() -> dict[str, Any]:
-    """Loaders by name that give rows and targets and need no argument."""
+    """Loaders by name that return rows and targets and need no argument."""
     from sklearn import datasets
 
     named = {
@@ -46,7 +46,7 @@ def _loaders() -> dict[str, Any]:
         if name.startswith(("load_", "fetch_"))
     }
     known = {name: f for name, f in named.items() if "return_X_y" in signature(f).parameters}
-    known.pop("openml")  # which has a reader of its own
+    known.pop("openml")  # it has a reader of its own
     return known
 
 
@@ -58,7 +58,7 @@ def plain(where: str, rows: Any, targets: Any) -> tuple[Any, np.ndarray]:
         rows, targets: as scikit-learn's loaders return them.
 
     Raises:
-        UserError: a row is one thing, as a text, and not numbers.
+        UserError: a row is a single value, such as a text, not numbers.
     """
     from scipy.sparse import csr_array, issparse
 

@@ -1,4 +1,4 @@
-"""Tables with named columns: CSV, TSV and Parquet, the first two also packed."""
+"""Tables with named columns: CSV, TSV and Parquet, the first two also compressed."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tuner.data.source import Said, Source
 from tuner.data.targets import with_target
 from tuner.errors import UserError, did_you_mean, setting
 
-# More columns of words than this would take minutes to turn to numbers.
+# More columns of categories than this would take minutes to encode.
 WORDY = 5000
 DATES = ("parts", "refuse")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -41,29 +41,30 @@ def read(
     thousands: str | None = None,
     missing: str | list[str | int | float] | None = None,
 ) -> Source:
-    """The columns of a table by what they are for; a CSV may end in .gz, .bz2 or .xz.
+    """Reads features, targets and other columns of a table; a CSV may end in .gz, .bz2 or .xz.
 
     Rows without a target are left out.
 
     Args:
-        path: of the table.
-        target: what to predict, one column or several.
-        features: what from, by default all others.
-        exclude: columns that are left out.
-        categorical: features whose values are names, even if they are written as numbers.
-        numeric: features whose texts are numbers, and gaps where they are none.
-        ordinal: features whose words have an order, each with its levels, lowest first.
-        text: features whose values are texts of several words.
-        dates: "parts" to make numbers of features that are dates, as by default, or "refuse".
-        day_first: whether dates as 1/2/2026 begin with the day; None to find it by looking.
-        sample_weight, group, time: columns that are not features unless they are listed there.
-        separator: of a CSV's columns, one character, if it is not what its name says.
-        decimal, thousands: the marks of a CSV's numbers; None to find them by looking.
-        missing: the texts of a CSV that stand for no value, beside an empty one; None for those
-            that pandas takes for it, as NA and None.
+        path: path of the table.
+        target: columns to predict, one or several.
+        features: columns to predict from, by default all others.
+        exclude: columns to leave out.
+        categorical: features that are categories, even if they look like numbers.
+        numeric: features that are numbers; other texts in them are missing values.
+        ordinal: features with ordered categories, each with its levels, lowest first.
+        text: features that are texts of several words.
+        dates: "parts" (the default) to encode features that are dates as numbers, or "refuse".
+        day_first: whether dates such as 1/2/2026 begin with the day; None to infer it.
+        sample_weight, group, time: columns with weights, groups and times; they are not features
+            unless `features` lists them.
+        separator: separator of a CSV's columns, one character, if not the usual one of the suffix.
+        decimal, thousands: marks in a CSV's numbers; None to infer them.
+        missing: texts of a CSV that mark missing values, besides the empty text; None for those of
+            pandas, such as NA and None.
 
     Raises:
-        UserError: the file is no table, or does not have those columns.
+        UserError: the file is not a table, or lacks a column.
     """
     where = f"data.path: {path}"
     numerals.check_marks(decimal, thousands)
@@ -134,11 +135,11 @@ def read(
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which columns of a file are looked at.
+    """The columns of a file that are needed.
 
     Attributes:
-        some: those that are, or None for all.
-        excluded: those that are not.
+        some: needed columns, or None for all.
+        excluded: columns that are not needed.
     """
 
     some: Collection[str] | None
@@ -151,10 +152,10 @@ class Wanted:
 def _table(
     where: str, file: Path, reading: csv_files.Text, wanted: Wanted
 ) -> tuple[Any, list[str], tuple[str, ...]]:
-    """The file as a DataFrame with at least a row, the names of its columns, and notes.
+    """The file as a DataFrame with at least one row, the names of its columns, and notes.
 
-    Blanks around words are stripped; what was done to the text is said in words. Columns that are
-    not wanted may be missing.
+    Spaces around texts are stripped; notes say what was changed. Columns that are not wanted may be
+    missing.
     """
     notes: tuple[str, ...] = ()
     separator = reading.checked
@@ -162,7 +163,7 @@ def _table(
     if suffix in files.PACKED:
         suffix = Path(file.stem).suffix
     if suffix in PARQUET:
-        # pandas' metadata would bring kinds of columns that scikit-learn's encoder does not take.
+        # With pandas' metadata, columns may get dtypes that scikit-learn's encoder does not accept.
         read, known = parquet.read(where, file, KIND, wanted)
         table = read.to_pandas(ignore_metadata=True)
         texts = [name for name in reading.numeric if name in csv_files.wordy(table)]
@@ -187,7 +188,7 @@ def _table(
 
 
 def _named(where: str, table: Any, inputs: list[str]) -> tuple[list[str], list[str]]:
-    """The features with a name, and what to say of one that has none and counts the rows.
+    """The features with a name, and notes on unnamed columns that count the rows.
 
     pandas and R write such a column by default.
     """
@@ -208,7 +209,7 @@ def _named(where: str, table: Any, inputs: list[str]) -> tuple[list[str], list[s
 
 
 def _with_numbers(table: Any, names: Sequence[str]) -> Any:
-    """The table whose columns of these names are numbers, as they were said to be."""
+    """The table with these columns as numbers, as the user declared."""
     for name in names:
         present = table[name].dropna()
         if table[name].dtype.kind not in "iufb" and len(present):
@@ -221,7 +222,7 @@ def _with_numbers(table: Any, names: Sequence[str]) -> Any:
 
 
 def _columns(known: Sequence[str], key: str, names: Sequence[str]) -> list[str]:
-    """Those columns; raises UserError for one that is not there."""
+    """These columns; raises UserError for a column that does not exist."""
     for place, name in enumerate(names):
         if name not in known:
             hint = _meant(key, name, known)
@@ -238,9 +239,9 @@ def _columns(known: Sequence[str], key: str, names: Sequence[str]) -> list[str]:
 
 
 def _meant(key: str, name: str, known: Sequence[str]) -> str:
-    """A question for the name that may have been meant, as it is typed where it needs quotes."""
+    """A "did you mean" hint for a name, with quotes for the shell if needed."""
     hint = did_you_mean(name, known, 3)
-    # Of a name with a comma, a list makes two.
+    # Hydra splits a name with a comma into a list of two.
     near = [own for own in known[:100] if name in own.split(", ")] or hint[13:-2].split(", ")
     typed = setting(f"data.{key}", near[0]) if near[0] in known else ""
     return f"did you mean {near[0]}, typed {typed}? " if '"' in typed else hint

@@ -1,4 +1,4 @@
-"""Text columns: each word becomes a column, weighted by TF-IDF."""
+"""Text columns: each word becomes a TF-IDF column."""
 
 from tuner.data import files
 from tuner.data.readers import table
@@ -15,17 +15,17 @@ def read(
     separator: str | None = None,
     missing: str | list[str | int | float] | None = None,
 ) -> Source:
-    """The columns of text of a table, and what to predict from them; other columns are left out.
+    """Reads text columns and targets of a table; other columns are left out.
 
     Args:
-        path: of the table, as the reader `table` takes it.
-        target: what to predict, one column or several.
-        text: one column of text, or several, each with words of its own.
-        sample_weight, group, time: columns of these.
-        separator, missing: of a CSV, as of the reader `table`.
+        path: path of the table, as for the reader `table`.
+        target: columns to predict, one or several.
+        text: one text column or several, each with its own words.
+        sample_weight, group, time: columns with weights, groups and times.
+        separator, missing: settings of a CSV, as for the reader `table`.
 
     Raises:
-        UserError: the file is no table, or does not have those columns.
+        UserError: the file is not a table, or lacks a column.
     """
     return table.read(
         path,
