@@ -43,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """TunerSearchCV, which stands above this wing: its old name here is deprecated."""
+    """TunerSearchCV under its old, deprecated name: it has moved to tuner.model_selection."""
     if name == "TunerSearchCV":
         from importlib import import_module
 

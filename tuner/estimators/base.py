@@ -27,13 +27,13 @@ from tuner.training.problems import Fold, Supervised
 
 Array = np.ndarray
 
-CHUNK = 4096  # samples scored at once, for the memory that their activations take
-HELD_OUT = 0.1  # for early stopping, where nothing else is said
+CHUNK = 4096  # samples scored at once, to limit the memory of activations
+HELD_OUT = 0.1  # default share for early stopping
 
 
 @dataclass(frozen=True)
 class Started(Supervised):
-    """A problem whose rows start where an earlier training ended."""
+    """A problem whose rows start from the parameters of an earlier training."""
 
     start: Array | None = None
 
@@ -65,7 +65,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         tol: the least decrease of the validation loss that counts.
         warm_start: whether fit starts from the parameters of the fit before.
         random_state: fixes the initialisation, the order of the batches and the held-out samples.
-        callbacks: scikit-learn's FitCallback objects, called beside those of set_callbacks.
+        callbacks: scikit-learn's FitCallback objects, called besides those of set_callbacks.
 
     Attributes:
         theta_: (size,), the parameters, float32 if X was and float64 otherwise.
@@ -74,7 +74,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         n_features_in_: the number of features.
     """
 
-    SIZING: ClassVar[tuple[str, ...]] = ()  # what says how many parameters the model has
+    SIZING: ClassVar[tuple[str, ...]] = ()  # parameters that determine the model's size
     optimizer: str | Optimizer = "adam"
     learning_rate: float | None = None
     schedule: str | Schedule | Sequence[Schedule] = "constant"
@@ -96,7 +96,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
 
-    # What a family of models says.
+    # Defined by families of models.
 
     @abstractmethod
     def _model(self, outputs: int) -> Model:
@@ -104,14 +104,14 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     @abstractmethod
     def _loss(self) -> str | Loss:
-        """The loss for the targets that were seen."""
+        """The loss for the targets seen by fit."""
 
     def _numbers(self) -> dict[str, float]:
-        """The model's own numbers."""
+        """The hyperparameters of the model, by name."""
         return {"l1": self.l1, "l2": self.l2}
 
     def _limits(self) -> dict[str, Limit]:
-        """What parameters must be, by name."""
+        """The limits of parameters, by name."""
         return {
             "learning_rate": POSITIVE,
             "stop_after": COUNT,
@@ -120,23 +120,23 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
             "validation_fraction": SHARE,
         }
 
-    # What a kind of targets says.
+    # Defined by kinds of targets.
 
     @abstractmethod
     def _targets(self, y: Array) -> Array:
-        """Targets as they were given, checked. Raises ValueError."""
+        """Checks raw targets and returns them as an array. Raises ValueError."""
 
     @abstractmethod
     def _learn(self, y: Array, weights: Array | None, held: Array) -> None:
-        """Learns what the targets are, from those that are not held out (rows,) where it may."""
+        """Learns the classes, or the scale of targets without held-out rows; held: mask (rows,)."""
 
     @abstractmethod
     def _coded(self, y: Array) -> Array:
-        """Targets as the loss takes them."""
+        """Targets encoded for the loss."""
 
     @abstractmethod
     def _weighted(self, y: Array, weights: Array | None) -> Array | None:
-        """The weights (rows,) that samples train with, or None for equal ones."""
+        """The training weights (rows,), or None for equal weights."""
 
     # Training.
 
@@ -176,7 +176,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self
 
     def _record(self, result: Epoch, population: Population) -> None:
-        """Takes the curves and the parameters of an epoch."""
+        """Records the curves and the parameters of an epoch."""
         if result.left[0]:
             rate = population.members[0].settings["lr"]
             raise ValueError(
@@ -208,16 +208,16 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         task.end()
 
     def _continue(self, X: Any, y: Array, weights: Array | None, first: bool) -> Self:
-        """One epoch on these samples, from where the epoch before ended."""
+        """Trains one epoch on these samples, from the state after the previous epoch."""
         fold = self._fold(X, y, weights, np.zeros(len(y), bool))
-        # Their mean would be of this call alone, in which a weight then counts for nothing.
+        # Not the mean weight of this call, which would cancel the scale of its weights.
         problem = replace(self._problem([fold], None if first else self.theta_), mean_weight=1.0)
         state = getattr(self, "_state", None) or {"seed": self._seed(), "epochs": 0}
         member = self._member(state["seed"])
         population = restored(state, member) or create(problem, [member])
         if first:
             self.history_, self.n_iter_ = {}, 0
-        # A schedule that has run out stays at its end.
+        # After its last epoch, a schedule stays at its final value.
         reached = -(-int(population.step[0] + problem.steps) // problem.steps)
         with Trainer(problem, max(self.max_iter, reached)) as trainer:
             self._record(trainer.epoch(population, state["epochs"] + 1), population)
@@ -225,12 +225,12 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return self
 
     def _fitted(self) -> dict[str, Any]:
-        """What a copy needs to be fitted as this estimator is now."""
+        """The attributes that make a copy as fitted as this estimator is now."""
         curves = {name: list(curve) for name, curve in self.history_.items()}
         return {"theta_": self.theta_, "n_iter_": self.n_iter_, "history_": curves}
 
     def _start(self, before: Mapping[str, Any]) -> Array | None:
-        """The parameters to start from, of what was fitted before."""
+        """The parameters of the previous fit to start from, or None."""
         if not before:
             return None
         for name in ("n_features_in_", "n_outputs_", "classes_"):
@@ -252,7 +252,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return Started(model, losses.load(name), tuple(folds), self.batch_size, start=start)
 
     def _member(self, seed: int, trial: int = 0, fold: int = 0) -> Member:
-        """The row of a population that this estimator is."""
+        """This estimator as a row of a population."""
         optimizer, settings = self._optimizer()
         schedule, schedule_settings = self._schedule()
         return Member(
@@ -300,7 +300,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _seed(self) -> int:
         if isinstance(self.random_state, Integral):
-            check_random_state(self.random_state)  # refuses what is no seed
+            check_random_state(self.random_state)  # raises for an invalid seed
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
@@ -315,9 +315,9 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
     def _rows(
         self, X: Any, y: Any, sample_weight: Any, dtype: Any = None
     ) -> tuple[Any, Array, Array | None]:
-        """X, y and weights as they were given, checked, without the samples of weight 0.
+        """X, y and weights, checked, without samples of weight 0.
 
-        dtype: that of X in an earlier call, whose features these are.
+        dtype: the dtype of X in an earlier call, if features must match those of that call.
         """
         X, y = validate_data(
             self,
@@ -346,7 +346,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         sample_weight_val: Any,
         split_by: int,
     ) -> tuple[Fold, Any, Array]:
-        """What to train on and to validate by, and X and y checked; learns what targets are."""
+        """The training and validation parts, and X and y checked; also learns about targets."""
         if X_val is None and not (y_val is None and sample_weight_val is None):
             raise ValueError("X_val: None: give the samples of y_val and sample_weight_val")
         if X_val is not None and y_val is None:
@@ -361,7 +361,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return fold, X, y
 
     def _held_out(self, y: Array, X_val: Any, seed: int) -> Array:
-        """Which samples are held out, (samples,) booleans."""
+        """A mask of the held-out samples, (samples,) booleans."""
         held = np.zeros(len(y), bool)
         share = self.validation_fraction or (HELD_OUT if self.early_stopping else None)
         if X_val is None and share is not None:
@@ -375,7 +375,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return held
 
     def _strata(self, y: Array) -> Array | None:
-        """What each part should hold the same shares of; None for nothing."""
+        """The strata of a stratified split, or None."""
         return None
 
     def _fold(self, X: Any, y: Array, weights: Array | None, held: Array) -> Fold:

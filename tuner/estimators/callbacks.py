@@ -11,11 +11,11 @@ class FitTask:
     """The task of one fit in scikit-learn's tree of tasks; each epoch is a task below it.
 
     Callbacks get the estimator, X, y and metadata (the sample weights), and after an epoch a fitted
-    estimator, if they ask for one. Making the task is the beginning of the fit.
+    estimator, if they ask for one. The constructor calls the callbacks for the begin of the fit.
 
     Args:
-        estimator: that is fitted; it has the callbacks.
-        X, y, sample_weight: what it is fitted to.
+        estimator: the estimator in fit; it has the callbacks.
+        X, y, sample_weight: the arguments of fit.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
@@ -32,10 +32,10 @@ class FitTask:
         """Calls the callbacks after an epoch.
 
         Args:
-            fitted: gives the attributes that the estimator would have if fit had stopped now.
+            fitted: returns the attributes that the estimator would have if fit stopped now.
 
         Returns:
-            Whether one of them asks to stop.
+            Whether a callback asks to stop.
         """
         return bool(self.epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=fitted))
 
@@ -46,9 +46,9 @@ class FitTask:
 
 @contextmanager
 def added(estimator: Any, callbacks: Sequence[FitCallback]) -> Iterator[None]:
-    """Adds callbacks to those the estimator has, which a meta-estimator may have given it.
+    """Adds callbacks to those of the estimator, which may come from a meta-estimator.
 
-    When the block ends, the estimator has those of before again.
+    At the end of the block, the estimator has its previous callbacks again.
     """
     before = list(getattr(estimator, "_skl_callbacks", ()))
     estimator.set_callbacks(*before, *callbacks)

@@ -34,14 +34,15 @@ def _has_probabilities(classifier: "Classifier") -> bool:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
-    """A classifier of two classes, by one score; of several, by one each; or of labels.
+    """A classifier: one score for two classes, one per class for more, or one per label.
 
     Args:
-        class_weight: a mapping from classes to weights, "balanced", or None; it multiplies
-            sample_weight in training, and does not touch the validation curves.
+        class_weight: a mapping from classes to weights, "balanced", or None. The weights multiply
+            sample_weight in training; the validation curves do not use them.
 
     Attributes:
-        classes_: in order; for labels, given as y of 0 and 1 (samples, labels), their numbers.
+        classes_: the sorted classes; for labels, given as y of 0 and 1 (samples, labels), their
+            numbers.
     """
 
     class_weight: Mapping[Any, float] | str | None = None
@@ -54,7 +55,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     @abstractmethod
     def _tasks(self) -> set[str]:
-        """Of binary, multiclass and multilabel, those that the classifier is for."""
+        """The tasks that it supports: some of binary, multiclass and multilabel."""
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Trains one epoch on these samples. The next call trains the next epoch.

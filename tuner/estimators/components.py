@@ -10,10 +10,10 @@ from tuner.training.domains import Hyperparameter
 
 
 class Named:
-    """A name and numbers that replace its defaults, as in `Optimizer("adam", lr=0.01)`.
+    """A name and numbers that replace its defaults, such as `Optimizer("adam", lr=0.01)`.
 
-    It has scikit-learn's get_params and set_params, so that a search reaches its numbers:
-    `optimizer__beta1`. What the name and the numbers may be is checked when an estimator is fitted.
+    It has scikit-learn's get_params and set_params, so that a search can set its numbers:
+    `optimizer__beta1`. Name and numbers are checked when an estimator is fitted.
 
     >>> Optimizer("adam", beta1=0.8).set_params(lr=0.1)
     Optimizer('adam', beta1=0.8, lr=0.1)
@@ -61,16 +61,16 @@ class Loss(Named):
 def settled(
     kind: str, chosen: object, names: Sequence[str], known: Any
 ) -> tuple[str, dict[str, float]]:
-    """The name, and a number for each of its hyperparameters.
+    """The name, and the values of all its hyperparameters, with defaults.
 
     Args:
         kind: the parameter of the estimator, for errors.
         chosen: a name, or a name with numbers.
-        names: that are allowed.
-        known: gives the hyperparameters of a name.
+        names: the allowed names.
+        known: returns the hyperparameters of a name.
 
     Raises:
-        ValueError: for a name or a number that is none of them.
+        ValueError: the name or a number is not allowed.
     """
     if not isinstance(chosen, str | Named):
         raise ValueError(f"{kind}: {chosen!r}: give a name, or a name with numbers")
@@ -84,15 +84,15 @@ def settled(
 
 
 def check_numbers(kind: str, given: Mapping[str, Any], known: Mapping[str, Hyperparameter]) -> None:
-    """Refuses numbers that are none of the hyperparameters, or outside their domain.
+    """Refuses unknown hyperparameters and numbers outside their domain.
 
     Args:
-        kind: what they were given to, for errors.
+        kind: the name that has the numbers, for errors.
         given: numbers by name.
         known: hyperparameters by name.
 
     Raises:
-        ValueError: for the first that is refused.
+        ValueError: a number is refused; the message names the first.
     """
     for key, value in given.items():
         if key not in known:
@@ -104,10 +104,10 @@ def check_numbers(kind: str, given: Mapping[str, Any], known: Mapping[str, Hyper
 
 
 def check_penalty(l1: float, optimizer: str) -> None:
-    """Refuses a penalty l1 whose zeros the optimizer of that name would average away.
+    """Refuses an l1 penalty with an optimizer that averages weights, so that none stays exactly 0.
 
     Raises:
-        ValueError: with what to give instead.
+        ValueError: the message says what to give instead.
     """
     if l1 > 0 and optimizers.load(optimizer).averages:
         raise ValueError(

@@ -9,14 +9,14 @@ Array = np.ndarray
 
 @dataclass
 class Patience:
-    """The lowest loss so far, and the parameters that had it.
+    """Tracks the lowest loss so far, and the parameters with that loss.
 
     Attributes:
-        epochs: how many to wait for a lower loss.
-        tol: by how much it must be lower to count.
+        epochs: number of epochs to wait for a lower loss.
+        tol: the least decrease that counts.
         lowest: the lowest loss so far.
-        theta: (size,), the parameters that had it.
-        waited: epochs since it fell.
+        theta: (size,), the parameters with the lowest loss.
+        waited: epochs since the loss last decreased by more than tol.
     """
 
     epochs: int
@@ -26,7 +26,7 @@ class Patience:
     waited: int = 0
 
     def is_over(self, loss: float, theta: Array) -> bool:
-        """Whether the loss has not fallen by more than tol for so many epochs."""
+        """Whether the loss has not decreased by more than tol for `epochs` epochs."""
         self.waited = 0 if loss < self.lowest - self.tol else self.waited + 1
         if loss < self.lowest or self.theta is None:
             self.lowest, self.theta = loss, theta.copy()

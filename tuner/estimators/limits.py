@@ -11,11 +11,11 @@ from tuner.training.domains import Domain
 
 @dataclass(frozen=True)
 class Limit:
-    """What a value may be.
+    """The allowed values of a parameter.
 
     Attributes:
         allows: whether a value other than None is allowed.
-        words: what to give, for the error.
+        words: the allowed values, in words, for the error.
         optional: whether None is allowed too.
     """
 
@@ -27,11 +27,11 @@ class Limit:
         """Refuses a value that is not allowed.
 
         Args:
-            name: of the parameter, for the error.
-            value: that it has.
+            name: the name of the parameter, for the error.
+            value: the value of the parameter.
 
         Raises:
-            ValueError: if the value is refused.
+            ValueError: the value is not allowed.
         """
         if not (self.allows(value) if value is not None else self.optional):
             more = ", or None" if self.optional else ""
@@ -39,22 +39,22 @@ class Limit:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite real number; True and False are none."""
+    """Whether a value is a finite real number; a bool is not."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number, at least 1; True is none."""
+    """Whether a value is an integer of at least 1; a bool is not."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def number(domain: Domain, optional: bool = False) -> Limit:
-    """The limit that allows the numbers of a domain, and None where it is optional."""
+    """The limit that allows the numbers of a domain, and None if optional."""
     return Limit(lambda v: is_number(v) and v in domain, f"a number {domain}", optional)
 
 
 def one_of(names: Sequence[str]) -> Limit:
-    """The limit that allows these names alone."""
+    """The limit that allows these names only."""
     return Limit(lambda v: v in names, f"one of {', '.join(names)}")
 
 

@@ -1,4 +1,4 @@
-"""What linear models share: a single layer."""
+"""Linear models: a single layer."""
 
 from typing import Any
 

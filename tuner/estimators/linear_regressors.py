@@ -89,7 +89,7 @@ class PoissonRegressor(Linear, Regressor):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        # Scikit-learn's check of several targets has negative ones among them.
+        # scikit-learn's check of several targets uses negative targets.
         tags.target_tags.multi_output = False
         return tags
 

@@ -1,4 +1,4 @@
-"""The public estimators of this package, found, and the limits of their parameters."""
+"""The public estimators of this package, and the types that saved files may contain."""
 
 from inspect import isabstract, isclass
 from typing import Any
@@ -7,11 +7,12 @@ from tuner import discovery
 from tuner.estimators.base import Estimator
 from tuner.estimators.components import Loss, Optimizer, Schedule
 
-# What a saved search is; it stands above this wing.
+# The type of a saved search, by name, because this package cannot import it.
 SEARCH = "tuner.model_selection.search.TunerSearchCV"
-# Which skops does not know, though it runs no code: scikit-learn's SimpleImputer holds one.
+# A type without code to run that skops does not trust by default; scikit-learn's SimpleImputer
+# holds one.
 HARMLESS = ("numpy.dtype",)
-# What stands beside this wing in the preprocessing, and scikit-learn has not.
+# Types and functions of tuner's own preprocessing, outside this package.
 TRANSFORMERS = ("Hashed", "Robust", "TargetMeans", "Text")
 PREPARING = (
     "tuner.data.date_parts.numbers",
@@ -21,7 +22,7 @@ PREPARING = (
 
 
 def estimators() -> list[type[Any]]:
-    """Every concrete estimator that a module of this wing defines, by name."""
+    """All concrete estimators that modules of this package define, sorted by name."""
     package = __name__.rpartition(".")[0]
     modules = [discovery.load(package, name) for name in discovery.names(package)]
     found = {kind for module in modules for kind in vars(module).values() if isclass(kind)}
@@ -30,8 +31,8 @@ def estimators() -> list[type[Any]]:
 
 
 def own_types() -> list[str]:
-    """Full names of the types of tuner that a saved estimator may hold, and of those and the
-    functions that the preprocessing before it may."""
+    """Full names of tuner's types in saved estimators, and of types and functions in their
+    preprocessing."""
     own = [*estimators(), Loss, Optimizer, Schedule]
     names = [f"{kind.__module__}.{kind.__name__}" for kind in own]
     return [*names, SEARCH, *HARMLESS, *PREPARING]

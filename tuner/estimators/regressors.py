@@ -19,16 +19,16 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A regressor of one target or several.
 
     Targets are standardised for training, so that rates, penalties and curves do not depend on
-    their unit; counts, of the Poisson loss, are divided by their mean.
+    their unit. With the Poisson loss they are divided by their mean instead.
 
     Args:
-        target_transform: "log1p", or "power" for that of Yeo and Johnson, of skewed targets, fitted
-            to those of the training; predictions are in the unit of the targets nevertheless.
+        target_transform: "log1p" or "power" (Yeo-Johnson) for skewed targets, fitted to the
+            training targets; predictions are still in the unit of the targets.
 
     Attributes:
         target_transform_: the fitted transform (tuner.training.target_transforms), or None.
-        target_mean_, target_scale_: (targets,), what was taken from the targets, and what the rest
-            was divided by; of transformed targets, if they are.
+        target_mean_, target_scale_: (targets,), the mean subtracted from the targets and the scale
+            they were divided by, after the transform if there is one.
     """
 
     target_transform: str | None = None
@@ -156,7 +156,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         if not self._standardised():
             scores = np.exp(scores)
         predictions: Array = scores * self.target_scale_ + self.target_mean_
-        # A model that was saved by an earlier version has none.
+        # A model saved by an earlier version lacks this attribute.
         if (transform := getattr(self, "target_transform_", None)) is not None:
             predictions = transform.inverse(predictions)
         return predictions[:, 0] if self._flat else predictions

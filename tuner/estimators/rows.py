@@ -1,4 +1,4 @@
-"""Rows in the layout of the numeric core: C-contiguous or CSR, and writable."""
+"""Rows in the layout that compiled training needs: C-contiguous or CSR, and writable."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ Array = np.ndarray
 
 
 def rows(X: Any) -> Array | CSR:
-    """Rows of the core from X (samples, features): an array, or a SciPy CSR that was checked."""
+    """Rows for training from X (samples, features): an array, or a checked SciPy CSR."""
     if not sparse.issparse(X):
         return writable(X)
     starts = X.indptr.astype(np.int64, copy=False)
-    # One kind of index, for each is compiled anew; 32 bits hold any number of features.
+    # One index type only, because each would be compiled separately; 32 bits suffice for features.
     columns = X.indices.astype(np.int32, copy=False)
     return CSR(writable(X.data), writable(columns), writable(starts), X.shape[1])
 
 
 def given(X: Any) -> Any:
-    """X as scikit-learn checks it: rows of the core that are sparse become a SciPy CSR array."""
+    """X in a form that scikit-learn checks: a CSR of tuner becomes a SciPy CSR array."""
     if not isinstance(X, CSR):
         return X
     shape = (len(X.starts) - 1, X.features)
@@ -30,7 +30,7 @@ def given(X: Any) -> Any:
 
 
 def writable(array: Array) -> Array:
-    """The array, or a copy of it, C-contiguous: the core is compiled for such alone."""
+    """The array or a copy, C-contiguous and writable: training is compiled for such arrays only."""
     return np.require(array, requirements=("C", "W"))
 
 
@@ -39,8 +39,8 @@ def part(X: Any, y: Array, weights: Array | None) -> Part:
 
     Args:
         X: (samples, features), checked.
-        y: codes of classes (samples,), or targets (samples, outputs).
-        weights: (samples,), or None for equal ones.
+        y: class codes (samples,), or targets (samples, outputs).
+        weights: (samples,), or None for equal weights.
     """
     targets = y.astype(X.dtype) if y.ndim == 2 else y
     return Part(rows(X), targets, None if weights is None else weights.astype(X.dtype))

@@ -12,15 +12,16 @@ def save(estimator: Any, path: Path | str, trusted: Sequence[str] = ()) -> list[
     """Writes a fitted estimator or pipeline to a .skops file.
 
     Args:
-        estimator: fitted.
-        path: of the file, which is replaced.
-        trusted: full names of the types that it may hold besides tuner's and those skops knows.
+        estimator: the fitted estimator or pipeline.
+        path: the path of the file; an existing file is replaced.
+        trusted: full names of types that it may contain besides those of tuner and those skops
+            trusts.
 
     Returns:
-        Full names of the types that must be trusted to load it, tuner's among them.
+        Full names of the types that must be trusted to load it, including tuner's.
 
     Raises:
-        UserError: if it holds others.
+        UserError: it contains other types.
     """
     from skops import io
 
@@ -29,14 +30,14 @@ def save(estimator: Any, path: Path | str, trusted: Sequence[str] = ()) -> list[
 
 
 def load(path: Path | str, trusted: Sequence[str] = ()) -> Any:
-    """The estimator of a .skops file; nothing of the file runs that is not trusted.
+    """Loads the estimator of a .skops file; only code of trusted types runs.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         trusted: as in `save`.
 
     Raises:
-        UserError: if the file holds other types, or is no such file.
+        UserError: the file contains other types, or is not a .skops file.
     """
     from skops import io
 
@@ -45,7 +46,7 @@ def load(path: Path | str, trusted: Sequence[str] = ()) -> Any:
 
 
 def _allowed(path: Path, trusted: Sequence[str]) -> list[str]:
-    """The types in a file that skops does not know, all of which are trusted."""
+    """The types in a file that skops does not trust; raises UserError unless all are allowed."""
     from zipfile import BadZipFile
 
     from skops import io

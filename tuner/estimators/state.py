@@ -9,12 +9,12 @@ from tuner.training.population import Member, Population, keeps
 
 
 def kept(population: Population, seed: int, epochs: int) -> dict[str, Any]:
-    """A population of one row as plain data, which can be saved.
+    """A population of one row as plain data that can be saved.
 
     Args:
-        population: of one row.
-        seed: of the row.
-        epochs: through which it was trained.
+        population: has one row.
+        seed: the seed of the row.
+        epochs: number of epochs it was trained.
     """
     (optimizer, slots), arrays = next(iter(population.slots.items())), vars(population).copy()
     del arrays["members"], arrays["slots"]
@@ -28,14 +28,15 @@ def kept(population: Population, seed: int, epochs: int) -> dict[str, Any]:
 
 
 def restored(state: Mapping[str, Any], member: Member) -> Population | None:
-    """A copy of the population that was kept; training it leaves the state as it is.
+    """A copy of the stored population; training it does not change the state.
 
     Args:
-        state: as `kept` made it, or without a population.
-        member: the row as the estimator's parameters have it now.
+        state: from `kept`, or without a population.
+        member: the row with the estimator's current parameters.
 
     Returns:
-        None if there is no population, or if the optimizer or what surrounds its rule is another.
+        The population, or None if there is none, or if the optimizer or its transforms have
+        changed.
     """
     if state.get("optimizer") != member.optimizer:
         return None

@@ -1,4 +1,4 @@
-"""The estimator of a population's row, made from parameters that were trained elsewhere."""
+"""The public estimator for a row of a population, with the row's settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,14 +20,14 @@ from tuner.training.problems import Supervised
 def estimator_of(
     problem: Supervised, member: Member, epochs: int, task: str, stop_after: int | None = None
 ) -> Any:
-    """A public estimator with the row's settings, not yet fitted: see its `adopt`.
+    """A public estimator with the row's settings, not yet fitted; its `adopt` takes the parameters.
 
     Args:
-        problem: that the row was trained on.
+        problem: the problem of the row.
         member: the row.
-        epochs: for which its schedule was laid out.
+        epochs: number of epochs of its schedule.
         task: binary, multiclass, multilabel or regression.
-        stop_after: epochs that the row was trained, where these are fewer.
+        stop_after: number of epochs the row was trained, if fewer.
     """
     model, loss, numbers = problem.model, problem.loss, dict(member.model_settings)
     own = {name: numbers.pop(name) for name in loss.own if name in numbers}
@@ -46,7 +46,7 @@ def estimator_of(
         return kind(loss=Loss(loss.name, **own), factors=model.factors, **common)
     assert isinstance(model, MLP)
     linear = [] if model.hidden else _public(Linear, task, loss.name)
-    if not linear:  # A loss of one's own has no linear estimator: a network of no layer is one.
+    if not linear:  # No linear estimator for this loss: use a network without hidden layers.
         shape = {name: getattr(model, name) for name in Network.SHAPE}
         return _public(Network, task)[0](loss=Loss(loss.name, **own), **shape, **common)
     common.pop("dropout", None)
@@ -55,7 +55,7 @@ def estimator_of(
 
 
 def _public(family: type, task: str, loss: str = "") -> list[type[Any]]:
-    """The estimators of a family for a task; of linear ones there is one for each known loss."""
+    """The estimators of a family for a task and, for linear models, for a loss."""
     return [
         kind
         for kind in estimators()
@@ -86,5 +86,5 @@ def _schedule(member: Member) -> Schedule | list[Schedule]:
 def _unusual(
     settings: Mapping[str, float], known: Mapping[str, Hyperparameter]
 ) -> dict[str, float]:
-    """The numbers that are not the defaults."""
+    """The numbers that differ from their defaults."""
     return {k: settings[k] for k, h in known.items() if settings.get(k, h.default) != h.default}
