@@ -1,4 +1,4 @@
-"""Callbacks of a search: scikit-learn's callbacks receive its cohorts, and it prints them."""
+"""Callbacks of a search: reports cohorts to scikit-learn's callbacks, and prints them."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from tuner.study.events import Asked, CohortEnded, Event
 
 
 class Callbacks:
-    """Tells scikit-learn's callbacks of cohorts, and prints a line for each if it is asked to.
+    """Reports cohorts to scikit-learn's callbacks, and prints a line for each if verbose.
 
     Args:
-        search: that fits.
-        context: of its fit.
-        candidates: of it, so far.
+        search: the search in fit.
+        context: the callback context of its fit.
+        candidates: its candidates so far.
     """
 
     def __init__(self, search: Any, context: Any, candidates: Candidates) -> None:
@@ -33,5 +33,5 @@ class Callbacks:
                     self.stop = "a callback asked to stop"
 
     def asked_to_stop(self) -> str:
-        """Why the search ends before its candidates are through, or ""."""
+        """The reason to end the search early, or ""."""
         return self.stop

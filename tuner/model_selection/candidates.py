@@ -1,4 +1,4 @@
-"""Candidates: estimators with chosen parameters, and the folds that their last steps get."""
+"""Candidates: estimators with proposed parameters, and the folds that their last steps see."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tuner.search.trials import Goal, Trial
 from tuner.study.judgements import Judgements
 from tuner.study.runners.partial_fit import Metadata, Samples
 
-# From the settings of a trial to an estimator that is not fitted.
+# Makes an unfitted estimator from the settings of a trial.
 Make = Callable[[Settings], Any]
 
 WEIGHTS = "sample_weight"
@@ -28,13 +28,13 @@ WEIGHTS = "sample_weight"
 
 @dataclass(frozen=True)
 class Split:
-    """A fold of a search as it was given.
+    """A fold of a search, before any transformation.
 
     Attributes:
         training: X and y to train on.
-        test: X and y to be judged by.
-        fit_params: what fit gets besides, of the samples to train on.
-        score_params: what a scorer gets besides, of those to be judged by.
+        test: X and y to score on.
+        fit_params: further arguments of fit, for the training samples.
+        score_params: further arguments of the scorer, for the test samples.
     """
 
     training: tuple[Any, Any]
@@ -44,16 +44,16 @@ class Split:
 
 
 class CandidateTraining:
-    """What trains candidates on folds, a `tuner.study.training.Training`: what its kinds share.
+    """Trains candidates on folds: the base class of each `tuner.study.training.Training` here.
 
     Args:
-        make: a candidate from the settings of its trial.
-        folds: the samples, as they are before any step.
-        judge: of a candidate that was trained on a fold.
-        judgements: takes its scores, and what training raises.
-        seed: of all rows.
-        epochs: of a whole training.
-        jobs: threads or processes.
+        make: makes a candidate from the settings of its trial.
+        folds: the folds, before any step of a pipeline.
+        judge: scores a candidate that was trained on a fold.
+        judgements: stores scores, and errors of training.
+        seed: the seed of all rows.
+        epochs: number of epochs of a whole training.
+        jobs: number of threads or processes.
     """
 
     goal = Goal("validation_score", greater_is_better=True)
@@ -74,7 +74,7 @@ class CandidateTraining:
         self.seed, self.epochs, self.jobs = seed, epochs, jobs
 
     def candidates(self, trials: Sequence[Trial]) -> dict[int, Any]:
-        """The candidates of a cohort by number; folds that none of them sees are forgotten."""
+        """The candidates of a cohort by number; drops cached folds that none of them uses."""
         candidates = {trial.number: self.make(trial.settings) for trial in trials}
         self.folds.forget_all_but(candidates.values())
         return candidates
@@ -85,7 +85,7 @@ class CandidateTraining:
         return bool(self.judge.error_score == "raise")
 
     def failed(self, trials: Collection[int], error: str) -> Runner:
-        """What takes the place of a runner for candidates that cannot be trained at all."""
+        """A runner for candidates that cannot be trained at all."""
         rows = [
             Row(number, self.seed, fold) for number in trials for fold in range(len(self.folds))
         ]
@@ -95,7 +95,7 @@ class CandidateTraining:
 
 
 class FailedRunner(Runner):
-    """Rows that leave in their first epoch."""
+    """A runner whose rows leave in the first epoch."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.left = rows
@@ -123,17 +123,17 @@ class FailedRunner(Runner):
         self.left = [row for row in self.left if row.trial in trials]
 
     def save(self, folder: Any) -> None:
-        """Nothing is left to be saved."""
+        """There is no state to save."""
 
     def restore(self, folder: Any) -> None:
-        """Nothing was saved."""
+        """There is no state to restore."""
 
 
 class TransformedFolds:
-    """Folds as the last steps of candidates see them, kept as long as some candidate needs them.
+    """The folds as last steps of candidates see them, cached while some candidate needs them.
 
     Args:
-        folds: as they are before any step.
+        folds: the folds before any step of a pipeline.
     """
 
     def __init__(self, folds: Sequence[Split]) -> None:
@@ -144,12 +144,12 @@ class TransformedFolds:
         return len(self.folds)
 
     def forget_all_but(self, candidates: Iterable[Any]) -> None:
-        """Forgets the folds that none of these candidates sees."""
+        """Drops the cached folds that none of these candidates uses."""
         needed = {steps_before(candidate) for candidate in candidates}
         self.seen = {key: folds for key, folds in self.seen.items() if key in needed}
 
     def seen_by(self, candidate: Any) -> list[Samples]:
-        """The folds, transformed once for all candidates whose steps before the last are alike."""
+        """The folds, transformed once for all candidates with equal steps before the last."""
         key = steps_before(candidate)
         if key not in self.seen:
             self.seen[key] = [transformed(candidate, split) for split in self.folds]
@@ -157,12 +157,13 @@ class TransformedFolds:
 
 
 def last_step(estimator: Any) -> Any:
-    """The estimator that learns y: the last one of a pipeline, or itself."""
+    """The last step of a pipeline, or the estimator itself."""
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def transformed(estimator: Any, split: Split) -> Samples:
-    """A fold as a pipeline's last step sees it, the steps before fitted to what it trains on."""
+    """A fold as a pipeline's last step sees it, after other steps were fitted to its training
+    part."""
     before, weights = divided(estimator, split.fit_params)
     (X, y), (X_test, y_test) = split.training, split.test
     fitted, X_seen = None, X_test
@@ -177,12 +178,12 @@ def transformed(estimator: Any, split: Split) -> Samples:
 
 
 def divided(estimator: Any, params: Metadata) -> tuple[Metadata, Any]:
-    """What fit gets besides X and y: that of the steps before the last, and the last one's weights.
+    """Splits fit's arguments besides X and y: those of earlier steps, and the last one's weights.
 
-    Without metadata routing weights are for the last step, under its name or without.
+    Without metadata routing, weights go to the last step, with or without its name as a prefix.
 
     Raises:
-        TypeError: for anything but weights.
+        TypeError: there are other arguments than weights.
     """
     before: Metadata = {}
     given, name = dict(params), ""
@@ -203,34 +204,34 @@ def divided(estimator: Any, params: Metadata) -> tuple[Metadata, Any]:
 
 
 def takes_weights(estimator: Any, name: str) -> bool:
-    """Whether fit or partial_fit of an estimator takes weights, or its fit whatever it is given."""
+    """Whether a method, fit or partial_fit, takes weights; a fit with **kwargs does, too."""
     known = signature(getattr(estimator, name)).parameters
     kinds = [own.kind for own in known.values()]
     return WEIGHTS in known or (name == "fit" and Parameter.VAR_KEYWORD in kinds)
 
 
 def steps_before(estimator: Any) -> str:
-    """What pipelines must share to transform samples alike; of what is none, nothing."""
+    """A key that pipelines share if they transform samples equally; "" without earlier steps."""
     if not isinstance(estimator, Pipeline) or len(estimator) == 1:
         return ""
     return fingerprint([fingerprint(step) for _, step in estimator.steps[:-1]])
 
 
 def fingerprint(value: Any) -> str:
-    """A text that values share only if they are equal."""
+    """A text that only equal values share."""
     try:
         return str(joblib.hash(value))
     except (PicklingError, AttributeError, TypeError):
-        pass  # something in it cannot be pickled, as a lambda
+        pass  # something in it cannot be pickled, such as a lambda
     if isinstance(value, BaseEstimator):
         value = [type(value), *sorted(value.get_params(deep=False).items())]
     if isinstance(value, list | tuple):
         return fingerprint([fingerprint(part) for part in value])
-    return repr(value)  # a function, known by its place in memory, as clones share it
+    return repr(value)  # a function, identified by its address, which clones share
 
 
 class PooledTraining(CandidateTraining):
-    """Trains candidates over processes; a context, for it holds them."""
+    """Trains candidates in processes; a context manager, because it owns the processes."""
 
     def __enter__(self) -> Self:
         self.pool = joblib.Parallel(n_jobs=self.jobs)

@@ -1,4 +1,4 @@
-"""Candidates without partial_fit: fitted stage by stage with more of a resource."""
+"""Candidates without partial_fit: fitted stage by stage, with more of a resource each time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,16 +18,16 @@ from tuner.study.runners.partial_fit import Metadata, Samples
 
 
 class FitTraining(PooledTraining):
-    """A context, for it holds processes.
+    """Fits candidates in stages; a context manager, because it owns processes.
 
     Args:
-        make: a candidate from the settings of its trial.
-        folds: of all samples, or of some.
-        judge: of a candidate that was fitted.
-        judgements: takes its scores, and what fitting raises.
-        seed: of all rows.
-        resource: what there is more of in each stage.
-        jobs: processes.
+        make: makes a candidate from the settings of its trial.
+        folds: the folds, with all samples or with a share of them.
+        judge: scores a fitted candidate.
+        judgements: stores scores, and errors of fitting.
+        seed: the seed of all rows.
+        resource: the resource that grows in each stage.
+        jobs: number of processes.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FitTraining(PooledTraining):
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> list[Runner]:
-        """All candidates with one runner, a row for each fold."""
+        """One runner for all candidates, with a row per candidate and fold."""
         estimators = {
             Row(trial.number, self.seed, fold): self.make(trial.settings)
             for trial in trials
@@ -60,7 +60,7 @@ class FitTraining(PooledTraining):
         ]  # fmt: skip
 
     def stage(self, number: int) -> Stage:
-        """What candidates are fitted with in a stage, counted from 1."""
+        """The samples and parameters of a stage, counted from 1."""
         resource, last = self.resource, number == len(self.resource.stages)
         samples = []
         for split in self.splits(resource.share(number)):
@@ -70,7 +70,7 @@ class FitTraining(PooledTraining):
         return Stage(samples, resource.amount(number), resource.params(number), last)
 
     def splits(self, share: float) -> list[Split]:
-        """The folds with a share of their samples; the last ones asked for are kept."""
+        """The folds with a share of their samples; the last result is cached."""
         if self.seen is None or self.seen[0] != share:
             self.seen = None
             self.seen = share, self.parts.splits(share)
@@ -78,8 +78,8 @@ class FitTraining(PooledTraining):
 
 
 def named(estimator: Any, params: Metadata) -> Metadata:
-    """What fit gets, by the names that it knows: without metadata routing, weights are for the
-    last step of a pipeline."""
+    """Arguments of fit by the names that it expects: without metadata routing, a pipeline's weights
+    get the prefix of its last step."""
     if not isinstance(estimator, Pipeline) or WEIGHTS not in params or _routing_enabled():
         return params
     others = {name: value for name, value in params.items() if name != WEIGHTS}

@@ -13,7 +13,7 @@ from tuner.model_selection.candidates import WEIGHTS, Split
 
 Array = np.ndarray
 
-# So many samples of each class come first, for with one of them few estimators can be fitted.
+# This many samples of each class come first, because few estimators can be fitted to one.
 FIRST = 2
 
 
@@ -21,14 +21,14 @@ class Folds:
     """Splits of X and y.
 
     Args:
-        estimator: of the search; one that takes kernels has columns split, too.
-        cv: as scikit-learn's searches take it.
+        estimator: the estimator of the search; for one that takes kernels, columns are split, too.
+        cv: as in scikit-learn's searches.
         X, y: all samples; y may be None.
-        routed: what estimator, scorer and splitter get besides.
-        seed: of the order in which samples come.
+        routed: further arguments of estimator, scorer and splitter.
+        seed: the seed of the order of samples.
 
     Raises:
-        ValueError: if a splitter gives no folds, or others than it says.
+        ValueError: the splitter returns no folds, or another number than it declares.
     """
 
     def __init__(self, estimator: Any, cv: Any, X: Any, y: Any, routed: Any, seed: int) -> None:
@@ -51,13 +51,13 @@ class Folds:
 
     @property
     def samples(self) -> int:
-        """How many there are, to train on and to be judged by."""
+        """The number of all samples, for training and scoring."""
         return int(_num_samples(self.X))
 
     def splits(self, share: float = 1.0) -> list[Split]:
-        """The folds with a share of the samples to train on; those to be judged by are all there.
+        """The folds with a share of their training samples, and with all test samples.
 
-        The samples of a share are among those of every larger one.
+        The samples of a share are a subset of those of every larger share.
         """
         return [self.split(number, share) for number in range(len(self.parts))]
 
@@ -75,7 +75,7 @@ class Folds:
         )
 
     def some(self, number: int, share: float) -> Array:
-        """The first samples of a fold in the order of the seed, in the order in which they came."""
+        """A share of a fold's training samples, chosen by the seed, in their original order."""
         train = indices(self.parts[number][0])
         weights = self.routed.estimator.fit.get(WEIGHTS)
         kinds = [] if weights is None else [np.asarray(weights)[train] > 0]
@@ -85,7 +85,7 @@ class Folds:
         return np.sort(train[order[: max(1, int(np.ceil(share * len(train) - 1e-9)))]])
 
     def fewest(self) -> int:
-        """The least samples, of all that there are, that give each fold FIRST of each class."""
+        """The least number of all samples that gives each fold FIRST training samples per class."""
         kinds = 1
         if is_classifier(self.estimator) and self.y is not None and np.ndim(self.y) == 1:
             kinds = len(np.unique(np.asarray(self.y)))
@@ -94,17 +94,17 @@ class Folds:
 
 
 def indices(part: Any) -> Array:
-    """Places of samples, which a splitter may give as a mask."""
+    """Indices of samples; a splitter may return a mask instead."""
     places = np.asarray(part)
     return np.flatnonzero(places) if places.dtype == bool else places
 
 
 def nested(count: int, kinds: Sequence[Array], rng: np.random.Generator) -> Array:
-    """An order of samples in which the first ones have all kinds as all of them do.
+    """An order of samples in which every beginning is stratified.
 
     Args:
-        count: of the samples.
-        kinds: what is to be in every part: classes as numbers, each array (count,).
+        count: number of samples.
+        kinds: strata, such as classes as numbers, each array (count,).
         rng: draws the order.
     """
     drawn = rng.permutation(count)

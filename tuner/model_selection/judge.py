@@ -21,18 +21,18 @@ class Judge:
 
     Args:
         scorer: takes a fitted candidate, raw rows and targets.
-        error_score: the score where the scorer raises an error, or "raise".
+        error_score: the score if the scorer raises an error, or "raise".
     """
 
     scorer: Any
     error_score: Any
 
     def __call__(self, own: Any, samples: Samples) -> Judged:
-        """Judges the last step of a candidate, which was trained on the fold.
+        """Scores the last step of a candidate, which was trained on the fold.
 
         Raises:
-            ValueError: if the scorer gives several scores, or none.
-            Exception: what the scorer raises, if error_score is "raise".
+            ValueError: the scorer returns several scores, or none.
+            Exception: any error of the scorer, if error_score is "raise".
         """
         candidate, X = own, samples.X_test
         if samples.pipeline is not None and not self.sees_the_last_step_alone(samples):
@@ -55,14 +55,15 @@ class Judge:
 
     @property
     def plain(self) -> bool:
-        """Whether it is one of scikit-learn's own, which may judge what is not a candidate yet."""
+        """Whether the scorer is one of scikit-learn's, which can also score untrained
+        candidates."""
         return type(self.scorer) in (_PassthroughScorer, _Scorer)
 
     def sees_the_last_step_alone(self, samples: Samples) -> bool:
-        """Whether it makes no difference to the scorer that the other steps were taken before.
+        """Whether the scorer gets the same result from the last step alone, on transformed X.
 
-        Scikit-learn's own scorers ask a pipeline for what its last step answers, and know nothing
-        else of it or of X; with metadata routing, steps may ask for metadata of their own.
+        scikit-learn's scorers use only the predictions of a pipeline's last step, nothing else of
+        the pipeline or of X. With metadata routing, however, steps may request their own metadata.
         """
         if type(samples.pipeline) is not Pipeline:
             return False
@@ -72,7 +73,7 @@ class Judge:
 
 
 def whole(pipeline: Any, own: Any) -> Any:
-    """The pipeline with another last step, which is fitted."""
+    """The pipeline with this fitted last step."""
     fitted = copy.copy(pipeline)
     fitted.steps = [*pipeline.steps[:-1], (pipeline.steps[-1][0], own)]
     return fitted

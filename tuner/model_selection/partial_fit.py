@@ -1,4 +1,4 @@
-"""Candidates with partial_fit: trained one by one over processes."""
+"""Candidates with partial_fit: trained one by one in processes."""
 
 from collections.abc import Mapping, Sequence
 from traceback import format_exc
@@ -14,12 +14,12 @@ from tuner.study.runners.partial_fit import PartialFitRunner, Samples, train
 
 
 class PartialFitTraining(PooledTraining):
-    """Trains each candidate's last step alone."""
+    """Trains the last step of each candidate, on transformed folds."""
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> list[Runner]:
-        """All candidates with one runner, a row for each fold."""
+        """One runner for all candidates, with a row per candidate and fold."""
         estimators: dict[Row, Any] = {}
         samples: dict[Row, Samples] = {}
         runners: list[Runner] = []
@@ -45,7 +45,7 @@ class PartialFitTraining(PooledTraining):
 
 
 def refit(estimator: Any, split: Split, seed: int, epochs: int) -> Any:
-    """An estimator, or a pipeline, fitted through so many epochs as a search trains it."""
+    """Trains an estimator or a pipeline for this many epochs, in the same way as the search."""
     own, samples = last_step(estimator), transformed(estimator, split)
     for epoch in range(1, epochs + 1):
         train(own, samples, (seed, epoch))

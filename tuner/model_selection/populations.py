@@ -1,4 +1,4 @@
-"""Candidates of tuner's own estimators: one row of a population for each fold."""
+"""Candidates that are tuner's estimators: one row of a population per fold."""
 
 import copy
 import warnings
@@ -35,7 +35,7 @@ Array = np.ndarray
 
 SCORE = CandidateTraining.goal.curve
 
-# Parameters that differ from row to row of a population; all others fix its structure.
+# Parameters that may differ between rows of a population; all others fix its structure.
 OF_ROWS = {
     *("optimizer", "learning_rate", "schedule", "l1", "l2", "dropout"),
     *("label_smoothing", "delta", "quantile", "callbacks"),
@@ -44,7 +44,7 @@ OF_ROWS = {
 
 @dataclass(frozen=True)
 class EvenFolds(Started):
-    """A problem whose folds take equally many steps, of batches as even as need be."""
+    """A problem whose folds all have the same number of steps; batches may have even sizes."""
 
     common: int = 1
 
@@ -60,14 +60,14 @@ class EvenFolds(Started):
 
 
 def even(problem: Started, counts: Sequence[int]) -> EvenFolds:
-    """The problem with the steps of the smallest of all folds.
+    """The problem with as many steps per epoch as the smallest of all folds needs.
 
     Args:
-        problem: of all folds, or of some.
-        counts: the training samples of each of all folds.
+        problem: the problem of all folds, or of some.
+        counts: the number of training samples of each of all folds.
     """
     common = -(-min(counts) // problem.batch_size)
-    # A larger batch than was asked for, where a larger fold needs it.
+    # A larger fold may need a larger batch than batch_size.
     most = max(problem.batch_size, -(-max(counts) // common))
     size = problem.batch_size if -(-max(counts) // problem.batch_size) == common else most
     folds = problem.folds
@@ -75,7 +75,7 @@ def even(problem: Started, counts: Sequence[int]) -> EvenFolds:
 
 
 def structure(estimator: Any) -> str:
-    """What candidates must share to be rows of one population."""
+    """A key that candidates share if they can be rows of one population."""
     own = last_step(estimator)
     fixed = [item for item in sorted(own.get_params(deep=False).items()) if item[0] not in OF_ROWS]
     parts = [type(own), *fixed]
@@ -83,7 +83,7 @@ def structure(estimator: Any) -> str:
 
 
 class _Prepared(NamedTuple):
-    """A fold: its number, the last step that knows it, its data."""
+    """A fold: its number, a last step that has seen its data, and the data."""
 
     number: int
     estimator: Any
@@ -96,15 +96,16 @@ class _Prepared(NamedTuple):
 
     @property
     def shape(self) -> Hashable:
-        """What folds must share to be of one population: steps that depend on the data, as
-        encoders, give them features, classes and types of their own."""
+        """A key that folds share if they can be in one population: steps that depend on the data,
+        such as encoders, may give each fold other features, classes and types."""
         problem = self.problem
         kind = kind_of(self.data.train.X)
         return problem.model, problem.loss.name, problem.dtype, kind.__name__
 
 
 class _Alike(NamedTuple):
-    """Folds of one shape: their numbers, last steps that know what they are, their trainer."""
+    """Folds of one shape: numbers, last steps that have seen their data, samples, and the
+    trainer."""
 
     folds: tuple[int, ...]
     estimators: tuple[Any, ...]
@@ -113,12 +114,12 @@ class _Alike(NamedTuple):
 
 
 class JudgedPopulation(PopulationRunner):
-    """A population whose rows are judged as the fitted candidates that they are.
+    """A population whose rows are scored as fitted candidates.
 
     Args:
         alike: the folds of the rows.
-        candidates: their last steps, by number.
-        training: that they are of.
+        candidates: the candidates' last steps, by number.
+        training: the training that the runner belongs to.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class JudgedPopulation(PopulationRunner):
     def start(self) -> Mapping[str, Array]:
         metrics = super().start()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # before the first step it is for the curve alone
+            warnings.simplefilter("ignore")  # scores before the first step are only for the curve
             return {**metrics, SCORE: self.scores(np.zeros(len(self.rows), bool), self.first)}
 
     def epoch(self, epoch: int) -> Progress:
@@ -152,7 +153,7 @@ class JudgedPopulation(PopulationRunner):
         return replace(progress, metrics={**progress.metrics, SCORE: scores})
 
     def scores(self, left: Array, judge: Callable[[Row, Any], float]) -> Array:
-        """Scores (rows,), nan for those that left."""
+        """Scores (rows,), nan for rows that left."""
         theta, scores = evaluated(self.population), np.full(len(left), np.nan)
         for i, row in enumerate(self.rows):
             if not left[i]:
@@ -162,7 +163,7 @@ class JudgedPopulation(PopulationRunner):
         return scores
 
     def first(self, row: Row, own: Any) -> float:
-        """How a row is judged before its first step, where the scorer can."""
+        """The score of a row before its first step; nan if the scorer cannot compute it."""
         if not self.training.judge.plain:
             return np.nan
         try:
@@ -171,17 +172,17 @@ class JudgedPopulation(PopulationRunner):
             return np.nan
 
     def judged(self, row: Row, own: Any) -> float:
-        """How a row is judged, and it is kept."""
+        """Scores a row and stores the result."""
         judged = self.training.judge(own, self.alike.samples[row.fold])
         of_all = row._replace(fold=self.alike.folds[row.fold])
         return self.training.judgements.judge(of_all, judged)
 
 
 class PopulationTraining(CandidateTraining):
-    """Trainers for each structure; a context, for trainers hold threads."""
+    """Trains candidates as populations; a context manager, because trainers own threads."""
 
     def __enter__(self) -> Self:
-        # Trainers limit BLAS as well, but do not end in the order they began.
+        # Trainers also limit BLAS threads, but they do not end in reverse order of their start.
         self.limits = threadpool_limits(1, user_api="blas")
         self.structures: dict[str, list[_Alike]] = {}
         return self
@@ -193,7 +194,7 @@ class PopulationTraining(CandidateTraining):
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> list[Runner]:
-        """A runner for each structure among these trials, a row for each fold."""
+        """One runner for each structure among these trials, with a row per candidate and fold."""
         runners: list[Runner] = []
         alike: dict[str, dict[int, Any]] = {}
         for number, candidate in self.candidates(trials).items():
@@ -213,29 +214,29 @@ class PopulationTraining(CandidateTraining):
         return runners
 
     def _not_trained(self, trials: Collection[int]) -> Runner:
-        """What takes the place of candidates when an error was caught, if errors are not raised."""
+        """A runner for candidates whose error was caught, unless errors must be raised."""
         if self.raises:
             raise
         return self.failed(trials, format_exc())
 
     def _runner(self, structure: Sequence[_Alike], candidates: Mapping[int, Any]) -> Runner:
-        """What trains candidates of one structure: a population for each shape of their folds."""
+        """The runner of candidates of one structure: a population per shape of their folds."""
         own = {number: last_step(candidate) for number, candidate in candidates.items()}
         parts = [(alike.folds, JudgedPopulation(alike, own, self)) for alike in structure]
         return parts[0][1] if len(parts) == 1 else FoldsRunner(parts)
 
     def _close_all_but(self, structures: set[str]) -> None:
-        """Ends the trainers of other structures: they hold threads and folds."""
+        """Ends the trainers of other structures, which own threads and folds."""
         for key in self.structures.keys() - structures:
             for alike in self.structures.pop(key):
                 alike.trainer.__exit__()
 
     def _prepared(self, candidate: Any) -> list[_Alike]:
-        """The folds by their shapes, each shape with its trainer."""
+        """The folds grouped by shape, each shape with its trainer."""
         seen = self.folds.seen_by(candidate)
         folds = [self._fold(candidate, *one) for one in enumerate(seen)]
         if any(fold.data.validation is None for fold in folds):
-            # Curves are means over folds: all of them have a validation loss, or none.
+            # Curves are means over folds, so either all folds have a validation loss or none.
             folds = [fold._replace(data=fold.data._replace(validation=None)) for fold in folds]
         counts = [len(fold.data.train.y) for fold in folds]
         shapes: dict[Hashable, list[_Prepared]] = {}
@@ -252,10 +253,9 @@ class PopulationTraining(CandidateTraining):
         ]
 
     def _fold(self, candidate: Any, number: int, seen: Samples) -> _Prepared:
-        """A fold as the candidate's last step knows it.
+        """A fold as the candidate's last step encodes it.
 
-        Test rows of a class that is not trained on, and those that weigh nothing, have a score but
-        no loss.
+        Test rows of a class without training rows, and those of weight 0, have a score but no loss.
         """
         own = clone(last_step(candidate)).set_params(validation_fraction=None, early_stopping=False)
         data, _, _ = own._prepared(seen.X, seen.y, seen.weights, None, None, None, self.seed)

@@ -1,4 +1,4 @@
-"""The resource of a search: epochs, samples or a parameter that grows from stage to stage."""
+"""The resource of a search, which grows from stage to stage: epochs, samples or a parameter."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from tuner.study.judgements import Judgements
 
 AUTO, EPOCHS, SAMPLES = "auto", "epochs", "n_samples"
 
-# Parameters of which an estimator with `warm_start` may get more and more.
+# Parameters that can grow in an estimator with `warm_start`.
 COUNTS = ("n_estimators", "max_iter")
 
 
@@ -27,8 +27,8 @@ class Resource:
 
     Attributes:
         name: n_samples, or a parameter of the estimator.
-        stages: how much of it candidates have when they are compared, the most at last.
-        whole: what counts as all of it.
+        stages: its amount in each stage, after which candidates are compared; ascending.
+        whole: the amount that counts as all of it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Resource:
     whole: int
 
     def params(self, stage: int) -> dict[str, int]:
-        """What a candidate has of it in a stage, counted from 1, as parameters."""
+        """The parameters of a candidate in a stage, counted from 1."""
         return {} if self.name == SAMPLES else {self.name: self.stages[stage - 1]}
 
     def share(self, stage: int) -> float:
@@ -44,11 +44,11 @@ class Resource:
         return self.stages[stage - 1] / self.whole if self.name == SAMPLES else 1.0
 
     def amount(self, stages: int) -> int:
-        """How much of it a candidate had that went through so many stages."""
+        """The amount that a candidate had after this many stages."""
         return self.stages[stages - 1] if stages else 0
 
     def told(self, outcome: Outcome) -> Outcome:
-        """An outcome in words of the resource, where a race speaks of epochs."""
+        """An outcome whose reason names the resource, where a race names epochs."""
         has = f"{self.name} {self.amount(outcome.epochs)}"
         if outcome.state == "COMPLETE":
             return replace(outcome, reason=f"fitted up to {has}")
@@ -57,24 +57,24 @@ class Resource:
 
 @dataclass(frozen=True)
 class Stages(Halving):
-    """Halving after each epoch, for each is a stage that says how much of a resource there is."""
+    """Halving after each epoch, where each epoch of the race is a stage."""
 
     def rungs(self, epochs: int) -> list[int]:
         return list(range(1, epochs))
 
 
 def stages(most: int, least: int, keep: float, first: float, candidates: int) -> list[int]:
-    """How much of a resource candidates get, stage by stage.
+    """The amounts of a resource, stage by stage.
 
-    The last one has the most, and each before it `keep` times as much. There are no more of them
-    than it takes to leave one candidate.
+    The last stage has the most, and each stage before has `keep` times the next one's amount. There
+    are only as many stages as are needed to leave one candidate.
 
     Args:
-        most: of the resource.
-        least: that can be had.
-        keep: the share of candidates that go on; of 1, there is one stage.
+        most: the most of the resource.
+        least: the least amount that is possible.
+        keep: the share of candidates that continue; with 1 there is one stage.
         first: the least share of the most.
-        candidates: that are compared.
+        candidates: number of candidates that are compared.
     """
     amounts, share = [most], keep
     while keep < 1 and share >= max(first, 1 / candidates) - 1e-9:
@@ -86,13 +86,13 @@ def stages(most: int, least: int, keep: float, first: float, candidates: int) ->
 
 
 def resource_of(estimator: Any, given: str, space: Settings) -> str:
-    """The name of the resource: the one that was given, or what the estimator has.
+    """The name of the resource: the given one, or one that suits the estimator.
 
-    That is epochs where all that may be the last step have partial_fit; a number of trees or of
-    iterations where there is `warm_start` beside it and it is not searched; samples for others.
+    It is epochs if all possible last steps have partial_fit; the number of trees or iterations if
+    the estimator has `warm_start` and this number is not searched; otherwise samples.
 
     Raises:
-        ValueError: if it cannot be the resource.
+        ValueError: the given name cannot be the resource.
     """
     lasts = list(possible(estimator, space))
     without = [own for own in lasts if not hasattr(own, "partial_fit")]
@@ -116,15 +116,15 @@ def resource_of(estimator: Any, given: str, space: Settings) -> str:
     prefix = ""
     if isinstance(estimator, Pipeline):
         if estimator.steps[-1][0] in space:
-            return SAMPLES  # what takes the place of the last step may count otherwise
+            return SAMPLES  # another last step may have other parameters
         prefix = f"{estimator.steps[-1][0]}__"
     counts = (f"{prefix}{name}" for name in COUNTS if f"{prefix}warm_start" in known)
     return next((n for n in counts if n not in space and is_count(known.get(n))), SAMPLES)
 
 
 def possible(estimator: Any, space: Settings) -> Iterable[Any]:
-    """The estimators that may be the last step of a candidate: its own, or those that a space has
-    in its place."""
+    """The estimators that may be the last step of a candidate: its own, or those in the space that
+    replace it."""
     words: Any = ()
     if isinstance(estimator, Pipeline) and isinstance(space, Mapping):
         words = space.get(estimator.steps[-1][0], ())
@@ -136,7 +136,7 @@ def possible(estimator: Any, space: Settings) -> Iterable[Any]:
 
 
 def is_count(value: Any) -> bool:
-    """Whether it is a whole number of at least 1."""
+    """Whether a value is an integer of at least 1."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
@@ -144,13 +144,13 @@ def most_of(name: str, given: Any, estimator: Any, samples: int) -> int:
     """The most of a resource that a candidate gets.
 
     Args:
-        name: of the resource.
-        given: a number, or "auto": all samples, or the estimator's own parameter.
-        estimator: of the search.
-        samples: how many there are.
+        name: the name of the resource.
+        given: a number, or "auto": all samples, or the value of the estimator's parameter.
+        estimator: the estimator of the search.
+        samples: number of all samples.
 
     Raises:
-        ValueError: if it is no number of at least 1, or there are not as many samples.
+        ValueError: it is not a number of at least 1, or exceeds the number of samples.
     """
     if given != AUTO and not is_count(given):
         raise ValueError(f"max_resources: {given!r}: give a whole number, at least 1, or '{AUTO}'")
@@ -167,9 +167,9 @@ def most_of(name: str, given: Any, estimator: Any, samples: int) -> int:
 
 
 def in_words_of(resource: Resource | None, judgements: Judgements, tell: Listener) -> Listener:
-    """Tells of outcomes in words of the resource; where that is epochs, in those of the race.
+    """A listener that changes outcomes before `tell` gets them: reasons name the resource.
 
-    A candidate that raised an error has failed: a race sees no more than that it left.
+    A candidate that raised an error is FAILED; a race only sees that it left.
     """
 
     def own(outcome: Outcome) -> Outcome:

@@ -14,19 +14,19 @@ from tuner.search.trials import Outcome
 from tuner.study.events import Asked, Event, TrialsEnded
 from tuner.study.judgements import Judged, Judgements
 
-# An estimator's parameters by name, or what a row of cv_results_ holds.
+# An estimator's parameters by name, or a row of cv_results_.
 Params = dict[str, Any]
 
 
 class Candidates:
-    """Listens to a study and keeps what `cv_results_` is made of, candidate by candidate.
+    """Listens to a study and collects the data of `cv_results_`, candidate by candidate.
 
     Args:
-        parameters: of a trial, from its settings.
-        folds: how many scores a candidate has.
-        error_score: the score of one that diverged or failed, or "raise".
-        judgements: the scores, and what training raised.
-        resource: what candidates have more of in each stage; None where it is epochs.
+        parameters: converts the settings of a trial to parameters.
+        folds: number of folds, and so of scores per candidate.
+        error_score: the score of a candidate that diverged or failed, or "raise".
+        judgements: the scores, and errors of training.
+        resource: the resource of the stages; None if it is epochs.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Candidates:
                     self.add(outcome, spent / (len(outcomes) * self.folds))
 
     def add(self, outcome: Outcome, seconds: float) -> None:
-        """A candidate: its last score on each fold, or the one it gets for having diverged.
+        """Adds a candidate with its last score on each fold, or error_score if it diverged.
 
         Raises:
-            ValueError: if it diverged and error_score is "raise".
+            ValueError: it diverged and error_score is "raise".
         """
         number, params = outcome.trial.number, self.parameters(outcome.trial.settings)
         error, state, reason = self.judgements.failure(number), str(outcome.state), outcome.reason
@@ -87,10 +87,10 @@ class Candidates:
             self.scored[number] = state
 
     def report(self) -> None:
-        """Says what could not be trained or judged, as scikit-learn's searches do.
+        """Warns about candidates that could not be trained or scored, as scikit-learn does.
 
         Raises:
-            ValueError: if no candidate could be trained, for errors and not for divergence.
+            ValueError: no candidate could be trained, because of errors, not of divergence.
         """
         _warn_or_raise_about_fit_failures(self.errors, self.error_score)
         for error in self.judgements.unscored(self.scored):
@@ -102,7 +102,7 @@ class Candidates:
             )
 
     def stopped_early(self) -> str:
-        """In words, how many candidates were stopped early."""
+        """The number of candidates that were stopped early, in words."""
         states = self.more["state"]
         counts = ", ".join(f"{states.count(s)} {s.lower()}" for s in ("PRUNED", "DIVERGED"))
         return counts + (f", {states.count('FAILED')} failed" if "FAILED" in states else "")

@@ -113,7 +113,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         n_splits_, scorer_, refit_time_: as scikit-learn has them.
     """
 
-    # What scikit-learn's searches have and this one does not offer.
+    # Attributes of scikit-learn's searches for features that this one does not have.
     return_train_score: ClassVar = False
     multimetric_: ClassVar = False
 
@@ -217,10 +217,10 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
             raise ValueError(f"{given}: the resource is {self.resource_}: give {other}")
 
     def _routed(self, params: Metadata) -> Any:
-        """What splitter, estimator and scorer get of the params of fit, checked.
+        """The params of fit for splitter, estimator and scorer, checked.
 
         Raises:
-            TypeError: for a param that nothing takes.
+            TypeError: nothing takes one of the params.
         """
         routed = self._get_routed_params_for_fit(params)
         weights, trained = routed.estimator.fit.get(WEIGHTS), "fit"
@@ -234,14 +234,14 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         return routed
 
     def _resource(self, folds: Folds, candidates: float) -> Resource | None:
-        """What there is more of in each stage; None where it is epochs.
+        """The resource that grows in each stage; None if it is epochs.
 
         Args:
-            folds: of all samples.
-            candidates: how many a space has.
+            folds: the folds of all samples.
+            candidates: number of candidates in the space.
 
         Raises:
-            ValueError: if there is not as much of it.
+            ValueError: there is less of the resource than requested.
         """
         name, count = self.resource_, folds.samples
         if name == EPOCHS:
@@ -253,7 +253,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         return Resource(name, amounts, count)
 
     def _search(self, folds: Folds, context: Any) -> Params:
-        """A study of candidates; the results as scikit-learn has them."""
+        """Runs a study of candidates; returns its results in scikit-learn's form."""
         searched, seed, judgements = parameters(self.space), folds.seed, Judgements()
         resource = self._resource(folds, searched.space.size)
         candidates = Candidates(searched.of, len(folds), self.error_score, judgements, resource)
@@ -284,7 +284,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         known = [own for own in judgements.judged.items() if own[0][0] in candidates.scored]
         with warnings.catch_warnings():
             if all(np.isfinite(judged.score) for _, judged in known):
-                # Only candidates that diverged or failed have no score; `state` says so.
+                # Only candidates that diverged or failed have no score, which `state` shows.
                 warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
             results: Params = self._format_results(
                 candidates.params, len(folds), candidates.scores, candidates.more
@@ -306,7 +306,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         return NoPruning() if self.keep == 1 else kind(self.keep, self.first_rung)
 
     def _about(self, epochs: int) -> Params:
-        """What MLflow keeps of the search itself."""
+        """The parameters of the search's own run in MLflow."""
         about: Params = {"estimator": type(last_step(self.estimator)).__name__}
         if self.resource_ == EPOCHS:
             about |= {"epochs": epochs}
@@ -340,7 +340,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         return int(epochs)
 
     def _seed(self) -> int:
-        """That of the search; an estimator's own, if it is a number, is that of its rows too."""
+        """The seed of the search: its random_state, or an integer random_state of the estimator."""
         own = getattr(last_step(self.estimator), "random_state", None)
         given = own if self.random_state is None else self.random_state
         if isinstance(given, Integral):
@@ -364,7 +364,7 @@ class TunerSearchCV(BaseSearchCV):  # type: ignore[misc]
         if callable(self.refit):
             self.best_index_ = self._select_best_index(self.refit, "score", results)
         else:
-            unknown = np.isnan(scores).all()  # then the first, as in scikit-learn's searches
+            unknown = np.isnan(scores).all()  # then take the first, as scikit-learn's searches
             self.best_index_ = int(np.argmax(whole) if unknown else np.nanargmax(scores))
             self.best_score_ = float(scores[self.best_index_])
         self.best_params_ = results["params"][self.best_index_]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WORDS = {"low", "high", "scale", "step"}
 SCALES = ("linear", "log", "reverse_log")
-# Of a discrete distribution the numbers between these quantiles are searched: all but the tails.
+# A discrete distribution is searched between these quantiles, without its tails.
 LIKELY = (0.001, 0.999)
 
 
@@ -22,8 +22,8 @@ class Parameters:
     """Parameters to search.
 
     Attributes:
-        space: what a sampler sees of them.
-        decode: what a sampler's value stands for, by parameter.
+        space: the space for a sampler.
+        decode: for each parameter, converts a sampler's value to the parameter's value.
     """
 
     space: "Space"
@@ -38,14 +38,14 @@ def parameters(given: Mapping[str, Any]) -> Parameters:
     """The space of a search.
 
     Args:
-        given: for each parameter {"low": 1e-4, "high": 1, "scale": "log"}, where scale is linear,
-            log or reverse_log and a linear range may have a step, of whole numbers where low and
-            high are; {"choices": [...]} or a list; a distribution of scipy.stats, of which a
-            discrete one gives the whole numbers between its quantiles 0.001 and 0.999, each as
-            likely as the next; anything else is fixed.
+        given: for each parameter one of: a range {"low": 1e-4, "high": 1, "scale": "log"}, where
+            scale is linear, log or reverse_log, a linear range may have a step, and integer bounds
+            give integers; {"choices": [...]} or a list; a distribution of scipy.stats, where a
+            discrete one gives all integers between its quantiles 0.001 and 0.999 with equal
+            probability; any other value is fixed.
 
     Raises:
-        ValueError: for a range that is none.
+        ValueError: a range is invalid.
     """
     from tuner.search.space import Space
 
@@ -63,7 +63,7 @@ def _searched(name: str, words: Any) -> tuple["Setting", Callable[[Any], Any]]:
         low, high = (int(words.ppf(share)) for share in LIKELY)
         words = {"low": low, "high": high} if low < high else [low]
     elif hasattr(words, "ppf"):
-        # A quantile is what is searched, so that the distribution says where to look.
+        # The quantile is searched, so that samples follow the distribution.
         return Range(0.0, 1.0), lambda share: float(words.ppf(min(max(share, 1e-9), 1 - 1e-9)))
     if isinstance(words, Mapping) and "low" in words:
         return _range(name, words), lambda value: value

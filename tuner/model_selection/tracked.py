@@ -1,4 +1,4 @@
-"""A search in MLflow: one run for it, and one for each candidate."""
+"""A search in MLflow: one run for the search, and one per candidate."""
 
 import uuid
 import warnings
@@ -16,7 +16,7 @@ from tuner.tracking.store import Store
 from tuner.tracking.tracker import Tracker
 from tuner.tracking.writer import Writer
 
-# MLflow's experiment that holds searches.
+# The MLflow experiment of searches.
 PROJECT = "tuner"
 
 
@@ -24,14 +24,15 @@ PROJECT = "tuner"
 def tracked(
     where: str | Path | None, spool: Path, name: str, about: Params, searched: Parameters
 ) -> Iterator[list[Listener]]:
-    """What keeps the curves in MLflow, if anything does; what it has not taken is given up.
+    """Listeners that write the curves to MLflow; at the end, unwritten data is dropped with a
+    warning.
 
     Args:
-        where: a folder or a server's URI; None keeps nothing.
-        spool: a folder for what waits to be taken.
-        name: of the search's run.
+        where: a folder or a server's URI; None writes nothing.
+        spool: a folder for data that wait to be written.
+        name: the name of the search's run.
         about: parameters of that run.
-        searched: gives the parameters of a candidate.
+        searched: converts settings to the parameters of a candidate.
     """
     if where is None:
         yield []
