@@ -38,7 +38,7 @@ class Guard:
 
     A row is stopped when its loss has been above the initial loss for PATIENCE evaluations, by more
     than noise, and is not recovering: the last of these losses is not the lowest, or its rise is
-    not below FALLEN of the largest. Differences of its last losses tell the noise.
+    not below FALLEN of the largest. Its last losses give the noise.
 
     Momentum also raises the loss of a stable run. On a quadratic, a heavy ball that starts at rest,
     at its limit of stability, gets (1 + b - 2 b^(t + 1)) / (1 - b) times as far from the minimum

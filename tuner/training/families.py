@@ -50,10 +50,11 @@ def dropping(dropout: Fraction = 0.0) -> None:
 
 @dataclass(frozen=True)
 class Family:
-    """What a config can say of a kind of model.
+    """The settings that a config has for a kind of model.
 
     own: its own losses, the usual one of a task first; empty for any loss that fits the task.
-    shape: its settings beside penalties and the hyperparameters of its losses. numbers: the domains
+    shape: its settings besides penalties and the hyperparameters of its losses. numbers: the
+    domains
     of those that a row of a population has of its own.
     """
 

@@ -1,4 +1,4 @@
-"""Losses: value and gradient together, and the score that is reported beside the loss.
+"""Losses: value and gradient together, and the score that is reported with the loss.
 
 A loss is a compiled function on the scores of one row, (samples, outputs),
 

@@ -40,7 +40,8 @@ class Objective(ABC):
 
     gradient: Array
     losses: Array
-    # `differentiate` compiled, and its arguments beside the rows and a batch, for the compiled loop
+    # `differentiate` compiled, and its arguments besides the rows and a batch, for the compiled
+    # loop
     # of kernels.step; None if it must be called from Python.
     compiled: tuple[Any, tuple[Any, ...]] | None = None
 

@@ -21,7 +21,7 @@ from tuner.training.domains import Domain
 from tuner.training.rule_language import GIVEN_TO_ROWS, GIVEN_TO_TENSORS
 from tuner.training.slots import Slot
 
-# What a value may depend on, beside values of the row.
+# What a value may depend on, besides values of the row.
 TENSOR, ELEMENT = "tensor", "element"
 Kind = frozenset[str]
 OF_ROW, OF_TENSOR, OF_ELEMENT = Kind(), Kind({TENSOR}), Kind({ELEMENT})

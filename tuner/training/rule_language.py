@@ -1,4 +1,4 @@
-"""The language of rules beside arithmetic: given values, sums, functions of a tensor.
+"""The language of rules besides arithmetic: given values, sums, functions of a tensor.
 
 On NumPy arrays the functions run as written here, for the parameters of one tensor. In a compiled
 pass, `kernels.rule_compiler` replaces them by loops and by the functions of kernels.tensors.

@@ -1,4 +1,4 @@
-"""Scores: reported beside a loss, computed from sums over the samples of a part.
+"""Scores: reported with a loss, computed from sums over the samples of a part.
 
 A compiled `hits(scores, y, weights)` returns the weighted sum over some samples. A second function
 turns the sum over all samples of a part into its score. Arrays are as in tuner.training.losses.

@@ -45,7 +45,7 @@ def shared(
     lookahead_rate: PositiveFraction = 1.0,
     lookahead_steps: AtLeastOne = 5.0,
 ) -> None:
-    """The hyperparameters that every optimizer takes beside its own, in the order they act.
+    """The hyperparameters that every optimizer takes besides its own, in the order they act.
 
     The defaults leave the optimizer as it is.
 

@@ -26,7 +26,7 @@ def adabelief(
 
     Args:
         theta, g, m, s, t: parameters, gradient, its running mean, the running square of what g
-            differs from m (arrays alike); number of the step, from 1.
+            differs from m (arrays of one shape); number of the step, from 1.
         lr: scale of the steps; the paper's alpha.
         beta1: share of m that a step keeps (the package's betas[0], optax's b1).
         beta2: share of s that a step keeps (the package's betas[1], optax's b2).
@@ -35,7 +35,7 @@ def adabelief(
     Returns:
         The new theta, m and s.
 
-    A gradient that stays what it was is believed, and the steps outgrow Adam's:
+    If the gradient stays the same, the steps become longer than Adam's:
 
     >>> x, m, s = 0.0, 0.0, 0.0
     >>> for t in range(1, 51):

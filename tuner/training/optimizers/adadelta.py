@@ -14,7 +14,7 @@ def adadelta(
 
     Args:
         theta, g, squares, deltas, t: parameters, gradient, running means of the squares of
-            gradients and of steps (arrays alike); number of the step, from 1.
+            gradients and of steps (arrays of one shape); number of the step, from 1.
         lr: multiplies the step that the rule finds.
         rho: share of both running means that a step keeps.
         eps: added to both before the roots; the first step is some sqrt(eps / (1 - rho)) long.

@@ -1,4 +1,4 @@
-"""Adafactor: steps scaled by squared gradients known by their row and column means alone."""
+"""Adafactor: steps scaled by squared gradients, estimated from their row and column means."""
 
 import numpy as np
 
@@ -29,9 +29,9 @@ def adafactor(
 
     Args:
         theta, g, r, c, t: a tensor's parameters and gradient, the running means of the squared
-            gradient along its rows and columns (arrays alike); number of the step, from 1.
+            gradient along its rows and columns (arrays of one shape); number of the step, from 1.
         lr: the largest step, as a share of the tensor's root mean square.
-        decay_rate: power by which beta2 nears 1, and the means those of all steps (PyTorch's
+        decay_rate: power by which beta2 nears 1, and the means become those of all steps (PyTorch's
             -beta2_decay).
         clip_threshold: the largest root mean square of a step before lr; the paper's d.
         eps1: the least estimate of a gradient's size; PyTorch's eps[0].

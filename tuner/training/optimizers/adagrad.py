@@ -24,11 +24,11 @@ def adagrad(
 
     The sum starts at initial_accumulator, 0 as in PyTorch (TensorFlow, Keras and optax: 0.1);
     epsilon is outside the root (optax and Keras: inside). lr_decay is a decay of the rate by
-    inverse time, beside the one that the sum brings.
+    inverse time, in addition to the decay by the sum.
 
     Args:
-        theta, g, squares, t: parameters, gradient, the sum of all its squares (arrays alike);
-            number of the step, from 1.
+        theta, g, squares, t: parameters, gradient, the sum of all its squares (arrays of one
+            shape); number of the step, from 1.
         lr: the first step's length, if the sum starts at 0; the paper's eta.
         lr_decay: the rate is divided by 1 + lr_decay * (t - 1).
         initial_accumulator: what the sum starts at (PyTorch's initial_accumulator_value).

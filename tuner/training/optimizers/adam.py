@@ -19,8 +19,8 @@ def adam(
     """Adam (Kingma & Ba 2015, Algorithm 1), epsilon outside the root and after bias correction.
 
     Args:
-        theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays
-            alike); number of the step, from 1.
+        theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays of one
+            shape); number of the step, from 1.
         lr: roughly the longest step along an axis; the paper's alpha.
         beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
         beta2: share of v that a step keeps (PyTorch's betas[1], optax's b2).

@@ -1,4 +1,4 @@
-"""Adamax: Adam with the fading maximum of the gradient's size in place of its square."""
+"""Adamax: Adam with a decaying maximum of the gradient's size in place of its square."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def adamax(
 
     Args:
         theta, g, m, u, t: parameters, gradient, its running mean, the fading maximum of its size
-            (arrays alike); number of the step, from 1.
+            (arrays of one shape); number of the step, from 1.
         lr: the longest step along an axis while u is the largest gradient; the paper's alpha.
         beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
         beta2: share of u that a step keeps (PyTorch's betas[1], optax's b2).

@@ -29,8 +29,8 @@ def adan(
 
     Args:
         theta, g, m, v, n, last_g, t: parameters, gradient, running means of it, of its differences
-            and of its squares looking ahead, the last gradient (arrays alike); number of the step,
-            from 1.
+            and of its squares looking ahead, the last gradient (arrays of one shape); number of the
+            step, from 1.
         lr: scale of the steps; the paper's eta.
         beta1: share of m that a step keeps.
         beta2: share of v that a step keeps, and how far the differences look ahead.

@@ -31,7 +31,7 @@ def ademamix(
 
     Args:
         theta, g, m1, m2, v, t, T: parameters, gradient, its fast and its slow running mean, its
-            running square (arrays alike); number of the step, from 1, and of all steps.
+            running square (arrays of one shape); number of the step, from 1, and of all steps.
         lr: scale of the steps; the paper's eta.
         beta1: share of m1 that a step keeps (optax's b1).
         beta2: share of v that a step keeps (optax's b2).

@@ -1,4 +1,4 @@
-"""ADOPT: Adam whose gradient is scaled by the squares before it, then averaged."""
+"""ADOPT: Adam that scales each gradient by earlier squared gradients, and averages afterwards."""
 
 import numpy as np
 
@@ -22,7 +22,8 @@ def adopt(
 
     Args:
         theta, g, m, v, t: parameters, gradient, the running mean of scaled gradients, the running
-            square of gradients up to the last step (arrays alike); number of the step, from 1.
+            square of gradients up to the last step (arrays of one shape); number of the step, from
+            1.
         lr: scale of the steps; the paper's alpha.
         beta1: share of m that a step keeps (optax's b1).
         beta2: share of v that a step keeps (optax's b2).

@@ -23,7 +23,7 @@ def amsgrad(
 
     Args:
         theta, g, m, v, v_max, t: parameters, gradient, its running mean, its running square, the
-            largest of these so far (arrays alike); number of the step, from 1.
+            largest of these so far (arrays of one shape); number of the step, from 1.
         lr: scale of the steps; the paper's alpha.
         beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
         beta2: share of v that a step keeps (PyTorch's betas[1], optax's b2).

@@ -1,4 +1,4 @@
-"""Averaged SGD: SGD whose parameters are averaged once it has come near."""
+"""Averaged SGD: SGD whose late parameters are averaged."""
 
 import numpy as np
 
@@ -23,8 +23,8 @@ def asgd(
     are averaged. As in PyTorch t0 is so late by default that the average is the parameters.
 
     Args:
-        theta, g, average, t: parameters, gradient, the average (arrays alike); number of the step,
-            from 1.
+        theta, g, average, t: parameters, gradient, the average (arrays of one shape); number of the
+            step, from 1.
         lr: the first rate; eta0 in PyTorch's state.
         lambd: strength of the L2 penalty, which also slows the rate down.
         alpha: power of that slowing down.

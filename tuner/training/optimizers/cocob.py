@@ -29,8 +29,8 @@ def cocob(
     gradients: a constant one changes nothing, a falling one makes late gradients count less.
 
     Args:
-        theta, g, theta0, t: parameters, gradient, where theta started (arrays alike); number of the
-            step, not used.
+        theta, g, theta0, t: parameters, gradient, where theta started (arrays of one shape); number
+            of the step, not used.
         total, scale, length, reward: minus the sum of gradients, their largest size, the sum of
             their sizes and what was won by betting on them; arrays like theta.
         lr: multiplies the gradients; its schedule counts, not its scale.

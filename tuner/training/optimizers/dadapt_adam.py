@@ -35,7 +35,7 @@ def dadapt_adam(
 
     Args:
         theta, g, m, v, s, t: parameters, gradient, running means of rate * g, of g * g and, over
-            more steps, of rate * g (arrays alike); number of the step, from 1.
+            more steps, of rate * g (arrays of one shape); number of the step, from 1.
         d, r: the estimate, which never falls, and the running mean of rate times the inner product;
             one number per row.
         lr: multiplies the estimate; 1 trusts it.

@@ -35,7 +35,7 @@ def dog(
 
     Args:
         theta, g, theta0, average, t: parameters, gradient, where theta started, the average of its
-            path (arrays alike); number of the step, from 1.
+            path (arrays of one shape); number of the step, from 1.
         distance, total: the largest distance from theta0 so far, and the sum of the squared norms
             of gradients; one number per row.
         lr: multiplies the rate, distance / sqrt(total + eps).

@@ -1,4 +1,4 @@
-"""DoWG: DoG whose gradients weigh as much as the squared distance gone when they came."""
+"""DoWG: DoG with squared gradients weighted by the squared distance at their step."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ def dowg(
     gradient at 0.5, and starts from a squared distance of 0.9999. lr multiplies the rate.
 
     Args:
-        theta, g, theta0, t: parameters, gradient, where theta started (arrays alike); number of the
-            step, not used.
+        theta, g, theta0, t: parameters, gradient, where theta started (arrays of one shape); number
+            of the step, not used.
         squared_distance, total: the square of the largest distance from theta0 so far, and the sum
             of squared norms of gradients, each times the squared distance at its step; one number
             per row.

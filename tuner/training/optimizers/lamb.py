@@ -1,4 +1,4 @@
-"""LAMB: Adam whose every tensor moves by a share of its own norm."""
+"""LAMB: Adam in which every tensor moves by a share of its own norm."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def lamb(
 
     Args:
         theta, g, m, v, t: a tensor's parameters, gradient, its running mean, its running square
-            (arrays alike); number of the step, from 1.
+            (arrays of one shape); number of the step, from 1.
         lr: length of a step as a share of the tensor's norm; the paper's eta.
         beta1: share of m that a step keeps (optax's b1).
         beta2: share of v that a step keeps (optax's b2).

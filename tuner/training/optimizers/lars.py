@@ -1,4 +1,4 @@
-"""LARS: momentum whose every tensor moves by a share of its own norm."""
+"""LARS: momentum in which every tensor moves by a share of its own norm."""
 
 import numpy as np
 
@@ -16,8 +16,8 @@ def lars(
     velocity. Biases are tensors like any other.
 
     Args:
-        theta, g, v, t: a tensor's parameters, gradient, velocity (arrays alike); number of the
-            step, not used.
+        theta, g, v, t: a tensor's parameters, gradient, velocity (arrays of one shape); number of
+            the step, not used.
         lr: the global rate; the paper's gamma.
         momentum: share of the velocity that a step keeps; the paper's m.
         trust: share of the tensor's norm that a step of rate 1 goes; the paper's eta, optax's

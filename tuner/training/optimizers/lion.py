@@ -11,10 +11,10 @@ def lion(theta, g, m, t, lr: Positive = 1e-4, beta1: Fraction = 0.9, beta2: Frac
     """Lion (Chen et al. 2023, Algorithm 2), its weight decay decoupled.
 
     Args:
-        theta, g, m, t: parameters, gradient, its running mean (arrays alike); number of the step,
-            not used.
+        theta, g, m, t: parameters, gradient, its running mean (arrays of one shape); number of the
+            step, not used.
         lr: length of every step along every axis; the paper's eta, 3 to 10 times below Adam's.
-        beta1: share of m, beside g, in the direction of a step (optax's b1).
+        beta1: share of m, the rest being g, in the direction of a step (optax's b1).
         beta2: share of m that a step keeps (optax's b2).
 
     Returns:

@@ -10,7 +10,8 @@ def momentum(theta, g, v, t, lr: Positive = 0.01, momentum: Fraction = 0.9):
     constant, another one when it decays.
 
     Args:
-        theta, g, v, t: parameters, gradient, velocity (arrays alike); number of the step, not used.
+        theta, g, v, t: parameters, gradient, velocity (arrays of one shape); number of the step,
+            not used.
         lr: the learning rate.
         momentum: share of the velocity that a step keeps; often called beta or mu.
 

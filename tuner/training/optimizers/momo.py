@@ -27,8 +27,8 @@ def momo(
     `1 + lr * weight_decay` after the step.
 
     Args:
-        theta, g, m, t: parameters, gradient, its running mean (arrays alike); number of the step,
-            from 1.
+        theta, g, m, t: parameters, gradient, its running mean (arrays of one shape); number of the
+            step, from 1.
         f, gamma, loss: running means of losses and of the inner products of g and theta, and this
             step's loss; one number per row.
         lr: the largest rate; the paper's alpha.

@@ -33,7 +33,7 @@ def muon(
 
     Args:
         theta, g, m, v, t: a tensor's parameters, gradient, its running mean, its running square
-            (arrays alike); number of the step, from 1.
+            (arrays of one shape); number of the step, from 1.
         hidden, inputs, outputs: whether the tensor is a weight matrix before the last; its shape.
         lr: rate of the hidden matrices.
         momentum: share of their m that a step keeps.

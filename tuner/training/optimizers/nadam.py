@@ -30,7 +30,7 @@ def nadam(
 
     Args:
         theta, g, m, v, product, t: parameters, gradient, its running mean, its running square
-            (arrays alike); the product, one number per row; number of the step, from 1.
+            (arrays of one shape); the product, one number per row; number of the step, from 1.
         lr: scale of the steps; the paper's alpha.
         beta1: share of m that a step keeps, and the end of mu (PyTorch's betas[0]).
         beta2: share of v that a step keeps (PyTorch's betas[1]).

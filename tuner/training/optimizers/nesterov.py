@@ -10,7 +10,8 @@ def nesterov(theta, g, v, t, lr: Positive = 0.01, momentum: Fraction = 0.9):
     the rate is outside the velocity.
 
     Args:
-        theta, g, v, t: parameters, gradient, velocity (arrays alike); number of the step, not used.
+        theta, g, v, t: parameters, gradient, velocity (arrays of one shape); number of the step,
+            not used.
         lr: the learning rate; the paper's epsilon.
         momentum: share of the velocity that a step keeps; the paper's mu.
 

@@ -36,9 +36,9 @@ def prodigy(
     `d * lr * weight_decay`.
 
     Args:
-        theta, g, theta0, m, v, s, t: parameters, gradient, where theta started, running means of
-            d * g and of its square, a fading sum of weighted gradients (arrays alike); number of
-            the step, not used.
+        theta, g, theta0, m, v, s, t: parameters, gradient, where theta started, running means of d
+            * g and of its square, a fading sum of weighted gradients (arrays of one shape); number
+            of the step, not used.
         d, r: the estimate, which never falls, and the fading sum of inner products; one number per
             row.
         lr: multiplies the estimate; 1 trusts it.

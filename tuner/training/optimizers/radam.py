@@ -23,8 +23,8 @@ def radam(
     rises to 1. Epsilon is added before the bias correction (optax: after it).
 
     Args:
-        theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays
-            alike); number of the step, from 1.
+        theta, g, m, v, t: parameters, gradient, its running mean, its running square (arrays of one
+            shape); number of the step, from 1.
         lr: scale of the steps; the paper's alpha.
         beta1: share of m that a step keeps (PyTorch's betas[0], optax's b1).
         beta2: share of v that a step keeps (PyTorch's betas[1], optax's b2).

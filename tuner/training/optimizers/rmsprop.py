@@ -22,8 +22,8 @@ def rmsprop(
     rate is outside the velocity (Keras: inside).
 
     Args:
-        theta, g, squares, v, t: parameters, gradient, its running square, velocity (arrays alike);
-            number of the step, not used.
+        theta, g, squares, v, t: parameters, gradient, its running square, velocity (arrays of one
+            shape); number of the step, not used.
         lr: scale of the steps.
         alpha: share of squares that a step keeps (optax's decay, Keras's rho).
         momentum: share of the velocity that a step keeps.

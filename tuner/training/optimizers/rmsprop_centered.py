@@ -24,7 +24,7 @@ def rmsprop_centered(
 
     Args:
         theta, g, squares, mean, v, t: parameters, gradient, its running square, its running mean,
-            velocity (arrays alike); number of the step, not used.
+            velocity (arrays of one shape); number of the step, not used.
         lr: scale of the steps.
         alpha: share of squares and mean that a step keeps (optax's decay, Keras's rho).
         momentum: share of the velocity that a step keeps.

@@ -29,11 +29,11 @@ def rprop(
     It is the variant iRprop- (Igel & Huesken 2000): a step grows by etaplus while the sign stays
     and shrinks by etaminus where it turned; there the parameter waits a step (the original goes
     back instead). As in PyTorch no schedule of lr matters after the first step. Meant for whole
-    batches: the signs of noisy gradients do not tell the length of a step.
+    batches: the signs of noisy gradients say nothing about the length of a step.
 
     Args:
         theta, g, sign, step_size, t: parameters, gradient, its last sign (0 where it turned), the
-            length of the step (arrays alike); number of the step, not used.
+            length of the step (arrays of one shape); number of the step, not used.
         lr: length that the steps start from along every axis; the paper's Delta_0.
         etaminus: factor of a step whose sign turned (PyTorch's etas[0]).
         etaplus: factor of a step whose sign stayed (PyTorch's etas[1]).

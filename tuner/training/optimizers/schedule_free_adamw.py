@@ -30,8 +30,8 @@ def schedule_free_adamw(
     the largest rate so far to the power weight_lr_power in the average. Warmup is the schedule's.
 
     Args:
-        theta, g, average, z, v, t: y, its gradient, x, z, the running square of g (arrays alike);
-            number of the step, from 1.
+        theta, g, average, z, v, t: y, its gradient, x, z, the running square of g (arrays of one
+            shape); number of the step, from 1.
         largest_lr, total: the largest rate and the sum of all weights so far; one number per row.
         lr: scale of the steps of z; the paper's gamma.
         beta1: how near theta is to the average rather than to z (schedulefree's betas[0]).

@@ -26,8 +26,8 @@ def schedule_free_sgd(
     weight_lr_power in the average. Warmup is the schedule's.
 
     Args:
-        theta, g, average, z, t: y, its gradient, x and z (arrays alike); number of the step, from
-            1.
+        theta, g, average, z, t: y, its gradient, x and z (arrays of one shape); number of the step,
+            from 1.
         largest_lr, total: the largest rate and the sum of all weights so far; one number per row.
         lr: the rate of z; the paper's gamma.
         momentum: how near theta is to the average rather than to z; the paper's beta.

@@ -7,7 +7,7 @@ def sgd(theta, g, t, lr: Positive = 0.01):
     """Stochastic gradient descent (Robbins & Monro 1951).
 
     Args:
-        theta, g, t: parameters, gradient (arrays alike); number of the step, not used.
+        theta, g, t: parameters, gradient (arrays of one shape); number of the step, not used.
         lr: the learning rate: length of a step over that of the gradient.
 
     Returns:

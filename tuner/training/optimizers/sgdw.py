@@ -13,7 +13,8 @@ def sgdw(theta, g, m, t, lr: Positive = 0.01, momentum: Fraction = 0.9):
     by the schedule's multiplier alone).
 
     Args:
-        theta, g, m, t: parameters, gradient, velocity (arrays alike); number of the step, not used.
+        theta, g, m, t: parameters, gradient, velocity (arrays of one shape); number of the step,
+            not used.
         lr: the learning rate; the paper's alpha times its schedule's multiplier eta.
         momentum: share of the velocity that a step keeps; the paper's beta1.
 

@@ -11,8 +11,8 @@ def signum(theta, g, m, t, lr: Positive = 1e-4, momentum: Fraction = 0.9):
     The weight decay is coupled, as in the authors' code.
 
     Args:
-        theta, g, m, t: parameters, gradient, its running mean (arrays alike); number of the step,
-            not used.
+        theta, g, m, t: parameters, gradient, its running mean (arrays of one shape); number of the
+            step, not used.
         lr: length of every step along every axis; the paper's delta.
         momentum: share of m that a step keeps; the paper's beta.
 

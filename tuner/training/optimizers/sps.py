@@ -22,8 +22,8 @@ def sps(
     and in SPS+ (Garrigos et al. 2023). lr multiplies the rate. In optax (polyak_sgd) c is 1.
 
     Args:
-        theta, g, t, loss: parameters, gradient (arrays alike); number of the step, not used; this
-            step's loss, one number per row.
+        theta, g, t, loss: parameters, gradient (arrays of one shape); number of the step, not used;
+            this step's loss, one number per row.
         lr: multiplies the rate after it was cut; 1 is the paper.
         max_step: the largest rate before lr; the paper's gamma_b, optax's max_learning_rate.
         c: divides the rate; the larger, the shorter the steps.

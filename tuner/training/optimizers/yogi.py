@@ -1,4 +1,4 @@
-"""Yogi: Adam whose squared gradients grow and shrink by steps that do not depend on their past."""
+"""Yogi: Adam whose running square changes by steps that do not depend on its own size."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def yogi(
 
     Args:
         theta, g, m, v, t: parameters, gradient, its running mean, the estimate of its square
-            (arrays alike); number of the step, from 1.
+            (arrays of one shape); number of the step, from 1.
         lr: scale of the steps; the paper's eta.
         beta1: share of m that a step keeps (optax's b1).
         beta2: v changes by (1 - beta2) * g**2 a step, whatever v is (optax's b2).

@@ -59,7 +59,7 @@ def shared(
     warmup_start: UnitInterval = 0.1,
     hold_epochs: NonNegative = 0.0,
 ) -> None:
-    """The hyperparameters that every schedule takes beside its own; the defaults do nothing.
+    """The hyperparameters that every schedule takes besides its own; the defaults do nothing.
 
     A warmup takes a share of all steps, in whole ones. The schedule itself begins after it and is
     laid out for the rest, as in PyTorch's SequentialLR and optax's warmup_cosine_decay_schedule.
@@ -73,8 +73,8 @@ def shared(
         warmup_exponential: share in which it rises by equal factors.
         warmup_start: the share of the rate at which warmups start; optax and Hugging Face start at
             0, where the first step moves nothing.
-        hold_epochs: a rate is read off the schedule anew only every so many epochs: 1 is a schedule
-            by the epoch, 0 one by the step.
+        hold_epochs: the rate is taken from the schedule only every this many epochs: 1 changes it
+            by the epoch, 0 by the step.
     """
 
 
@@ -82,7 +82,7 @@ def part(
     until: PositiveFraction = 1.0,
     rate: Positive = 1.0,
 ) -> None:
-    """What a part of `schedule.parts` takes beside the hyperparameters of its schedule.
+    """What a part of `schedule.parts` takes besides the hyperparameters of its schedule.
 
     Args:
         until: the share of the training at which it ends, in whole steps; the last one ends at 1.
