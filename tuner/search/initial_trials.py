@@ -116,6 +116,9 @@ def warm(space: Space, results: Sequence[TrialResult], name: str) -> tuple[list[
         space: the space of the study that will try them.
         results: the trials of the other study that trained to the end.
         name: the name of the other study.
+
+    Raises:
+        UserError: none of its trials fits.
     """
     found: list[InitialTrial] = []
     reasons: list[str] = []
