@@ -32,7 +32,8 @@ class Columns:
     Numbers: missing values become the training part's median, then columns are scaled. Categories,
     and booleans: one-hot by the categories of the training part. A missing value is its own
     category; unseen categories encode as zeros. With a minimum count, rare categories share a
-    column, which unseen ones then use, too. Categories may also be hashed or target-encoded.
+    column; unseen ones also use it if there is one. Categories may also be hashed or
+    target-encoded.
     Ordered categories become their rank, and dates their parts (`tuner.data.date_parts`), filled
     and scaled like numbers. Texts: TF-IDF, with one column per word that is not rare.
 

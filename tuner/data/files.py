@@ -25,7 +25,7 @@ SMALLER = "take fewer rows, or give the rows as X.npy, which is read from disk"
 
 
 def find(path: str, key: str = "path", kind: str = "a file") -> Path:
-    """Checks that a file exists and is usable.
+    """The path of a file that exists and is a non-empty regular file.
 
     Args:
         path: as the user gave it; a leading `~` is the home folder.
@@ -126,7 +126,7 @@ def check_text(where: str, file: Path, marks: bytes, each: float) -> None:
 
 
 def check_apart(where: str, file: Path, other: Path, named: str) -> None:
-    """Refuses a file that is identical to another one, by its name or by a link.
+    """Refuses a file that is the same as another one, under a second name or by a link.
 
     Args:
         where: the file, as a config key and value.

@@ -11,7 +11,8 @@ class FitTask:
     """The task of one fit in scikit-learn's tree of tasks; each epoch is a task below it.
 
     Callbacks get the estimator, X, y and metadata (the sample weights), and after an epoch a fitted
-    estimator, if they ask for one. The constructor calls the callbacks for the begin of the fit.
+    estimator, if they ask for one. The constructor calls the callbacks for the beginning of the
+    fit.
 
     Args:
         estimator: the estimator in fit; it has the callbacks.

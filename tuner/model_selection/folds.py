@@ -100,7 +100,7 @@ def indices(part: Any) -> Array:
 
 
 def nested(count: int, kinds: Sequence[Array], rng: np.random.Generator) -> Array:
-    """An order of samples in which every beginning is stratified.
+    """An order of samples whose first ones have all strata in the same proportions as all samples.
 
     Args:
         count: number of samples.

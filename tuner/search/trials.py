@@ -241,7 +241,7 @@ class Outcome:
         return self.at("validation_loss", self.counted) if known else math.nan
 
     def at(self, curve: str, epoch: int) -> float:
-        """The number of a curve after an epoch, or its last one if earlier, or the initial one."""
+        """The number of a curve after an epoch; its last if it is shorter, or its initial one."""
         numbers = self.curves.get(curve)
         return numbers[:epoch][-1] if numbers else self.initial[curve]
 

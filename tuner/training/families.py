@@ -54,8 +54,7 @@ class Family:
 
     own: its own losses, the usual one of a task first; empty for any loss that fits the task.
     shape: its settings besides penalties and the hyperparameters of its losses. numbers: the
-    domains
-    of those that a row of a population has of its own.
+    domains of the hyperparameters that may differ between rows of a population.
     """
 
     own: tuple[str, ...]

@@ -36,7 +36,7 @@ def read(path: str, columns: int | None = None) -> Source:
 
     with files.reading(where, KIND):
         rows, targets = load_svmlight_file(str(file), n_features=columns)
-    # Beyond that, float64 cannot tell neighbouring numbers apart, and int64 ends.
+    # Beyond that, float64 cannot represent every integer, and int64 may overflow.
     exact = (np.abs(targets) < 2.0**53).all()
     whole = exact and (targets == np.rint(targets)).all()
     return Source(where, csr_array(rows), targets.astype(np.int64) if whole else targets)

@@ -28,8 +28,8 @@ def cosine_restarts(
     Args:
         t, T, lr: step from 0, number of all steps, the optimizer's rate; arrays that broadcast.
         first: share of all steps that the first cycle takes; the paper's T_0 over T.
-        multiplier: length of a cycle over that of the one before; the paper's T_mult.
-        gamma: height of a cycle above the bottom over that of the one before (Keras's m_mul; 1 in
+        multiplier: length of a cycle relative to the cycle before; the paper's T_mult.
+        gamma: height of a cycle above the bottom, relative to the cycle before (Keras's m_mul; 1 in
             the paper and in PyTorch's CosineAnnealingWarmRestarts).
         final: share of lr at the bottom of each cycle; the paper's eta_min / eta_max. No top is
             below it, however small gamma is.
@@ -103,8 +103,8 @@ def exp_range(
         t, T, lr: step from 0, number of all steps, the highest rate; arrays that broadcast.
         cycle: share of all steps that a whole cycle takes, the paper's two stepsizes.
         low: the lowest rate over the highest, from which the heights are measured.
-        gamma: the height at the end over that at the start; the paper's and PyTorch's gamma is for
-            a step, gamma**(1 / T) here.
+        gamma: the height at the end relative to that at the start; the gamma of the paper and of
+            PyTorch is per step, gamma**(1 / T) here.
 
     Returns:
         Rates, of the shape that t, T and lr broadcast to.
@@ -236,7 +236,7 @@ def _cosine(start, end, share):
 
 
 def _share(t, start, end):
-    """How far t has come from start to end, from 0 to 1; 1 where there is no way to go."""
+    """The progress of t from start to end, from 0 to 1; 1 if they are equal."""
     length = end - start
     return np.where(length > 0, np.clip((t - start) / np.where(length > 0, length, 1), 0, 1), 1.0)
 

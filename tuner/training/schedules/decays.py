@@ -57,8 +57,8 @@ def polynomial(
 ):
     """(1 - t / T)**power down to the share `final`, reached at the share `until` and held.
 
-    optax's polynomial_schedule; PyTorch's PolynomialLR, which knows no final rate. Keras's default
-    ends at the rate 1e-4, whatever the first one.
+    optax's polynomial_schedule; PyTorch's PolynomialLR, which has no final rate. Keras's default
+    ends at the rate 1e-4, whatever the first rate is.
 
     Args:
         t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
@@ -79,7 +79,7 @@ def polynomial(
 
 
 def inverse_time(t, T, lr, decay: NonNegative = 9.0):
-    """lr / (1 + decay * t / T): to a (1 + decay)th of the rate, a tenth if nothing is said.
+    """lr / (1 + decay * t / T): down to lr / (1 + decay), by default a tenth.
 
     Keras's InverseTimeDecay with decay_steps = T.
 
@@ -103,7 +103,7 @@ def inverse_sqrt(t, T, lr, timescale: PositiveFraction = 0.04):
 
     The inverse square root of Hugging Face and big_vision; with a linear warmup as long as the
     timescale it is that of the Transformer (Vaswani et al. 2017, section 5.3), whose 4,000 of
-    100,000 steps are the default. It has no end: twice the steps, the same start.
+    100,000 steps are the default. It has no end point: the rate never reaches 0.
 
     Args:
         t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
@@ -123,8 +123,8 @@ def inverse_sqrt(t, T, lr, timescale: PositiveFraction = 0.04):
 def bottou(t, T, lr, alpha: NonNegative = 1e-4):
     """lr / (1 + lr * alpha * t) with alpha the strength of regularization (Bottou 2012, eq. 9).
 
-    t counts steps, not shares: however high it starts, the rate comes down to 1 / (alpha * t), the
-    best asymptotically for a loss whose smallest curvature is alpha.
+    t counts steps, not shares: whatever the first rate, the rate approaches 1 / (alpha * t), which
+    is asymptotically optimal for a loss whose smallest curvature is alpha.
 
     Args:
         t, T, lr: step from 0, number of all steps (not used), the first rate, the paper's gamma_0;
@@ -143,8 +143,8 @@ def bottou(t, T, lr, alpha: NonNegative = 1e-4):
 def invscaling(t, T, lr, power: NonNegative = 0.5):
     """lr / t**power with steps counted from 1: scikit-learn's learning_rate="invscaling".
 
-    SGDClassifier counts samples, MLPClassifier samples but renews its rate once an epoch; here, as
-    they are, steps are counted.
+    SGDClassifier counts samples; MLPClassifier counts samples, too, but changes its rate once per
+    epoch. Here steps are counted.
 
     Args:
         t, T, lr: step from 0, number of all steps (not used), the first rate (scikit-learn's eta0
@@ -164,7 +164,7 @@ def invscaling(t, T, lr, power: NonNegative = 0.5):
 def optimal(t, T, lr, alpha: Positive = 1e-4):
     """lr / (alpha * (t0 + t)), t0 = alpha**-0.75: scikit-learn's "optimal" of SGDClassifier.
 
-    scikit-learn knows no starting rate here and its curve is that of lr = 1: `lr` scales it. t
+    scikit-learn has no starting rate here; its curve is that of lr = 1, and `lr` scales it. t
     counts steps from 0.
 
     Args:
@@ -175,7 +175,7 @@ def optimal(t, T, lr, alpha: Positive = 1e-4):
     Returns:
         Rates, of the shape that t and lr broadcast to.
 
-    It is Bottou's schedule from his guess of a first rate, alpha**-0.25 (ten, if nothing is said):
+    It is Bottou's schedule with his guess of the first rate, alpha**-0.25, by default 10:
 
     >>> optimal(np.array([0, 999000]), 10**6, 1.0, alpha=1e-4).round(6)
     array([10.  ,  0.01])
@@ -208,8 +208,8 @@ def rex(t, T, lr, beta: Fraction = 0.5):
 
     Args:
         t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
-        beta: how long the rate stays high and how steeply it then falls; a half in the paper, and a
-            linear decay at 0.
+        beta: how long the rate stays high and how steeply it then falls; 0.5 in the paper; 0 is a
+            linear decay.
 
     Returns:
         Rates, of the shape that t, T and lr broadcast to.
@@ -283,5 +283,5 @@ def wsd_sqrt(t, T, lr, decay: PositiveFraction = 0.2, final: UnitInterval = 0.0)
 
 
 def _decayed(t, T, decay):
-    """How much of the decay at the end is done, from 0 to 1."""
+    """The share of the final decay that is done, from 0 to 1."""
     return np.clip((t - (1.0 - decay) * T) / (decay * T), 0.0, 1.0)

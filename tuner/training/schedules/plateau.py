@@ -1,4 +1,4 @@
-"""Reduce on plateau: the one schedule that looks at the losses, and so keeps state for each row."""
+"""Reduce on plateau: the only schedule that depends on losses, and so keeps state per row."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tuner.training.domains import Fraction, UnitInterval
 
 
 def reduce_on_plateau(t, T, lr):
-    """The rate before any plateau: constant. `reduce_on_plateau_state` says what losses make of it.
+    """The rate before any plateau: constant. `reduce_on_plateau_state` reduces it by the losses.
 
     Args:
         t, T, lr: step from 0, number of all steps (not used), the optimizer's rate; arrays that
@@ -31,28 +31,27 @@ def reduce_on_plateau_state(
     cooldown: UnitInterval = 0.0,
     final: UnitInterval = 0.0,
 ):
-    """The state after an epoch of that validation loss; PyTorch's ReduceLROnPlateau.
+    """The state after an epoch with this validation loss; PyTorch's ReduceLROnPlateau.
 
-    Shares of epochs count in whole ones. Of PyTorch's modes it is "min" and "rel", without `eps`,
-    the smallest change that is made. A loss below 0 is reduced as well; PyTorch multiplies the best
-    one by 1 - threshold, which a loss below 0 that stands still is below at every epoch.
+    Shares of epochs are rounded down to whole epochs. It is PyTorch's modes "min" and "rel",
+    without `eps`, the least change of the rate. Losses below 0 also work; PyTorch compares with the
+    best loss times 1 - threshold, so that a constant loss below 0 counts as better at every epoch.
 
     Args:
-        state: (rows, 4): the share of the rate that is left, the best loss, epochs since it, epochs
-            of cooldown to come.
-        loss: (rows,) of the validation after the epoch.
+        state: (rows, 4): the factor of the rate, the best loss, epochs since then, remaining epochs
+            of cooldown.
+        loss: (rows,), the validation loss after the epoch.
         epochs: number of all epochs.
-        factor: the rate is multiplied by it after more than `patience` epochs without a better
-            loss.
-        patience: share of all epochs (PyTorch's ten epochs are the default's of a hundred).
+        factor: multiplies the rate after more than `patience` epochs without a better loss.
+        patience: share of all epochs (the default is PyTorch's ten epochs of a hundred).
         threshold: a loss is better if it is below the best one by more than this share of its size.
         cooldown: share of all epochs that do not count after a reduction.
-        final: share of the rate that reductions do not go below (PyTorch's min_lr / lr).
+        final: lowest share of the rate after reductions (PyTorch's min_lr / lr).
 
     Returns:
         The new state, (rows, 4).
 
-    A loss that stands still costs a factor of ten after each 11 epochs of 100:
+    A constant loss reduces the rate to a tenth every 11 of 100 epochs:
 
     >>> state = np.array([[1.0, np.inf, 0.0, 0.0]])
     >>> for epoch in range(1 + 22):

@@ -1,11 +1,11 @@
-"""Rates that change at once: constant, and those that drop at boundaries."""
+"""Rates that change in steps: constant, and rates that drop at boundaries."""
 
 import numpy as np
 
 from tuner.training.domains import NonNegative, PositiveFraction
 from tuner.training.power import raised
 
-# Keeps a boundary at its step where share * T is rounded upwards.
+# Corrects a boundary whose share * T is rounded up to just above an integer.
 TINY = 1e-9
 
 
@@ -52,20 +52,20 @@ def multistep(
 ):
     """Multiplied by gamma at each milestone, a share of all steps (PyTorch's MultiStepLR).
 
-    The defaults are those of ResNets on CIFAR (He et al. 2016). More of them, or others than
-    constant pieces: `schedule.parts`.
+    The defaults are those of ResNets on CIFAR (He et al. 2016). For more milestones, or other
+    pieces than constant ones, use `schedule.parts`.
 
     Args:
         t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
         gamma: factor of the rate at each milestone.
-        milestone1: share of all steps; 1 never comes.
+        milestone1: share of all steps; 1 is never reached.
         milestone2: another, in any order.
         milestone3: another, in any order.
 
     Returns:
         Rates, of the shape that t, T and lr broadcast to.
 
-    The order of the milestones does not matter, and two in one place are passed at once:
+    The order of the milestones does not matter, and two equal ones act together:
 
     >>> multistep(np.arange(4), 4, 1.0, milestone1=0.75, milestone2=0.5)
     array([1.  , 1.  , 0.1 , 0.01])
@@ -96,7 +96,7 @@ def piecewise(
 
     Args:
         t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
-        boundary1: share of all steps; 1 never comes.
+        boundary1: share of all steps; 1 is never reached.
         factor1: what the rate is multiplied by from boundary1 on.
         boundary2: another share, in any order.
         factor2: what the rate is multiplied by from boundary2 on.
@@ -116,14 +116,14 @@ def piecewise(
 
 
 def staircase(t, T, lr, gamma: PositiveFraction = 0.01, every: PositiveFraction = 0.1):
-    """The exponential decay in stairs, each `every` of all steps wide.
+    """The exponential decay as a staircase; each stair takes the share `every` of all steps.
 
     optax's and Keras's exponential decay with staircase=True.
 
     Args:
         t, T, lr: step from 0, number of all steps, the starting rate; arrays that broadcast.
         gamma: share of lr that the smooth curve falls to at step T.
-        every: share of all steps that a stair is wide.
+        every: share of all steps that a stair takes.
 
     Returns:
         Rates, of the shape that t, T and lr broadcast to.
