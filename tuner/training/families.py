@@ -25,23 +25,23 @@ _WIDTHS = Domain(1, 1e5, high_closed=True, whole=True, many=True, none=True)
 
 
 def penalties(l1: NonNegative = 0.0, l2: NonNegative = 0.0) -> None:
-    """The numbers that every model takes; a row of a population has its own.
+    """The hyperparameters of every model; each row of a population has its own values.
 
     Both act on all weights W, not on biases and gains; together they are the elastic net. Reported
-    losses are without them, so that trials compare.
+    losses exclude them, so that trials are comparable.
 
     Args:
-        l1: strength of the penalty `l1 * |W|`. Its slope joins the gradient before it is clipped,
-            so that every optimizer scales it as it scales the rest; a weight that a step would take
-            through 0 stops there, at exactly 0, and stays while the loss falls by no more than l1
-            on either side (OWL-QN's orthants, Andrew & Gao 2007). Averages of weights are 0 only
-            where all of them were.
-        l2: strength of the penalty `l2 / 2 * |W|**2`, which joins the gradient as well.
+        l1: strength of the penalty `l1 * |W|`. Its subgradient is added to the gradient before
+            clipping, so that every optimizer scales it like the rest. A weight whose step would
+            cross 0 stops at exactly 0, and stays there while the slope of the loss is at most l1 on
+            both sides (OWL-QN's orthants, Andrew & Gao 2007). An average of weights is 0 only if
+            all of them were 0.
+        l2: strength of the penalty `l2 / 2 * |W|**2`, whose gradient is added in the same place.
     """
 
 
 def dropping(dropout: Fraction = 0.0) -> None:
-    """What networks with hidden layers take as well.
+    """The further hyperparameters of networks with hidden layers.
 
     Args:
         dropout: share of hidden units that each training step leaves out (kernels.dropout).

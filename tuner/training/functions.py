@@ -41,7 +41,7 @@ class Function(ABC):
         lowest: the value at the minima.
 
     Raises:
-        ValueError: settings do not go together; it begins with the setting.
+        ValueError: settings do not fit together; the message begins with the setting.
     """
 
     start: Start
@@ -102,7 +102,7 @@ class Quadratic(Function):
         condition_number: the steepest axis' curvature over the flattest's; 1 in one dimension.
 
     Raises:
-        ValueError: settings do not go together; it begins with the setting.
+        ValueError: settings do not fit together; the message begins with the setting.
 
     >>> Quadratic(start=10.0)(np.array([[10.0]]))
     (array([100.]), array([[20.]]))
@@ -322,7 +322,7 @@ def create(name: str, given: Mapping[str, Any]) -> Function:
 
     Raises:
         KeyError: no class has that name.
-        ValueError: settings do not go together; it begins with the setting.
+        ValueError: settings do not fit together; the message begins with the setting.
     """
     own: dict[str, Any] = {}
     for key in settings(name):

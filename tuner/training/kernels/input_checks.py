@@ -57,7 +57,7 @@ def check_rows(
         The number of rows.
 
     Raises:
-        ValueError: with what there is and what there should be.
+        ValueError: the message says what was found and what is expected.
     """
     if features < 1:
         raise ValueError(f"{where}: {features} features: give one or more")
