@@ -19,25 +19,25 @@ from tuner.training.curves import Curve
 
 Array = np.ndarray
 
-# So many of the best trials are looked at.
+# How many of the best trials the checks look at.
 TOP = 5
-# The median size of the second differences of independent normal numbers, in their deviations.
+# The median absolute second difference of independent normal numbers, in standard deviations.
 BEND = 0.6745 * math.sqrt(6)
-# With fewer numbers the deviation of a late curve is not told.
+# A standard deviation is estimated only from a late curve of at least this many epochs.
 FEWEST = 8
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A study that was not interrupted.
+    """A study that ended without an interrupt, as the checks of an audit see it.
 
     Attributes:
-        trials: with the advice that the whole study supports.
-        budget, epochs: trials that were asked for, and their full length.
-        winner: None where no trial trained to the end.
-        curves: of the winner, as the record keeps them.
-        edge: short runs of the winner at its rate and above, the lowest first; empty if none were
-            made.
+        trials: all trials, with the diagnoses that the whole study supports.
+        budget, epochs: the number of trials requested, and the full length of a trial.
+        winner: None if no trial trained to the end.
+        curves: the winner's recorded curves.
+        edge: short runs of the winner at its learning rate and above, the lowest first; empty if
+            none were made.
     """
 
     space: Space
@@ -52,7 +52,7 @@ class Audited:
 
     @cached_property
     def ended(self) -> list[TrialResult]:
-        """Trials that say something of their settings."""
+        """Trials whose results say something about their settings."""
         return [trial for trial in self.trials if trial.state in ENDED]
 
     @cached_property
@@ -65,31 +65,31 @@ class Audited:
         return ranked([trial for trial in self.trials if path in trial.settings])[:TOP]
 
     def rate(self, path: str | None) -> Setting | None:
-        """How the learning rate at a path is searched, if it is."""
+        """How the learning rate at a path is searched; None if it is not."""
         return None if path is None else self.space.searched.get(path)
 
     @cached_property
     def reached(self) -> Array:
-        """What is minimised after each epoch of the winner, (epochs,)."""
+        """The winner's objective after each epoch, turned so that lower is better: (epochs,)."""
         return self.goal.turn(1.0) * self.whole(self.goal.curve)[1:]
 
     @cached_property
     def curve(self) -> Curve:
-        """The winner's curve as it is diagnosed."""
+        """The winner's curves in the form that the diagnosis takes."""
         falling = self.whole("train_loss")
         if not len(falling):
             falling = self.goal.turn(1.0) * self.whole(self.goal.curve)
         return Curve(falling, self.whole("validation_loss"), self.whole("learning_rate")[1:])
 
     def whole(self, name: str) -> Array:
-        """A curve of the winner from before its first step on, nan where it was not finite."""
+        """One of the winner's curves from before its first step on; NaN where it was not finite."""
         return np.array([math.nan if n is None else n for n in self.curves.get(name, [])])
 
     @property
     def gained(self) -> float:
-        """What the winner gained over its start at its best, 0 where it has no curve.
+        """The gain of the winner's best epoch over its start; 0 if it has no curve.
 
-        Over its first epoch where nothing is known before that, as of many functions of users.
+        The gain over its first epoch if the start is unknown, as for many user functions.
         """
         if self.winner is None or not len(self.reached):
             return 0.0
@@ -99,10 +99,10 @@ class Audited:
 
     @property
     def late_noise(self) -> float | None:
-        """The deviation from epoch to epoch in the last quarter of the winner's curve.
+        """The standard deviation from epoch to epoch in the last quarter of the winner's curve.
 
-        By second differences, which a steady fall leaves out, and their median, which a jump does.
-        None where the curve is too short.
+        Second differences cancel a steady fall, and their median ignores a jump. None if the curve
+        is too short or the late part is not finite.
         """
         late = self.reached[-max(FEWEST, len(self.reached) // 4) :]
         if len(self.reached) < 2 * FEWEST or not np.isfinite(late).all():
@@ -111,7 +111,7 @@ class Audited:
 
     @property
     def seed_noise(self) -> float | None:
-        """The deviation of the winner's value from seed to seed, if it was measured."""
+        """The standard deviation of the winner's value over seeds; None if it was not measured."""
         if self.confirmation is None or self.confirmation.judged.mean is None:
             return None
         return deviation([v for v in self.confirmation.judged.values if v is not None])
@@ -125,15 +125,15 @@ def audited(
     decided: Winner | None,
     confirmed: Confirmation | None,
 ) -> Audited:
-    """What an audit looks at of a study that has ended.
+    """Collects what the audit of a finished study looks at.
 
     Args:
-        config: of the study.
-        study: whose record holds its curves and its short runs.
-        goal: that it minimises.
-        trials: with the advice that the study supports.
+        config: the study's config.
+        study: its record holds the curves and the short runs.
+        goal: what the study minimises.
+        trials: all trials, with the diagnoses that the whole study supports.
         decided: the winner.
-        confirmed: the best trials on fresh seeds.
+        confirmed: the results of the best trials on fresh seeds.
     """
     winner = next((t for t in trials if decided is not None and t.number == decided.number), None)
     own = (c for number, c in study.curves() if winner is not None and number == winner.number)

@@ -1,8 +1,8 @@
-"""The audit of a study: each file is a check, found by its name, that tells what it finds.
+"""The audit of a study: each file holds one check, found by its name.
 
-They are the checks that the Deep Learning Tuning Playbook (Godbole et al. 2023) asks for after a
-round of experiments. A check is a function `check(study) -> findings`, pure: it sees a study's
-results, its winner's curves and its space. It yields nothing where it cannot judge.
+They are the checks that the Deep Learning Tuning Playbook (Godbole et al. 2023) recommends after a
+round of experiments. A check is a pure function `check(study) -> findings`: it sees a study's
+results, its winner's curves and its space. It yields nothing if it cannot judge.
 """
 
 from tuner import discovery
@@ -11,10 +11,10 @@ from tuner.study.results import Finding
 
 
 def findings(study: Audited) -> tuple[Finding, ...]:
-    """What all checks find, those that did not pass first.
+    """The findings of all checks; those that did not pass come first.
 
     Args:
-        study: as it ended.
+        study: an ended study.
     """
     found = [
         finding

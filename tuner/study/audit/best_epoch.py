@@ -1,4 +1,4 @@
-"""The winner's best epoch tells the length: at the very end it is too short, at once too long."""
+"""Best epoch: at the very end, the training was too short; near the start, too long."""
 
 import math
 from collections.abc import Iterator
@@ -10,23 +10,23 @@ from tuner.study.results import Finding
 from tuner.training.curves import SETTLED
 
 CHECK = "best epoch"
-# Too long, and too short, by the best epoch's share of all.
+# The best epoch's share of all epochs up to which, and from which, the length is wrong.
 EARLY, LATE = 0.1, 0.75
-# Of shorter trainings a tenth is less than an epoch.
+# A tenth of a shorter training is less than one epoch.
 FEWEST = 10
-# Labels of curves whose own advice speaks against training longer.
+# Labels of curves that speak against longer training.
 SETTLED_LABELS = ("converged", "overfitting")
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """Where the best epoch of what is minimised lies.
+    """Looks at which epoch the winner's objective is best.
 
     A winner that is stopped at its best epoch needs no advice.
 
-    Late alone is no fault: most curves end at their lowest. It is one if the last quarter, measured
-    by how much the rate had left to give (`Curve.progress`), brought more than 1 % of what was
-    gained, and more than twice the noise from epoch to epoch; and if the training loss had not
-    settled.
+    A late best epoch alone is no fault, because most curves end at their lowest point. It is one if
+    the training loss had not settled, and the last quarter, measured by the sum of the learning
+    rates (`Curve.progress`), brought more than 1 % of the total gain and more than twice the noise
+    from epoch to epoch.
     """
     winner, reached = study.winner, study.reached
     if winner is not None and winner.stops_at is not None:
@@ -66,13 +66,13 @@ def check(study: Audited) -> Iterator[Finding]:
 
 
 def _late_gain(study: Audited) -> float:
-    """What the last quarter of the progress brought of what is minimised."""
+    """The gain of the objective in the last quarter of the progress."""
     reached, turn = study.reached, max(1, study.curve.turn)
     return float(reached[:turn].min() - reached[turn:].min()) if turn < len(reached) else 0.0
 
 
 def _lowest(study: Audited) -> bool:
-    """Whether no trial alike in its optimizer tried a lower rate than the winner."""
+    """Whether no trial with the winner's optimizer tried a lower learning rate."""
     winner = study.winner
     rates = [
         trial.learning_rate

@@ -1,4 +1,4 @@
-"""The best values must not lie at the bounds of what was searched: better ones may lie beyond."""
+"""Bounds: the best values should not lie at the bounds of the search."""
 
 from collections.abc import Iterator
 
@@ -9,24 +9,24 @@ from tuner.study.bounds import bound, domain_of, moved, ordered, place
 from tuner.study.results import Finding
 
 CHECK = "bounds"
-# A value is near a bound within this share of the range, on its scale.
+# A value is near a bound if it lies within this share of the range, on its scale.
 NEAR = 0.1
-# So many of the best trials near one bound count as much as the best itself.
+# This many of the best trials near one bound count as much as the best trial itself.
 SEVERAL = 2
-# Fewer trials say nothing of where good values lie.
+# Fewer trials do not show where good values lie.
 FEWEST = 5
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """For each searched number, whether the best trial, or two of the top five, are near a bound.
+    """Looks for searched numbers at whose bounds the best trial, or two of the top five, lie.
 
-    The best is the winner or, of what the winner does not have, the best trial that does. A bound
-    that is the limit of the setting's domain is not advised to move, nor is one of learning rates
-    beyond which all trials diverged.
+    The best trial is the winner or, for a setting that the winner does not have, the best trial
+    with that setting. There is no advice to move a bound at the limit of the setting's domain, nor
+    one of learning rates beyond which all trials diverged.
 
-    A setting that changes nothing has the values of its best trials near a bound by chance: in 28 %
-    of simulated studies. Of one that clearly matters, its best value in the middle of the range, it
-    is said in less than 1 %.
+    For a setting without effect, the best values lie near a bound by chance in 28 % of simulated
+    studies. For one that clearly matters and has its best value in the middle of the range, the
+    check is wrong in less than 1 %.
     """
     distances = []
     for path in study.space.searched:
@@ -44,7 +44,7 @@ def check(study: Audited) -> Iterator[Finding]:
 
 
 def _look(study: Audited, path: str) -> Finding | float | None:
-    """What there is to say of one setting, its distance from the bounds if nothing, or None."""
+    """The finding on one setting; its distance from the bounds if all is well; None if unknown."""
     setting = study.space.searched[path]
     tops = study.top_with(path)
     tried = [trial for trial in study.ended if path in trial.settings]
@@ -86,7 +86,7 @@ def _look(study: Audited, path: str) -> Finding | float | None:
 
 
 def _away(share: float, upper: bool) -> float:
-    """The distance from a bound of a place between both."""
+    """The distance from a bound of a place between both bounds (0 to 1)."""
     return 1 - share if upper else share
 
 
@@ -95,6 +95,6 @@ def _with(choices: Choices, new: float) -> dict[str, list[float]]:
 
 
 def _beyond_lies_divergence(study: Audited, path: str) -> bool:
-    """Whether a path is of learning rates of which the highest all diverged."""
+    """Whether the path is a learning rate whose highest values all diverged."""
     whose = {trial.optimizer for trial in study.ended if trial.rate_path == path}
     return any(wall(study, optimizer) is not None for optimizer in whose)

@@ -1,4 +1,4 @@
-"""Trials that diverge are lost: few should, and no rates be searched at which all do."""
+"""Divergence: few trials should diverge, and no rates be searched at which all of them do."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,21 +9,21 @@ from tuner.study.audited import Audited
 from tuner.study.results import Finding
 
 CHECK = "divergence"
-# Too many is more than this share of an optimizer's trials.
+# Too many trials diverge if they are more than this share of an optimizer's trials.
 MANY = 0.1
-# Of fewer trials no share is told, unless every one diverged.
+# With fewer trials no share is reported, unless all of them diverged.
 FEWEST = 5
-# Where all diverged, rates are searched below a tenth of the lowest one.
+# If all trials diverged, the advice is to search below the lowest rate divided by this.
 LOWER = 10.0
-# And where one rate was fixed, over so much.
+# The width of the advised range if the rate was fixed: high over low.
 WIDTH = 1000.0
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """For each optimizer, whether too many of its trials diverged, and above which rate all do.
+    """Says for each optimizer whether too many trials diverged, and above which rate all do.
 
-    The upper bound moves to the lowest rate of those above which nothing was stable. Where all
-    diverged it moves to a tenth of their lowest, and the lower one with it.
+    The advised upper bound is the lowest diverged rate above which nothing was stable. If all
+    trials diverged, it is a tenth of their lowest rate, and the lower bound moves with it.
     """
     for optimizer in dict.fromkeys(trial.optimizer for trial in study.ended):
         own = [trial for trial in study.ended if trial.optimizer == optimizer]
@@ -43,9 +43,9 @@ def check(study: Audited) -> Iterator[Finding]:
 
 
 def wall(study: Audited, optimizer: str | None) -> float | None:
-    """The lowest learning rate of those that diverged and above which no trial was stable.
+    """The lowest diverged learning rate above which no trial was stable.
 
-    None where there are no rates, or none of the highest diverged.
+    None if there are no learning rates, or the highest rate was stable.
     """
     own = [t for t in study.ended if t.optimizer == optimizer and t.learning_rate is not None]
     stable = [t.learning_rate or 0.0 for t in own if t.state != "DIVERGED"]
@@ -59,7 +59,7 @@ def _mend(
     lost: Sequence[TrialResult],
     above: float | None,
 ) -> tuple[str, Settings]:
-    """What to do, and what the next round sets."""
+    """The advice, and the changes for the next round."""
     path = next((trial.rate_path for trial in own if trial.rate_path), None)
     searched = study.rate(path)
     if above is None or path is None:
@@ -68,7 +68,7 @@ def _mend(
         ways = "clip gradients, warm up or make smaller steps"
         return f"the learning rate is not the cause: {ways}", {}
     if any(_stable_above(trial, path, above) for trial in study.ended):
-        # Trials of another branch of a user's function share this setting, and bear it.
+        # Another branch of the user function shares this setting and is stable at such rates.
         return f"give {own[0].optimizer} a learning rate of its own, below {above:.3g}", {}
     if len(lost) == len(own):
         high = float(f"{above / LOWER:.2g}")
@@ -86,13 +86,13 @@ def _mend(
 
 
 def _stable_above(trial: TrialResult, path: str, rate: float) -> bool:
-    """Whether a trial did not diverge at this rate or a higher one of the same path."""
+    """Whether a trial was stable at this rate, or a higher one, of the same path."""
     own = trial.learning_rate if trial.rate_path == path else None
     return own is not None and own >= rate and trial.state != "DIVERGED"
 
 
 def _below(searched: Setting | None, high: float) -> Settings:
-    """A range of rates that ends there, as wide as the one that was searched."""
+    """A range of rates that ends at `high` and is as wide as the searched one."""
     width = WIDTH
     if isinstance(searched, Range) and searched.low > 0:
         width = max(searched.high / searched.low, LOWER)

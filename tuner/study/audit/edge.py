@@ -1,4 +1,4 @@
-"""The winner's learning rate should not sit at the edge of stability: twice the rate must train."""
+"""Edge of stability: the winner should also train stably at twice its learning rate."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from tuner.study.results import Finding
 from tuner.training import schedules
 
 CHECK = "edge of stability"
-# The winner must bear so many times its rate.
+# The winner must be stable at this multiple of its rate.
 ENOUGH = 2
-# A share of the training to search a warmup in.
+# The longest warmup to search, as a share of the training.
 WARMUP = 0.2
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """How many times its rate the winner bears, by short runs (`tuner.study.edge`).
+    """The multiple of its rate at which the winner is stable, by short runs (`tuner.study.edge`).
 
-    Nothing is said where a short run diverges at the rate itself, for it then does not stand for
-    the long one.
+    If a short run diverges at the rate itself, the check is silent, because short runs then do not
+    represent the long one.
     """
     winner, runs = study.winner, study.edge
     if winner is None or not runs or runs[0].diverged:
@@ -44,7 +44,7 @@ def check(study: Audited) -> Iterator[Finding]:
 
 
 def warmup(study: Audited) -> Settings:
-    """A search for a warmup, where the winner's schedule has none and takes one."""
+    """A search for a warmup if the winner's schedule supports one and has none."""
     assert study.winner is not None
     schedule = study.winner.schedule
     path = f"schedule.{schedule}.warmup_linear"

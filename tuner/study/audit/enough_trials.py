@@ -1,4 +1,4 @@
-"""More trials should not be expected to bring more than seeds differ by."""
+"""Enough trials: more of them should not be expected to gain more than the noise between seeds."""
 
 import math
 from collections.abc import Iterator
@@ -12,14 +12,16 @@ CHECK = "enough trials"
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """What as many trials again are expected to bring, against the deviation between seeds.
+    """Compares the expected gain of doubling the trials with the standard deviation over seeds.
 
-    The first is what the second half of the trials brought over the first, whatever their order
-    (`tuner.study.stopping.expected_gain`); the second is the winner's, from its confirmation.
+    The expected gain is that of the second half of the trials over the first, averaged over their
+    order (`tuner.study.stopping.expected_gain`). The standard deviation is the winner's, from its
+    confirmation.
 
-    What is expected is rather too much. In simulated random searches of 16 to 64 trials over two to
-    four settings, it asks for more in at least 90 % where more bring twice the deviation, in 65 to
-    90 % where they bring as much, and in at most 7 % where they bring a fifth of it.
+    The expected gain is rather too high. In simulated random searches of 16 to 64 trials over two
+    to four settings, the check asks for more trials in at least 90 % of studies if more would gain
+    twice the deviation, in 65 to 90 % if they would gain as much as it, and in at most 7 % if they
+    would gain a fifth of it.
     """
     noise = study.seed_noise
     values = [value_of(trial) for trial in study.ended]

@@ -1,4 +1,4 @@
-"""Late steps should not decide the ranking: their noise against the gap between the top trials."""
+"""Late noise: the noise of the last epochs should be smaller than the gaps between top trials."""
 
 from collections.abc import Iterator
 
@@ -8,20 +8,21 @@ from tuner.study.audited import Audited
 from tuner.study.results import Finding
 
 CHECK = "late noise"
-# The last number of a curve is trusted to so many deviations of its noise.
+# The last number of a curve is uncertain by this many standard deviations of its noise.
 DEVIATIONS = 2.0
-# Fewer trials at the top have no gap between them to speak of.
+# With fewer top trials, their gap says little.
 FEWEST = 3
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """Twice the deviation from epoch to epoch, against the gap between the first and last of five.
+    """Compares twice the deviation from epoch to epoch with the gap between the best and fifth.
 
-    Where the noise is larger, an epoch more or less would have ranked the top trials otherwise. The
-    textbook's settings, which are mostly far off, are left out.
+    If the noise is larger, one epoch more or less would have changed the ranking of the top trials.
+    Trials with textbook settings, which are mostly far off, are left out.
 
-    The deviation is told from few epochs. In simulated studies of 16 to 200 epochs a noise of half
-    the threshold is called too large in at most 7 %, one of twice the threshold in at least 87 %.
+    The deviation is estimated from few epochs. In simulated studies of 16 to 200 epochs, a noise of
+    half the threshold is called too large in at most 7 %, one of twice the threshold in at least
+    87 %.
     """
     noise = study.late_noise
     values = [t.value for t in study.top if t.value is not None and not t.is_default]
@@ -40,7 +41,7 @@ def check(study: Audited) -> Iterator[Finding]:
 
 
 def _mend(winner: TrialResult, may_decay: bool) -> str:
-    """What to do, of what the winner has."""
+    """The advice, as far as it applies to the winner."""
     if winner.rate_path is None and winner.schedule is None:
         return "average over the last epochs, make smaller steps late, or take larger batches"
     ways = "average the parameters or take larger batches"
@@ -52,7 +53,7 @@ def _mend(winner: TrialResult, may_decay: bool) -> str:
 
 
 def decay(study: Audited) -> Settings:
-    """A decaying schedule beside the winner's, where that is constant and no other is searched."""
+    """A decaying schedule to add if only the constant schedule was searched."""
     if study.winner is None or study.winner.schedule != "constant":
         return {}
     if study.space.branches.get("schedule") != ("constant",):

@@ -1,4 +1,4 @@
-"""The winner's validation loss should not rise again after its minimum."""
+"""Overfitting: the winner's validation loss should not rise again after its minimum."""
 
 from collections.abc import Iterator
 
@@ -10,18 +10,18 @@ from tuner.study.results import Finding
 from tuner.training.curves import RISEN, STOP, overfitting
 
 CHECK = "overfitting"
-# The strengths of an L2 penalty that are searched then.
+# The largest L2 penalty to search then.
 PENALTY = 0.01
-# Past the minimum, the schedule needs some epochs to end.
+# The advised length relative to the best epoch: the schedule needs some epochs to end.
 LONGER = 1.5
 
 
 def check(study: Audited) -> Iterator[Finding]:
     """How far above its minimum the validation loss ended, as a share of the minimum.
 
-    Whether that is overfitting is judged as for the label of a curve: by the median of the last
-    quarter, while the training loss went on falling. Of a loss that rose otherwise, or has no
-    validation part, nothing is said.
+    It is overfitting by the same rule as for the label of a curve: the median of the last quarter
+    is higher while the training loss still falls. If the loss rose in another way, or there is no
+    validation part, the check is silent.
     """
     winner, curve = study.winner, study.curve
     losses = curve.validation
@@ -41,7 +41,7 @@ def check(study: Audited) -> Iterator[Finding]:
         return
     changes = dict(_penalty(study))
     if study.goal.best_epoch:
-        # It is stopped before it overfits; a penalty may still bring more.
+        # The model stops before it overfits; a penalty may still improve it.
         well, advice = not changes, "" if not changes else found.advice.partition(STOP)[0]
         yield Finding(CHECK, well, share, RISEN, found.evidence, advice, changes)
         return
@@ -51,7 +51,7 @@ def check(study: Audited) -> Iterator[Finding]:
 
 
 def _penalty(study: Audited) -> Settings:
-    """A search for an L2 penalty, where the winner has none and its model takes one."""
+    """A search for an L2 penalty if the winner has none and its model takes one."""
     assert study.winner is not None
     if "model" not in study.winner.settings:
         return {}

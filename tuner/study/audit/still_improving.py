@@ -1,4 +1,4 @@
-"""The winner should have got where it can: a training loss that still falls asks for more."""
+"""Still improving: a winner whose training loss still falls at the end should train longer."""
 
 from collections.abc import Iterator
 
@@ -8,17 +8,17 @@ from tuner.study.results import Finding
 from tuner.training.curves import NONE, SETTLED
 
 CHECK = "still improving"
-# What the curves are called of which this can be said.
+# The labels of curves that still improve, and that do not.
 IMPROVING, STANDING = "slow", ("converged", "plateau")
 
 
 def check(study: Audited) -> Iterator[Finding]:
-    """The share of all that was gained that the last quarter of the training brought.
+    """The share of the total gain that the last quarter of the training brought.
 
-    The quarter is one of what the rates sum up to, not of the epochs: a schedule that ends at zero
-    flattens every curve over time. The judgement is that of the curve's label, and the advice is
-    the trial's own, as far as other trials agree with it (`tuner.search.advice`); under a constant
-    rate a decaying one is to be tried as well.
+    The quarter is measured by the sum of the learning rates, not by epochs, because a schedule that
+    ends at zero flattens every curve over time. The judgement is that of the curve's label, and the
+    advice is the trial's own, as far as other trials agree with it (`tuner.search.advice`). With a
+    constant rate, the advice is to try a decaying one as well.
     """
     winner, curve = study.winner, study.curve
     if winner is None or curve.epochs < 1 or not curve.gained > 0:
