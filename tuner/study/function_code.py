@@ -10,20 +10,20 @@ from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any
 
-# Names with what they are.
+# Pairs of a name and its value.
 Named = Iterator[tuple[str, Any]]
 
-# Values that stay what they are, and whose text tells all of them; so do tuples of these.
+# Immutable types whose `repr` says everything about a value; tuples of these count as well.
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
 def digest(call: Callable[..., Any]) -> str:
-    """Sixteen digits of the source of a function, and of all that it names of its own module.
+    """A digest (16 hex digits) of a function's source and of all that it uses of its own module.
 
-    What else stands in the file does not count: a script may ask for more trials. Neither do
-    comments, nor the function's defaults, which the config has. A value counts as it is written,
-    not as it came out: it may be of the environment or of the time. A cell of a notebook has no
-    file, but its source is known. Of what has no source the compiled code counts, and the value.
+    Other code of the file does not count: a script may change to request more trials. Neither do
+    comments, nor the function's defaults, which are in the config. A module variable counts by its
+    source text, not by its value, which may depend on the environment or the time. A notebook cell
+    has no file, but its source is known. Without a source, the compiled code and the value count.
 
     Args:
         call: the function.
@@ -32,7 +32,7 @@ def digest(call: Callable[..., Any]) -> str:
 
 
 def _ingredients(call: Callable[..., Any]) -> Iterator[str]:
-    """Sources and plain values, each once, in the order in which they are named."""
+    """Sources and plain values, each once, in the order in which the code names them."""
     module, seen, told = getattr(call, "__module__", None), set[int](), set[str]()
     waiting: list[tuple[str, Any]] = [("", call)]
     while waiting:
@@ -56,7 +56,7 @@ def _ingredients(call: Callable[..., Any]) -> Iterator[str]:
 
 
 def _written(module: str | None, name: str) -> list[ast.stmt]:
-    """The statements of a module's file that give a name its value; none where it has no file."""
+    """The statements of a module's file that assign a name; empty if the module has no file."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module or ""]))
     except (OSError, TypeError, SyntaxError, KeyError):
@@ -73,7 +73,7 @@ def _written(module: str | None, name: str) -> list[ast.stmt]:
 
 
 def _within(statements: list[ast.stmt], call: Callable[..., Any], name: str) -> Named:
-    """What statements name of the function's module, beside a name itself."""
+    """The names of the function's module that statements use, without `name` itself."""
     known = getattr(inspect.unwrap(call), "__globals__", {})
     for node in (node for statement in statements for node in ast.walk(statement)):
         if isinstance(node, ast.Name) and node.id != name and node.id in known:
@@ -87,17 +87,17 @@ def _is_plain(found: Any) -> bool:
 
 
 def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """What a function names, of its module and of the functions around it."""
+    """What a function uses of its module and of its enclosing functions."""
     for name in dict.fromkeys(_names(function.__code__)):
         if name in function.__globals__:
             yield name, function.__globals__[name]
     for cell in function.__closure__ or ():
-        with suppress(ValueError):  # it is not set yet
-            yield "", cell.cell_contents  # no name of the module
+        with suppress(ValueError):  # an empty cell
+            yield "", cell.cell_contents  # not a name of the module
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """All names in a function's code, and in those of functions within it."""
+    """All names in a function's code, including nested functions."""
     yield from code.co_names
     for own in code.co_consts:
         if isinstance(own, CodeType):
@@ -105,7 +105,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _methods(kind: type) -> Iterator[FunctionType]:
-    """The methods of a class, static ones and properties too."""
+    """The methods of a class, including static methods and properties."""
     for own in vars(kind).values():
         method = getattr(own, "__func__", getattr(own, "fget", own))
         if isinstance(method, FunctionType):
@@ -113,11 +113,11 @@ def _methods(kind: type) -> Iterator[FunctionType]:
 
 
 def _source(found: Any, own: bool = False) -> str:
-    """The source of a function or a class; of what has none, what was made of it.
+    """The source of a function or a class; without a source, its compiled form.
 
     Args:
         found: the function or the class.
-        own: whether it is the user's, whose defaults do not count.
+        own: whether it is the user's training function, whose defaults do not count.
     """
     try:
         tree = ast.parse(dedent(inspect.getsource(found)))
@@ -130,13 +130,14 @@ def _source(found: Any, own: bool = False) -> str:
         return ast.dump(tree)
     if isinstance(found, FunctionType):
         return "\n".join(_compiled(found.__code__))
-    # A class of a notebook has no file. Its methods follow; this is what it says beside them.
+    # A class of a notebook has no file. Its methods are digested separately; this adds its plain
+    # attributes.
     plain = {key: own for key, own in vars(found).items() if _is_plain(own) and key[:2] != "__"}
     return f"{found.__qualname__} {plain}"
 
 
 def _compiled(code: CodeType) -> Iterator[str]:
-    """What tells one compiled code from another, on this version of Python."""
+    """What identifies compiled code, on this version of Python."""
     yield f"{sys.version_info[:2]} {code.co_code.hex()} {code.co_names} {code.co_varnames}"
     for own in code.co_consts:
         if isinstance(own, CodeType):

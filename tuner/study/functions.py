@@ -1,4 +1,4 @@
-"""Studies of a user's function: a runner for each trial, its calls in an executor."""
+"""Studies of a user function: a runner for each trial, whose calls an executor steps."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -25,21 +25,21 @@ from tuner.study.runners.function import Failures, FunctionRunner
 from tuner.study.training import StudyTraining
 from tuner.study.trial_files import REPEATS, TRIALS
 
-# The folder of the processes that step the calls, while they are there.
+# The folder of the worker processes, while they exist.
 WORKERS = "workers"
 
 
 class Functions(StudyTraining):
-    """Trains the trials of a user's function; a context, for its calls are alive.
+    """Trains the trials of a user function; a context manager, which ends the live calls.
 
     Args:
-        config: of the study; its function has its code.
-        threads: that tuner itself may use.
-        stop: interrupts the training.
-        folder: of the study.
+        config: the study's config; its function carries the code.
+        threads: the number of threads that tuner itself may use.
+        stop: set to interrupt the training.
+        folder: the study's folder.
 
     Raises:
-        UserError: if the command has not the function's code.
+        UserError: if the command does not have the function's code.
     """
 
     def __init__(self, config: Config, threads: int, stop: Event, folder: Path) -> None:
@@ -64,7 +64,7 @@ class Functions(StudyTraining):
 
     @cached_property
     def executor(self) -> Executor:
-        """Where calls are stepped, made when it is asked for first."""
+        """What steps the calls; made at first use."""
         own: Executor
         if self.config.workers == 1 and not self.config.executor.dask:
             own = Local(self.function, self.stop, self.config.threads)
@@ -79,7 +79,7 @@ class Functions(StudyTraining):
 
     @property
     def unit(self) -> str:
-        """What the losses are measured in."""
+        """The unit of the losses."""
         return "loss"
 
     @property
@@ -96,19 +96,19 @@ class Functions(StudyTraining):
 
     @property
     def has_seeds(self) -> bool:
-        """Whether a trial may end otherwise when it is repeated; without a seed, by chance."""
+        """Whether a repeated trial may give another result; without a seed, by chance."""
         return True
 
     @cached_property
     def code(self) -> str:
-        """A digest of the function's source, and of what it calls of its own module."""
+        """A digest of the function's source and of what it uses of its own module."""
         assert self.function.call is not None
         return digest(self.function.call)
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> list[FunctionRunner]:
-        """A runner for each trial, as `tuner.study.training` has it."""
+        """A runner for each trial (see `tuner.study.training`)."""
         return [
             FunctionRunner(
                 self.tasks(trial, None if seeds is None else seeds[trial.number]),
@@ -120,7 +120,7 @@ class Functions(StudyTraining):
         ]
 
     def tasks(self, trial: Trial, seeds: Sequence[int] | None) -> dict[Row, Task]:
-        """The calls of a trial by row: of the search, or of repeats on these seeds."""
+        """The calls of a trial by row: those of the search, or of repeats on these seeds."""
         rows = [
             Row(trial.number, seed, fold)
             for seed in seeds or (self.config.study.seed,)
@@ -153,10 +153,10 @@ class Functions(StudyTraining):
         )
 
     def keeps(self, row: Row, repeat: bool) -> bool:
-        """Whether the model of a call may become that of the study.
+        """Whether the model of a call may become the study's model.
 
-        It is the model of the first seed that judges the winner; where nothing is confirmed that of
-        its trial. Of several folds it is the first one's.
+        The study's model is that of the first seed that judges the winner; without a confirmation,
+        that of the winning trial. With several folds, it is the first fold's.
         """
         if not self.config.confirm.most_top:
             return not repeat and row.fold == 0
@@ -169,10 +169,10 @@ class Functions(StudyTraining):
 
 
 def goal_of(config: Config) -> Goal:
-    """What a study of a function minimises.
+    """The goal of a study of a function.
 
     Raises:
-        UserError: for a metric whose name does not say which numbers are better.
+        UserError: for a metric whose name does not say whether greater or lower is better.
     """
     greater = is_greater_better(config.metric, config.direction)
     if config.metric in (None, "loss"):
@@ -181,7 +181,7 @@ def goal_of(config: Config) -> Goal:
 
 
 def line_of(function: Function, config: Config) -> str:
-    """How the function of a study is run, for the job of this command."""
+    """The command line that runs the study's function for the job of this command."""
     given = [f"study.name={config.study.name}"]
     if config.job == "tune":
         return line(function.command, config.root, True, *given)

@@ -1,8 +1,8 @@
-"""What a study of a user's function keeps and forgets: models, checkpoints, and what it is told.
+"""The ending of a user function's study: keeps and removes models, checkpoints and remarks.
 
-It listens to the study. What is on record needs no checkpoint any more; a model that has lost is
-removed; the winner's becomes the study's. What it learns of the function it keeps on record, so
-that a kill changes nothing.
+It listens to the study. A recorded trial needs no checkpoint any more; models of losing trials are
+removed; the winner's model becomes the study's. What it learns about the function is recorded, so a
+kill changes nothing.
 """
 
 import math
@@ -26,27 +26,27 @@ from tuner.study.trial_files import (
     forget_model,
 )  # fmt: skip
 
-# Under which the record keeps of which call the study's model is; which code the function had, each
-# with the trials that were on record by then; and which calls yielded other numbers when they were
-# run again.
+# The record's keys of: the call whose model is the study's; the digests of the function's code,
+# each with the number of trials recorded before it; the calls that yielded other numbers when run
+# again.
 KEPT, CODES, CHANCE = "model", "codes", "not deterministic"
 
 
 class OwnEnding:
-    """Looks after what the calls of a study leave.
+    """Manages the files that the calls of a study leave.
 
     Args:
-        training: of the study.
-        study: whose trials are trained.
-        folder: of the study.
+        training: the study's training.
+        study: the study.
+        folder: the study's folder.
     """
 
     def __init__(self, training: Functions, study: Study, folder: Path) -> None:
         self.training, self.study, self.folder = training, study, folder
         self.record = study.record
         self.seen: set[int] = set()
-        # Whether the winner was to be confirmed and was not: no call kept a model then, so it is
-        # trained once more.
+        # Whether the requested confirmation was left out: then no call kept a model, and the winner
+        # is trained again.
         self.unconfirmed = False
 
     def __call__(self, event: Event) -> None:
@@ -57,16 +57,16 @@ class OwnEnding:
                 self.tidy(results)
 
     def begin(self, results: Sequence[TrialResult]) -> None:
-        """A command takes the study up."""
+        """Called when a command starts or continues the study."""
         codes, code = self.record.get(CODES, list[tuple[str, int]]) or [], self.training.code
         if code and (not codes or codes[-1][0] != code):
-            # What no trial on record was trained by is forgotten.
+            # Forget code that trained no recorded trial.
             earlier = [own for own in codes if own[1] < len(results)]
             self.record.put(CODES, [*map(list, earlier), [code, len(results)]])
         self.tidy(results)
 
     def tidy(self, results: Sequence[TrialResult]) -> None:
-        """Removes what no trial on record needs any more."""
+        """Removes what recorded trials no longer need."""
         best = None if self.training.config.confirm.most_top else best_of(results)
         for number in (result.number for result in results):
             if number not in self.seen:
@@ -77,7 +77,7 @@ class OwnEnding:
                 forget_model(self.folder, number)
 
     def look(self, calls: Iterable[Path], what: str) -> None:
-        """Keeps on record if a call has yielded other numbers when it was run again."""
+        """Records calls that yielded other numbers when run again."""
         for call in calls:
             log = call / LOG
             if log.exists() and f'"{DIFFERS}"' in log.read_text(encoding="utf-8"):
@@ -86,15 +86,15 @@ class OwnEnding:
                     self.record.put(CHANCE, [*known, what])
 
     def ended(self, result: StudyResult, judged: Repeats | None, tell: Listener) -> StudyResult:
-        """The result with what is known of the function, whose model is kept.
+        """Keeps the winner's model; returns the result with test scores and remarks.
 
         Args:
-            result: of the study.
-            judged: the winner on the seeds that judge it, if there are any.
-            tell: hears of what is trained.
+            result: the study's result.
+            judged: the winner on the judging seeds, if there are any.
+            tell: receives the events of the training.
 
         Raises:
-            Interrupted: if training was asked to stop.
+            Interrupted: if training was stopped.
         """
         self.look(sorted((self.folder / REPEATS).glob("**/")), "a repeat")
         test = notes = None
@@ -105,7 +105,7 @@ class OwnEnding:
         return replace(result, test=test or None, notes=notes or ())
 
     def test(self, winner: int, judged: Repeats | None) -> Mapping[str, float]:
-        """What the test part says of the winner, by name: the mean over the seeds that judge it."""
+        """The winner's test scores by name: means over the judging seeds."""
         if judged is not None:
             found = {name: math.fsum(own) / len(own) for name, own in judged.test.items() if own}
         else:
@@ -116,7 +116,7 @@ class OwnEnding:
         return {name: number for name, number in shown.items() if number is not None}
 
     def notes(self, judged: Repeats | None) -> Iterator[str]:
-        """What there is to know of the function, a sentence each."""
+        """Remarks on the function, one sentence each."""
         named = f"{self.training.function.name}()"
         if judged is not None and "seed" not in self.training.function.asks:
             yield f"{named} takes no seed: its repeats differ only by what no seed controls"
@@ -134,17 +134,17 @@ class OwnEnding:
             )
 
     def keep_model(self, winner: int, judged: Repeats | None, tell: Listener) -> None:
-        """Puts the model that the winner saved, if any, in the study's folder.
+        """Moves the model that the winner saved, if any, to the study's folder.
 
-        Where it was removed, for another trial had won before, or is on another machine, the winner
-        is trained once more.
+        If it was removed because another trial had won before, or is on another machine, the
+        winner is trained again.
         """
         task = self.task(winner, judged)
         key, kept = str(task.folder.relative_to(self.folder)), self.record.get(KEPT, str)
         source, target = task.folder / MODEL, self.folder / MODEL
         lost = judged is not None and judged.values[0] is None
         here = source.is_dir() or (kept == key and target.is_dir())
-        # The record of one that ran elsewhere does not say whether it saves a model.
+        # For a trial that ran on another machine, the record does not say whether it saves a model.
         unknown = self.training.config.study.storage and not task.folder.exists()
         if not here and not lost and (kept is not None or unknown or self.unconfirmed):
             self.train(task, winner, tell)

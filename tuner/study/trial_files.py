@@ -1,4 +1,4 @@
-"""The files that calls of a user's function leave in a study's folder, by trial."""
+"""Trial files: what calls of a user function leave in a study's folder, by trial."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,29 +6,29 @@ from pathlib import Path
 
 from tuner.study.calls.call import ARTIFACTS, CHECKPOINT, MODEL, OUTPUT, TRACEBACK
 
-# The folders of a study that hold what its calls leave: of its trials, and of their repeats.
+# The subfolders of a study for the files of trials and of repeats.
 TRIALS, REPEATS = "trials", "repeats"
 
-# Bytes at the end of a file that are looked at, and lines of it that are told.
+# How many bytes at the end of a file are read, and how many lines are shown.
 TAIL, LINES = 65_536, 20
 
 
 def folders(study: Path, number: int) -> dict[str, Path]:
-    """The folders of a trial's calls, by fold; by "" where there is one alone."""
+    """The folders of a trial's calls, by fold; under "" if there is only one."""
     own = study / TRIALS / str(number)
     found = {path.name: path for path in sorted(own.glob("fold-*"))}
     return found or ({"": own} if own.is_dir() else {})
 
 
 def for_mlflow(study: Path, number: int, failed: bool) -> Iterator[tuple[Path, str]]:
-    """The files of a trial that MLflow shows, each with the folder of the run that it goes to.
+    """The files of a trial for MLflow, each with its folder in the run.
 
-    They are what it logged, and of one that failed what it printed, and its traceback.
+    They are the artifacts that it logged and, for a failed trial, its output and its traceback.
 
     Args:
         study: the folder of the study.
-        number: of the trial.
-        failed: whether it did.
+        number: the trial's number.
+        failed: whether the trial failed.
     """
     for fold, call in folders(study, number).items():
         for path in sorted((call / ARTIFACTS).glob("*")):
@@ -39,16 +39,17 @@ def for_mlflow(study: Path, number: int, failed: bool) -> Iterator[tuple[Path, s
 
 
 def kept(study: Path, number: int) -> list[Path]:
-    """The files of a trial that people may look at."""
+    """The files of a trial for people: all except its checkpoints."""
     own = [call.rglob("*") for call in folders(study, number).values()]
     found = [path for paths in own for path in paths if path.is_file()]
     return sorted(path for path in found if CHECKPOINT not in path.parts)
 
 
 def last_lines(path: Path, count: int = LINES) -> tuple[list[str], int]:
-    """The last lines of a text, and how many there are; of a line drawn anew, how it ended.
+    """The last lines of a text, and the number of its lines.
 
-    Of a long text only the end is read, so those of the rest are not counted.
+    Of a line redrawn with carriage returns, only the final text counts. Of a long file only the end
+    is read, so earlier lines are not counted.
     """
     try:
         with path.open("rb") as file:
@@ -62,7 +63,7 @@ def last_lines(path: Path, count: int = LINES) -> tuple[list[str], int]:
 
 
 def forget_checkpoints(study: Path, number: int) -> None:
-    """Removes the checkpoints of a trial that is on record: nobody will go on from them."""
+    """Removes the checkpoints of a recorded trial, which will not be continued."""
     for call in folders(study, number).values():
         shutil.rmtree(call / CHECKPOINT, ignore_errors=True)
 
@@ -74,7 +75,7 @@ def forget_model(study: Path, number: int) -> None:
 
 
 def forget_repeats(study: Path) -> None:
-    """Removes what repeats left that are on record, but what those printed that failed."""
+    """Removes the files of recorded repeats, except the output of failed ones."""
     for call in sorted((study / REPEATS).glob("**/"), reverse=True):
         if (call / TRACEBACK).exists():
             for name in (CHECKPOINT, ARTIFACTS, MODEL):

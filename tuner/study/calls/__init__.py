@@ -1,1 +1,1 @@
-"""Calls of a user's function and their logs, stepped here or in workers."""
+"""Calls of a user function and their logs, stepped in this process or in workers."""

@@ -1,8 +1,8 @@
-"""One call of a user's function: a generator that is stepped, and the log that outlives it.
+"""A call of a user function: a generator that is stepped, and the log that outlives it.
 
-A live generator is only a cache. What it has yielded stands in the log of its folder, so a call
-that was cut short is taken up where its checkpoint left it, or run again from its beginning, and
-what it yields again is dropped.
+A live generator is only a cache: all that it has yielded is in the log of its folder. So an
+interrupted call resumes from its checkpoint, or runs again from its beginning, and what it yields a
+second time is dropped.
 """
 
 import json
@@ -28,33 +28,33 @@ from tuner.study.calls.randomness import Randomness
 from tuner.study.calls.yields import EPOCH, Log, WrongYield, arguments, numbers, same
 from tuner.training.loop import Interrupted
 
-# The files of a call: what it has yielded, what it printed, why it failed; what it saves itself,
-# what it logs, and the model that it keeps.
+# The files of a call: its yields, its output and its traceback; its checkpoints, its logged
+# artifacts and its model.
 LOG, OUTPUT, TRACEBACK = "yields.jsonl", "output.txt", "traceback.txt"
 CHECKPOINT, ARTIFACTS, MODEL = "checkpoint", "artifacts", "model"
 
-# Of an entry of a log: from which epoch on a function that was run again yielded other numbers.
+# The key of a log entry: the first epoch at which a function yielded other numbers when run again.
 DIFFERS = "differs"
 
-# Characters of the line that says why a call failed.
+# The most characters of the line that says why a call failed.
 LONGEST = 300
 
-# The folder of the call that is under way in this thread of work, for `tuner.save` and `log`.
+# The task of the call that runs in this context, for `tuner.save`.
 CURRENT: ContextVar["Task"] = ContextVar("call")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a function is called with, and where the call leaves its files.
+    """The arguments of a call, and the folder of its files.
 
     Attributes:
-        settings: by path below the function's name, as `lr`, `optimizer` and `optimizer.sgd.lr`.
+        settings: by path below the function's name, such as `lr`, `optimizer`, `optimizer.sgd.lr`.
         seed, fold, folds, epochs: as in `tuner.study.runners.function`.
-        schedule: its name and its settings, None where the function asks for none.
-        code: a digest of the function's source: what other code has yielded is forgotten.
-        folder: of the call.
+        schedule: its name and its settings; None if the function requests none.
+        code: a digest of the function's source; yields of other code are discarded.
+        folder: the folder of the call.
         keep: whether a model that it saves is kept.
-        what: it is, in words, as "trial 7".
+        what: the call in words, such as "trial 7".
     """
 
     settings: Settings
@@ -70,11 +70,11 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Tells it from all other calls of a study."""
+        """The key of the call among all calls of a study."""
         return str(self.folder)
 
     def header(self) -> Plain:
-        """What the log begins with: of another one it is no log."""
+        """The first line of the log; a log with another header belongs to another task."""
         own = asdict(self)
         del own["folder"], own["keep"], own["what"]
         plain: Plain = json.loads(json.dumps(own, sort_keys=True))
@@ -83,7 +83,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Step:
-    """What a call yielded after an epoch; before the first one, of epoch 0."""
+    """What a call yielded after an epoch; epoch 0 is before the first one."""
 
     epoch: int
     metrics: Mapping[str, float]
@@ -91,7 +91,7 @@ class Step:
 
 @dataclass(frozen=True)
 class End:
-    """The call is over after so many epochs, with final results."""
+    """The call has ended after `epoch` epochs, with final results."""
 
     epoch: int
     final: Mapping[str, float]
@@ -102,8 +102,8 @@ class Failure:
     """The call raised an error.
 
     Attributes:
-        line: the last one of its traceback.
-        traceback: all of it.
+        line: the last line of its traceback.
+        traceback: the whole traceback.
     """
 
     line: str
@@ -114,15 +114,15 @@ Came = Step | End | Failure
 
 
 class Call:
-    """One call of a function, new or taken up.
+    """One call of a function, new or resumed.
 
     Args:
-        function: the user's, with its code.
-        task: what it is called with.
+        function: the user function, with its code.
+        task: the call's arguments and its folder.
 
     Attributes:
-        differs: the first epoch of which it yielded other numbers, run again, than stand in its
-            log; None where it did not.
+        differs: the first epoch at which it yielded other numbers than its log when it was run
+            again; None if there is none.
     """
 
     def __init__(self, function: Function, task: Task) -> None:
@@ -132,7 +132,7 @@ class Call:
         self.steps: list[Step] = []
         self.over: End | Failure | None = None
         self.differs: int | None = None
-        # Whether it goes on from a checkpoint, and the epoch that the generator is at.
+        # Whether it resumes from a checkpoint, and the epoch that the generator has reached.
         self.resumed, self.at = False, 0
         self.randomness = Randomness(task.seed)
         task.folder.mkdir(parents=True, exist_ok=True)
@@ -140,12 +140,12 @@ class Call:
         self._read()
 
     def first(self) -> Step | None:
-        """What it knows before the first epoch; None where its first mapping is of that."""
+        """The step before the first epoch; None if its first mapping is of epoch 1."""
         self._until(0)
         return self.initial
 
     def step(self, epoch: int) -> Came:
-        """What it yields after an epoch, counted from 1, or how it ended before."""
+        """What it yields after an epoch, counted from 1, or how it ended before that."""
         self._until(epoch)
         failed_last = epoch == self.task.epochs and isinstance(self.over, Failure)
         if epoch <= len(self.steps) and not failed_last:
@@ -154,18 +154,18 @@ class Call:
         return self.over
 
     def close(self) -> None:
-        """Ends the generator, whose `finally` runs."""
+        """Closes the generator, which runs its `finally` blocks."""
         generator, self.generator = self.generator, None
         if generator is not None:
             with self._inside():
                 try:
                     generator.close()
                 except (Exception, SystemExit) as error:
-                    # What a user's `finally` raises changes nothing any more.
+                    # An error in a user's `finally` no longer matters; it is only printed.
                     print(told(error), file=sys.stderr)
 
     def _until(self, epoch: int) -> None:
-        """Steps until an epoch is known; with 0 until the first yield, the last one to its end."""
+        """Steps until an epoch is known: for 0, to the first yield; for the last, to the end."""
         last = epoch == self.task.epochs
         while self.over is None:
             if epoch == 0 and (self.initial is not None or self.steps):
@@ -175,7 +175,7 @@ class Call:
             self._advance()
 
     def _advance(self) -> None:
-        """One step of the generator."""
+        """Runs the generator to its next yield."""
         try:
             if self.generator is None:
                 self.generator = self._begin()
@@ -185,7 +185,7 @@ class Call:
         except StopIteration as stop:
             self.generator = None
             if self.resumed and self.at == 0 and len(self.steps) < self.task.epochs:
-                # Its checkpoint is of the end, the log is not.
+                # The checkpoint is from the end of the call, but the log is incomplete.
                 self._again()
                 return
             try:
@@ -215,7 +215,7 @@ class Call:
             checkpoint.mkdir(exist_ok=True)
             self.resumed = any(checkpoint.iterdir())
         if not self.resumed:
-            # What it printed, logged and saved it does again.
+            # It will print, log and save everything again.
             with suppress(FileNotFoundError):  # emptied, for a worker's descriptors may lead there
                 os.truncate(task.folder / OUTPUT, 0)
             for name in (ARTIFACTS, MODEL):
@@ -242,7 +242,7 @@ class Call:
         return made
 
     def _take(self, found: Any) -> None:
-        """A mapping that was yielded: it goes on record, unless it is there."""
+        """Takes a yielded mapping and writes it to the log, unless the log has it already."""
         metrics, said = numbers(found)
         if said is None:
             if "checkpoint" in self.asks:
@@ -280,20 +280,20 @@ class Call:
             self._differ(epoch)
 
     def _differ(self, epoch: int) -> None:
-        """It is not deterministic: what it yielded first counts, and the log says so."""
+        """Notes in the log that the function is not deterministic; its first numbers count."""
         if self.differs is None:
             self.differs = epoch
             self._write({DIFFERS: epoch})
 
     def _again(self) -> None:
-        """Forgets a checkpoint that is damaged or further than the log, and begins anew."""
+        """Deletes a checkpoint that is damaged or ahead of the log, and begins anew."""
         self.close()
         shutil.rmtree(self.task.folder / CHECKPOINT, ignore_errors=True)
         self.resumed, self.at = False, 0
         self.randomness = Randomness(self.task.seed)
 
     def _end(self, returned: Any) -> None:
-        """The generator has ended, and returned something."""
+        """Takes the value that the generator returned."""
         final: Mapping[str, float] = {}
         if isinstance(returned, Mapping) and not models.is_model(returned):
             final, _ = numbers(returned, "returned")
@@ -311,7 +311,7 @@ class Call:
         self._write({"end": len(self.steps), "final": final})
 
     def _fail(self, line: str, traceback: str) -> None:
-        """It is over; what it did stands in its log no more than that it failed."""
+        """Ends the call as failed and writes its traceback; the log does not record failures."""
         line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
         self.over = Failure(line, traceback)
         (self.task.folder / TRACEBACK).write_text(f"{traceback.rstrip()}\n", encoding="utf-8")
@@ -321,7 +321,7 @@ class Call:
             log.write(json.dumps(entry) + "\n")
 
     def _read(self) -> None:
-        """Takes up the log of an earlier process, if it is of this task."""
+        """Reads the log of an earlier process, if it belongs to this task."""
         path = self.task.folder / LOG
         text, whole = "", f"{json.dumps(self.task.header())}\n"
         with suppress(OSError, ValueError):
@@ -334,14 +334,14 @@ class Call:
             path.write_text(whole, encoding="utf-8")
             return
         for line in text.removeprefix(whole).splitlines(keepends=True):
-            # What was cut short is none, nor is what follows it.
+            # An incomplete line is dropped, and so is everything after it.
             if not line.endswith("\n") or not self._known(line):
                 path.write_text(whole, encoding="utf-8")
                 break
             whole += line
 
     def _known(self, line: str) -> bool:
-        """Takes up a line of a log; whether it is the next of one."""
+        """Takes a line of the log; returns whether it is a valid next entry."""
         try:
             entry = json.loads(line)
             if "initial" in entry:
@@ -353,14 +353,14 @@ class Call:
             elif entry["epoch"] == len(self.steps) + 1:
                 self.steps.append(Step(entry["epoch"], entry["metrics"]))
             elif entry["epoch"] > len(self.steps):
-                return False  # else two workers wrote it: the first counts
+                return False  # a repeat comes from a second worker: the first counts
         except (ValueError, LookupError, TypeError):
             return False
         return True
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
-        """While the user's code runs: what it prints goes to the call's file."""
+        """The context of running user code: its output goes to the call's file."""
         token = CURRENT.set(self.task)
         try:
             with self.randomness(), redirect_stdout(self.output), redirect_stderr(self.output):
@@ -371,7 +371,7 @@ class Call:
 
 
 def told(error: BaseException) -> str:
-    """The traceback of an error in a user's code, from that code on."""
+    """The traceback of an error in user code, starting at that code."""
     own = error.__traceback__
     while own is not None and own.tb_frame.f_code.co_filename == __file__:
         own = own.tb_next

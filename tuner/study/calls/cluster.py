@@ -1,8 +1,8 @@
-"""Calls stepped in other processes, the workers of a Dask cluster.
+"""Calls stepped in other processes: the workers of a Dask cluster.
 
-One task steps a call through an epoch, or some where they are short, and waits for the one before
-it; a call stays with the worker that has its generator. Everything that a worker knows stands in
-the logs of the calls, so one that dies costs the time to run its calls again, and no number.
+One Dask task steps a call through one epoch, or several short ones, and depends on the task before
+it. A call stays on the worker that has its generator. Everything that a worker knows is in the logs
+of the calls, so the death of a worker costs the time to run its calls again, and no results.
 """
 
 import math
@@ -29,27 +29,27 @@ from tuner.study.workers.deaths import Died
 from tuner.study.workers.hiring import hired, imports, ready
 from tuner.training.loop import Interrupted
 
-# Tasks of a call that wait at a time: while one is told of, the next runs.
+# Submitted tasks per call: while the result of one travels, the next one runs.
 AHEAD = 2
 
-# A call that takes so many workers with it, and comes no further, has failed.
+# A call has failed if this many workers in a row died with it without progress.
 DEATHS = 3
 
-# Seconds from one look at the stop to the next, and at tasks that wait for a dead worker.
+# Seconds between checks of `stop`, and between checks for tasks that wait for a dead worker.
 GLANCE, LOOK = 0.1, 0.5
 
 
 @dataclass
 class Live:
-    """A call as this process knows it.
+    """The state of a call in this process.
 
     Attributes:
-        task: of the call.
+        task: the call's task.
         home: the name of the worker that has its generator.
-        target: the epoch that it is to come to.
-        initial, steps, over: as a `Call` has them.
-        chain: tasks that are under way.
-        deaths: of workers in a row, at the epoch `died_at`.
+        target: the epoch that it should reach.
+        initial, steps, over: as in `Call`.
+        chain: the submitted Dask tasks.
+        deaths: the number of workers that died in a row at the epoch `died_at`.
     """
 
     task: Task
@@ -63,18 +63,18 @@ class Live:
     died_at: int = -1
 
     def wants(self) -> bool:
-        """Whether it has not come to its target; the last epoch is over when the call is."""
+        """Whether it has not reached its target; the last epoch is done only when the call ends."""
         short = len(self.steps) < self.target or self.target == self.task.epochs
         return self.over is None and short
 
     def knows(self, epoch: int) -> bool:
-        """Whether `came` can be asked; with 0, what it knows before the first epoch."""
+        """Whether the result of an epoch is known; 0 stands for the state before the first."""
         if epoch == 0:
             return self.initial is not None or bool(self.steps) or self.over is not None
         return self.over is not None or len(self.steps) >= epoch != self.task.epochs
 
     def came(self, epoch: int) -> Came:
-        """What it yielded after an epoch, or how it ended before, as `Call.step`."""
+        """What it yielded after an epoch, or how it ended before that, as `Call.step`."""
         failed_last = epoch == self.task.epochs and isinstance(self.over, Failure)
         if epoch <= len(self.steps) and not failed_last:
             return self.steps[epoch - 1]
@@ -82,7 +82,7 @@ class Live:
         return self.over
 
 
-# What a task of a call has found: a batch, or an error.
+# The result of a call's Dask task: the call, the future, and a batch or an error.
 News = tuple[Live, Any, Any]
 
 
@@ -90,11 +90,11 @@ class Cluster(Executor):
     """Workers on this machine.
 
     Args:
-        function: the user's, with its code.
-        workers: how many.
-        threads: of each, for libraries that have their own; None for a fair share.
-        stop: asks the training to stop.
-        folder: for what workers need on a disk, while they are there.
+        function: the user function, with its code.
+        workers: the number of workers.
+        threads: threads per worker for libraries with their own pools; None for a fair share.
+        stop: set to stop the training.
+        folder: a folder for the workers' files while they exist.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Cluster(Executor):
 
     @cached_property
     def client(self) -> Any:
-        """The client of a cluster that is started when the first call is expected."""
+        """The client of the cluster, which starts at the first call."""
         client = self.stack.enter_context(
             hired(self.workers, self.threads, self.folder, self.queue.put)
         )
@@ -148,14 +148,14 @@ class Cluster(Executor):
         if live is None:
             return
         self._cancel(live)
-        # It runs on the worker after what is under way there.
+        # It runs on the worker after the task that is running there.
         self.dropped[task.key] = self._submit(live.home, worker.drop, task.key)
 
     def close(self) -> None:
         if "client" in self.__dict__:
             for live in self.calls.values():
                 self._cancel(live)
-            with suppress(Exception):  # whoever does not answer is killed below
+            with suppress(Exception):  # workers that do not answer are killed below
                 self.client.sync(
                     self.client._run,
                     worker.end,
@@ -172,7 +172,7 @@ class Cluster(Executor):
         return self.calls[task.key]
 
     def _loads(self) -> Counter[str]:
-        """How many calls each worker has that are not over."""
+        """The number of unfinished calls of each worker."""
         loads = Counter({str(name): 0 for name in range(self.workers)})
         loads.update(live.home for live in self.calls.values() if live.over is None and live.home)
         return loads
@@ -182,18 +182,18 @@ class Cluster(Executor):
         return min(loads, key=lambda name: loads[name])
 
     def _ask(self, live: Live, target: int) -> None:
-        """Has a call stepped up to an epoch."""
+        """Requests that a call is stepped up to an epoch."""
         if not live.wants():
-            self._cancel(live)  # what is left of it has nothing to do
+            self._cancel(live)  # its remaining tasks have nothing to do
         live.target = max(live.target, target)
         if live.wants() and not live.chain:
             live.home = self._home(live)
         self._fill(live)
 
     def _home(self, live: Live) -> str:
-        """Where a call goes on: where its generator is, or on a worker that has less to do.
+        """The worker for a call: the one that has its generator, or one with less work.
 
-        Elsewhere a call without a checkpoint is run again from its beginning.
+        On another worker, a call without a checkpoint runs again from its beginning.
         """
         loads, done = self._loads(), len(live.steps)
         idle = min(loads, key=lambda name: loads[name])
@@ -205,7 +205,7 @@ class Cluster(Executor):
         return idle
 
     def _fill(self, live: Live) -> None:
-        """Keeps some tasks of a call waiting, each for the one before it."""
+        """Keeps up to AHEAD tasks of a call submitted, each depending on the one before it."""
         missing = max(1, live.target - len(live.steps))
         while live.wants() and len(live.chain) < min(AHEAD, missing):
             before = live.chain[-1] if live.chain else self.dropped.pop(live.task.key, None)
@@ -215,14 +215,15 @@ class Cluster(Executor):
             future.add_done_callback(lambda done, live=live: self._tell(live, done))
 
     def _submit(self, home: str, function: Any, *arguments: object) -> Any:
-        """A task on a worker, or on another one if that is gone; "" is any."""
+        """Submits a task to a worker, or to another one if that is gone; "" means any."""
         where = {"workers": [home], "allow_other_workers": True} if home else {}
         return self.client.submit(function, *arguments, pure=False, **where)
 
     def _tell(self, live: Live, future: Any) -> None:
-        """A task is over; its result is fetched in the thread of Dask's callbacks.
+        """Fetches the result of a finished task, in the thread of Dask's callbacks.
 
-        That waits where a worker has died with it; this one must not, for `_again` may be needed.
+        Fetching blocks if a worker has died with the result. The main thread must not block,
+        because it may have to call `_again`.
         """
         try:
             found = future.result()
@@ -236,10 +237,10 @@ class Cluster(Executor):
             live.chain.clear()
 
     def _wait(self) -> None:
-        """Waits a moment for news, and takes it.
+        """Waits shortly for a result, and takes it.
 
         Raises:
-            Interrupted: if the training was asked to stop.
+            Interrupted: if the training was stopped.
         """
         self._check()
         try:
@@ -250,10 +251,10 @@ class Cluster(Executor):
                 self._again()
 
     def _again(self) -> None:
-        """Submits anew what waits for a worker that is gone.
+        """Submits again the tasks that wait for a worker that is gone.
 
-        Dask gives such a task to any other worker, but to none that comes after it had none at all.
-        What it holds back runs nowhere, so nothing is done twice.
+        Dask gives such a task to any other present worker, but not to one that joins after all
+        were gone. The tasks that it holds back run nowhere, so nothing runs twice.
         """
         keys = [future.key for live in self.calls.values() for future in live.chain]
         held = self.client.run_on_scheduler(worker.held_back, keys)
@@ -268,7 +269,7 @@ class Cluster(Executor):
             raise Interrupted
 
     def _take(self, news: News | Died) -> None:
-        """Takes what a task has found, or the death of a worker."""
+        """Takes the result of a task, or the death of a worker."""
         if isinstance(news, Died):
             self._died(news)
             return
@@ -284,7 +285,7 @@ class Cluster(Executor):
             raise CrashError(f"workers: {name}() cannot be loaded in a worker: {batch.broken}")
         live.home, live.initial = batch.worker, live.initial or batch.initial
         if batch.since > len(live.steps):
-            # The one before it was lost with its worker, and comes later: all stands in the log.
+            # The batch before it was lost with its worker; the log has it, so submit again.
             self._cancel(live)
             self._fill(live)
             return
@@ -293,7 +294,7 @@ class Cluster(Executor):
         self._fill(live)
 
     def _died(self, news: Died) -> None:
-        """A worker has died; another one takes its place, and the tasks go on by themselves."""
+        """Counts the death of a worker; another one replaces it and continues its tasks."""
         self.looked = min(self.looked, time.monotonic())
         live = self.calls.get(news.call)
         if live is None:
@@ -317,7 +318,7 @@ class Cluster(Executor):
 
 
 def logged(task: Task) -> int:
-    """How many epochs stand in the log of a call, some of which nobody has told of."""
+    """The number of epochs in the log of a call; some may not have been reported yet."""
     try:
         text = (task.folder / LOG).read_text(encoding="utf-8")
     except OSError:

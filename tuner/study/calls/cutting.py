@@ -1,4 +1,4 @@
-"""Cutting short what a user's function is at, when a command was asked to stop and it goes on."""
+"""Cutting: interrupts a user function that keeps running after the command was stopped."""
 
 import ctypes
 import signal
@@ -9,31 +9,30 @@ from threading import Event, Lock
 from types import FrameType
 from typing import Any
 
-# Seconds that an epoch may still take once the command was asked to stop, and those from one
-# attempt to cut it short to the next.
+# Seconds that an epoch may still take after a stop, and seconds between attempts to interrupt it.
 PATIENCE, AGAIN = 5.0, 1.0
 
-# Nobody else uses it; a system call that waits is interrupted by it, as by any other signal.
+# A real-time signal that nothing else uses; like any signal, it interrupts blocking system calls.
 SIGNAL = signal.SIGRTMIN + 7
 
 
 class Cut(BaseException):
-    """Raised inside a user's function: no error that it handles, as GeneratorExit is none."""
+    """Raised inside a user function; like GeneratorExit, `except Exception` does not catch it."""
 
 
 def cut(thread: int) -> None:
-    """Raises Cut in a thread by its identity, as soon as that is in Python's code."""
+    """Raises Cut in a thread, given by its id, as soon as it runs Python code."""
     own, error = ctypes.c_ulong(thread), ctypes.py_object(Cut)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(own, error)
 
 
 class Cutter:
-    """Raises Cut in the user's code of the main thread, some seconds after a stop was asked for.
+    """Raises Cut in user code of the main thread some seconds after a stop.
 
-    In any other thread nothing is cut: the next yield is waited for.
+    In other threads nothing is interrupted: the stop takes effect at the next yield.
 
     Args:
-        stop: asks to stop.
+        stop: set to stop.
     """
 
     def __init__(self, stop: Event) -> None:
@@ -47,7 +46,7 @@ class Cutter:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """The user's code runs in this block."""
+        """The block in which user code runs."""
         self.inside = True
         try:
             yield
@@ -55,7 +54,7 @@ class Cutter:
             self.inside = False
 
     def close(self) -> None:
-        """Nothing is cut any more."""
+        """Stops watching; nothing is interrupted any more."""
         if self.here and not self.over.is_set():
             with self.lock:
                 self.over.set()
@@ -66,7 +65,7 @@ class Cutter:
             raise Cut
 
     def _watch(self) -> None:
-        """Waits for the stop, and then for the user's code."""
+        """Waits for the stop, and then interrupts user code."""
         while not self.stop.wait(AGAIN):
             if self.over.is_set():
                 return

@@ -1,20 +1,20 @@
-"""Thread limits of the libraries that a user's function calls, the same here as in workers."""
+"""Thread limits of the libraries that a user function calls, the same here and in workers."""
 
 from typing import Any
 
-# What threadpoolctl calls the libraries of linear algebra.
+# threadpoolctl's name for libraries of linear algebra.
 BLAS = "blas"
 
 
 def limited(threads: int | None) -> Any:
-    """Limits the threads of libraries that are loaded; `restore_original_limits()` undoes it.
+    """Limits the threads of loaded libraries; `restore_original_limits()` undoes it.
 
-    One thread of linear algebra is usual, as everywhere in tuner: sums that are shared among
-    threads end in other digits for another number of them. Libraries with threads of their own (as
-    PyTorch) keep what they have, unless threads are given.
+    By default linear algebra uses one thread, as everywhere in tuner, because the last digits of
+    sums depend on the number of threads. Libraries with their own thread pools (such as PyTorch)
+    keep their setting, unless threads are given.
 
     Args:
-        threads: for all of them, None for what is usual.
+        threads: the limit for all libraries; None for the default.
     """
     from threadpoolctl import threadpool_limits
 

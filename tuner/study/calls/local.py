@@ -13,13 +13,13 @@ from tuner.training.loop import Interrupted
 
 
 class Local(Executor):
-    """Generators that are alive in this process.
+    """Steps generators that live in this process.
 
     Args:
-        function: the user's, with its code.
-        stop: asks the training to stop: before the next epoch, or within the one that is under way
-            where that takes too long.
-        threads: of libraries, as `limited` has them.
+        function: the user function, with its code.
+        stop: set to stop the training before the next epoch, or within the running one if that
+            takes too long.
+        threads: the thread limit of libraries (see `limited`).
     """
 
     def __init__(self, function: Function, stop: Event, threads: int | None = None) -> None:
@@ -37,7 +37,7 @@ class Local(Executor):
                 raise Interrupted from None
 
     def expect(self, tasks: Sequence[Task], epoch: int) -> None:
-        """Nothing is trained ahead: one epoch after another is asked for."""
+        """Does nothing: epochs are trained one after another, on request."""
 
     def step(self, task: Task, epoch: int) -> Came:
         self._check()
@@ -60,7 +60,7 @@ class Local(Executor):
         self.limits.restore_original_limits()
 
     def _close(self, call: Call) -> None:
-        """Ends a call; a `finally` that takes too long is cut short as an epoch is."""
+        """Ends a call; a `finally` block that takes too long is interrupted like an epoch."""
         with self.cutter.watched(), suppress(Cut):
             call.close()
 

@@ -1,4 +1,4 @@
-"""Models of a user's function, saved in the format of their library, never by pickle."""
+"""Models of a user function, saved in the format of their library, never by pickle."""
 
 import shutil
 from collections.abc import Mapping
@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-# Of the files of boosters, where their library tells the format by it.
+# File extensions of boosters whose library chooses the format by the extension.
 ENDINGS = {"xgboost": "json", "catboost": "cbm"}
 
 
 def is_model(found: Any) -> bool:
-    """Whether a mapping is one of arrays, which is a model; one of numbers is none."""
+    """Whether an object is a mapping of arrays, which is a model; a mapping of numbers is not."""
     return isinstance(found, Mapping) and any(
         isinstance(value, np.ndarray) and value.ndim for value in found.values()
     )
 
 
 def refusal(model: Any) -> str:
-    """Why a model cannot be saved, in words; "" where it can."""
+    """Why a model cannot be saved, in words; "" if it can."""
     if isinstance(model, str | Path):
         return "" if Path(model).exists() else f"{str(model)!r}: is neither a file nor a folder"
     if isinstance(model, np.ndarray):
@@ -45,14 +45,15 @@ def _is_keras(model: Any) -> bool:
 
 
 def save(model: Any, folder: Path) -> None:
-    """Writes a model into a folder, in the place of what is there once it is whole.
+    """Writes a model to a folder; replaces the folder only once the model is complete.
 
     Args:
         model: the path of a file or a folder, which is copied; an array or a mapping of arrays
-            (`model.npz`); what has a `state_dict`, as PyTorch's modules (`model.pt`); a model of
-            Keras (`model.keras`); what has a `save_model`, as boosters (`model.txt`, or as their
-            library calls it); an estimator of scikit-learn (`model.skops`).
-        folder: made if need be.
+            (`model.npz`); an object with a `state_dict`, such as a PyTorch module (`model.pt`); a
+            Keras model (`model.keras`); an object with `save_model`, such as a booster
+            (`model.txt`, or with its library's extension); a scikit-learn estimator
+            (`model.skops`).
+        folder: made if needed.
     """
     draft = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(draft, ignore_errors=True)

@@ -9,7 +9,7 @@ class Output(io.TextIOBase):
     """The standard output and error of a call; no file is open between two steps.
 
     Args:
-        path: of the file that it is added to.
+        path: the file to append to.
     """
 
     encoding = "utf-8"
@@ -19,36 +19,36 @@ class Output(io.TextIOBase):
         self.file: IO[str] | None = None
 
     def opened(self) -> IO[str]:
-        """The file, to be written to."""
+        """The file, opened for writing."""
         if self.file is None:
             self.file = self.path.open("a", encoding="utf-8", errors="backslashreplace")
         return self.file
 
     def write(self, text: str) -> int:
-        """Adds a text."""
+        """Appends a text."""
         return self.opened().write(text) if text else 0
 
     def writable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def flush(self) -> None:
-        """Writes what was held back."""
+        """Writes buffered text to the file."""
         if self.file is not None:
             self.file.flush()
 
     def fileno(self) -> int:
-        """Of the file, for what prints past Python."""
+        """The file's descriptor, for code that writes past Python."""
         return self.opened().fileno()
 
     @property
     def buffer(self) -> Any:
-        """The file as bytes, which some libraries write."""
+        """The file's binary buffer, for libraries that write bytes."""
         self.flush()
         return self.opened().buffer  # type: ignore[attr-defined]
 
     def rest(self) -> None:
-        """Closes the file until there is more."""
+        """Closes the file until the next write."""
         file, self.file = self.file, None
         if file is not None:
             file.close()

@@ -1,8 +1,9 @@
-"""The global generators of random, NumPy and PyTorch: each call of a function has them to itself.
+"""The global generators of random, NumPy and PyTorch, isolated for each call of a function.
 
-Many training loops draw from them, PyTorch's dropout and shuffling among them. Calls take turns in
-one process; what one of them draws must depend neither on which others are under way, nor on
-whether it is run again. So a call finds them as it left them, at first seeded by its own seed.
+Many training loops draw from them, as PyTorch's dropout and shuffling do. Calls take turns in one
+process. What a call draws must depend neither on the other running calls, nor on whether it is run
+again. So each call finds the generators in the state in which it left them; at first, they are
+seeded with its own seed.
 """
 
 import random
@@ -13,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
-# Its types do not tell that the generator can be another one.
+# NumPy's type hints do not have `set_bit_generator`.
 GLOBAL: Any = np.random
 
 
 class Randomness:
-    """The global generators as one call has left them.
+    """The states of the global generators of one call.
 
-    NumPy's forgets, between two steps, the second one of a pair that `np.random.randn` draws.
+    Between two steps, NumPy's generator forgets the second number of a pair that `np.random.randn`
+    draws.
 
     Args:
-        seed: that they begin with.
+        seed: the seed that they begin with.
     """
 
     def __init__(self, seed: int) -> None:
@@ -34,7 +36,7 @@ class Randomness:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Meanwhile the generators are the call's; then they are as they were."""
+        """Within the context the generators have the call's states; then their former ones."""
         python, numpy, torch = random.getstate(), GLOBAL.get_bit_generator(), _of_torch()
         random.setstate(self.python)
         GLOBAL.set_bit_generator(self.numpy)
@@ -52,7 +54,7 @@ class Randomness:
 
 
 def _of_torch() -> Any:
-    """The states of PyTorch's generators, None where nobody has imported it."""
+    """The states of PyTorch's generators; None if PyTorch is not imported."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "get_rng_state"):
         return None

@@ -1,7 +1,7 @@
-"""Calls in a worker process of Dask, where live generators are a cache.
+"""Calls in a Dask worker process, where live generators are a cache.
 
-A task steps one call through some epochs, and may be run again at any time, here or elsewhere:
-what a call has yielded stands in its log.
+A task steps one call through some epochs. It may run again at any time, on any worker, because the
+log of a call holds all that it has yielded.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ from tuner.study.calls.cutting import AGAIN, PATIENCE, SIGNAL, Cut, cut
 from tuner.study.calls.limits import limited
 from tuner.study.workers.hiring import UNDER_WAY
 
-# Seconds that a task steps a call where its epochs are shorter: a task costs some milliseconds.
+# Seconds for which a task steps a call with short epochs, because each task costs milliseconds.
 AT_LEAST = 0.1
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a task has found.
+    """The result of a task.
 
     Attributes:
-        worker: the name of the one that it ran on.
-        since: how many mappings were known before.
-        initial: what the call knows before its first epoch.
-        steps: the mappings of the epochs after these.
-        over: how the call ended, None where it has not.
-        broken: why the function cannot be loaded, "" where it can.
+        worker: the name of the worker that ran it.
+        since: the number of epochs known before.
+        initial: what the call yielded before its first epoch.
+        steps: the steps of the epochs after `since`.
+        over: how the call ended; None if it has not.
+        broken: why the function cannot be loaded; "" if it can.
     """
 
     worker: str
@@ -53,19 +53,19 @@ class Batch:
 
 
 class Here:
-    """What this worker has, beside the calls.
+    """The state of this worker process.
 
     Attributes:
-        name: of the worker.
-        code: the function, pickled; None before there is one.
-        threads: of libraries, as `limited` has them.
-        function: it, loaded.
-        mark: the file that names the call under way, None where nobody asks.
-        calls: that are alive, by their key.
-        busy: held while one of them is stepped.
-        thread: that steps, None while none does.
-        main: whether it is the main one.
-        ending: whether nothing more is begun.
+        name: the worker's name.
+        code: the pickled function; None before it has arrived.
+        threads: the thread limit of libraries (see `limited`).
+        function: the loaded function.
+        mark: the descriptor of the file that names the running call; None if there is no file.
+        calls: the live calls by key.
+        busy: held while a call is stepped.
+        thread: the id of the thread that steps a call; None while none does.
+        main: whether that is the main thread.
+        ending: whether the worker is ending and begins nothing more.
     """
 
     name: str = ""
@@ -83,7 +83,7 @@ class Here:
         self.calls, self.busy = {}, Lock()
 
     def load(self) -> Function:
-        """The function; in the thread that steps, for what it imports may take long."""
+        """Loads the function, in the thread that steps, because its imports may take long."""
         if self.function is None:
             import cloudpickle
 
@@ -97,12 +97,12 @@ class Here:
         return self.function
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Takes the signal that cuts the user's code, as `signal.signal` wants it."""
+        """The handler of the signal that interrupts user code."""
         if self.thread is not None:
             raise Cut
 
     def cut(self) -> None:
-        """Cuts what is under way, from another thread."""
+        """Interrupts the running call, from another thread."""
         thread = self.thread
         if thread is not None and self.main:
             signal.pthread_kill(thread, SIGNAL)
@@ -111,7 +111,7 @@ class Here:
 
     @contextmanager
     def under_way(self, key: str) -> Iterator[None]:
-        """The user's code of a call runs: whoever finds this process dead knows of which."""
+        """Marks which call's user code is running, in case this process dies in it."""
         self.thread = threading.get_ident()
         if self.mark is not None:
             text = key.encode("utf-8", "surrogateescape")
@@ -129,20 +129,20 @@ HERE = Here()
 
 
 class Carried(WorkerPlugin):
-    """Brings the function to a worker, also to one that comes late or again.
+    """Brings the function to every worker, including late and restarted ones.
 
     Args:
-        code: the function, pickled.
-        threads: of libraries, as `limited` has them.
-        path: where the command imports from.
-        folder: of the workers.
+        code: the pickled function.
+        threads: the thread limit of libraries (see `limited`).
+        path: the command's import path.
+        folder: the folder of the workers.
     """
 
     def __init__(self, code: bytes, threads: int | None, path: Sequence[str], folder: Path) -> None:
         self.code, self.threads, self.path, self.folder = code, threads, list(path), folder
 
     def setup(self, worker: Any) -> None:
-        """Dask calls it on each worker before any task."""
+        """Dask calls this on each worker before any task."""
         HERE.name, HERE.code, HERE.threads = str(worker.name), self.code, self.threads
         sys.path += [entry for entry in self.path if entry not in sys.path]
         mark = self.folder / UNDER_WAY.format(worker.name)
@@ -150,13 +150,13 @@ class Carried(WorkerPlugin):
 
 
 def advance(task: Task, since: int, target: int, *before: object) -> Batch:
-    """Steps a call up to an epoch, or for a moment: at least through one epoch.
+    """Steps a call to an epoch, or for AT_LEAST seconds: at least through one epoch.
 
     Args:
-        task: of the call.
-        since: how many of its mappings are known.
-        target: the epoch to come to.
-        before: the task before it, which is over.
+        task: the call's task.
+        since: the number of its known epochs.
+        target: the epoch to reach.
+        before: the result of the Dask task before this one.
     """
     for own in before:
         if isinstance(own, Batch):
@@ -176,15 +176,15 @@ def advance(task: Task, since: int, target: int, *before: object) -> Batch:
             with descriptors(call), suppress(Cut):
                 step(call, since, target)
             if call.generator is None:
-                # Only its log was read: another worker may go on with it.
+                # Only its log was read: another worker may continue it.
                 close(task.key)
         return Batch(HERE.name, since, call.initial, tuple(call.steps[since:]), call.over)
 
 
 def held_back(keys: Sequence[str], dask_scheduler: Any = None) -> list[str]:
-    """Which of these tasks wait for a worker that is not there, or for others that do.
+    """Which of these tasks wait, directly or indirectly, for a worker that is gone.
 
-    Run by Dask's scheduler, which gives itself.
+    Dask's scheduler runs this function and passes itself.
     """
 
     def is_held(known: Any) -> bool:
@@ -196,9 +196,9 @@ def held_back(keys: Sequence[str], dask_scheduler: Any = None) -> list[str]:
 
 
 def step(call: Call, since: int, target: int) -> None:
-    """Steps a call, through one epoch or as many as a moment has, but not beyond the target."""
+    """Steps a call through at least one epoch, for AT_LEAST seconds, but not beyond the target."""
     if len(call.steps) > since:
-        return  # this task was run before, and its result was lost
+        return  # an earlier run of this task lost its result
     begun, end = len(call.steps), time.monotonic() + AT_LEAST
     call.first()
     while call.over is None and (len(call.steps) < target or target == call.task.epochs):
@@ -208,13 +208,13 @@ def step(call: Call, since: int, target: int) -> None:
 
 
 def drop(key: str) -> None:
-    """Ends a call that is not asked any more, if it is here."""
+    """Ends a call that will not be stepped any more, if it is on this worker."""
     with HERE.busy:
         close(key)
 
 
 def close(key: str) -> None:
-    """Closes the generator of a call, whose `finally` runs, and its files."""
+    """Closes the generator of a call, which runs its `finally` blocks, and its files."""
     call = HERE.calls.pop(key, None)
     if call is not None:
         with HERE.under_way(key), descriptors(call), suppress(Cut):
@@ -222,13 +222,13 @@ def close(key: str) -> None:
 
 
 async def end() -> None:
-    """Ends all calls: one that is under way has some seconds for its epoch, and is cut then."""
+    """Ends all calls; a running one has PATIENCE seconds for its epoch and is then interrupted."""
     HERE.ending = True
     await asyncio.to_thread(end_all)
 
 
 def end_all() -> None:
-    """What `end` does beside the thread of the worker's tasks."""
+    """The work of `end`, outside the thread of the worker's tasks."""
     own = HERE.busy.acquire(timeout=PATIENCE)
     for _ in range(2):
         if not own:
@@ -242,7 +242,7 @@ def end_all() -> None:
 
 @contextmanager
 def descriptors(call: Call) -> Iterator[None]:
-    """While a call is under way: what is printed by other languages goes to its file, too."""
+    """While a call runs, output of non-Python code goes to its file, too."""
     libc = ctypes.CDLL(None)
     kept = os.dup(1), os.dup(2)
     try:

@@ -1,4 +1,4 @@
-"""What a user's function receives, and what it may yield, return and log."""
+"""Yields: what a user function receives, and what it may yield, return and log."""
 
 import math
 import shutil
@@ -11,16 +11,16 @@ from tuner.config.schema import Plain
 from tuner.declarations import Branch
 from tuner.function import BRANCH, Function
 
-# Under which a function says of what epoch a mapping is.
+# The key under which a function gives the epoch of a mapping.
 EPOCH = "epoch"
 
 
 class WrongYield(Exception):
-    """What a function yields or returns is not what it must be."""
+    """A function yielded or returned something invalid."""
 
 
 def arguments(function: Function, settings: Settings) -> Plain:
-    """The settings as the function takes them: of a branch, the option with its own."""
+    """The settings as the function's arguments; for a branch, the option with its settings."""
     found: Plain = {}
     for key, kind in function.kinds.items():
         value = found[key] = settings[key]
@@ -32,11 +32,11 @@ def arguments(function: Function, settings: Settings) -> Plain:
 
 
 def numbers(found: Any, how: str = "yielded") -> tuple[dict[str, float], int | None]:
-    """A mapping of numbers, and the epoch that it says it is of.
+    """Checks a mapping of numbers; returns the numbers, and the epoch that it names.
 
     Args:
         found: what a function gave.
-        how: it did, for errors.
+        how: "yielded" or "returned", for errors.
 
     Raises:
         WrongYield: for anything else.
@@ -63,18 +63,18 @@ def numbers(found: Any, how: str = "yielded") -> tuple[dict[str, float], int | N
 
 
 def _number(value: Any) -> float | None:
-    """A value as a number, None if it is none; a tensor or an array of one number is one."""
+    """A value as a number; None if it is not one. One-element tensors and arrays are numbers."""
     if isinstance(value, str | bytes):
         return None
     try:
-        # A tensor of PyTorch's that has a gradient warns of being made a number.
+        # PyTorch warns when a tensor with a gradient is converted to a number.
         return float(value.detach() if hasattr(value, "detach") else value)
-    except Exception:  # each library has its own for what it cannot make one of
+    except Exception:  # each library raises errors of its own
         return None
 
 
 def same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    """Whether two mappings hold the same numbers; nan is nan."""
+    """Whether two mappings hold the same numbers; NaN equals NaN."""
     return one.keys() == other.keys() and all(
         value == other[key] or (math.isnan(value) and math.isnan(other[key]))
         for key, value in one.items()
