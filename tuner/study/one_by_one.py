@@ -1,4 +1,4 @@
-"""What runners share that train each row's estimator in a process of its own."""
+"""The base of runners that train each row's estimator in a separate process."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ SAVED = "epoch.json"
 
 
 class Trained(NamedTuple):
-    """An estimator after an epoch: its training loss, how it is judged, why it could not train."""
+    """An estimator after an epoch: its training loss, its judgement, and the error if it failed."""
 
     estimator: Any
     loss: float
@@ -29,15 +29,15 @@ class Trained(NamedTuple):
 
 
 class OneByOne(Runner):
-    """An estimator for each row; a runner says what it begins with and what an epoch does.
+    """Holds one estimator per row; subclasses say how it starts and what an epoch does.
 
-    A saved state is the rows and how many epochs they had: estimators of others cannot be kept
-    without pickle.
+    A saved state holds only the rows and their number of epochs: estimators of other libraries
+    cannot be saved without pickle.
 
     Args:
-        estimators: by row, not fitted.
+        estimators: unfitted estimators by row.
         pool: runs the epochs.
-        judgements: takes the scores and the errors.
+        judgements: receives the scores and the errors.
         raises: whether errors in training are raised.
     """
 
@@ -65,7 +65,7 @@ class OneByOne(Runner):
         return np.zeros(len(self.own))
 
     def take(self, done: Sequence[Trained], epoch: int) -> None:
-        """Takes what an epoch made of the rows, in their order."""
+        """Stores the results of an epoch, in the order of the rows."""
         rows, self.epochs = self.rows, epoch
         self.own = {row: own.estimator for row, own in zip(rows, done, strict=True)}
         for row, own in zip(rows, done, strict=True):
@@ -73,7 +73,7 @@ class OneByOne(Runner):
             self.judgements.fail(row, "" if own.diverged else own.error)
 
     def progress(self, metrics: Mapping[str, Array], done: Sequence[Trained]) -> Progress:
-        """What the epoch that was taken last is told as: who could not train leaves."""
+        """The progress of the last epoch; rows that could not train leave."""
         left = np.array([bool(own.error) for own in done], bool)
         count = len(self.own)
         return Progress(metrics, left, np.full(count, float(self.epochs)), np.zeros(count))
@@ -86,7 +86,7 @@ class OneByOne(Runner):
         (folder / SAVED).write_text(json.dumps(state), encoding="utf-8")
 
     def saved(self, folder: Path) -> int:
-        """Leaves the rows that a state was saved of, not fitted; how many epochs they had.
+        """Keeps only the rows of a saved state, unfitted; returns their number of epochs.
 
         Raises:
             ValueError: if the folder holds other trials than these.

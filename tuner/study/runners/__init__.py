@@ -1,1 +1,1 @@
-"""Runners: what trains trials, one kind a file; the protocol is in tuner.search.runner."""
+"""Runners: train trials, one kind per file; the protocol is in tuner.search.runner."""

@@ -1,4 +1,4 @@
-"""A runner for estimators that are fitted with more of a resource at each epoch."""
+"""A runner for estimators that are fitted with more of a resource in each epoch."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ from tuner.study.runners.partial_fit import Samples, Scorer
 
 Array = np.ndarray
 
-# Above so many samples `early_stopping="auto"` of histogram boosting stops early.
+# Above this many samples, `early_stopping="auto"` of histogram boosting stops early.
 AUTO = 10_000
 
 
@@ -31,10 +31,10 @@ class Stage:
     """An epoch: what all candidates are fitted with.
 
     Attributes:
-        samples: of each fold; weights are among what fit gets.
-        amount: of the resource.
-        params: the resource, if it is a parameter; else nothing.
-        last: whether there is no stage with more of it.
+        samples: the samples of each fold; weights are among the fit parameters.
+        amount: the amount of the resource.
+        params: the resource, if it is a parameter; otherwise empty.
+        last: whether this is the last stage.
     """
 
     samples: Sequence[Samples]
@@ -44,18 +44,18 @@ class Stage:
 
 
 class FitRunner(OneByOne):
-    """Fits each estimator alone, several at once over processes; an epoch is a stage.
+    """Fits each estimator alone, several in parallel processes; an epoch is a stage.
 
-    An estimator goes on from the stage before where that gives what a fit from the beginning gives
-    (`goes_on`), and is fitted anew otherwise. So nothing but the number of the stage is
-    saved. What an estimator raises is kept, and its row leaves.
+    An estimator continues from the stage before if that gives the same result as a fit from the
+    beginning (`goes_on`); otherwise it is fitted anew. So only the number of the stage is saved. If
+    an estimator raises an error, the error is kept and its row leaves.
 
     Args:
-        estimators: by row, not fitted.
-        stage: the stage of an epoch.
-        scorer: judges an estimator on the samples kept from it.
+        estimators: unfitted estimators by row.
+        stage: returns the stage of an epoch.
+        scorer: judges an estimator on held-out samples.
         pool: runs the fits.
-        judgements: takes the scores and the errors.
+        judgements: receives the scores and the errors.
         raises: whether errors are raised.
     """
 
@@ -102,15 +102,15 @@ def fitted(
     scorer: Scorer,
     raises: bool = False,
 ) -> Trained:
-    """The estimator fitted with the params of a stage, and how it is judged.
+    """Fits an estimator with the params of a stage, and judges it.
 
     Args:
-        estimator: as the stage before left it, or not fitted.
-        samples: to fit, and to be judged by.
-        params: of the stage.
-        last: whether no stage comes after it; before, it may well not have converged.
+        estimator: fitted in the stage before, or unfitted.
+        samples: the samples to fit and to judge by.
+        params: the stage's params.
+        last: whether it is the last stage; in earlier ones, a ConvergenceWarning is ignored.
         scorer: judges it.
-        raises: whether what it raises is raised here; otherwise it is kept.
+        raises: whether its errors are raised; otherwise they are kept.
     """
     own = estimator
     try:
@@ -134,17 +134,16 @@ def fitted(
 
 
 def goes_on(estimator: Any, params: Mapping[str, int], count: int) -> str:
-    """The parameter that lets it go on from the stage before, to what a fit from the beginning
-    gives; "" where there is none.
+    """The warm-start parameter if continuing equals a fit from the beginning; "" if it does not.
 
-    Ensembles of scikit-learn do so that grow tree by tree, alone or at the end of a pipeline. Those
-    do not that may stop early, estimate their score out of the bag, or share a generator of random
-    numbers; nor the solvers whose `warm_start` begins again from the coefficients before.
+    It does for scikit-learn ensembles that grow tree by tree, alone or at the end of a pipeline. It
+    does not for those that may stop early, use an out-of-bag score, or share a random generator,
+    nor for solvers whose `warm_start` begins again from the previous coefficients.
 
     Args:
-        estimator: that is to be fitted.
-        params: of the stage.
-        count: samples that it is fitted to.
+        estimator: the estimator to fit.
+        params: the stage's params.
+        count: the number of samples to fit.
     """
     if len(params) != 1:
         return ""

@@ -1,4 +1,4 @@
-"""A runner for folds of different shapes: a runner for each shape, raced as one."""
+"""A runner for folds of different shapes: joins one runner per shape."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ class FoldsRunner(Runner):
     """Several runners of the same trials, each on some of the folds.
 
     Args:
-        parts: the numbers of the folds that a runner has, by its own numbers for them, and the
-            runner; all have the same metrics, and as many steps in an epoch.
+        parts: pairs of fold numbers and a runner; the runner's fold i is the i-th of these numbers.
+            All runners have the same metrics and the same number of steps in an epoch.
     """
 
     def __init__(self, parts: Sequence[tuple[Sequence[int], Runner]]) -> None:
@@ -23,7 +23,7 @@ class FoldsRunner(Runner):
 
     @property
     def runners(self) -> list[Runner]:
-        """The runners without the folds that they have."""
+        """The runners of all parts."""
         return [runner for _, runner in self.parts]
 
     @property
@@ -70,5 +70,5 @@ class FoldsRunner(Runner):
 
 
 def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Metrics of all rows, from those of some after those of others."""
+    """The metrics of all rows: those of the parts, concatenated."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

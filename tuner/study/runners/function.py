@@ -1,4 +1,4 @@
-"""A runner for a user's function: a generator for each row, one epoch at a time."""
+"""A runner for a user function: a generator for each row, one epoch at a time."""
 
 import json
 import math
@@ -21,13 +21,13 @@ SAVED = "rows.json"
 
 
 class Failures:
-    """Counts trials that fail in a row, and says when these are too many.
+    """Counts trials that fail in a row, and raises an error if there are too many.
 
-    They are in a row where no other training came past the epoch that they failed in: a setting
-    that fails now and then is no reason to stop, an error that meets all of them is.
+    Failures are in a row if no other training has passed the epoch at which they failed: a setting
+    that fails now and then is no reason to stop; an error that hits all trials is one.
 
     Args:
-        most: so many in a row are too many.
+        most: this many failures in a row are too many.
         yielded: whether a trial of the study has trained an epoch before.
     """
 
@@ -37,13 +37,13 @@ class Failures:
         self.too_many: CrashError | None = None
 
     def passed(self, epoch: int) -> None:
-        """A training has come past an epoch."""
+        """Called when a training has passed an epoch."""
         self.yielded = True
         if self.in_a_row and epoch >= self.furthest:
             self.in_a_row = self.furthest = 0
 
     def failed(self, task: Task, epoch: int, line: str) -> None:
-        """A training has failed in an epoch; `check` says if that is one too many."""
+        """Called when a training has failed in an epoch; `check` raises if it was one too many."""
         self.in_a_row += 1
         self.furthest = max(self.furthest, epoch)
         if self.yielded and self.in_a_row < self.most:
@@ -58,7 +58,7 @@ class Failures:
             "function, and "
             "the same command continues"
         )
-        with suppress(OSError):  # who tunes from Python sees it below the error
+        with suppress(OSError):  # shown below the error in Python
             self.too_many.add_note((task.folder / TRACEBACK).read_text(encoding="utf-8"))
 
     def check(self) -> None:
@@ -70,14 +70,14 @@ class Failures:
 class FunctionRunner(Runner):
     """The calls of one trial: a row for each seed and each fold.
 
-    A row that has ended by itself keeps its last numbers until all rows of the trial have; then
-    the trial is over. What a call yielded is in its log, so a saved state is only which rows
-    there are.
+    A row that has ended by itself keeps its last numbers until all rows of the trial have ended;
+    then the trial is over. The log of a call holds what it yielded, so a saved state only lists the
+    rows.
 
     Args:
-        tasks: by row, all of one trial.
+        tasks: the tasks of one trial, by row.
         executor: steps the calls.
-        goal: whose curve every mapping must hold.
+        goal: the goal, whose curve every mapping must contain.
         failures: counts the trials that fail.
     """
 
@@ -141,7 +141,7 @@ class FunctionRunner(Runner):
         return self._progress(metrics, epoch)
 
     def _came(self, row: Row, epoch: int) -> Came:
-        """What a row yields after an epoch, or how it ended; without the goal it fails."""
+        """What a row yields after an epoch, or how it ended; a missing metric is a failure."""
         task, curve = self.tasks[row], self.goal.curve
         came = self.executor.step(task, epoch)
         if not isinstance(came, Step) or curve in came.metrics:
@@ -153,7 +153,7 @@ class FunctionRunner(Runner):
         return Failure(line, line)
 
     def _failed(self, row: Row, epoch: int, line: str) -> Progress:
-        """A row has failed, and its trial with it."""
+        """Fails the trial of a failed row."""
         self.failures.failed(self.tasks[row], epoch, line)
         return self._left(failed={row.trial: line})
 
@@ -173,15 +173,15 @@ class FunctionRunner(Runner):
         failed: Mapping[int, str] | None = None,
         over: Mapping[int, Mapping[str, float]] | None = None,
     ) -> Progress:
-        """The trial has left by itself."""
+        """The progress when the trial has left by itself."""
         none = np.zeros(len(self.known))
         return Progress({}, none.astype(bool), none, none, failed or {}, over or {})
 
     def keep(self, trials: Collection[int]) -> None:
-        """Goes on with the rows of these trials alone.
+        """Continues with the rows of these trials only.
 
         Raises:
-            CrashError: if what has left was one trial too many to fail; it is over by now.
+            CrashError: if too many trials have failed; the failed trial is recorded by then.
         """
         for row in self.known:
             if row.trial not in trials:
@@ -204,6 +204,6 @@ class FunctionRunner(Runner):
 
 
 def means(finals: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The means of final results that all rows have."""
+    """The means of the final results that all rows have."""
     names = [name for name in finals[0] if all(name in own for own in finals)]
     return {name: math.fsum(own[name] for own in finals) / len(finals) for name in names}

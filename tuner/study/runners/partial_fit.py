@@ -20,10 +20,10 @@ from tuner.study.one_by_one import OneByOne, Trained
 
 Array = np.ndarray
 
-# What fit or a scorer gets of samples beside X and y, by name.
+# What fit or a scorer gets besides X and y, by name.
 Metadata = Mapping[str, Any]
 
-# Parameters of scikit-learn's that are a learning rate, and one too small to train.
+# scikit-learn's parameters for a learning rate, and a rate too small to change anything.
 RATES, STILL = ("eta0", "learning_rate_init"), 1e-300
 
 
@@ -32,12 +32,12 @@ class Samples:
     """A fold of a search, as the last step of a candidate sees it.
 
     Attributes:
-        X, y, weights: to train on; the weights (samples,), or None for equal ones.
-        X_test, y_test: to be judged by.
-        score_params: what a scorer gets of them besides, as sample_weight.
-        pipeline: the candidate, its steps before the last fitted to X; None if there are none.
-        X_raw: X_test as it is before any step.
-        fit_params: what fit gets besides X and y, if it is fit that is called.
+        X, y, weights: to train on; weights (samples,), or None for equal ones.
+        X_test, y_test: to judge by.
+        score_params: what a scorer gets besides them, such as sample_weight.
+        pipeline: the candidate with all steps but the last fitted to X; None without such steps.
+        X_raw: X_test before any step.
+        fit_params: what fit gets besides X and y, if fit is called.
     """
 
     X: Any
@@ -51,28 +51,30 @@ class Samples:
     fit_params: Metadata = field(default_factory=dict)
 
 
-# Judges an estimator that was trained on the fold.
+# Judges an estimator trained on a fold.
 Scorer = Callable[[Any, Samples], Judged]
 
 
 class PartialFitRunner(OneByOne):
-    """Trains each estimator alone, several at once over processes.
+    """Trains each estimator alone, several in parallel processes.
 
-    The training loss is 1 less the estimator's own score (accuracy or R2) on what it trains on, by
-    its weights. That of regressors is guarded; it starts where nothing is learned yet. That of
-    classifiers is not: an accuracy cannot explode, and of an estimator that learns slowly it stays
-    for long below that of the most frequent class. What an estimator raises in training is kept,
-    and its row leaves. A state is restored by training again, for estimators of others cannot be
-    kept without pickle; the order of the samples of an epoch is that of the seed, so what does not
-    draw by itself ends at the same numbers.
+    The training loss is 1 minus the estimator's own weighted score (accuracy or R2) on its training
+    samples. The guard against divergence watches it for regressors, starting from an unlearned
+    model. It does not for classifiers: an accuracy cannot explode, and a slow learner may stay
+    below the accuracy of the most frequent class for long. If an estimator raises an error in
+    training, the error is kept and its row leaves.
+
+    A state is restored by training again, because estimators of other libraries cannot be saved
+    without pickle. The seed determines the order of the samples, so estimators that draw no random
+    numbers of their own end at the same numbers.
 
     Args:
-        estimators: by row, not fitted.
-        samples: by row.
-        scorer: judges an estimator on the samples kept from it.
-        seed: of the order of the samples.
+        estimators: unfitted estimators by row.
+        samples: the samples by row.
+        scorer: judges an estimator on held-out samples.
+        seed: the seed of the order of the samples.
         pool: runs the epochs.
-        judgements: takes the scores and the errors.
+        judgements: receives the scores and the errors.
         raises: whether errors in training are raised.
     """
 
@@ -98,7 +100,7 @@ class PartialFitRunner(OneByOne):
         return metrics
 
     def metrics(self, results: Sequence[tuple[float, float]]) -> dict[str, Array]:
-        """Curves (rows,) from training losses, where all estimators have one, and scores."""
+        """Metrics (rows,) from scores and, if all estimators have one, from training losses."""
         losses, scores = np.array(results, dtype=np.float64).reshape(-1, 2).T
         known = all(_has_loss(own) for own in self.own.values())
         curves = {"train_loss": losses} if known else {}
@@ -118,26 +120,26 @@ class PartialFitRunner(OneByOne):
 
 
 def constant(estimator: Any, samples: Samples, scorer: Scorer) -> float:
-    """The score of predicting what is most frequent, or the mean; nan where it cannot be judged."""
+    """The score of a constant: the most frequent class or the mean; NaN if it cannot be scored."""
     if not getattr(scorer, "plain", False):
-        return np.nan  # a function gets candidates alone
+        return np.nan  # a user's scorer gets only candidates
     kind = DummyClassifier(strategy="prior") if is_classifier(estimator) else DummyRegressor()
     kind.fit(samples.X, samples.y, sample_weight=_counting(samples))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a constant is judged for the curve alone
+        warnings.simplefilter("ignore")  # only the start of the curve needs it
         try:
             return scorer(kind, samples).rank
-        except Exception:  # a scorer may want what a constant has not
+        except Exception:  # a scorer may need more than a constant has
             return np.nan
 
 
 def unlearned(estimator: Any, samples: Samples) -> float:
-    """The training loss of a regressor that has learned nothing; nan if its score is not R2.
+    """The training loss of an unlearned regressor; NaN if its score is not R2.
 
-    That is the loss of predicting zero, where the coefficients of linear ones start: above that of
-    the mean, by as much as the mean is away from zero in deviations of y. Weights that are drawn
-    may start higher. They are found by a step on one sample with a rate too small to matter, where
-    a rate can be set.
+    It is the loss of predicting zero, where linear coefficients start. It exceeds the loss of
+    predicting the mean by the square of mean / standard deviation of y. Random initial weights may
+    start higher: if the estimator has a learning rate, they are found by a step on one sample with
+    a rate too small to change anything.
     """
     if getattr(type(estimator), "score", None) is not RegressorMixin.score:
         return np.nan
@@ -154,7 +156,7 @@ def unlearned(estimator: Any, samples: Samples) -> float:
                 own = clone(estimator).set_params(**given)
                 own.partial_fit(_safe_indexing(samples.X, [0]), np.asarray(samples.y)[:1])
                 losses.append(_loss(own, samples))
-            except Exception:  # the first epoch will raise it, and tell
+            except Exception:  # the first epoch will raise and report it
                 pass
     return max(losses)
 
@@ -162,11 +164,11 @@ def unlearned(estimator: Any, samples: Samples) -> float:
 def one_epoch(
     estimator: Any, samples: Samples, scorer: Scorer, seed: tuple[int, int], raises: bool = False
 ) -> Trained:
-    """The estimator after one pass over its samples in the order of the seed, and its numbers.
+    """Trains an estimator for one pass over its samples, in the order of the seed, and judges it.
 
     Args:
-        raises: whether what it raises in training is raised here; otherwise it is what the row
-            leaves with, as a divergence if its parameters have overflown.
+        raises: whether an error in training is raised here. Otherwise the row leaves with it, as
+            diverged if its parameters have overflowed.
     """
     nothing = Judged(np.nan)
     try:
@@ -183,7 +185,7 @@ def one_epoch(
 
 
 def overflown(estimator: Any) -> bool:
-    """Whether numbers that an estimator learned are not finite."""
+    """Whether any learned number of an estimator is not finite."""
     learned = [
         part
         for name, value in vars(estimator).items()
@@ -199,12 +201,12 @@ def overflown(estimator: Any) -> bool:
 
 
 def _has_loss(estimator: Any) -> bool:
-    """Whether its own score is accuracy or R2, as a constant prediction has it, too."""
+    """Whether its own score is accuracy or R2, which a constant prediction has as well."""
     return hasattr(estimator, "score") and (is_classifier(estimator) or is_regressor(estimator))
 
 
 def _counting(samples: Samples) -> Any:
-    """The weights, or None where none of the samples weighs anything."""
+    """The weights; None if all of them are zero."""
     return samples.weights if samples.weights is not None and np.any(samples.weights) else None
 
 

@@ -1,4 +1,4 @@
-"""A runner for tuner's own models: each is a row of one matrix."""
+"""A runner for tuner's own models: each model is a row of one matrix."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -18,11 +18,11 @@ ARRAYS, MEMBERS = "population.npz", "members.json"
 
 
 class PopulationRunner(Runner):
-    """Members alike in structure, trained by one trainer; all members of a trial are in one.
+    """Members of one structure, trained by one trainer; all members of a trial are in one runner.
 
     Args:
-        trainer: of the members' structure; whoever made it ends its threads.
-        members: a row each.
+        trainer: a trainer of that structure; its creator ends its threads.
+        members: one per row.
     """
 
     def __init__(self, trainer: Trainer, members: Sequence[Member]) -> None:
@@ -73,7 +73,7 @@ class PopulationRunner(Runner):
                 array[...] = saved[name]
 
     def _members(self) -> list[list[object]]:
-        """What tells the rows from others, as JSON gives it back."""
+        """What identifies the rows, in the form that JSON returns."""
         return [
             [*row, m.optimizer] for row, m in zip(self.rows, self.population.members, strict=True)
         ]
@@ -85,7 +85,7 @@ def momentum_of(member: Member) -> float:
 
 
 def _arrays(population: Population) -> dict[str, Array]:
-    """All that training changes, by name."""
+    """All arrays that training changes, by name."""
     own = {
         name: getattr(population, name) for name in ("theta", "step", "left_at", "schedule_state")
     }

@@ -1,4 +1,4 @@
-"""A runner for recorded curves: what a pruner and the guard make of published runs."""
+"""A runner for recorded curves: shows how a pruner and the guard treat published runs."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -24,8 +24,8 @@ class Run:
 
     Attributes:
         train, validation: losses (epochs + 1,), the initial ones first.
-        momentum: what its optimizer keeps of the velocity.
-        steps: in an epoch.
+        momentum: the optimizer's momentum coefficient.
+        steps: the number of steps in an epoch.
     """
 
     train: Array
@@ -35,10 +35,10 @@ class Run:
 
 
 class RecordedRunner(Runner):
-    """Reads each epoch's losses from the runs of its trials.
+    """Reads each epoch's losses from recorded runs.
 
     Args:
-        runs: by trial number; all with the same number of steps in an epoch.
+        runs: the runs by trial number; all with the same number of steps in an epoch.
     """
 
     def __init__(self, runs: Mapping[int, Run]) -> None:
@@ -86,11 +86,11 @@ class RecordedRunner(Runner):
 
 
 def replay(runs: Sequence[Run], rule: Rule, first: int = 0) -> list[Outcome]:
-    """How each of these runs, of one length, would have ended in one cohort.
+    """How each of these runs, all of one length, would have ended in one cohort.
 
     Args:
         runs: the cohort, in the order of the trials' numbers.
-        rule: who goes on at a rung.
+        rule: decides which trials continue at a rung.
         first: the number of the first trial.
     """
     epochs, numbered = len(runs[0].train) - 1, dict(enumerate(runs, first))

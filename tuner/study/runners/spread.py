@@ -1,8 +1,8 @@
-"""A population spread over workers: shares of its rows, each trained from bound to bound.
+"""A population spread over workers: each trains a share of its rows from bound to bound.
 
-Rows never meet, so how they are shared out changes no number. Between two bounds the workers tell
-what each epoch did; the state comes back at a bound, and whatever is lost with a worker is trained
-again from the last one.
+Rows never interact, so the way they are shared out changes no result. Workers return the losses of
+each epoch, and the state at certain epochs, the bounds. What is lost with a worker is trained again
+from the last bound.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,11 +23,11 @@ from tuner.training.population import Member, Population, join, take
 
 Array = np.ndarray
 
-# Seconds from one bound to the next: what a killed command trains again, and how soon it ends.
+# Seconds between two bounds: at most this much is trained again after a kill.
 BETWEEN = 5.0
 
-# At most so many shares for each that can be under way, where they have so many rows or more: a
-# worker that is done early, or comes late, takes another.
+# Up to SHARES shares per slot, if each has ROWS rows or more: a worker that finishes early, or
+# joins late, takes another one.
 SHARES, ROWS = 3, 8
 
 
@@ -35,8 +35,8 @@ class Bounds:
     """The epochs at which the states of all rows of a race come back.
 
     Args:
-        seconds: that a row takes for an epoch, by the name of what it is trained on, as far as
-            that is known; kept from race to race.
+        seconds: the known seconds per row and epoch, by the name of a structure; kept from race to
+            race.
     """
 
     def __init__(self, seconds: dict[str, float]) -> None:
@@ -45,12 +45,12 @@ class Bounds:
         self.known: list[int] = []
 
     def after(self, epoch: int, until: int, slots: int) -> int:
-        """The bound that follows an epoch, the same for whoever asks.
+        """The bound after an epoch, the same for all shares.
 
         Args:
-            epoch: the bound before, or where the race began.
-            until: the last one.
-            slots: how many legs may be under way at once.
+            epoch: the bound before, or the start of the race.
+            until: the last possible bound.
+            slots: how many legs may run at once.
         """
         for bound in self.known:
             if bound > epoch:
@@ -66,7 +66,7 @@ class Bounds:
 
 @dataclass
 class _Trained:
-    """A leg of a share, under way or done: its rows, where it begins and where it ends."""
+    """A leg of a share, running or done: its rows, its first and its last epoch."""
 
     members: Sequence[Member]
     after: int
@@ -77,20 +77,20 @@ class _Trained:
 
 @dataclass
 class _Share:
-    """Some rows, and their legs that were not told of yet, one after the other."""
+    """Some rows, with their unreported legs in order."""
 
     trained: list[_Trained] = field(default_factory=list)
 
 
 class SpreadRunner(PopulationRunner):
-    """Members alike in structure, trained by workers; its population is that of the last bound.
+    """Members of one structure, trained by workers; its population is that of the last bound.
 
     Args:
-        trainer: of the members' structure, of which nothing is trained here.
-        members: a row each.
-        name: tells what they are trained on from what others of the race are.
+        trainer: a trainer of that structure; it trains nothing in this process.
+        members: one per row.
+        name: identifies the structure within the race.
         pool: the workers.
-        bounds: of the race.
+        bounds: the bounds of the race.
     """
 
     def __init__(
@@ -101,13 +101,13 @@ class SpreadRunner(PopulationRunner):
         self.shares: list[_Share] = []
         self.firsts: list[Any] = []
         self.found: dict[int, Mapping[str, Array]] = {}
-        # The last epoch that was told of, that of the population, and the next one to compare at.
+        # The last reported epoch, the epoch of the population, and the next rung.
         self.at = self.bound = self.until = 0
         bounds.rows[name] = len(members)
 
     @cached_property
     def kind(self) -> Kind:
-        """What the workers are given to train on, once for all members."""
+        """What the workers need to train all members; it is sent once."""
         problem, members = self.trainer.problem, self.population.members
         self.pool.compile_for(problem, members)
         return self.pool.kind(problem, self.trainer.total_steps // problem.steps)
@@ -117,7 +117,7 @@ class SpreadRunner(PopulationRunner):
         return self.at == self.bound
 
     def expect(self, after: int, until: int) -> None:
-        """All rows stand after an epoch: they are shared out among the workers of now."""
+        """Shares all rows out among the present workers, after a rung."""
         self.at, self.bound, self.until = after, after, until
         if not after:
             self.look()
@@ -133,7 +133,7 @@ class SpreadRunner(PopulationRunner):
             self.train(share, members[start:stop], state, after)
 
     def look(self) -> None:
-        """Has the losses before the first step measured, once for rows that have the same."""
+        """Submits the losses before the first step, once for rows that have the same."""
         members = self.population.members
         kinds = self.at_first()
         firsts = [members[kinds.index(kind)] for kind in dict.fromkeys(kinds)]
@@ -143,7 +143,7 @@ class SpreadRunner(PopulationRunner):
             self.firsts.append(self.pool.submit(hear, legs.begin, self.kind, own))
 
     def at_first(self) -> list[Any]:
-        """By row, what decides its losses before the first step."""
+        """For each row, the key of what determines its losses before the first step."""
         problem = self.trainer.problem
         return [problem.alike_at_first(member) for member in self.population.members]
 
@@ -161,7 +161,7 @@ class SpreadRunner(PopulationRunner):
     def train(
         self, share: _Share, members: Sequence[Member], state: Population | None, after: int
     ) -> None:
-        """Has a share trained from a bound to the next."""
+        """Submits the training of a share from one bound to the next."""
         until = self.bounds.after(after, self.until, self.pool.slots)
         own = _Trained(members, after, until)
         share.trained.append(own)
@@ -169,9 +169,9 @@ class SpreadRunner(PopulationRunner):
         own.future = self.pool.submit(hear, legs.run, self.kind, members, state, after, until)
 
     def came(self, share: _Share, own: _Trained, leg: Leg) -> None:
-        """A leg is done; the next one begins, with the rows that have not left meanwhile."""
+        """Takes a finished leg, and submits the next one with the rows that have not left."""
         if own not in share.trained or share not in self.shares:
-            return  # nobody asks any more
+            return  # cancelled meanwhile
         own.found, own.future = leg, None
         self.pool.heard(leg.numerics)
         self.bounds.seconds[self.name] = leg.seconds / len(own.members)
@@ -181,7 +181,7 @@ class SpreadRunner(PopulationRunner):
             self.train(share, state.members, state, own.until)
 
     def running(self, own: _Trained) -> list[int]:
-        """The rows of a leg that are still under way."""
+        """The rows of a leg that have not left."""
         trials = {member.trial for member in self.population.members}
         return [row for row, member in enumerate(own.members) if member.trial in trials]
 
@@ -222,14 +222,14 @@ class SpreadRunner(PopulationRunner):
         self.cancel()
 
     def cancel(self) -> None:
-        """Nothing that is under way is asked for any more."""
+        """Cancels all running legs."""
         left = [own.future for share in self.shares for own in share.trained]
         self.pool.cancel([future for future in left if future is not None])
         self.shares = []
 
 
 def shares(rows: int, slots: int) -> list[tuple[int, int]]:
-    """Bounds of shares of rows, none of them empty: one for each slot, or more of many rows."""
+    """Splits rows to non-empty shares (start, stop): one per slot, or more for many rows."""
     count = min(rows, max(slots, min(SHARES * slots, rows // ROWS)))
     edges = [rows * i // count for i in range(count + 1)] if count else []
     return list(pairwise(edges))

@@ -9,10 +9,10 @@ class Died:
     """A worker has died.
 
     Attributes:
-        name: of it.
-        call: the key of the call whose code it was in, "" where it was in none.
-        how: it ended, in words.
-        said: the end of what it printed outside of calls.
+        name: its name.
+        call: the key of the call that it was running; "" if none.
+        how: how its process ended, in words.
+        said: the last line that it printed outside of calls.
     """
 
     name: str

@@ -20,40 +20,41 @@ from distributed.deploy.spec import ProcessInterface
 from tuner.processes import children
 from tuner.study.workers.deaths import Died, how
 
-# The file, in the folder of a worker, that names the call of a function which is under way.
+# The file in a worker's folder that names the running call of a function.
 UNDER_WAY = "{}.call"
 
-# What the libraries of numbers read to know how many threads they may have.
+# The environment variables by which numeric libraries choose their number of threads.
 THREADS = ("OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-# Who would tell of a worker that dies, beside Dask itself: what runs it.
+# The loggers that would report a dying worker: Dask's and those of its event loop.
 LOGGERS = ("distributed", "tornado.application", "asyncio")
 
 SETTINGS = {
-    # A call stays with its generator; a death is counted by us, for the call that caused it.
+    # A call stays with its generator. tuner counts deaths itself, per call.
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.allowed-failures": 1_000_000,
-    # Code that holds Python's lock for minutes is no dead worker: that is seen by its process.
+    # Code that holds the GIL for minutes is not a dead worker: deaths are seen by the process's
+    # end.
     "distributed.scheduler.worker-ttl": None,
     "distributed.deploy.lost-worker-timeout": "1000 days",
     "distributed.comm.timeouts.connect": "60s",
     "distributed.admin.low-level-log-length": 0,
-    # A state of some megabytes is what a task is for.
+    # Tasks carry states of some megabytes on purpose.
     "distributed.admin.large-graph-warning-threshold": "1 PB",
 }
 
 
 class Hand(ProcessInterface):
-    """One worker's process, started again whenever it dies.
+    """The process of one worker, restarted whenever it dies.
 
     Args:
         scheduler: the address of Dask's scheduler.
-        name: of the worker.
-        folder: for its files.
-        threads: that libraries may have, None where the environment says so or a share is fair.
-        workers: how many there are.
-        died: hears of each death.
-        others: what Dask gives besides.
+        name: the worker's name.
+        folder: the folder of its files.
+        threads: the threads of libraries; None for the environment's number, or a fair share.
+        workers: the number of workers.
+        died: called at each death.
+        others: further arguments from Dask.
     """
 
     def __init__(
@@ -74,13 +75,13 @@ class Hand(ProcessInterface):
         self.process: subprocess.Popen[Any] | None = None
 
     async def start(self) -> None:
-        """Starts the process, in the thread of the cluster: it ends with that."""
+        """Starts the process, in the thread of the cluster, with which it ends."""
         self.loop = asyncio.get_running_loop()
         self.begin()
         await super().start()  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
-        """Starts the process, and watches it."""
+        """Starts the process and a thread that watches it."""
         if self.closing:
             return
         with (self.folder / f"{self.name}.txt").open("wb") as said:
@@ -97,7 +98,7 @@ class Hand(ProcessInterface):
         threading.Thread(target=self.watch, args=[self.process], daemon=True).start()
 
     def watch(self, process: "subprocess.Popen[Any]") -> None:
-        """Waits for the end of the process; unless it was meant, another one takes its place."""
+        """Waits for the end of the process; restarts it unless the end was intended."""
         code = process.wait()
         if self.closing:
             return
@@ -114,7 +115,7 @@ class Hand(ProcessInterface):
             self.loop.call_soon_threadsafe(self.begin)
 
     async def close(self) -> None:
-        """Ends the process: its calls have been closed, or do not answer."""
+        """Kills the process; its calls are closed by then, or do not answer."""
         self.closing = True
         if self.process is not None:
             self.process.kill()
@@ -124,10 +125,10 @@ class Hand(ProcessInterface):
 
 
 def environment(threads: int | None, workers: int) -> dict[str, str]:
-    """The environment of a worker: as this one's, but that the libraries share the cores."""
+    """The environment of a worker: this process's, with the cores shared among the workers."""
     found = children.environment()
     if "PYTHONSAFEPATH" not in os.environ:
-        del found["PYTHONSAFEPATH"]  # it would be for processes of the user's function, too
+        del found["PYTHONSAFEPATH"]  # else the user's subprocesses would inherit it
     for name in THREADS:
         if threads is not None:
             found[name] = str(threads)
@@ -147,11 +148,11 @@ def hired(
     """A client of workers on this machine.
 
     Args:
-        workers: how many.
-        threads: as `Hand` has them.
-        folder: for files of the workers, which is removed at the end.
-        died: hears of each death.
-        dashboard: the port of Dask's pages, for this machine alone; None for no pages.
+        workers: the number of workers.
+        threads: as in `Hand`.
+        folder: the folder of the workers' files; removed at the end.
+        died: called at each death.
+        dashboard: the port of Dask's dashboard, on the loopback interface; None for no dashboard.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -165,7 +166,7 @@ def hired(
                 worker_class=Hand,
                 protocol="tcp://",
                 silence_logs=logging.CRITICAL,
-                # No pages that others could look in at by default, and no port that is taken.
+                # By default no dashboard that others could see, and never a port in use.
                 scheduler_kwargs={
                     "dashboard": dashboard is not None,
                     "dashboard_address": f"127.0.0.1:{dashboard or 0}",
@@ -184,7 +185,7 @@ def hired(
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Within it Dask logs nothing: what it would say of workers that die is said by us."""
+    """Silences Dask's loggers within the context; tuner reports dying workers itself."""
     loggers = {name: logging.getLogger(name) for name in LOGGERS}
     levels = {name: logger.level for name, logger in loggers.items()}
     for logger in loggers.values():
@@ -197,7 +198,7 @@ def silent() -> Iterator[None]:
 
 
 def ready(client: Client, workers: int, seconds: float) -> bool:
-    """Whether all workers are there, within so many seconds."""
+    """Whether all workers are present within some seconds."""
     try:
         client.wait_for_workers(workers, timeout=seconds)
     except TimeoutError:
@@ -206,10 +207,10 @@ def ready(client: Client, workers: int, seconds: float) -> bool:
 
 
 def fair_share(workers: int) -> int:
-    """Threads that a worker's libraries may have where all have as many."""
+    """The number of threads per worker if the cores are shared equally."""
     return max(1, len(os.sched_getaffinity(0)) // workers)
 
 
 def imports() -> list[str]:
-    """Where this command imports from, for processes that run elsewhere."""
+    """This command's import path, for processes in other folders."""
     return [os.path.abspath(entry) for entry in sys.path]

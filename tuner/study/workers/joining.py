@@ -10,18 +10,18 @@ from distributed import Client
 from tuner.errors import CrashError, UserError
 from tuner.study.workers.hiring import SETTINGS, silent
 
-# Seconds in which a scheduler answers.
+# Seconds to wait for a scheduler's answer.
 ANSWER = 10.0
 
-# The size of a task's arguments that Dask warns of.
+# The setting for the size of task arguments above which Dask warns.
 LARGE = "distributed.admin.large-graph-warning-threshold"
 
 
 class Gone(CrashError):
-    """The scheduler of an address does not answer any more.
+    """The scheduler at an address no longer answers.
 
     Args:
-        address: of it.
+        address: its address.
     """
 
     def __init__(self, address: str) -> None:
@@ -36,7 +36,7 @@ def joined(address: str) -> Iterator[Client]:
     """A client of the scheduler at an address.
 
     Raises:
-        UserError: if none answers.
+        UserError: if no scheduler answers.
     """
     timeout = f"{ANSWER:g}s"
     own = {"distributed.comm.timeouts.connect": timeout, LARGE: SETTINGS[LARGE]}
@@ -44,7 +44,7 @@ def joined(address: str) -> Iterator[Client]:
         client: Any = None
         try:
             client = Client(address, timeout=ANSWER, set_as_default=False)
-        except Exception as error:  # of Dask, of the system, of a name that is none
+        except Exception as error:  # from Dask, the system, or a bad address
             said = " ".join(str(error).split())
             raise UserError(
                 f"executor.address: {address}: no scheduler answers ({said}): start one, as with "

@@ -1,8 +1,8 @@
-"""Legs in a worker: some rows of a population trained from one epoch to another.
+"""Legs: some rows of a population, trained in a worker from one epoch to another.
 
-A leg takes a state and gives one back. It may be run again at any time and on any worker, for rows
-never meet and all their randomness comes from their seeds. What it needs of the data was brought to
-the worker before.
+A leg takes a state and returns one. It may run again at any time and on any worker, because rows
+never interact and all their randomness comes from their seeds. The data are brought to the worker
+beforehand.
 """
 
 import fcntl
@@ -33,10 +33,10 @@ from tuner.training.transforms import needed, numbers_of
 
 Array = np.ndarray
 
-# What the compiler of one machine waits for: two would do the same work.
+# The lock file for compiling on one machine: two processes would do the same work.
 COMPILING = f"tuner-compiling-{os.getuid()}.lock"
 
-# Samples that a problem has for being compiled: a batch, and a last one that is smaller.
+# The batches of a problem for compilation: a full one, and a smaller last one.
 FEW = 2
 
 
@@ -45,11 +45,11 @@ class Kind:
     """What all rows of a leg are trained on, without the data.
 
     Attributes:
-        name: tells it from others.
+        name: a unique name.
         data: the name under which its folds were brought.
-        problem: pickled, its folds left out.
+        problem: the pickled problem, without its folds.
         epochs: the length that the schedules are laid out for.
-        threads: of the training.
+        threads: the number of training threads.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Kind:
 
     @property
     def whole(self) -> Problem:
-        """The problem with its folds, as this worker has them."""
+        """The problem with this worker's folds."""
         with HERE.lock:
             if self.name not in HERE.problems:
                 problem: Problem = pickle.loads(self.problem)
@@ -72,7 +72,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Said:
-    """What an epoch did to the rows of a leg; all (rows,), as `tuner.search.runner.Progress`."""
+    """The result of an epoch for a leg's rows, (rows,) each, as `tuner.search.runner.Progress`."""
 
     metrics: Mapping[str, Array]
     left: Array
@@ -80,7 +80,7 @@ class Said:
     left_at: Array
 
     def take(self, rows: Sequence[int]) -> Self:
-        """The same of these rows."""
+        """The same for these rows only."""
         metrics = {name: values[rows] for name, values in self.metrics.items()}
         return replace(
             self,
@@ -93,13 +93,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Leg:
-    """What a leg has found.
+    """The result of a leg.
 
     Attributes:
-        epochs: of each, what it did.
-        population: the state after the last.
-        seconds: that an epoch took.
-        numerics: what the worker computes with.
+        epochs: the result of each epoch.
+        population: the state after the last epoch.
+        seconds: the mean time of an epoch.
+        numerics: the worker's numeric environment.
     """
 
     epochs: tuple[Said, ...]
@@ -109,8 +109,11 @@ class Leg:
 
 
 class _Here:
-    """What this process has: its workers, mostly one, folds and problems by their names, and
-    for what the code is loaded."""
+    """The state of this process.
+
+    It holds the process's workers (usually one), folds and problems by name, and the keys of what
+    code is loaded for.
+    """
 
     def __init__(self) -> None:
         self.workers: list[Any] = []
@@ -125,28 +128,28 @@ HERE = _Here()
 
 
 class Brought(WorkerPlugin):
-    """Brings the data of a study to a worker, also to one that comes late or again.
+    """Brings the data of a study to every worker, including late and restarted ones.
 
     Args:
-        name: of the data.
-        folds: as a `Supervised` has them; empty where there are none.
+        name: the name of the data.
+        folds: the folds of a `Supervised`; empty if there are none.
     """
 
     def __init__(self, name: str, folds: tuple[Fold, ...]) -> None:
         self.name, self.folds = name, folds
 
     def setup(self, worker: Any) -> None:
-        """Dask calls it on each worker before any task."""
+        """Dask calls this on each worker before any task."""
         with HERE.lock:
             HERE.folds[self.name] = self.folds
             if worker not in HERE.workers:
                 HERE.workers.append(worker)
             if HERE.limits is None:
-                # As in a command: rows are what is shared out, and sums keep their order.
+                # As in a command: the threads share out rows, and sums keep their order.
                 HERE.limits = threadpool_limits(1, user_api="blas")
 
     def teardown(self, worker: Any) -> None:
-        """Dask calls it when the study is over."""
+        """Dask calls this when the study is over."""
         with HERE.lock:
             HERE.folds.pop(self.name, None)
             HERE.problems = {
@@ -160,10 +163,10 @@ class Brought(WorkerPlugin):
 
 
 class Wanted(Event):
-    """A stop that is set when nobody waits for the task any more: Dask itself ends none.
+    """A stop that is set once its task is cancelled, because Dask does not end running tasks.
 
     Args:
-        key: of the task.
+        key: the task's key.
     """
 
     def __init__(self, key: str) -> None:
@@ -171,18 +174,18 @@ class Wanted(Event):
         self.key = key
 
     def is_set(self) -> bool:
-        """Whether no worker of this process has the task under way."""
+        """Whether no worker of this process runs the task."""
         tasks = [worker.state.tasks.get(self.key) for worker in HERE.workers]
         return not any(task is not None and task.state == "executing" for task in tasks)
 
 
 def versions() -> tuple[str, tuple[int, int]]:
-    """Of tuner and of Python, as a worker has them."""
+    """The worker's versions of tuner and of Python."""
     return tuner.__version__, sys.version_info[:2]
 
 
 def begin(key: str, kind: Kind, members: Sequence[Member]) -> Mapping[str, Array]:
-    """Losses and scores of these rows before their first step, in their order; key: of the task."""
+    """Losses and scores of rows before their first step, in their order; key: the task's key."""
     warm(kind, members)
     with Trainer(kind.whole, kind.epochs, kind.threads, Wanted(key)) as trainer:
         return trainer.start(create(trainer.problem, members)).metrics
@@ -199,15 +202,15 @@ def run(
     """Trains rows from one epoch to another.
 
     Args:
-        key: of the task.
+        key: the task's key.
         kind: what they are trained on.
         members: the rows, in the order of a population.
-        state: of them; None before the first step, which their seeds make.
-        after: the epoch that the state is of.
-        until: the epoch that the leg ends with.
+        state: their state; None for the initial one, which their seeds determine.
+        after: the epoch of the state.
+        until: the last epoch of the leg.
     """
     warm(kind, members)
-    # What comes over the wire cannot be written to.
+    # Arrays that arrive over the network are read-only.
     own = None if state is None else take(state, range(len(members)))
     said, started = [], time.perf_counter()
     with Trainer(kind.whole, kind.epochs, kind.threads, Wanted(key)) as trainer:
@@ -227,7 +230,7 @@ def computes_with() -> Numerics:
 
 
 def warm(kind: Kind, members: Sequence[Member]) -> None:
-    """Has the code for these rows compiled, or loaded: one process of a machine after another."""
+    """Compiles or loads the code for these rows, one process per machine at a time."""
     todo = {(kind.name, *needs(member)) for member in members}
     with HERE.lock:
         if todo <= HERE.warm:
@@ -239,12 +242,12 @@ def warm(kind: Kind, members: Sequence[Member]) -> None:
 
 
 def needs(member: Member) -> tuple[Any, ...]:
-    """What decides which code trains a row."""
+    """The key of the code that trains a member."""
     return member.optimizer, *needed(numbers_of([member]))
 
 
 def compile_for(problem: Problem, members: Sequence[Member]) -> None:
-    """Trains these rows for an epoch on a few samples, which compiles what they need."""
+    """Compiles the code for these members by training them for an epoch on a few samples."""
     small = problem
     if isinstance(problem, Supervised):
         few = FEW * problem.batch_size - 1
@@ -261,7 +264,7 @@ def compile_for(problem: Problem, members: Sequence[Member]) -> None:
 
 
 def few_of(part: Part, count: int) -> Part:
-    """The first samples of a part, in arrays like its own."""
+    """The first samples of a part, in arrays of the same kind."""
     X = part.X
     if isinstance(X, CSR):
         starts = X.starts[: count + 1]
@@ -273,7 +276,7 @@ def few_of(part: Part, count: int) -> Part:
 
 @contextmanager
 def one_by_one() -> Iterator[None]:
-    """One process of this machine after another; where none can be kept out, all at once."""
+    """Admits one process of this machine at a time; all of them if the lock cannot be taken."""
     path = Path(tempfile.gettempdir(), COMPILING)
     file = -1
     with suppress(OSError):
@@ -283,4 +286,4 @@ def one_by_one() -> Iterator[None]:
         yield
     finally:
         if file >= 0:
-            os.close(file)  # which lets the next one in
+            os.close(file)  # releases the lock

@@ -1,4 +1,4 @@
-"""A pool of Dask workers for a study, started here or found at an address."""
+"""A pool of Dask workers for a study, started on this machine or found at an address."""
 
 import hashlib
 import time
@@ -25,34 +25,36 @@ from tuner.training.loop import Interrupted
 from tuner.training.population import Member
 from tuner.training.problems import Fold, Problem, Supervised
 
-# Workers that die one after another, while none trains anything, as a share of all.
+# The most deaths in a row without any finished task, as a multiple of the number of workers.
 DEATHS = 3
 
-# Seconds from one look at the stop to the next, and at the workers of an address.
+# Seconds between checks of `stop`, and between checks of the workers at an address.
 GLANCE, LOOK = 0.1, 2.0
 
-# An error in a worker may be of that worker alone.
+# Retries of a task, because an error may be specific to one worker.
 RETRIES = 2
 
-# So often data are brought anew.
+# How often sending the data is tried again.
 TRIES = 5
 
-# A task has found something, and who waits for it hears of it.
+# The callback that waits for a task, and the task's result.
 News = tuple[Callable[[Any], None], Any]
 
 
 class Pool:
-    """Workers that train legs. What they hold is a copy: any of them may die.
+    """Workers that train legs. They hold only copies: any of them may die.
 
     Args:
-        workers: how many are started here; of an address, how many are waited for.
-        threads: of each; None for a fair share of the cores, or one at an address.
-        address: of somebody's scheduler; None to start workers here.
-        dashboard: the port of Dask's pages of workers that are started here, None for no pages.
-        patience: seconds to wait for workers of an address.
-        stop: asks the training to stop.
-        folder: for files of the workers, while they are there.
-        note: is told what there is to say, a line at a time.
+        workers: how many workers to start on this machine or, at an address, to wait for.
+        threads: threads per worker; None for a fair share of the cores, or 1 at an address.
+        stop: set to stop the training.
+        folder: the folder of the workers' files while they exist.
+        address: the address of an existing scheduler; None to start workers on this machine.
+        dashboard: the port of the dashboard of workers on this machine; None for no dashboard.
+        patience: seconds to wait for workers at an address.
+
+    Attributes:
+        note: called with each message to show, one line at a time.
     """
 
     def __init__(
@@ -76,15 +78,16 @@ class Pool:
         self.warm: set[tuple[Any, ...]] = set()
         self.brought: dict[str, tuple[Fold, ...]] = {}
         self.deaths, self.looked, self.since = 0, 0.0, 0.0
-        # Workers that are there, as far as is known, and their threads of Dask.
+        # The last known number of workers, and of their Dask threads.
         self.there, self.slots = 0, 1
 
     @cached_property
     def client(self) -> Any:
-        """The client of the workers, which are there then.
+        """The client; made once all workers are present.
 
         Raises:
-            UserError: if there is no scheduler at the address, or its workers have another tuner.
+            UserError: if no scheduler answers at the address, or its workers have another version
+                of tuner or Python.
             CrashError: if there are not enough workers in time.
         """
         if self.address is not None:
@@ -115,7 +118,7 @@ class Pool:
         return client
 
     def count(self) -> None:
-        """Counts the workers that are there now.
+        """Counts the present workers.
 
         Raises:
             CrashError: if the scheduler does not answer.
@@ -132,13 +135,13 @@ class Pool:
         self.there, self.slots = len(threads), max(1, sum(threads.values()))
 
     def _said(self, client: Any) -> str:
-        """What works, in words, with a link to its pages where there are some."""
+        """The workers in words, with a link to the dashboard if there is one."""
         where = f"at {self.address}" if self.address else "on this machine"
         link = client.dashboard_link if self.address or self.dashboard is not None else ""
         return f"Dask: {many(self.there)} {where}{f'; dashboard {link}' if link else ''}"
 
     def kind(self, problem: Problem, epochs: int) -> Kind:
-        """What legs on this problem are given; its data are brought to the workers."""
+        """What legs on this problem need; sends the problem's data to the workers."""
         folds = problem.folds if isinstance(problem, Supervised) else ()
         data = next((name for name, own in self.brought.items() if own is folds), "")
         if not data:
@@ -154,13 +157,13 @@ class Pool:
         return Kind(name, data, pickled, epochs, self.threads)
 
     def bring(self, plugin: Brought) -> None:
-        """Brings data to all workers, and to those that come later.
+        """Sends data to all workers, including those that join later.
 
-        A worker that dies meanwhile makes Dask fail, though the others have them by then.
+        If a worker dies meanwhile, Dask raises an error although the other workers have the data.
 
         Raises:
-            Interrupted: if the training was asked to stop.
-            CrashError: if it fails again and again, or the scheduler is gone.
+            Interrupted: if the training was stopped.
+            CrashError: if it fails repeatedly, or the scheduler is gone.
         """
         for again in range(TRIES + 1):
             if self.stop.is_set():
@@ -168,9 +171,9 @@ class Pool:
             try:
                 self.client.register_plugin(plugin, plugin.name)
                 return
-            except Exception as error:  # of Dask, of the system
+            except Exception as error:  # from Dask or the system
                 if again == TRIES:
-                    self.count()  # where the scheduler is gone, that is what is to be said
+                    self.count()  # raises if the scheduler is gone
                     said = " ".join(str(error).split())
                     raise CrashError(
                         f"executor: the data cannot be sent to the workers "
@@ -179,7 +182,7 @@ class Pool:
                 time.sleep(LOOK)
 
     def compile_for(self, problem: Problem, members: Sequence[Member]) -> None:
-        """Has the code compiled that workers of this machine will load: all would do the same."""
+        """Compiles the code once that all workers of this machine will load."""
         todo = {(id(problem), *legs.needs(member)) for member in members} - self.warm
         if todo and self.address is None:
             with legs.one_by_one():
@@ -187,27 +190,27 @@ class Pool:
         self.warm |= todo
 
     def heard(self, numerics: Numerics) -> None:
-        """Remembers what a worker computes with."""
+        """Remembers a worker's numeric environment."""
         if numerics not in self.numerics:
             self.numerics.append(numerics)
 
     def submit(self, hear: Callable[[Any], None], function: Any, *arguments: object) -> Any:
-        """A task for any worker, which is given its key; `wait` gives its result to `hear`."""
+        """Submits a task, which gets its own key; `wait` passes its result to `hear`."""
         key = f"{function.__name__}-{uuid4().hex}"
         future = self.client.submit(function, key, *arguments, key=key, retries=RETRIES)
         future.add_done_callback(lambda done: self._tell(hear, done))
         return future
 
     def cancel(self, futures: list[Any]) -> None:
-        """Nobody waits for these tasks any more: one that is under way ends within its step."""
+        """Cancels tasks; a running one ends within its step."""
         with suppress(Exception):  # the scheduler is gone, and they with it
             self.client.cancel(futures, force=True)
 
     def wait(self) -> None:
-        """Waits a moment for news, and takes it.
+        """Waits shortly for a result, and takes it.
 
         Raises:
-            Interrupted: if the training was asked to stop.
+            Interrupted: if the training was stopped.
             CrashError: if there are no workers any more, or they fail.
         """
         if self.stop.is_set():
@@ -218,18 +221,18 @@ class Pool:
             self._look()
 
     def close(self) -> None:
-        """Ends the workers that were started; takes the data off those that were not."""
+        """Ends the workers started here; removes the data from workers at an address."""
         if "client" in self.__dict__:
             for name in self.brought:
                 if self.address is not None:
-                    with suppress(Exception):  # whoever is gone has nothing any more
+                    with suppress(Exception):  # dead workers hold nothing
                         self.client.unregister_worker_plugin(name)
         self.stack.close()
         self.__dict__.pop("client", None)
         self.brought.clear()
 
     def _tell(self, hear: Callable[[Any], None], future: Any) -> None:
-        """A task is over; its result is fetched in the thread of Dask's callbacks."""
+        """Fetches the result of a finished task, in the thread of Dask's callbacks."""
         try:
             found = future.result()
         except BaseException as error:  # a cancelled one raises no Exception
@@ -247,7 +250,7 @@ class Pool:
             return
         hear, found = news
         if isinstance(found, CancelledError):
-            return  # by us; or with the scheduler, which `_look` sees
+            return  # by `cancel`, or by the end of the scheduler, which `_look` notices
         if isinstance(found, BaseException):
             said = " ".join(str(found).split())
             raise CrashError(
@@ -258,7 +261,7 @@ class Pool:
         hear(found)
 
     def _look(self) -> None:
-        """Looks whether the scheduler of an address is there, and has workers."""
+        """Checks that the scheduler at an address answers and has workers."""
         self.looked = now = time.monotonic()
         assert self.address is not None
         if self.client.status != "running":
@@ -278,12 +281,12 @@ class Pool:
 
 
 def many(workers: int) -> str:
-    """So many workers, in words."""
+    """A number of workers, in words."""
     return f"{workers} worker{'s' * (workers != 1)}"
 
 
 def check_address(address: str) -> None:
-    """Checks that a scheduler answers, and that the workers that it has by now can run legs.
+    """Checks that a scheduler answers, and that its present workers can run legs.
 
     Raises:
         UserError: if not.
@@ -293,7 +296,7 @@ def check_address(address: str) -> None:
 
 
 def legs_fit(client: Any, address: str) -> None:
-    """Checks that the workers of an address can run legs of this tuner.
+    """Checks that the workers at an address can run legs of this version of tuner.
 
     Raises:
         UserError: for the first that cannot.
