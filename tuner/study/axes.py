@@ -1,8 +1,8 @@
-"""Axes: on record settings stand under their paths and in their units, for Optuna's own tools.
+"""Axes: records show settings under their paths and in their units, for Optuna's own tools.
 
-A sampler sees `1 - path` where a scale is reversed, and choices as JSON. The lines of a journal
-and the trials of a database have the settings themselves, and beside them what the sampler sees,
-which is put back as they are read: to the last bit, for `1 - (1 - x)` need not be x.
+A sampler sees `1 - path` for a reversed scale, and choices as JSON. Journal lines and database
+trials store the settings themselves and, beside them, what the sampler saw. Reading restores the
+sampler's view bit for bit, because `1 - (1 - x)` may differ from x.
 """
 
 import json
@@ -16,18 +16,18 @@ from tuner.config.schema import Plain
 
 REVERSED = "1 - "
 
-# Under which a trial's line keeps what the sampler sees: name, value and distribution by path.
+# The attribute of a trial that keeps what the sampler sees: name, value and distribution by path.
 SEEN = "tuner:seen"
 
-# What Optuna takes for a choice as it is.
+# The types that Optuna accepts as a choice.
 PLAIN = (type(None), bool, int, float, str)
 
 
 def outward(log: Plain) -> Plain:
-    """A line of a journal as it is written.
+    """Converts a journal line from Optuna's form to the form that is written.
 
     Args:
-        log: as Optuna gives it; it is not changed.
+        log: Optuna's line; it is not modified.
     """
     params, distributions, seen = Plain(), Plain(), Plain()
     for name, value in log.get("params", {}).items():
@@ -49,7 +49,7 @@ def outward(log: Plain) -> Plain:
 
 
 def inward(log: Plain) -> Plain:
-    """A line of a journal as Optuna gave it, or as it is where it holds no more than that."""
+    """Converts a written journal line back to Optuna's form; a line without SEEN is unchanged."""
     seen = log.get("system_attrs", {}).get(SEEN)
     if not seen:
         return log
@@ -62,17 +62,17 @@ def inward(log: Plain) -> Plain:
 
 
 def outward_trial(trial: FrozenTrial) -> FrozenTrial:
-    """A trial likewise, where a record is a database's; it is not changed."""
+    """The same as `outward` for a trial of a database; the trial is not modified."""
     return _rewritten(trial, outward)
 
 
 def inward_trial(trial: FrozenTrial) -> FrozenTrial:
-    """A trial of a database as Optuna gave it; it is not changed."""
+    """The same as `inward` for a trial of a database; the trial is not modified."""
     return _rewritten(trial, inward)
 
 
 def _rewritten(trial: FrozenTrial, rewrite: Callable[[Plain], Plain]) -> FrozenTrial:
-    """A copy of a trial whose settings are written as those of a line of a journal are."""
+    """A copy of a trial whose settings are rewritten like those of a journal line."""
     kinds = trial.distributions
     log = rewrite(
         {
@@ -89,6 +89,6 @@ def _rewritten(trial: FrozenTrial, rewrite: Callable[[Plain], Plain]) -> FrozenT
 
 
 def _choice(text: str) -> object:
-    """A choice as it is; a list stays JSON."""
+    """The choice behind its JSON text; a list stays JSON, as Optuna accepts only PLAIN types."""
     value = json.loads(text)
     return value if isinstance(value, PLAIN) else text

@@ -9,22 +9,23 @@ from tuner.search.ranges import Choices, Range, Setting, is_number
 from tuner.training import losses, optimizers, schedules
 from tuner.training.domains import Domain
 
-# A bound is moved by this share of the range's width, as the search measures it: on a log scale
-# over five decades by a factor of 18.
+# A bound moves by this share of the range's width on the scale of the search: on a log scale over
+# five decades, by a factor of 18.
 WIDER = 0.25
-# An end of a domain that does not belong to it is left alone at less than this share of the width.
+# A bound is not moved when it lies closer than this share of the width to an open end of the
+# domain.
 CLOSE = 0.01
-# Numbers that grow at least by this factor go on growing by it, the others by their distance.
+# Choices that grow by at least this factor are continued geometrically, the others arithmetically.
 FACTOR = 1.5
 
 
 def place(setting: Setting, value: float) -> float | None:
-    """Where a value lies between the bounds, 0 to 1 on the scale of the search.
+    """Where a value lies between the bounds: 0 to 1 on the scale of the search.
 
-    Among choices of three numbers or more, it is its place in their order.
+    For choices of three or more numbers, it is the value's rank among them, scaled to 0 to 1.
 
     Returns:
-        None where there is no order, or there are only two values.
+        None if the values have no order, or there are only two.
     """
     if isinstance(setting, Choices):
         numbers = ordered(setting)
@@ -37,13 +38,13 @@ def place(setting: Setting, value: float) -> float | None:
 
 
 def ordered(choices: Choices) -> list[float]:
-    """The options in order, if they are numbers, three at the least; else none."""
+    """The options in ascending order if they are at least three numbers; else an empty list."""
     numbers = [option for option in choices.options if is_number(option)]
     return sorted(numbers) if 3 <= len(numbers) == len(choices.options) else []
 
 
 def scaled(range_: Range, value: float) -> float:
-    """A value as the scale of its range measures it."""
+    """A value on the scale of its range."""
     if range_.scale == "log":
         return math.log(value)
     return -math.log1p(-value) if range_.scale == "reverse_log" else value
@@ -59,16 +60,16 @@ def bound(setting: Setting, upper: bool) -> float:
 
 
 def moved(setting: Setting, upper: bool, domain: Domain) -> float | None:
-    """The next bound of what is searched, further out by WIDER of its width; of choices, one more.
+    """The bound moved outwards by WIDER of the range's width; for choices, the next value outside.
 
     Args:
-        setting: that is searched.
-        upper: which of the bounds.
-        domain: of the setting. A bound goes up to a limit that belongs to it, and half the way to
-            one that does not.
+        setting: a searched setting.
+        upper: whether to move the upper bound or the lower one.
+        domain: the setting's domain. A bound moves at most to a closed end of the domain, and half
+            the way to an open one.
 
     Returns:
-        None where the domain leaves no room.
+        None if the domain leaves no room.
     """
     old = bound(setting, upper)
     limit = domain.high if upper else domain.low
@@ -96,7 +97,7 @@ def _next_choice(numbers: Sequence[float], upper: bool) -> float:
 
 
 def _further(range_: Range, upper: bool) -> float:
-    """The bound moved on the scale, to a number of the grid if there is one."""
+    """The bound moved on the range's scale, rounded to the grid if the range has one."""
     old, sign = bound(range_, upper), 1 if upper else -1
     if range_.count is not None:
         more = max(1, round(WIDER * (range_.count - 1)))
@@ -112,16 +113,19 @@ def _further(range_: Range, upper: bool) -> float:
 
 
 def short(new: float, old: float) -> float:
-    """A number to two digits, or more until it still lies beyond the old one by half as much."""
+    """The new number rounded to few digits.
+
+    It keeps as many digits (two or more) as keep at least half of its distance to the old one.
+    """
     digits = (float(f"{new:.{n}g}") for n in range(2, 18))
     return next((n for n in digits if (n - old) / (new - old) >= 0.5), new)
 
 
 def own_domain(setting: Setting) -> Domain | None:
-    """The numbers that a setting of a user's function may be, as far as its range tells.
+    """The domain of a user function's setting, guessed from its range.
 
-    What is searched from 0 up is never below it, a whole number from 1 up never below that, and a
-    share of one, searched on a linear scale within 0 and 1, never above 1.
+    A range that starts at 0 or above never goes below 0, and integers that start at 1 or above
+    never go below 1. A linear range within 0 and 1 is a share and never goes above 1.
     """
     numbers = ordered(setting) if isinstance(setting, Choices) else [setting.low, setting.high]
     if not numbers:
@@ -135,12 +139,12 @@ def own_domain(setting: Setting) -> Domain | None:
 
 
 def domain_of(path: str, fixed: Settings, setting: Setting | None = None) -> Domain | None:
-    """The numbers that a setting may be; None for one that is no number.
+    """The domain of a setting; None if it is not numeric.
 
     Args:
-        path: of the setting.
-        fixed: settings of the space that are not searched, which name the parts of a schedule.
-        setting: how it is searched; of one of a user's function nothing else is known.
+        path: the setting's path.
+        fixed: the fixed settings of the space; they name the parts of a schedule.
+        setting: how it is searched; the only source for a setting of a user function.
     """
     group, _, rest = path.partition(".")
     option, _, key = rest.partition(".")

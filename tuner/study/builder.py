@@ -1,4 +1,4 @@
-"""The builder: from a config to the parts of its study."""
+"""The builder: makes the parts of a study from its config."""
 
 import hashlib
 import json
@@ -24,17 +24,17 @@ from tuner.study.study import Study
 if TYPE_CHECKING:
     from tuner.data import DataSet
 
-# Under which the record keeps the trials that are tried first.
+# The record's key of the initial trials.
 INITIAL = "queue"
-# The digest of its data, and what it was trained with.
+# The record's keys of the data's digest and of the numeric environment.
 DATA, NUMERICS = "data", "numerics"
 
 
 def initial(config: Config) -> tuple[list[InitialTrial], str]:
-    """What a new study tries before its sampler proposes, and a line about it.
+    """The trials that a new study runs before its sampler proposes any, and a line about them.
 
     Raises:
-        UserError: if the study to start from is not there, or none of its trials fits.
+        UserError: if the study to start from does not exist, or none of its trials fits.
     """
     if config.sampler.no_initial_trials:
         return [], ""
@@ -47,10 +47,10 @@ def initial(config: Config) -> tuple[list[InitialTrial], str]:
 
 
 def warm(config: Config, name: str) -> tuple[list[InitialTrial], str]:
-    """The best settings of another study, and a line about them; of the latest there may be none.
+    """The best settings of another study, and a line about them; with LATEST there may be none.
 
     Raises:
-        UserError: if a study that is named is not there, or none of its trials fits.
+        UserError: if a named study does not exist, or none of its trials fits.
     """
     if name != LATEST:
         return initial_trials.warm(config.space, results_of(config, name), name)
@@ -85,16 +85,16 @@ def results_of(config: Config, name: str) -> list[TrialResult]:
 
 
 def open_study(config: Config, record: Record) -> Study:
-    """The study of a config, as its record has it."""
+    """Opens the study of a config from its record."""
     first = record.get(INITIAL, list[InitialTrial]) or []
     return Study(record, config.space, config.sampler, config.study.seed, first)
 
 
 def check_data(config: Config, record: Record, data: "DataSet | None") -> None:
-    """Checks that the data are those that the study was begun with; a new study keeps their digest.
+    """Checks that the data are those the study began with; a new study records their digest.
 
     Raises:
-        UserError: if they are others.
+        UserError: if the data differ.
     """
     if data is None:
         return
@@ -109,10 +109,10 @@ def check_data(config: Config, record: Record, data: "DataSet | None") -> None:
 
 
 def other_numerics(record: Record, workers: Sequence[Numerics] = ()) -> str:
-    """Puts what this process and its workers compute with on record.
+    """Records the numeric environment of this process and of its workers.
 
     Returns:
-        In words, in what it differs from earlier commands on the study; "" if it does not.
+        How it differs from that of earlier commands on the study, in words; "" if it does not.
     """
     before = record.get(NUMERICS, list[Numerics]) or []
     seen = list(dict.fromkeys((*before, numerics(), *workers)))
@@ -122,7 +122,7 @@ def other_numerics(record: Record, workers: Sequence[Numerics] = ()) -> str:
 
 
 def state(config: Config, study: Study) -> str:
-    """A digest of all that a study's result is made from: its trials, and how they are judged."""
+    """A digest of all that determines a study's result: its trials, and how they are judged."""
     trials = [(t.number, t.state, t.value) for t in study.results()]
     asked = [config.confirm.top, config.confirm.seeds, study.record.get(DATA, str), config.refit]
     plain = json.dumps([trials, asked, list(config.space.searched)])
@@ -130,7 +130,7 @@ def state(config: Config, study: Study) -> str:
 
 
 def limits(config: Config) -> Limits:
-    """What ends the study of a config."""
+    """The limits that end the study of a config."""
     budget = config.budget
     return Limits(
         trials=budget.trials,

@@ -1,4 +1,4 @@
-"""A card: measurements of one optimizer on data, on test functions and by the clock."""
+"""A card: measures one optimizer on data sets, on test functions, and its time per step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,33 +24,34 @@ from tuner.training.ranges import Sweep, as_good, bracket, open_ends
 
 Array = np.ndarray
 
-# The loss that a rate is judged by.
+# The loss that learning rates are compared by.
 MEASURE = "validation_loss"
 
-# A bowl of one number says little: it is drawn in two, and not round.
+# A quadratic of one dimension says little: it gets two dimensions of unequal curvature.
 BOWL = {"quadratic": {"dimension": 2, "condition_number": 20.0}}
 
-# Steps of a descent: enough to come round the bend of Rosenbrock's valley.
+# Steps of a descent: enough to pass the bend of Rosenbrock's valley.
 STEPS = 200
 
-# The pass that costs are compared with, and how they are timed.
+# The optimizer that costs are compared with, the timed rounds, and the parameters of a pass.
 PLAIN, ROUNDS, PARAMETERS = "sgd", 5, 1_000_000
 
 
 @dataclass(frozen=True)
 class RatesOnData:
-    """Runs on one data set that differ by rate and seed alone.
+    """Runs on one data set that differ only in learning rate and seed.
 
     Attributes:
         rates: ascending.
-        losses: the mean over the seeds of the validation loss at the end over that before
-            training, by rate; None where a run diverged.
+        losses: by rate, the validation loss at the end divided by the one before training, as a
+            mean over the seeds; None where a run diverged.
         start: the validation loss before training.
-        best: the rate of the lowest loss; None where no rate gains.
-        basin: from the lowest to the highest rate about the best one at which the loss falls by at
-            least nine tenths (`ranges.AS_GOOD`) of what it falls by at the best.
-        worth: the rates worth searching, as the range test has them: from half of that fall on.
-        open: whether good rates may lie below and above those tried.
+        best: the rate with the lowest loss; None if no rate lowers the loss.
+        basin: the lowest and the highest rate around the best one at which the loss falls by at
+            least nine tenths (`ranges.AS_GOOD`) of its fall at the best rate.
+        worth: the rates worth searching, as in the range test: those with at least half of the
+            fall.
+        open: whether good rates may lie below, and above, those tried.
     """
 
     rates: tuple[float, ...]
@@ -70,10 +71,10 @@ class RatesOnData:
 
 @dataclass(frozen=True)
 class OneRate:
-    """The rate that loses least where it loses most.
+    """The single rate whose worst result over all data sets is best.
 
     Attributes:
-        share: on every data set it gains at least this share of what the best rate gains there.
+        share: on every data set, this rate gains at least this share of the best rate's gain there.
     """
 
     rate: float
@@ -82,13 +83,13 @@ class OneRate:
 
 @dataclass(frozen=True)
 class Descended:
-    """How the best of the settings descended on a test function.
+    """The best descent on a test function among the settings tried.
 
     Attributes:
-        settings: the rate, and what of it was searched.
-        value: of the function, above its minimum; None where it diverged.
+        settings: the learning rate, and the other searched settings.
+        value: the final function value above its minimum; None if the descent diverged.
         start: the same before the first step.
-        steps: that it took.
+        steps: the number of steps taken.
         left: the step at which it diverged, or 0.
     """
 
@@ -101,11 +102,11 @@ class Descended:
 
 @dataclass(frozen=True)
 class Cost:
-    """Nanoseconds of a parameter and a step, by the size of the population, on one thread.
+    """Nanoseconds per parameter and step, by population size, on one thread.
 
     Attributes:
-        own: of the optimizer's pass.
-        sgd: of SGD's, timed beside it.
+        own: the cost of the optimizer's pass.
+        sgd: the cost of SGD's pass, timed in the same way.
     """
 
     own: Mapping[str, float]
@@ -114,16 +115,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class Card:
-    """All that is measured of an optimizer.
+    """All measurements of an optimizer.
 
     Attributes:
-        model, schedule, batch_size, epochs, seeds: of the runs on data.
-        held: settings that are searched by default, at the values that these runs had.
-        asked: the rates that are searched by default; both ends are one where the rate is fixed.
-        data: by name.
-        one: None where no rate gains everywhere.
-        trials: settings that descended on each function, the best of which is told.
-        descents: by the function's name.
+        model, schedule, batch_size, epochs, seeds: of the runs on data sets.
+        held: the settings that are searched by default, with the fixed values of these runs.
+        asked: the range of rates that is searched by default; both ends are equal if the rate is
+            fixed.
+        data: the results by data set.
+        one: None if no rate lowers the loss on every data set.
+        trials: how many settings descended on each function; the best one is reported.
+        descents: the best descents by function.
     """
 
     optimizer: str
@@ -151,11 +153,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A path, and the function that it is on.
+    """A path, and the function that it runs on.
 
     Attributes:
         start: the value of the function before the first step.
-        lowest: that at its minima.
+        lowest: the value of the function at its minima.
     """
 
     surface: Surface
@@ -165,10 +167,11 @@ class Drawn:
 
 
 def configs(config: Config, optimizer: str) -> dict[str, Config]:
-    """The config of each data set, with this optimizer alone, by the name of the data.
+    """One config per data set, with this optimizer only, by the name of the data.
 
     Raises:
-        UserError: where a model is none of data, or several options of a group are chosen.
+        UserError: if a model is a test function and takes no data, or if several options of a group
+            are chosen.
     """
     optimizers_of(config.space)
     for name in config.space.branches["model"]:
@@ -193,17 +196,17 @@ def measure(
     """Measures an optimizer.
 
     Args:
-        config: of the runs: its model, schedule, batch size, budget and `range`.
-        optimizer: its name.
-        threads: for the runs on data.
+        config: the config of the runs; model, schedule, batch size, budget and `range` count.
+        optimizer: the optimizer's name.
+        threads: number of threads for the runs on data.
         stop: set to interrupt it.
-        tell: hears of what is at work.
+        tell: receives the events of the stages.
 
     Returns:
         The card, and the paths on the test functions by their names.
 
     Raises:
-        UserError: for what does not fit the data.
+        UserError: if the config does not fit the data.
         Interrupted: when `stop` was set.
     """
     sweeps: dict[str, Sweep] = {}
@@ -240,7 +243,7 @@ def measure(
 
 
 def asked(config: Config, optimizer: str) -> Ends:
-    """The rates that a config searches."""
+    """The range of learning rates that a config searches."""
     path = f"optimizer.{optimizer}.lr"
     match config.space.searched.get(path):
         case Range(low=low, high=high):
@@ -252,7 +255,7 @@ def asked(config: Config, optimizer: str) -> Ends:
 
 
 def on_data(sweep: Sweep) -> RatesOnData:
-    """What the runs on one data set say."""
+    """Summarises the runs on one data set."""
     start = float(sweep.initial.mean())
     good, found = as_good(sweep), bracket(sweep)
     return RatesOnData(
@@ -267,7 +270,7 @@ def on_data(sweep: Sweep) -> RatesOnData:
 
 
 def one_rate(sweeps: Sequence[Sweep]) -> OneRate | None:
-    """The rate, of those tried on all data sets, whose worst share of the best gain is largest."""
+    """The rate, among those tried on every data set, with the best worst share of the best gain."""
     tried = [{f"{rate:.6g}": i for i, rate in enumerate(sweep.rates)} for sweep in sweeps]
     common = [rate for rate in tried[0] if all(rate in own for own in tried)]
     worst = np.full(len(common), np.inf)
@@ -283,7 +286,7 @@ def one_rate(sweeps: Sequence[Sweep]) -> OneRate | None:
 
 
 def descents(config: Config, rivals: Rivals, stop: Event) -> dict[str, Drawn]:
-    """The path that ends lowest on each test function of two numbers, of settings spread evenly.
+    """The path that ends lowest on each two-dimensional test function, over evenly spread settings.
 
     Raises:
         Interrupted: when `stop` was set.
@@ -311,7 +314,7 @@ def told(rivals: Rivals, drawn: Drawn) -> Descended:
 
 
 def costs(optimizer: str) -> Cost:
-    """What a pass costs, and SGD's."""
+    """The measured cost of the optimizer's pass and of SGD's."""
     both = [
         {size: cost(name, *shape, ROUNDS, PARAMETERS)[0] for size, shape in SIZES.items()}
         for name in (optimizer, PLAIN)

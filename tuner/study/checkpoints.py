@@ -1,8 +1,8 @@
-"""Checkpoints: a cohort under way is kept on disk, so that a kill costs seconds and not the cohort.
+"""Checkpoints: a running cohort is saved to disk, so that a kill costs seconds and not the cohort.
 
-A checkpoint is a folder of plain arrays and JSON with a list of checksums, written beside and then
-renamed, so it is there whole or not at all. What is trained from one ends at the very numbers that
-an undisturbed training ends at.
+A checkpoint is a folder of plain arrays and JSON with a manifest of checksums. It is written under
+a temporary name and then renamed, so it exists either whole or not at all. Training from a
+checkpoint ends at exactly the same numbers as training without interruption.
 """
 
 import hashlib
@@ -17,25 +17,25 @@ from pathlib import Path
 from tuner.files import read_json
 from tuner.search.racing import Race
 
-# Of a checkpoint: what it is of, and the checksums of its files.
+# A checkpoint's manifest: the key of what it holds, and the checksums of its files.
 MANIFEST = "manifest.json"
 
-# The folder of a study that holds them.
+# The subfolder of a study that holds its checkpoints.
 CHECKPOINTS = "checkpoints"
 
 
-# What a checkpoint raises that is damaged, or is not as this version writes it.
+# What reading a damaged checkpoint, or one of another version, may raise.
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 
 
 class Checkpoints:
-    """Keeps the newest state of the race that is under way.
+    """Saves the newest state of the running race.
 
     Args:
-        folder: of all checkpoints of a study, made when one is written.
-        seconds: between two of them; a race that is shorter writes none.
-        clock: tells seconds.
-        of: tells the study from others that may have been in this folder; "" where none were.
+        folder: holds all checkpoints of a study; made when the first one is written.
+        seconds: time between two checkpoints; a shorter race writes none.
+        clock: returns seconds.
+        of: distinguishes the study from earlier ones that used this folder; "" if there were none.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class Checkpoints:
         self.began = self.saved = clock()
 
     def begin(self, make: Callable[[], Race], key: str) -> Race:
-        """A race where its last checkpoint left it, if there is one; else before its first epoch.
+        """Makes a race and restores its last checkpoint, if there is one.
 
         Args:
-            make: makes one, before its first epoch: one that a checkpoint was put into in part is
-                of no use.
-            key: tells what is trained; a checkpoint with another key is of no use any more.
+            make: makes a race before its first epoch; it is called again when a restore fails
+                halfway, because that race is unusable.
+            key: identifies what is trained; a checkpoint with another key is deleted.
         """
         race = make()
         self.began = self.saved = self.clock()
@@ -76,10 +76,10 @@ class Checkpoints:
         return race
 
     def after(self, race: Race, key: str) -> None:
-        """Hears of each epoch; writes a checkpoint at rungs and where seconds have gone by.
+        """Called after each epoch; writes a checkpoint at rungs and whenever `seconds` have passed.
 
-        Where a race has not lasted so many seconds yet, nothing is written; nor where its state is
-        elsewhere, until it comes.
+        Nothing is written before a race has lasted `seconds`, nor while its state is in another
+        process and has not yet arrived.
         """
         now = self.clock()
         rung = race.epoch in race.rungs and now - self.began >= self.seconds
@@ -90,7 +90,7 @@ class Checkpoints:
             self.saved = self.clock()
 
     def write(self, race: Race, key: str) -> None:
-        """Writes the state of a race in place of what was kept before."""
+        """Writes the state of a race and replaces the previous checkpoint."""
         draft = self.folder / "new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
@@ -108,7 +108,7 @@ class Checkpoints:
                 shutil.rmtree(older)
 
     def clear(self) -> None:
-        """Forgets what is kept: it is on record, or will not be trained on."""
+        """Deletes all checkpoints: the race is recorded, or will not be continued."""
         for path in [*self.folder.glob("[0-9]*"), *self.folder.glob("new")]:
             shutil.rmtree(path)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
@@ -116,7 +116,7 @@ class Checkpoints:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint holds the files that its list names, as they were written."""
+    """Whether a checkpoint's files match the checksums of its manifest."""
     try:
         manifest = read_json(path / MANIFEST)
         return bool(manifest["files"] == _checksums(path))
@@ -125,7 +125,7 @@ def is_whole(path: Path) -> bool:
 
 
 def _whole(path: Path, key: str) -> bool:
-    """Whether a checkpoint is of this key. Raises ValueError if it is damaged."""
+    """Whether a checkpoint has this key. Raises ValueError if it is damaged."""
     if not is_whole(path):
         raise ValueError("its checksums differ")
     manifest = read_json(path / MANIFEST)
@@ -133,7 +133,7 @@ def _whole(path: Path, key: str) -> bool:
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file but the list itself, by its path in the folder."""
+    """SHA-256 of each file except the manifest, by its path in the folder."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST)
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

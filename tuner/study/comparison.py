@@ -1,4 +1,4 @@
-"""The comparison: the branches of a study at equal budgets."""
+"""The comparison: compares the branches of a study at equal budgets."""
 
 import math
 import time
@@ -20,23 +20,23 @@ from tuner.study.results import Repeated
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, create
 
-# The fastest alone, up to twice as many epochs, and however many.
+# Performance profile thresholds: the fastest only, up to twice its epochs, and any number.
 TAUS = (1.0, 2.0, math.inf)
 
-# Epochs that are timed; the fastest counts.
+# How many epochs are timed; the fastest one counts.
 TIMED = 3
 
-# Trains trials again on a set of fresh seeds (CHOOSING, JUDGING); what they reach, by number.
+# Trains trials again on a set of fresh seeds (CHOOSING, JUDGING); returns repeats by trial number.
 Again = Callable[[Sequence[TrialResult], int], Mapping[int, Repeats]]
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One branch: the trials that a sampler drew there, if any, and the textbook's.
+    """One branch: its trials drawn by the sampler, if any, and its textbook trial.
 
     Attributes:
-        default: the textbook settings there, or of the study where the branch has none of its
-            own; None where these did not train to the end.
+        default: the trial with the branch's textbook settings, or with the study's if the branch
+            has none of its own; None if it did not train to the end.
     """
 
     name: str
@@ -45,38 +45,38 @@ class Branch:
 
     @property
     def values(self) -> list[float]:
-        """What the drawn trials are worth, lower is better."""
+        """The values of the drawn trials (`value_of`); lower is better."""
         return [value_of(trial) for trial in self.drawn]
 
     def top(self, count: int) -> list[TrialResult]:
-        """The best of the drawn trials that trained to the end, the best first."""
+        """The best drawn trials that trained to the end, the best first."""
         return ranked(self.drawn)[:count]
 
     def count(self, state: str) -> int:
-        """Drawn trials that ended so."""
+        """The number of drawn trials that ended in this state."""
         return sum(trial.state == state for trial in self.drawn)
 
 
 def value_of(trial: TrialResult) -> float:
-    """What a trial is worth where values are averaged.
+    """The value of a trial for averages.
 
-    One that diverged or ended above its start is worth its start; one that was pruned, what it had
-    reached by then.
+    A trial that diverged or ended above its start counts with its start value; a pruned one, with
+    its last value.
     """
     lost = trial.value is None or trial.state == "DIVERGED"
     return worth(math.nan if lost else known(trial.value), known(trial.start))
 
 
 def known(number: float | None) -> float:
-    """A number of a trial; infinity where it was not finite."""
+    """A trial's number; infinity if it was not finite."""
     return math.inf if number is None else number
 
 
 def group_of(config: Config) -> str:
-    """What is compared.
+    """The path of the group or setting that is compared.
 
     Raises:
-        UserError: where there is nothing, or more than one thing.
+        UserError: if nothing can be compared, or several groups could be.
     """
     branches, by, own = config.space.branches, config.compare.by, config.function
     several = [name for name in branches if len(branches[name]) > 1 and (own or name in GROUPS)]
@@ -110,12 +110,12 @@ def group_of(config: Config) -> str:
 
 
 def _below(path: str, branches: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a setting stands below a branch, so that other branches have none of it."""
+    """Whether a setting lies below a branch, so that other branches do not have it."""
     return any(path.startswith(f"{branch}.") and len(o) > 1 for branch, o in branches.items())
 
 
 def options_of(config: Config, by: str) -> Settings:
-    """What is compared: the values of the setting, by the names that branches have."""
+    """The compared values by branch name."""
     if by in config.space.branches:
         return {name: name for name in config.space.branches[by]}
     setting = config.space.searched[by]
@@ -125,13 +125,13 @@ def options_of(config: Config, by: str) -> Settings:
 
 
 def branches_of(trials: Sequence[TrialResult], by: str, options: Settings) -> list[Branch]:
-    """The branches of a group, each with its trials; `options` are its values by name."""
+    """The branches of a group with their trials; `options` holds the compared values by name."""
     ended = [trial for trial in trials if trial.state in ENDED]
     books = [trial for trial in ended if trial.is_default]
     out = []
     for name, value in options.items():
         there = [t for t in ended if t.settings.get(by) == value]
-        # What the textbook settings tried no sampler draws again where few settings are to try.
+        # No settings are drawn twice: if textbook trials used up a branch, they count as drawn.
         own = [t for t in there if not t.origin] or [t for t in there if t.is_default]
         near = [t for t in books if t.settings.get(by) == value] or books
         whole = [t for t in near if t.state == "COMPLETE"]
@@ -153,13 +153,14 @@ def compare(
 
     Args:
         config: of the study.
-        by: the group that is compared.
+        by: the compared group or setting.
         goal: what the study minimises.
-        trials: all of the study.
+        trials: all trials of the study.
         again: trains trials again on fresh seeds.
-        seconds: measures a trial's share of the time of an epoch (`epoch_seconds`), if it can.
-        stopped: why the study ended before it had its trials.
-        seeds: fresh ones that `again` trains on; 0 where nothing depends on them.
+        seconds: measures a trial's share of the time of an epoch (`epoch_seconds`); None if it
+            cannot.
+        stopped: why the study ended before its number of trials.
+        seeds: the number of fresh seeds of `again`; 0 if nothing depends on seeds.
     """
     asked = config.compare
     branches = branches_of(trials, by, options_of(config, by))
@@ -210,31 +211,31 @@ def compare(
 
 
 def chosen(branches: Sequence[Branch], again: Again, count: int) -> dict[str, TrialResult]:
-    """The trial of each branch that fresh seeds choose among its best `count`."""
+    """The trial of each branch with the best mean on fresh seeds, among its best `count`."""
     tops = {b.name: top for b in branches if (top := b.top(count))}
     reached = again([trial for top in tops.values() for trial in top], CHOOSING)
     return {n: min(top, key=lambda trial: reached[trial.number].mean) for n, top in tops.items()}
 
 
 def best_of_k(values: Sequence[float]) -> tuple[float, ...]:
-    """The expected best of k = 1, 2, ... up to all of the values."""
+    """The expected best of k = 1, 2, ... values drawn from these, up to all of them."""
     return tuple(expected_best(values, k) for k in range(1, len(values) + 1))
 
 
 def budgets_of(values: Mapping[str, Sequence[float]]) -> tuple[int, ...]:
-    """Numbers of trials 1, 2, 4, ... that every branch has."""
+    """The numbers of trials 1, 2, 4, ... that every branch reaches."""
     fewest = min(map(len, values.values()))
     return tuple(2**i for i in range(fewest.bit_length())) if fewest else ()
 
 
 def basin(branch: Branch, space: Space, within: float) -> Basin | None:
-    """How wide the good learning rates of a branch lie.
+    """The width of a branch's good learning rates.
 
-    Good is a trial that falls short of the branch's best by at most the share `within` of what that
-    one gained.
+    A trial is good if it falls short of the branch's best by at most the share `within` of the
+    best one's gain.
 
     Returns:
-        None where no range of rates is searched on a log scale, or none gains anything.
+        None if no range of rates is searched on a log scale, or no trial gains anything.
     """
     paths = {trial.rate_path for trial in branch.drawn}
     if len(paths) != 1:
@@ -256,21 +257,21 @@ def basin(branch: Branch, space: Space, within: float) -> Basin | None:
 
 
 def short_of(best: float, start: float, within: float) -> float:
-    """What falls short of the best by the share `within` of what it gained over the start.
+    """The level that falls short of the best by the share `within` of its gain over the start.
 
-    It is the best itself where the start is not known, which is infinite.
+    It is the best itself if the start is unknown (infinite).
     """
     return best + within * (start - best) if math.isfinite(start) else best
 
 
 def epochs_to(target: float, repeats: Repeats) -> int | None:
-    """The first epoch at which the mean over the seeds has reached the target; None if never."""
+    """The first epoch at which the mean over the seeds reaches the target; None if none does."""
     at = np.flatnonzero(np.array(repeats.curve) <= target)
     return int(at[0]) + 1 if at.size else None
 
 
 def profiles(data: Mapping[str, Comparison]) -> Profiles:
-    """How soon the branches reach the targets of these data sets."""
+    """The performance profiles of the branches: how soon they reach the data sets' targets."""
     names = list(next(iter(data.values())).branches)
     costs = {
         name: [float(own.branches[name].to_target or math.inf) for own in data.values()]
@@ -287,13 +288,13 @@ def profiles(data: Mapping[str, Comparison]) -> Profiles:
 
 
 def epoch_seconds(trainer: Trainer, member: Member, rows: int, epochs: int) -> float:
-    """A row's share of the time of an epoch of all threads, where so many alike train together.
+    """One row's share of an epoch's time on all threads, when `rows` equal members train together.
 
     Args:
-        trainer: of the member's structure.
-        member: what is trained.
-        rows: how many of it.
-        epochs: at most so many are trained, the fastest counts.
+        trainer: a trainer of the member's structure.
+        member: the member that is trained.
+        rows: how many copies of it.
+        epochs: the largest number of epochs to train; the fastest one counts.
     """
     population = create(trainer.problem, [member] * rows)
     taken = []

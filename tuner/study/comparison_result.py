@@ -1,7 +1,6 @@
 """Types of a comparison's results.
 
-A branch is an option of a group: an optimizer, a schedule or a model. Of a setting with choices it
-is one of these.
+A branch is an option of a group (an optimizer, a schedule or a model) or one choice of a setting.
 """
 
 from collections.abc import Mapping
@@ -16,19 +15,19 @@ GROUPS = ("optimizer", "schedule", "model")
 
 
 def plural(by: str) -> str:
-    """What is compared, in words: optimizers, values of train.width."""
+    """What is compared, in words: "optimizers", "values of train.width"."""
     return f"{by}s" if by in GROUPS else f"values of {by}"
 
 
 @dataclass(frozen=True)
 class Basin:
-    """How wide the good learning rates of a branch lie.
+    """The width of a branch's good learning rates.
 
     Attributes:
-        decades: the share of the drawn trials that are good, times the decades of the range that
-            they were drawn from, which a sampler fills evenly.
-        low, high: the lowest and the highest good rate; the other settings are drawn as well, so
-            not all between are good.
+        decades: the share of good trials among the drawn ones, times the decades of their range,
+            which the sampler fills evenly.
+        low, high: the lowest and the highest good rate. Not every trial between them is good,
+            because the other settings vary too.
     """
 
     decades: float
@@ -38,17 +37,18 @@ class Basin:
 
 @dataclass(frozen=True)
 class BranchResult:
-    """What a branch reached.
+    """The result of a branch.
 
     Attributes:
-        trials: that a sampler drew there and that ended, pruned and diverged ones among them.
-        tuned: its best on fresh seeds, with how much worse it is than the best of all branches;
-            None where no trial trained to the end.
-        alike: whether the noise does not tell it apart from the best branch, or it is the best.
+        trials: the number of ended trials that the sampler drew, including pruned and diverged
+            ones.
+        tuned: its best trial on fresh seeds, with how much worse it is than the best of all
+            branches; None if no trial trained to the end.
+        alike: whether it is the best branch, or differs from the best by no more than noise.
         default: the textbook settings on the same seeds, with how much worse they are.
         to_target: epochs until the mean over the seeds reaches the target, None if it never does.
-        basin: None where no range of rates is searched, or none gains anything.
-        scores: of its best in the search: the last validation metrics beside the loss.
+        basin: None if no range of rates is searched, or no trial gains anything.
+        scores: the last validation metrics, besides the loss, of its best trial in the search.
     """
 
     trials: int
@@ -67,17 +67,19 @@ class Comparison:
     """The branches of a study on one data set.
 
     Attributes:
-        study: its name.
-        epochs: of a trial.
-        seeds: fresh ones for each trial that is trained again; 0 where nothing depends on seeds.
-        target: what is to be reached, a number of the goal's curve.
+        study: the study's name.
+        epochs: the length of a trial.
+        seeds: the number of fresh seeds on which a trial is trained again; 0 if nothing depends on
+            seeds.
+        target: the level to reach, on the goal's curve.
         curves: the expected best of k = 1, 2, ... trials, by branch; lower is better.
-        bars: its intervals at k = 1, 2, 4, ... up to half of the trials, by branch and k.
+        bars: the intervals of these curves at k = 1, 2, 4, ... up to half of the trials, by branch
+            and k.
         budgets: numbers of trials, 1, 2, 4, ...
-        winners: the branch whose expected best is lowest, by budget.
-        branches: by name.
-        stopped: why the study ended before it had its trials; None if it has them.
-        seconds: a trial's share of the time of an epoch, by branch, measured.
+        winners: for each budget, the branch with the lowest expected best.
+        branches: the results by branch.
+        stopped: why the study ended before its number of trials; None if it has all of them.
+        seconds: the measured share of a trial in the time of an epoch, by branch.
     """
 
     study: str
@@ -100,10 +102,10 @@ class Profiles:
 
     Attributes:
         data: the names of the data sets.
-        shares: of the data sets, by branch: where it is the fastest, takes at most twice as many
-            epochs as the fastest, gets there at all.
-        ratios: epochs to the target over those of the fastest, by branch and data set; None where
-            it never gets there.
+        shares: by branch, the shares of data sets on which it is the fastest, takes at most twice
+            the epochs of the fastest, and reaches the target at all.
+        ratios: epochs to the target divided by those of the fastest, by branch and data set; None
+            where it never reaches the target.
     """
 
     data: tuple[str, ...]
@@ -113,12 +115,12 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What is compared, on each data set and over all of them.
+    """The comparison on each data set and over all of them.
 
     Attributes:
-        by: the group, or the setting.
-        data: by the name of the data set.
-        profiles: None where there is one data set.
+        by: the compared group or setting.
+        data: the comparisons by data set.
+        profiles: None if there is only one data set.
     """
 
     by: str

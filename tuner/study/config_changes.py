@@ -9,7 +9,7 @@ from tuner.errors import UserError
 from tuner.function import program_of, typed
 from tuner.study.record import Record
 
-# What decides how a command works, and never what it finds.
+# Settings that change how a command runs, never its results.
 WITHOUT_EFFECT = (
     *("job", "root", "threads", "executor", "tracking", "checkpoint", "fix"),
     *(
@@ -29,7 +29,7 @@ WITHOUT_EFFECT = (
     ),
 )
 
-# What may differ from one command on a study to the next.
+# Settings that may change from one command on a study to the next.
 FREE = (
     *WITHOUT_EFFECT,
     *("budget.trials", "budget.seconds", "budget.epochs_total", "budget.failures"),
@@ -38,26 +38,26 @@ FREE = (
     *("target", "stop", "confirm", "compare", "range", "refit"),
 )
 
-# What studies of earlier versions had, which do not say it.
+# Values of settings that the records of earlier versions do not have.
 EARLIER = {"best_epoch": False, "metrics": []}
 
 KEY = "config"
-# What tells, of a kept config, whose function the study is of.
+# The path in the recorded config that names the user function of the study.
 OWNER = "function.name"
 
 
 def kept(config: Config) -> Plain:
-    """The config as the record keeps it."""
+    """The config in the form that the record keeps."""
     return _flat(config.plain) | {group: list(b) for group, b in config.space.branches.items()}
 
 
 def edited(record: Record, config: Config) -> bool:
-    """Whether ranges or conditions are others than the study was begun, or last edited, with.
+    """Whether ranges or conditions changed since the study began or was last edited.
 
-    The record of a new study keeps the config.
+    A new study records the config.
 
     Raises:
-        UserError: for a config that differs otherwise: a study goes on as it was begun.
+        UserError: if anything else differs that must stay the same within a study.
     """
     now = kept(config)
     if KEY not in record:
@@ -66,14 +66,14 @@ def edited(record: Record, config: Config) -> bool:
     if begun.get(OWNER) != now.get(OWNER):
         raise UserError(owned_by(config, begun))
     for path, value in EARLIER.items():
-        # A user's function knows nothing of them.
+        # User functions do not have these settings.
         begun.setdefault(path, value if config.function is None else now.get(path))
-    # What was chosen of a group says more than the settings that came with it.
+    # Paths of groups come first: the chosen option explains more than the settings below it.
     for path in sorted(begun.keys() | now.keys(), key=lambda path: (path.count("."), path)):
         if path.startswith(FREE) or begun.get(path) == now.get(path):
             continue
         both = _is_searched(begun.get(path)) and _is_searched(now.get(path))
-        # Of data.ordinal, a column may be called low.
+        # In data.ordinal, a column may be named low.
         if path == "where" or (both and not path.startswith("data.")):
             found = True
             continue
@@ -85,7 +85,7 @@ def edited(record: Record, config: Config) -> bool:
 
 
 def owned_by(config: Config, begun: Plain) -> str:
-    """What to say of a study that is of another function than the config, or of none."""
+    """The error message for a study of another function than the config's, or of no function."""
     own, name = begun.get(OWNER), config.study.name
     if own is None:
         return (
@@ -104,7 +104,7 @@ def _is_searched(value: Any) -> bool:
 
 
 def _flat(plain: Mapping[str, Any], prefix: str = "") -> Plain:
-    """A nested mapping as one of paths; a range or choices are one value."""
+    """Flattens a nested mapping to paths; a range or choices count as one value."""
     out: Plain = {}
     for key, value in plain.items():
         path = f"{prefix}{key}"

@@ -1,4 +1,4 @@
-"""Confirmation: the best trials trained again on fresh seeds; the simplest of equals wins."""
+"""Confirmation: trains the best trials again on fresh seeds; the simplest of equals wins."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,30 +18,30 @@ from tuner.study.training import Training, trained
 from tuner.training import optimizers, schedules
 from tuner.training.families import FAMILIES
 
-# The sets of fresh seeds: those that choose the winner, and those that judge it.
+# The two sets of fresh seeds: one chooses the winner, the other judges it.
 CHOOSING, JUDGING = 2, 3
 WORDS = {CHOOSING: "fresh", JUDGING: "other fresh"}
 
-# Epochs are compared in so many parts of the training: an epoch more or less is noise.
+# Epochs are compared in tenths of the training: a difference of one epoch is noise.
 PARTS = 10
 
-# What a record keeps of a trial on fresh seeds: the last `values`, the mean `curve`, the places of
-# the seeds on which it FAILED, if any, and the last numbers of each curve that a test part gave.
+# The record of a trial on fresh seeds: the final `values`, the mean `curve`, the indices of the
+# seeds on which it FAILED, if any, and the last numbers of each curve on the test part.
 FAILED, TEST = "failed", "test_"
 Kept = dict[str, list[float | None]]
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """What a trial's settings reached on fresh seeds; lower is better.
+    """The results of a trial's settings on fresh seeds; lower is better.
 
     Attributes:
-        believed: its value in the search, None if that was not finite.
-        values: one a seed, None where it diverged or failed, on the same seeds for all trials that
-            are compared.
-        curve: the mean over the seeds of what is minimised, one an epoch, empty if any is None.
-        failed: on how many seeds it failed.
-        test: by name, one number a seed, what the test part said of those that have all a value.
+        believed: the trial's value in the search; None if it was not finite.
+        values: one per seed, on the same seeds for all compared trials; None where the run diverged
+            or failed.
+        curve: the mean objective over the seeds, one per epoch; empty if any value is None.
+        failed: the number of seeds on which it failed.
+        test: scores on the test part by name, one per seed; only scores that every seed has.
     """
 
     trial: int
@@ -54,25 +54,25 @@ class Repeats:
 
     @property
     def known(self) -> list[float]:
-        """The values of the seeds on which it trained to the end."""
+        """The values on the seeds on which it trained to the end."""
         return [v for v in self.values if v is not None]
 
     @property
     def lost(self) -> int:
-        """On how many seeds it diverged or failed."""
+        """The number of seeds on which it diverged or failed."""
         return len(self.values) - len(self.known)
 
     @property
     def mean(self) -> float:
-        """Infinity if it is lost on any seed."""
+        """The mean over the seeds; infinity if it diverged or failed on any."""
         return math.inf if self.lost else interval(self.known).mean
 
     def over(self, other: "Repeats", together: int = 1) -> Interval | None:
-        """By how much it is worse than another, seed by seed; None if either is lost on any.
+        """How much worse it is than another, paired by seed; None if either lost a seed.
 
         Args:
-            other: on the same seeds.
-            together: how many such intervals hold together.
+            other: the other trial's repeats on the same seeds.
+            together: the number of intervals that must hold simultaneously.
         """
         if self.lost or other.lost:
             return None
@@ -80,7 +80,7 @@ class Repeats:
         return interval([own - others for own, others in pairs], together)
 
     def fields(self, worse: Interval | None = None) -> dict[str, Any]:
-        """The fields of `Repeated`: the mean, and by how much it is worse than another."""
+        """The fields of `Repeated`; `worse` is how much worse it is than another."""
         return {
             "trial": self.trial,
             "optimizer": optimizer_of(self.settings),
@@ -94,27 +94,27 @@ class Repeats:
 
 
 def fresh(seed: int, stream: int, count: int) -> list[int]:
-    """Seeds of one of the sets, none in another one and none that of the study.
+    """Seeds of one of the sets; no seed is in another set, and none is the study's.
 
-    The first ones are the same however many are asked for.
+    The first seeds are the same however many are requested.
     """
     drawn = np.random.SeedSequence((seed, stream)).generate_state(2 * count + 2)
-    # The last two bits tell the set.
+    # The last two bits identify the set.
     own = dict.fromkeys(int(number) // 4 * 4 + stream for number in drawn)
     return [s for s in own if s != seed][:count]
 
 
 def by_mean(repeats: Sequence[Repeats]) -> list[Repeats]:
-    """The best mean first; those that are lost on seeds last, ties in the order they were given."""
+    """Sorts by mean, the best first; those that lost seeds come last, and ties keep their order."""
     return sorted(repeats, key=lambda r: (r.mean, r.lost))
 
 
 def over_best(order: Sequence[Repeats]) -> dict[int, Interval | None]:
-    """By how much each is worse than the best, by trial, as `Repeats.over`.
+    """How much worse each is than the best, by trial number (`Repeats.over`).
 
-    The best is the one that came out best, by its luck too. So the intervals are those of all
-    pairs, of which any might be looked at: among equals, one is called worse than the best in at
-    most 5 % of cases, whatever their spreads and what they share.
+    The best may have come out best by luck. So the intervals are corrected for all pairs, any of
+    which might be the compared one: among equals, one is called worse than the best in at most 5 %
+    of cases, whatever their variances and correlations.
 
     Args:
         order: as `by_mean`.
@@ -124,7 +124,7 @@ def over_best(order: Sequence[Repeats]) -> dict[int, Interval | None]:
 
 
 def equals(order: Sequence[Repeats]) -> list[Repeats]:
-    """The best and those that the noise does not tell apart from it (`over_best`).
+    """The best, and those that differ from it by no more than noise (`over_best`).
 
     Args:
         order: as `by_mean`.
@@ -134,16 +134,16 @@ def equals(order: Sequence[Repeats]) -> list[Repeats]:
 
 
 def needed(repeats: Repeats, level: float) -> int:
-    """The first epoch at which the mean curve is at the level or below; the last if it never is."""
+    """The first epoch at which the mean curve is at or below the level; the last if it never is."""
     at = np.flatnonzero(np.array(repeats.curve) <= level)
     return int(at[0]) + 1 if at.size else len(repeats.curve)
 
 
 def complexity(settings: Settings) -> tuple[int, int]:
-    """How much there is to an optimizer and to a schedule: hyperparameters and slots of the rule.
+    """The complexity of an optimizer (its hyperparameters and slots) and of a schedule.
 
-    What has little to it is usual: gradient descent before momentum, momentum before Adam. What
-    is not there counts nothing.
+    So gradient descent comes before momentum, and momentum before Adam. A missing optimizer or
+    schedule counts 0.
     """
     optimizer, schedule = settings.get("optimizer"), settings.get("schedule")
     rule = optimizers.load(optimizer) if optimizer in optimizers.names() else None
@@ -154,7 +154,7 @@ def complexity(settings: Settings) -> tuple[int, int]:
 
 
 def is_linear(settings: Settings) -> bool:
-    """Whether the model has no hidden layer and no product of features; so has what is no model."""
+    """Whether the model has no hidden layer and no feature products; True for unknown models."""
     family = FAMILIES.get(str(settings.get("model")))
     if family is None or family.own:
         return True
@@ -163,10 +163,10 @@ def is_linear(settings: Settings) -> bool:
 
 
 def as_good(order: Sequence[Repeats]) -> list[Repeats]:
-    """The equals of the best whose mean lies within one deviation of the best one's seeds.
+    """The equals of the best with a mean within one standard deviation of the best one's seeds.
 
-    With few seeds the noise tells hardly anything apart. What lies further off than one training of
-    the best from the next is not chosen for being simple.
+    With few seeds, hardly any difference is significant. So a trial whose distance to the best
+    exceeds the spread of the best one's own runs is not chosen for its simplicity.
 
     Args:
         order: as `by_mean`.
@@ -177,11 +177,11 @@ def as_good(order: Sequence[Repeats]) -> list[Repeats]:
 
 
 def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
-    """The simplest of those that are as good as the best (`as_good`), and why it is, in words.
+    """The simplest of those that are as good as the best (`as_good`), and why, in words.
 
-    A linear model comes before any network. Among several, and without one, it is the one that
-    comes within the interval of the best in the fewest tenths of the training, then the one whose
-    optimizer, then whose schedule has least to it, then the better one.
+    Linear models come before networks. Ties are broken in this order: the fewest tenths of the
+    training until the mean curve enters the interval of the best, the simpler optimizer, the
+    simpler schedule, the better mean.
     """
     alike, best = as_good(order), order[0]
     linear = [r for r in alike if is_linear(r.settings)]
@@ -208,13 +208,13 @@ def simplest(order: Sequence[Repeats]) -> tuple[Repeats, str]:
 
 
 class Repeating:
-    """Repeats of a study's trials on fresh seeds; what was measured once the record keeps.
+    """Repeats a study's trials on fresh seeds; the record keeps what was measured.
 
     Args:
-        study: whose trials are repeated.
+        study: the study whose trials are repeated.
         training: makes the runners.
-        seed: of the study.
-        checkpoints: keep what is under way.
+        seed: the study's seed.
+        checkpoints: save what is running.
     """
 
     def __init__(
@@ -226,25 +226,25 @@ class Repeating:
     ) -> None:
         self.study, self.training, self.seed = study, training, seed
         self.checkpoints = checkpoints
-        # The winner of the last confirmation on the seeds that judge it.
+        # The winner of the last confirmation, on the judging seeds.
         self.judged: Repeats | None = None
 
     def repeats(
         self, trials: Sequence[TrialResult], stream: int, count: int, tell: Listener = nobody
     ) -> list[Repeats]:
-        """The trials on so many seeds of a set, all trained together.
+        """Trains the trials on `count` seeds of a set, all together.
 
-        Each is trained to the epoch by which it counts in the search, and is judged there.
-        A kill costs what is under way; what was measured before is not trained again.
+        Each one is trained to the epoch at which the search took its value, and is judged there.
+        A kill loses only what is running; recorded results are not trained again.
 
         Args:
-            trials: any of the study.
+            trials: any trials of the study.
             stream: CHOOSING or JUDGING.
             count: how many seeds.
-            tell: hears of what is trained.
+            tell: receives the events of the training.
 
         Raises:
-            Interrupted: which loses what was under way.
+            Interrupted: what was running is lost.
         """
         if not trials:
             return []
@@ -264,7 +264,7 @@ class Repeating:
     def _trained(
         self, trials: Sequence[TrialResult], seeds: Sequence[int], key: str, tell: Listener
     ) -> list[Kept]:
-        """What the record keeps of each trial, in their order."""
+        """What the record keeps of each trial, in the order of the trials."""
         runs = dict(enumerate((trial, seed) for trial in trials for seed in seeds))
         numbered = [Trial(i, trial.settings, 0) for i, (trial, _) in runs.items()]
         own = {i: [seed] for i, (_, seed) in runs.items()}
@@ -280,19 +280,19 @@ class Repeating:
         tell: Listener = nobody,
         textbook: bool = True,
     ) -> Confirmed:
-        """Which of the trials is best on fresh seeds, which is the winner, and what it is worth.
+        """Chooses the winner among the trials on fresh seeds, and judges it on others.
 
-        The winner is judged on other seeds than it is chosen by, next to the textbook settings.
-        One trial alone is not chosen: the seeds that judge it are all that there are.
+        The winner is judged on other seeds than those that chose it, next to the textbook settings.
+        A single trial needs no choice and is only judged.
 
         Args:
-            trials: any of the study.
+            trials: any trials of the study.
             count: how many seeds choose, and how many judge.
-            tell: hears of what is trained.
+            tell: receives the events of the training.
             textbook: whether the textbook settings are judged as well.
 
         Raises:
-            Interrupted: which loses what was under way.
+            Interrupted: what was running is lost.
         """
         order, number, why = list[Repeats](), trials[0].number, ""
         if len(trials) > 1:
@@ -323,7 +323,7 @@ class Repeating:
 
 
 def _repeats(trial: TrialResult, kept: Kept) -> Repeats:
-    """What a trial reached on seeds, as the record keeps it."""
+    """The repeats of a trial, from the record."""
     curve, values = _with_infinity(kept["curve"]), kept["values"]
     test = {
         name: [number for number in numbers if number is not None]
@@ -335,18 +335,18 @@ def _repeats(trial: TrialResult, kept: Kept) -> Repeats:
 
 
 def _with_infinity(curve: Sequence[float | None]) -> list[float]:
-    """The curve with infinity where it was not finite, which JSON does not have."""
+    """The curve with infinity in place of None; JSON has no infinity."""
     return [math.inf if value is None else value for value in curve]
 
 
 def _kept(outcomes: Sequence[Outcome]) -> Kept:
-    """What the record keeps of one trial's runs, in the order of the seeds."""
+    """What the record keeps of a trial's runs, in the order of the seeds."""
     complete = [o.state == "COMPLETE" and math.isfinite(o.value) for o in outcomes]
     values = [rounded(o.value) if c else None for o, c in zip(outcomes, complete, strict=True)]
     curve: list[float | None] = []
     if all(complete):
         curves = [[o.goal.turn(v) for v in o.curves[o.goal.curve]] for o in outcomes]
-        # One that has ended by itself keeps its last number.
+        # A run that ended early keeps its last number.
         longest = max(map(len, curves))
         curves = [own + own[-1:] * (longest - len(own)) for own in curves]
         curve = [rounded(float(v)) for v in np.mean(curves, axis=0)]

@@ -1,4 +1,4 @@
-"""A contest: a study's winner against another model, on the same test rows."""
+"""A contest: compares a study's winner with another model on the same test rows."""
 
 import math
 from collections.abc import Callable
@@ -20,13 +20,13 @@ Array = np.ndarray
 
 LEVEL = paired.LEVEL
 
-# So many rows, all draws together, are looked at by a bootstrap of a score.
+# The limit of rows over all draws of a score's bootstrap, and the fewest draws.
 ROWS, LEAST = 40_000_000, 200
-# What compares models of which one gives no probabilities.
+# The metric for comparing models when one of them gives no probabilities.
 ACCURACY = "accuracy"
 LOSS = "loss"
 
-# The tests by their names, as they are told.
+# The tests by the names that reports show.
 MCNEMAR, DELONG = "McNemar's exact test", "DeLong's test"
 BOOTSTRAPS = {"": "paired bootstrap", "group": "paired bootstrap of groups",
               "time": "paired bootstrap of stretches of time"}  # fmt: skip
@@ -34,16 +34,17 @@ BOOTSTRAPS = {"": "paired bootstrap", "group": "paired bootstrap of groups",
 
 @dataclass(frozen=True)
 class Contest:
-    """How a contest ended.
+    """The result of a contest.
 
     Attributes:
-        metric: that was compared.
-        ours, theirs: the numbers of today's winner and of the other model, as people read them.
-        rows: on how many test rows.
-        test: by which test.
+        metric: the compared metric.
+        ours, theirs: the metric of today's winner and of the other model, in the form that people
+            read.
+        rows: the number of test rows.
+        test: the name of the statistical test.
         p: its one-sided p-value.
-        won: whether the winner is better by more than noise.
-        said: what else to know of it, a sentence, or "".
+        won: whether the winner is significantly better.
+        said: a remark, one sentence, or "".
     """
 
     metric: str
@@ -61,8 +62,9 @@ class Entrant:
     """A model as a contest sees it.
 
     Attributes:
-        scores: (n, outputs) of the rows; a regression's as targets are coded.
-        probabilistic: whether scores of classes are log-odds.
+        scores: (n, outputs), one row per test row; in regression, on the scale of the coded
+            targets.
+        probabilistic: whether the scores of classes are log-odds.
     """
 
     scores: Array
@@ -71,12 +73,12 @@ class Entrant:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Compares models on test rows by what a study minimises.
+    """Compares models on test rows by the study's metric.
 
     Args:
-        training: of the study.
-        settings: of its winner.
-        rows: of its test part.
+        training: the study's training.
+        settings: the winner's settings.
+        rows: the rows of the study's test part.
     """
 
     training: Populations
@@ -85,23 +87,23 @@ class Judge:
 
     @cached_property
     def loss(self) -> Loss:
-        """Of the winner."""
+        """The winner's loss."""
         return self.training.loss(self.settings)
 
     @property
     def metric(self) -> str:
-        """What the study is after."""
+        """The name of the study's metric."""
         return self.training.goal.name
 
     def contest(self, ours: Entrant, theirs: Entrant, seed: int) -> Contest:
-        """Today's winner against another model.
+        """Compares today's winner with another model.
 
         Args:
-            ours, theirs: the two.
-            seed: of what is drawn.
+            ours, theirs: the two models.
+            seed: the seed of the bootstrap.
 
         Raises:
-            Unfit: if the other one has no number.
+            Unfit: if the metric is undefined for either model.
         """
         name, said = self.metric, ""
         if not self.fits(name, ours, theirs):
@@ -116,7 +118,7 @@ class Judge:
         return Contest(name, one, other, len(self.rows), test, p, won, said)
 
     def fits(self, name: str, *entrants: Entrant) -> bool:
-        """Whether the metric says the same of the scores of all of them."""
+        """Whether the metric is comparable between all these models."""
         if self.rows.data.task == "regression":
             return True
         kinds = {own.probabilistic for own in entrants}
@@ -130,32 +132,32 @@ class Judge:
         return True
 
     def found(self, name: str, own: Entrant) -> Metric:
-        """The metric on the scores of a model.
+        """The metric for the scores of a model.
 
         Raises:
-            UserError: if it needs probabilities, and the model gives none.
+            UserError: if the metric needs probabilities and the model gives none.
         """
         data = self.rows.data
         loss: str | None = self.loss.name
         if data.task != "regression":
             loss = None if own.probabilistic else MARGINS[0]
         place = data.target_mean, data.target_scale, loss, data.asked.positive
-        # What saved models predict is what they would: it is kept to no range once more.
+        # Predictions of saved models were already clipped to the range; they are not clipped again.
         transform = data.target_transform and data.target_transform.unbounded
         return load(name, data.task, data.classes, *place, transform)
 
     def greater(self, name: str) -> bool:
-        """Whether a greater number is better."""
+        """Whether a greater value of the metric is better."""
         return name != LOSS and self.found(name, Entrant(np.zeros(0))).greater_is_better
 
     def value(self, name: str, own: Entrant) -> float:
-        """The number of a model on all rows."""
+        """The metric of a model on all rows."""
         if name == LOSS:
             return float(np.average(self.losses(own), weights=self.rows.weights))
         return self.found(name, own).function(own.scores, self.rows.y, self.rows.weights)
 
     def losses(self, own: Entrant) -> Array:
-        """(n,) the loss of each row."""
+        """The loss of each row, (n,)."""
         scores = np.ascontiguousarray(own.scores, np.float64)
         y, none = self.rows.y.reshape(len(self.rows), -1), np.zeros(0)
         number = float(self.loss.numbers([self.training.numbers(self.settings)])[0])
@@ -166,7 +168,7 @@ class Judge:
         return np.array([value(scores[i].copy(), y[i], none, 1.0, number) for i in each])
 
     def tested(self, name: str, ours: Entrant, theirs: Entrant, seed: int) -> tuple[str, float]:
-        """The test that is for the metric and the rows, and its p-value."""
+        """The name of the test that suits the metric and the rows, and its p-value."""
         rows, task = self.rows, self.rows.data.task
         kind = "group" if rows.groups is not None else "time" if rows.times is not None else ""
         if rows.weights is None and not kind:
@@ -184,14 +186,14 @@ class Judge:
         return BOOTSTRAPS[kind], paired.bootstrap(better, units, seed, draws)
 
     def right(self, own: Entrant) -> Array:
-        """(n,) whether a model is right."""
+        """Whether the model is right on each row, (n,)."""
         data, width = self.rows.data, own.scores.shape[1]
         link = link_of(data.task, None, None, positive=data.asked.positive)
         same = link.truth(self.rows.y, width) == link.guess(own.scores)
         return np.asarray(same.all(axis=1))
 
     def better(self, name: str, ours: Entrant, theirs: Entrant) -> Callable[[Array], float]:
-        """By how much today's winner is better on rows that are drawn."""
+        """A function of drawn rows that returns by how much today's winner is better on them."""
         y, weights = self.rows.y, self.rows.weights
         if name in (LOSS, ACCURACY):
             one, other = (
@@ -214,27 +216,27 @@ class Judge:
         return difference
 
     def judge(self, pipeline: Any) -> Entrant:
-        """A saved model.
+        """The entrant of a saved model.
 
         Raises:
-            Unfit: if it says nothing of these rows.
+            Unfit: if the model cannot predict these rows.
         """
         return self.entrant(self.rows.scores(pipeline), hasattr(pipeline, "predict_proba"))
 
     def entrant(self, scores: Array, probabilistic: bool = True) -> Entrant:
-        """A model that gives these scores, a regression's as targets are coded."""
+        """The entrant of a model with these scores; in regression, on the coded targets' scale."""
         if self.rows.data.task == "regression":
             scores = logarithms(scores, self.loss.name)
         return Entrant(scores, probabilistic)
 
     def constant(self) -> Entrant:
-        """The best prediction that is the same for all rows.
+        """The best constant prediction.
 
-        It is the best of those of the training rows: the shares of the classes, or one class; the
-        mean or the median of the targets, or their quantile where the loss is one of a quantile.
+        The candidates come from the training rows: the class frequencies, or a single class; the
+        mean or the median of the targets, or their quantile if the loss is a quantile loss.
         """
         name, n = self.metric, len(self.rows)
-        # Of margins, which tell sides alone, the shares would not be the best constant.
+        # Margins carry only a side, so class frequencies would not be the best constant for them.
         probabilistic = self.loss.name not in MARGINS
         tried = [self.entrant(np.tile(own, (n, 1)), probabilistic) for own in self.constants()]
         sign = 1 if self.greater(name) else -1
@@ -243,7 +245,7 @@ class Judge:
         return tried[best]
 
     def constants(self) -> list[Array]:
-        """(outputs,) each, from the rows that the winner was trained on."""
+        """Candidate constants, (outputs,) each, from the rows that the winner was trained on."""
         data = self.rows.data
         chosen = data.recipe.fitted_to
         y = data.recipe.targets(data.target.values, chosen, np.float64)
@@ -252,7 +254,7 @@ class Judge:
             level = self.training.numbers(self.settings).get("quantile", 0.5)
             found = [np.average(y, axis=0, weights=weights), np.median(y, axis=0)]
             found.append(np.quantile(y, level, axis=0))
-            if data.target_transform is not None:  # whose mean is not that of the targets
+            if data.target_transform is not None:  # their mean is not the targets' mean
                 mean = np.average(data.target.values[chosen], axis=0, weights=weights)
                 found.append(data.recipe.targets(mean[None], np.arange(1), np.float64)[0])
             return found

@@ -1,4 +1,4 @@
-"""The data of a study: loaded, and checked against its models and its metric."""
+"""The data of a study: loads them and checks them against the models and the metric."""
 
 from itertools import product
 from typing import TYPE_CHECKING
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 
 def loaded(config: Config) -> "tuple[Config, DataSet | None]":
-    """A config with what follows from its data, and these; None for a function to minimise.
+    """Loads the data, and resolves the `auto` settings that depend on them.
+
+    Returns:
+        The config, and the data; None for a function to minimise.
 
     Raises:
-        UserError: if the data are bad, or the model or the metric is not for them.
+        UserError: if the data are bad, or the model or the metric does not fit them.
     """
     if config.data.name == "none":
         if (transform := config.data.target_transform) is not None:
@@ -48,15 +51,15 @@ def loaded(config: Config) -> "tuple[Config, DataSet | None]":
 
 
 def load_data(config: Config) -> "DataSet | None":
-    """As `loaded`, the data alone."""
+    """The data alone, as `loaded` returns them."""
     return loaded(config)[1]
 
 
 def read(config: Config, folds: int | None) -> "DataSet":
-    """The data of a config, with so many folds.
+    """Reads the data of a config with this number of folds.
 
     Raises:
-        UserError: if they are bad, or leave no such folds.
+        UserError: if the data are bad, or cannot be split into such folds.
     """
     from tuner.data import load
 
@@ -65,10 +68,10 @@ def read(config: Config, folds: int | None) -> "DataSet":
 
 
 def in_folds(config: Config) -> "DataSet":
-    """The data of a config: in five folds if rows are few and leave them, else in none.
+    """Reads the data of a config: in five folds if rows are few and can be split so, else in none.
 
     Raises:
-        UserError: if they are bad.
+        UserError: if the data are bad.
     """
     data = read(config, None)
     (train, validation), test = data.split.folds[0], data.split.test
@@ -81,10 +84,10 @@ def in_folds(config: Config) -> "DataSet":
 
 
 def check_metrics(config: Config, data: "DataSet") -> None:
-    """Checks that the metrics fit the data, and the scores of every loss that is trained.
+    """Checks that the metrics fit the data and the scores of every chosen loss.
 
     Raises:
-        UserError: for the first that does not.
+        UserError: for the first metric that does not fit.
     """
     space = config.space
     chosen = {(m, own) for m in space.branches["model"] for own in space.branches["loss"]}
@@ -103,10 +106,10 @@ def check_metrics(config: Config, data: "DataSet") -> None:
 
 
 def named_after(config: Config, data: "DataSet | None") -> Config:
-    """The config with the digest of its data in the place of @data in the study's name.
+    """The config with @data in the study's name replaced by the digest of the data.
 
     Raises:
-        UserError: where there are no data.
+        UserError: if the name has @data and there are no data.
     """
     name = config.study.name
     if DIGEST not in name:
@@ -120,17 +123,17 @@ def named_after(config: Config, data: "DataSet | None") -> Config:
 
 
 def renamed(config: Config, name: str) -> Config:
-    """The config of a study of another name."""
+    """The config with another study name."""
     study = config.study.model_copy(update={"name": name})
     plain = {**config.plain, "study": {**config.plain["study"], "name": name}}
     return config.model_copy(update={"study": study, "plain": plain})
 
 
 def check_fit(config: Config, data: "DataSet") -> None:
-    """Checks that every model and every loss can learn the task and its targets.
+    """Checks that every model and every loss fits the task and its targets.
 
     Raises:
-        UserError: for the first that cannot.
+        UserError: for the first that does not.
     """
     task, about = data.task, f"does not fit data={data.name}, a {data.task} task"
     if data.target.whole:
@@ -157,7 +160,7 @@ def check_fit(config: Config, data: "DataSet") -> None:
 
 
 def loss_name(model: str, chosen: str, task: str, own: str | None = None) -> str:
-    """The loss of a model: its own choice, the one chosen for it, or the usual one of the task."""
+    """The loss of a model: its own one, the one chosen in the config, or the task's default."""
     fitting = FAMILIES[model].fitting(task)
     return own or (fitting[0] if chosen == AUTO else chosen)
 
@@ -166,7 +169,7 @@ def goal(config: Config, data: "DataSet | None") -> Goal:
     """What a study minimises.
 
     Raises:
-        UserError: for a metric that the task has not.
+        UserError: for a metric that the task does not have.
     """
     best = config.best_epoch and data is not None
     if config.metric in (None, "loss"):

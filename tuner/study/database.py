@@ -1,8 +1,8 @@
-"""A PostgreSQL database that keeps records of studies: how it is reached, owned, read and refused.
+"""A PostgreSQL database of study records: connections, ownership, reading and errors.
 
-Its tables are Optuna's own (`optuna.storages.RDBStorage`), which Optuna's tools read, and one of
-tuner's beside them. A study is owned by the connection that writes: PostgreSQL frees the lock when
-that ends, however it ends, and who lost it can write no more.
+Its tables are Optuna's own (`optuna.storages.RDBStorage`), which Optuna's tools can read, and one
+table of tuner's. The connection that writes owns the study by an advisory lock. PostgreSQL frees
+the lock when the connection ends, however it ends, and a process that lost it can write no more.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from tuner.search.trials import Curves, TrialResult
 if TYPE_CHECKING:
     from psycopg import Connection
 
-# How long it takes to see that nobody answers; the address that is given may say otherwise.
+# Timeouts for a server that does not answer; the user's address may override them.
 PATIENCE = {
     "connect_timeout": "10",  # seconds
     "keepalives_idle": "30",
@@ -33,12 +33,12 @@ PATIENCE = {
     "tcp_user_timeout": "60000",  # milliseconds
 }
 
-# Of a session: what is waited for, in a table that another program locks; and that it may rest
-# while a cohort is trained (PostgreSQL has that limit since 14).
+# Session settings: how long to wait for a table that another program locks, and no idle timeout,
+# because a session idles while a cohort trains (PostgreSQL has that timeout since version 14).
 LOCK_TIMEOUT, RESTING, SINCE = "SET lock_timeout = '60s'", "SET idle_session_timeout = 0", 140_000
 
-# tuner's own table: of each trial that was told of, the result and its curves, as JSON. A result is
-# read without its curves.
+# tuner's own table: the result and the curves of each ended trial, as JSON. The two are separate
+# columns so that results can be read without curves.
 TABLE = "tuner_results"
 CREATE = f"""
     CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -47,14 +47,14 @@ CREATE = f"""
         curves text NOT NULL
     )"""
 
-# Trials whose curves are read at once.
+# How many trials' curves are read at once.
 PAGE = 100
 
-# What the owner of a study is called among PostgreSQL's sessions, which cuts it at 63 bytes.
+# The session name of a study's owner; PostgreSQL truncates it to 63 bytes.
 OWNER = re.compile(r"tuner (\d+)@(.*) (\d+)")
 HOST = 36
 
-# Where Optuna keeps which form its tables have, as MLflow and others do of theirs.
+# The table in which Optuna, like MLflow and others, keeps its schema version.
 VERSION = "alembic_version"
 
 SOMEBODY = "another process holds it"
@@ -62,15 +62,15 @@ SOMEBODY = "another process holds it"
 
 @contextmanager
 def in_one_line(uri: str, kind: type[UserError] = UserError, said: str = "") -> Iterator[None]:
-    """Turns what a database refuses, or that it is away, into one line.
+    """Turns database errors, and an unreachable database, into one-line errors.
 
     Args:
-        uri: of the database.
-        kind: of error.
-        said: what happened, and what to do, behind the database's own words.
+        uri: the address of the database.
+        kind: the type of error to raise.
+        said: text to append to the database's message: what happened, and what to do.
 
     Raises:
-        UserError: of that kind.
+        UserError: of that type.
     """
     try:
         yield
@@ -83,7 +83,7 @@ def in_one_line(uri: str, kind: type[UserError] = UserError, said: str = "") -> 
 
 
 def _refused(error: BaseException | None) -> Exception | None:
-    """What psycopg raised, whoever has wrapped it."""
+    """The psycopg error at the bottom of an exception; None if there is none."""
     from psycopg import Error
 
     while error is not None and not isinstance(error, Error):
@@ -92,14 +92,14 @@ def _refused(error: BaseException | None) -> Exception | None:
 
 
 def connected(uri: str, name: str = "tuner") -> "Connection[Any]":
-    """A connection, by psycopg; what the address leaves out libpq takes from the environment.
+    """Opens a psycopg connection; libpq fills what the address leaves out from the environment.
 
     Args:
-        uri: as libpq has it: `postgresql://user@host:5432/database`.
-        name: of the session.
+        uri: the address in libpq's form: `postgresql://user@host:5432/database`.
+        name: the name of the session.
 
     Raises:
-        UserError: if nobody answers there, or the database takes nobody in.
+        UserError: if no server answers, or the database refuses the connection.
     """
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -121,40 +121,40 @@ def connected(uri: str, name: str = "tuner") -> "Connection[Any]":
 
 
 def session_name() -> str:
-    """What tells whoever comes second which process owns a study, and since when."""
+    """The session name: it tells other processes which one owns a study, and since when."""
     host = re.sub(r"[^\w.-]", "?", socket.gethostname(), flags=re.ASCII)[:HOST]
     return f"tuner {os.getpid()}@{host} {int(time.time())}"
 
 
 class Database:
-    """A connection, and what is read and written through it in one go.
+    """Reads and writes records through a connection, one transaction per call.
 
     Args:
-        uri: of the database.
-        connection: to it.
+        uri: the address of the database.
+        connection: a connection to it.
     """
 
     def __init__(self, uri: str, connection: "Connection[Any]") -> None:
         self.uri, self.connection = uri, connection
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """What one statement finds, in a transaction of its own."""
+        """Runs one statement in its own transaction and returns its rows."""
         with self.connection.transaction():
             cursor = self.connection.execute(sql, values)
             return cursor.fetchall() if cursor.description else []
 
     def there(self, tables: Sequence[str]) -> set[str]:
-        """Which of these tables there are."""
+        """Which of these tables exist."""
         found = self.rows(
             "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NOT NULL", [*tables]
         )
         return {str(name) for (name,) in found}
 
     def check_tables(self) -> bool:
-        """Whether the tables of studies are there: all of them, or none.
+        """Whether the tables of studies exist: True for all of them, False for none.
 
         Raises:
-            UserError: if they are damaged, or another program's.
+            UserError: if some are missing, or belong to another program.
         """
         from optuna.storages._rdb.models import BaseModel
 
@@ -175,17 +175,17 @@ class Database:
         return not lost
 
     def study_id(self, name: str) -> int | None:
-        """Which study bears that name; None where there is none."""
+        """The id of the study with this name; None if there is none."""
         if not self.check_tables():
             return None
         found = self.rows("SELECT study_id FROM studies WHERE study_name = %s", name)
         return found[0][0] if found else None
 
     def known(self, name: str) -> int:
-        """Which study bears that name.
+        """The id of the study with this name.
 
         Raises:
-            FileNotFoundError: if none does.
+            FileNotFoundError: if there is none.
         """
         found = self.study_id(name)
         if found is None:
@@ -193,7 +193,7 @@ class Database:
         return found
 
     def names(self) -> list[str]:
-        """The studies that are on record, those that only Optuna knows left out."""
+        """The names of the recorded studies, without those that only Optuna made."""
         if not self.check_tables() or not self.there([TABLE]):
             return []
         found = self.rows(
@@ -203,12 +203,12 @@ class Database:
         return [str(name) for (name,) in found]
 
     def attributes(self, study_id: int) -> Plain:
-        """What is on record of a study beside its trials."""
+        """The recorded attributes of a study."""
         own = "SELECT key, value_json FROM study_user_attributes WHERE study_id = %s"
         return {key: json.loads(value) for key, value in self.rows(own, study_id)}
 
     def results(self, study_id: int) -> dict[int, TrialResult]:
-        """How the trials of a study ended, by number."""
+        """The results of a study's trials, by number."""
         if not self.there([TABLE]):
             return {}
         own = (
@@ -218,7 +218,7 @@ class Database:
         return {n: from_json(TrialResult, json.loads(text)) for n, text in self.rows(own, study_id)}
 
     def curves(self, study_id: int, after: int = -1) -> Iterator[tuple[int, Curves]]:
-        """The curves of its trials, some at a time, from behind the one of that number on."""
+        """The curves of the trials with numbers above `after`, read in pages."""
         own = (
             f"SELECT number, curves FROM {TABLE} JOIN trials USING (trial_id) "
             f"WHERE study_id = %s AND number > %s ORDER BY number LIMIT {PAGE}"
@@ -229,7 +229,7 @@ class Database:
             after = page[-1][0]
 
     def keep(self, trial_id: int, result: Plain, curves: Curves) -> None:
-        """Keeps how a trial ended, in place of what was kept of it."""
+        """Stores the result and the curves of a trial, replacing earlier ones."""
         own = (
             f"INSERT INTO {TABLE} VALUES (%s, %s, %s) ON CONFLICT (trial_id) "
             "DO UPDATE SET (result, curves) = (EXCLUDED.result, EXCLUDED.curves)"
@@ -238,10 +238,10 @@ class Database:
         self.rows(own, trial_id, *texts)
 
     def take(self, name: str) -> None:
-        """Owns a study for as long as the connection lasts.
+        """Takes the ownership of a study for the life of the connection.
 
         Raises:
-            BusyError: if another process does.
+            BusyError: if another process owns it.
         """
         ((taken,),) = self.rows("SELECT pg_try_advisory_lock(%s)", self.lock(name))
         if not taken:
@@ -252,7 +252,7 @@ class Database:
             )
 
     def owner(self, name: str) -> str:
-        """Which process owns a study, in words; "" if none does."""
+        """The process that owns a study, in words; "" if none does."""
         found = self.rows(
             "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
             "WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND database = "
@@ -269,7 +269,7 @@ class Database:
         return f"process {said[1]} on {said[2]}, since {since}"
 
     def lock(self, name: str) -> int:
-        """The number of the lock on a study of that name in these tables."""
+        """The key of the advisory lock of a study with this name in these tables."""
         ((table,),) = self.rows("SELECT coalesce(to_regclass('studies')::oid, 0)")
         digest = hashlib.sha256(f"tuner {table} {name}".encode()).digest()
         return int.from_bytes(digest[:8], "big", signed=True)
@@ -277,17 +277,17 @@ class Database:
 
 @contextmanager
 def reading(uri: str) -> Iterator[Database]:
-    """A connection to read by, for the length of the block.
+    """A connection for reading, open for the length of the block.
 
     Raises:
-        UserError: in one line, for all that keeps one from reading.
+        UserError: in one line, for any error of the database.
     """
     with closing(connected(uri)) as connection, in_one_line(uri):
         yield Database(uri, connection)
 
 
 def at_work(uri: str, name: str) -> str:
-    """Which process owns a study in a database, in words; "" if none does, or nobody answers."""
+    """The process that owns a study, in words; "" if none does, or the server does not answer."""
     try:
         with reading(uri) as database:
             return database.owner(name)
@@ -296,9 +296,9 @@ def at_work(uri: str, name: str) -> str:
 
 
 def went_away(uri: str) -> CrashError:
-    """What to say where the connection of an owner is gone, and so is what it owned."""
+    """The error for a lost connection, with which the ownership is lost as well."""
     return CrashError(f"study.storage: {masked(uri)}: the connection is lost{GOES_ON}")
 
 
-# What is behind every error of a study that is under way.
+# The end of every error message of a running study.
 GOES_ON = "; the results so far are on record, and the same command continues"

@@ -1,4 +1,4 @@
-"""The record in a PostgreSQL database, so that a study may move from one machine to another."""
+"""The record in a PostgreSQL database: a study can move from one machine to another."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -29,20 +29,20 @@ from tuner.study.optuna_record import BROKEN, OptunaRecord, check_cohorts
 from tuner.study.record import Bounds, TrialEnd
 from tuner.study.study import COUNTED
 
-# The lock that who makes tables holds: the number is anybody's, the same for all.
+# The key of the advisory lock held while making tables: an arbitrary number, shared by all.
 MAKING = 7_526_411_283_028_599
 
 
 class DatabaseRecord(OptunaRecord):
-    """The record in a database; the folder of the study, which is made if need be, is owned too.
+    """The record in a database; it also locks the study's folder, which is made if needed.
 
-    One connection holds the lock on the study and writes. There is no second one: whoever loses it
-    has lost the study, and can write nothing more.
+    One connection holds the lock on the study and does all the writing. A process that loses the
+    connection has lost the study and can write nothing more.
 
     Args:
-        folder: of the study.
-        name: of the study.
-        uri: of the database.
+        folder: the folder of the study.
+        name: the name of the study.
+        uri: the address of the database.
     """
 
     def __init__(self, folder: Path, name: str, uri: str) -> None:
@@ -61,7 +61,7 @@ class DatabaseRecord(OptunaRecord):
         return self
 
     def _open(self, connection: Any) -> None:
-        """Takes the study, whose tables are made if need be."""
+        """Takes the ownership of the study; makes the tables if needed."""
         make = "SELECT pg_advisory_{}lock(%s)"
         self.database.rows(make.format(""), MAKING)
         try:
@@ -82,10 +82,10 @@ class DatabaseRecord(OptunaRecord):
         check_cohorts(self.where, self.get("cohorts", Bounds))
 
     def _check(self) -> None:
-        """Refuses trials that are none of tuner's, and those whose end is lost.
+        """Refuses trials that tuner did not make, and ended trials whose result is lost.
 
         Raises:
-            ValueError: for the first.
+            ValueError: for the first such trial.
         """
         for trial in self._trials:
             if "cohorts" not in self._own:
@@ -121,7 +121,7 @@ class DatabaseRecord(OptunaRecord):
             self._look(self._trials[number]._trial_id)
 
     def _look(self, trial_id: int) -> None:
-        """Reads a trial as it is on record now."""
+        """Reads a trial again from the database."""
         known = inward_trial(self._storage.get_trial(trial_id))
         self._trials[known.number : known.number + 1] = [known]
 
@@ -139,7 +139,7 @@ class DatabaseRecord(OptunaRecord):
 
 
 def delete(database: Database, name: str) -> None:
-    """Deletes all that is on record of a study that this process owns, if there is anything."""
+    """Deletes everything recorded of a study that this process owns, if there is anything."""
     study_id = database.study_id(name)
     if study_id is not None:
         _Storage(database.uri, database.connection).delete_study(study_id)
@@ -149,8 +149,8 @@ class _Storage(RDBStorage):
     """Optuna's storage on the one connection that owns the study.
 
     Args:
-        uri: of the database.
-        connection: to it; another one is never made.
+        uri: the address of the database.
+        connection: the connection to use; no other one is ever made.
     """
 
     def __init__(self, uri: str, connection: Any) -> None:
@@ -167,7 +167,7 @@ class _Storage(RDBStorage):
         super().__init__("postgresql+psycopg://", usual)
 
     def _set_trial_param_without_commit(self, *given: Any) -> None:
-        """As Optuna does, which else compares choices with an earlier trial's: they may change."""
+        """As in Optuna, but without comparing choices with earlier trials': they may change."""
         session, trial_id, name, value, distribution, *_ = given
         super()._set_trial_param_without_commit(
             session, trial_id, name, value, distribution, distribution
@@ -175,9 +175,9 @@ class _Storage(RDBStorage):
 
 
 def _study(storage: RDBStorage, name: str) -> optuna.Study:
-    """The Optuna study of that name, made if there is none."""
+    """The Optuna study with this name; it is made if there is none."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # The sampler is never asked: tuner.search.samplers proposes.
+    # Optuna's sampler is unused: tuner.search.samplers proposes.
     sampler = optuna.samplers.RandomSampler(seed=0)
     return optuna.create_study(
         study_name=name, storage=storage, sampler=sampler, load_if_exists=True

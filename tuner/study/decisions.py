@@ -1,8 +1,8 @@
-"""Decisions: what a command has no time or no work for, on record so that a kill changes nothing.
+"""Decisions: what a command omits for lack of time, recorded so that a kill changes nothing.
 
-With `budget.deadline` the time decides where the search ends, what is confirmed and what is left
-out. A study that is taken up before it had its result goes on as was decided; with its result the
-decisions are spent, and the next command makes its own.
+With `budget.deadline`, the time left decides when the search ends, what is confirmed and what is
+left out. A study that continues before it has a result follows the recorded decisions. Once it has
+its result they no longer apply, and the next command decides anew.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,20 @@ from tuner.study.study import Study
 from tuner.study.training import StudyTraining
 from tuner.study.work import little, searched, work_of
 
-# What may be left out, in words.
+# The parts that may be left out, in words.
 CONFIRMATION, EDGE = "the confirmation", "the audit's short runs at higher rates"
 MODEL, PICTURES = "the model and its test scores", "the pictures and the report"
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What was decided for want of time.
+    """What was decided for lack of time.
 
     Attributes:
-        of: the trials that there were, and what was asked (`builder.state`): it holds for these.
-        stopped: why the search ended, "" if it had time.
-        shared: whether it was decided what is confirmed: `share`, None for nothing.
+        of: the digest of the trials and of the request (`builder.state`) that the decisions hold
+            for.
+        stopped: why the search ended early; "" if it had time.
+        shared: whether the confirmation was decided: `share`, or None for no confirmation.
         left_out: what else was left out, in words.
     """
 
@@ -45,12 +46,12 @@ class Decided:
 
 
 class Decisions:
-    """What a command does of all that its config asks for.
+    """Decides how much of its config's work a command does.
 
     Args:
-        config: of the study.
-        study: of the config.
-        training: of the study.
+        config: the study's config.
+        study: the study.
+        training: the study's training.
         began: when the command began, by time.monotonic.
     """
 
@@ -59,7 +60,7 @@ class Decisions:
         self.work = work_of(training)
         self.plan: Plan | None = None
         self.study, self.decided = study, Decided()
-        # What is to be known of the confirmation, a sentence or none.
+        # A remark about the confirmation: one sentence or none.
         self.notes: tuple[str, ...] = ()
         if config.budget.deadline is not None:
             self.plan = Plan(
@@ -68,7 +69,8 @@ class Decisions:
                 self.work,
                 training.epochs,
                 config.confirm,
-                # Rows that train together share the threads and the fixed cost of a step.
+                # Rows that train together share the threads and the fixed cost of a step, hence 3
+                # or more.
                 config.workers if config.function else max(3, training.threads),
                 config.tracking.name != "none",
                 config.promote.enabled,
@@ -76,28 +78,28 @@ class Decisions:
             )
 
     def take_up(self) -> None:
-        """The study has no result of its trials: what an earlier command decided of them holds."""
+        """Resumes an earlier command's decisions if they hold for today's trials and config."""
         known = None if self.plan is None else self.record.get(KEY, Decided)
         if known is not None and known.of == state(self.config, self.study):
             self.decided = known
 
     def put(self, decided: Decided) -> None:
-        """Keeps what was decided."""
+        """Records decisions."""
         self.decided = replace(decided, of=state(self.config, self.study))
         self.record.put(KEY, to_json(self.decided))
 
     def stopped(self, why: str) -> str:
-        """The search has ended; where that was for want of time it is kept. Returns the reason."""
+        """Called when the search has ended; records an end for lack of time. Returns the reason."""
         if self.plan is not None and why.startswith(KEY):
             self.put(replace(self.decided, stopped=why))
         return why
 
     def share(self, results: Sequence[TrialResult], tell: Listener) -> Share | None:
-        """What is confirmed.
+        """Decides what is confirmed.
 
         Args:
-            results: of all trials.
-            tell: hears of it, where it is less than could be.
+            results: the results of all trials.
+            tell: receives a remark if less is confirmed than the config asks for.
         """
         of, best = self.config.confirm, ranked(results)
         allowed = max(SHARE * searched(results, self.work), little(self.training))
@@ -119,7 +121,7 @@ class Decisions:
         return self.decided.share
 
     def shortened(self, wanted: Share | None, trials: int) -> list[str]:
-        """What to say where a third of the search does not pay for all that could be confirmed."""
+        """A remark if a third of the search's work does not cover the requested confirmation."""
         most = asked(self.config.confirm)
         if most is None or not trials:
             return []
@@ -131,10 +133,10 @@ class Decisions:
         return [f"a third of the search's work pays for {what}; {more}"]
 
     def guarded(self, tell: Listener) -> Listener:
-        """A listener that gives up what is under way when the ending needs the time.
+        """A listener that interrupts the running work when the ending needs the remaining time.
 
         Raises:
-            OutOfTime: from the listener.
+            OutOfTime: from within the listener.
         """
         plan = self.plan
         if plan is None:
@@ -148,17 +150,17 @@ class Decisions:
         return listen
 
     def gave_up(self) -> None:
-        """There was no time to end the confirmation."""
+        """Records that there was no time to complete the confirmation."""
         others = [own for own in self.decided.left_out if "confirmation" not in own]
         self.put(replace(self.decided, share=None, left_out=(*others, CONFIRMATION)))
 
     def has_time(self, what: str, units: float = 0.0, after: bool = False) -> bool:
-        """Whether there is time for something; what there is none for is kept as left out.
+        """Whether there is time for a part; if not, the part is recorded as left out.
 
         Args:
-            what: in words.
-            units: the work in it.
-            after: whether it is the pictures, after which nothing is done but to tell the result.
+            what: the part, in words.
+            units: the work that it takes.
+            after: whether it is the pictures, after which only the result is reported.
         """
         if self.plan is None:
             return True
@@ -169,24 +171,24 @@ class Decisions:
         return False
 
     def again(self, settings: Settings) -> float:
-        """The work of training a trial once more, alone."""
+        """The work of training one trial again, alone."""
         return 0.0 if self.plan is None else self.plan.again(self.work(settings))
 
     def told(self, result: StudyResult, finished: int) -> StudyResult:
-        """The result with what was left out, and what is to be known of the confirmation.
+        """The result with what was left out, and the remarks about the confirmation.
 
         Args:
-            result: of the study.
-            finished: trials that it has.
+            result: the study's result.
+            finished: the number of trials that the study has.
         """
         notes = (*result.notes, *self.notes)
         return replace(result, left_out=self.left_out(finished), notes=notes)
 
     def left_out(self, finished: int) -> tuple[str, ...]:
-        """All that was left out, in words.
+        """Everything that was left out, in words.
 
         Args:
-            finished: trials that the study has.
+            finished: the number of trials that the study has.
         """
         trials = self.config.budget.trials
         searched = f"{trials - finished} of {trials} trials"

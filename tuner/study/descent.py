@@ -20,29 +20,30 @@ from tuner.training.population import Member, create
 
 Array = np.ndarray
 
-# The window of a curve is so much wider: a path that diverges turns a few times within it.
+# The window of a curve is wider by this factor, to show a few oscillations of a diverging path.
 WIDER = 1.5
-# The metric that is the value of a function.
+# The metric that holds a function's value.
 VALUE = "validation_loss"
 
-# Points along a side of the grid that contours are drawn from.
+# Points along each side of the grid for contours.
 GRID = 401
-# Where lists alone are searched, so many settings are a path each; of more the lowest is drawn.
+# If only lists are searched, up to this many combinations get a path each; with more, only the path
+# that ends lowest is drawn.
 EACH = 12
-# Left free around a start outside the function's window, as a share of the way there.
+# The margin around a start outside the function's window, as a share of its distance.
 MARGIN = 0.05
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A function over a part of the plane; one of one number is a curve in it.
+    """A function over a part of the plane; a one-dimensional function is a curve in it.
 
     Attributes:
         x: (columns,).
-        y: (rows,); of a curve the values that are shown.
-        heights: (rows, columns), above the minimum; of a curve the values, (columns,).
+        y: (rows,); for a curve, the range of values shown.
+        heights: (rows, columns), above the minimum; for a curve, the values (columns,).
         minima: (points, 2).
-        start: (2,), inside.
+        start: (2,), inside the window.
     """
 
     x: Array
@@ -53,7 +54,7 @@ class Surface:
 
     @property
     def is_curve(self) -> bool:
-        """Whether the function is of one number, and points are that number and its value."""
+        """Whether the function is one-dimensional; points are then its argument and its value."""
         return self.heights.ndim == 1
 
     @property
@@ -67,7 +68,7 @@ class Surface:
         return np.array([self.x[-1], self.y[-1]])
 
     def leaves_at(self, points: Array) -> int:
-        """The step from which on points (steps + 1, 2) stay outside; 0 if the last is inside."""
+        """The step from which points (steps + 1, 2) stay outside; 0 if the last one is inside."""
         inside = np.all((points >= self.low) & (points <= self.high), axis=1)
         return 0 if inside[-1] else int(np.flatnonzero(inside)[-1]) + 1
 
@@ -76,7 +77,7 @@ def drawn_function(config: Config) -> tuple[str, Function]:
     """The name of the config's function, and the function.
 
     Raises:
-        UserError: if the model is no function of one number or two, or not one alone.
+        UserError: if the model is not exactly one function, of one or two dimensions.
     """
     names = config.space.branches["model"]
     for name in names:
@@ -97,7 +98,7 @@ def drawn_function(config: Config) -> tuple[str, Function]:
 
 
 def surface_of(function: Function) -> Surface:
-    """The function over its window, made larger if it starts outside."""
+    """The function over its window, which is enlarged if the start lies outside."""
     if function.size == 1:
         return curve_of(function)
     axes = []
@@ -111,7 +112,7 @@ def surface_of(function: Function) -> Surface:
 
 
 def curve_of(function: Function) -> Surface:
-    """A function of one number over its window, up to the highest value there."""
+    """A one-dimensional function over its window, up to the highest value there."""
     x = np.linspace(*function.window[0], GRID) * WIDER
     minima, start = np.array(function.minima), function.origin[None]
     values, lowest, first = (function(points)[0] for points in (x[:, None], minima, start))
@@ -121,13 +122,13 @@ def curve_of(function: Function) -> Surface:
 
 
 class Rivals:
-    """The settings of one optimizer and one schedule that descend, as members.
+    """The settings of one optimizer and one schedule to compare, as members.
 
     Attributes:
-        keys: group and name of the rate and of what is searched.
-        members: one; one for each setting of the lists where lists alone are searched; else one
-            for each of budget.trials settings.
-        is_each: whether each of them is drawn, not only the one that ends lowest.
+        keys: (group, name) of the learning rate and of the searched settings.
+        members: one per combination if only lists (or nothing) are searched and there are at most
+            EACH; else one for each of budget.trials settings.
+        is_each: whether every member's path is drawn, not only the one that ends lowest.
     """
 
     def __init__(self, config: Config, optimizer: str, schedule: str) -> None:
@@ -144,7 +145,8 @@ class Rivals:
         if self.is_each:
             chosen = list(product(*listed))
         else:
-            # A seed of its own for each, so that a path does not depend on who else descends.
+            # The generator is made anew here, so that a path does not depend on the other
+            # optimizers.
             rng = np.random.default_rng(config.study.seed)
             points = spread(config.budget.trials, len(ranges), rng).tolist()
             chosen = [
@@ -153,7 +155,7 @@ class Rivals:
         self.members = [self.member(fixed | dict(zip(ranges, own, strict=True))) for own in chosen]
 
     def member(self, settings: Mapping[tuple[str, str], Any]) -> Member:
-        """A row with these settings, by group and name."""
+        """A member with these settings, given by (group, name)."""
 
         def of(group: str) -> dict[str, Any]:
             return {key: value for (where, key), value in settings.items() if where == group}
@@ -161,7 +163,7 @@ class Rivals:
         return Member(0, 0, self.optimizer, of("optimizer"), self.schedule, of("schedule"))
 
     def shown(self, member: Member) -> list[tuple[str, Any]]:
-        """The rate of a member, and what of it was searched."""
+        """A member's learning rate and searched settings."""
         values = {"optimizer": member.settings, "schedule": member.schedule_settings}
         return [(key, values[group][key]) for group, key in self.keys]
 
@@ -174,12 +176,12 @@ def spread(count: int, axes: int, rng: np.random.Generator) -> Array:
 
 @dataclass(frozen=True)
 class Path:
-    """What a member did.
+    """The path of a member.
 
     Attributes:
-        points: (steps + 1, 2), up to the last finite one; as `Surface` has them.
-        value: the function there.
-        left: the step at which it diverged, or 0.
+        points: (steps + 1, 2), up to the last finite one, in the coordinates of `Surface`.
+        value: the function value at the last point.
+        left: the step at which the member diverged, or 0.
     """
 
     member: Member
@@ -188,14 +190,14 @@ class Path:
     left: int
 
     def rank(self) -> tuple[bool, float]:
-        """The lowest end first; those that diverged last, the latest of them first."""
+        """The sort key: the lowest end first; diverged paths last, the latest divergence first."""
         return self.left > 0, -self.left if self.left else self.value
 
 
 def descend(
     config: Config, function: Function, members: Sequence[Member], stop: Event
 ) -> list[Path]:
-    """The paths of the members, in their order; they train as one population.
+    """The paths of the members, in their order; all train as one population.
 
     Raises:
         Interrupted: when `stop` was set.

@@ -13,11 +13,11 @@ from tuner.study.results import Confirmation
 from tuner.study.study import Study
 from tuner.study.training import trained
 
-# Times the winner's rate. The first run tells whether a short one bears what the long one did.
+# Multiples of the winner's rate. The run at 1 shows whether a short run behaves like the long one.
 FACTORS = (1, 2, 5, 10)
-# The runs last a tenth of the training, but not less than so many epochs.
+# The runs last a tenth of the training, but at least FEWEST epochs.
 SHARE, FEWEST = 10, 2
-# They are left out where they would take more than this share of what the study took.
+# The runs are skipped if they would take more than this share of the study's epochs.
 DEAR = 0.1
 
 
@@ -26,7 +26,7 @@ class EdgeRun:
     """A short run of the winner.
 
     Attributes:
-        factor: its rate is so many times the winner's.
+        factor: its learning rate as a multiple of the winner's.
         diverged: how it diverged, in words; "" if it did not.
     """
 
@@ -41,17 +41,17 @@ def rate_path(trial: TrialResult) -> str:
 
 
 def key_of(winner: TrialResult) -> str:
-    """Under which a record keeps the runs of a winner."""
+    """The record's key of a winner's short runs."""
     return f"edge of stability of trial {winner.number}"
 
 
 def known_runs(record: Record, winner: TrialResult | None) -> list[EdgeRun]:
-    """What is on record of a winner's short runs."""
+    """The recorded short runs of a winner."""
     return [] if winner is None else record.get(key_of(winner), list[EdgeRun]) or []
 
 
 def spent(study: Study, training: Populations, confirmed: Confirmation | None) -> int:
-    """Epochs that all rows of a study were trained, the repeats on fresh seeds among them."""
+    """The epochs of all rows of a study, including the repeats on fresh seeds."""
     searched = sum(trial.member_epochs for trial in study.results())
     if confirmed is None:
         return searched
@@ -69,15 +69,17 @@ def wanted(
     winner: TrialResult,
     confirmed: Confirmation | None,
 ) -> bool:
-    """Whether the runs are to be made: not where they are on record, where the rate was not
-    searched, or where they would take more than a share DEAR of what the study took.
+    """Whether to make the runs.
+
+    They are not made if they are already recorded, if the rate was not searched, or if they would
+    take more than a share DEAR of the study's epochs.
 
     Args:
-        config: of the study.
-        training: of the study.
-        study: with its record.
-        winner: of the study.
-        confirmed: what was trained on fresh seeds.
+        config: the study's config.
+        training: the study's training.
+        study: the study, with its record.
+        winner: the study's winner.
+        confirmed: the result of the confirmation.
     """
     cost = epochs_of(training) * training.folds
     return (
@@ -88,12 +90,12 @@ def wanted(
 
 
 def epochs_of(training: Populations) -> int:
-    """Epochs of all runs together."""
+    """The epochs of all runs together."""
     return len(FACTORS) * length(training)
 
 
 def length(training: Populations) -> int:
-    """Epochs of a run."""
+    """The epochs of one run."""
     return min(training.epochs, max(FEWEST, training.epochs // SHARE))
 
 
@@ -105,22 +107,21 @@ def run_at_edge(
     checkpoints: Checkpoints,
     tell: Listener = nobody,
 ) -> None:
-    """Trains the winner at FACTORS times its rate, all together, and puts it on record.
+    """Trains the winner at FACTORS times its rate, all together, and records the runs.
 
-    It is the study's own training under the study's seed, its schedule laid out for a tenth of the
-    epochs; a run diverges here by the same rules as a trial. What is under way is interrupted and
-    goes on like all training.
+    It uses the study's own training and seed, with the schedule laid out for a tenth of the epochs.
+    A run diverges by the same rules as a trial, and can be interrupted and continued like one.
 
     Args:
-        config: of the study.
-        training: of the study.
-        record: of the study.
-        winner: that has a learning rate.
-        checkpoints: keep what is under way.
-        tell: hears of what is trained.
+        config: the study's config.
+        training: the study's training.
+        record: the study's record.
+        winner: a winner that has a learning rate.
+        checkpoints: save what is running.
+        tell: receives the events of the training.
 
     Raises:
-        Interrupted: which loses what is in no checkpoint.
+        Interrupted: what is in no checkpoint is lost.
     """
     key, path = key_of(winner), rate_path(winner)
     budget = config.budget.model_copy(update={"epochs": length(training)})

@@ -9,35 +9,35 @@ from tuner.study.results import Confirmation, StudyResult
 
 @dataclass(frozen=True)
 class Began:
-    """A command takes the study up; results: of earlier commands."""
+    """A command starts or continues the study; results: those of earlier commands."""
 
     results: Sequence[TrialResult]
 
 
 @dataclass(frozen=True)
 class Abandoned:
-    """Trials that were under way will not be trained, for the ranges are others now."""
+    """Running trials of an earlier command are abandoned, because the ranges have changed."""
 
     numbers: Sequence[int]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The trials of a cohort are on record and begin to train."""
+    """The trials of a cohort are recorded and begin to train."""
 
     trials: Sequence[Trial]
 
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """A cohort has trained an epoch, or, at epoch 0, is about to train the first.
+    """A cohort has trained an epoch, or, at epoch 0, is about to train its first.
 
     Attributes:
         epochs: the full length.
-        running: trials that go on.
-        pruned, diverged, failed: trials of the cohort that have left.
-        best: the lowest value of those that go on, as it is minimised; None where none is finite.
-        curves: gives the curves so far of those that go on, by number, as the record keeps them;
+        running: the number of trials still running.
+        pruned, diverged, failed: numbers of trials of the cohort that have left.
+        best: the lowest objective of the running trials; None if none is finite.
+        curves: returns the curves so far of the running trials, by number, in the record's form;
             slow for many trials.
     """
 
@@ -52,16 +52,16 @@ class EpochEnded:
 
     @property
     def left(self) -> int:
-        """Trials of the cohort that have left, however they did."""
+        """The number of trials of the cohort that have left, for any reason."""
         return self.pruned + self.diverged + self.failed
 
 
 @dataclass(frozen=True)
 class TrialsEnded:
-    """Trials of a cohort have ended; they go on record when all listeners have heard of it.
+    """Trials of a cohort have ended; they are recorded after all listeners got this event.
 
     Attributes:
-        again: whether they are trained again instead, for all training was stopped.
+        again: whether they will be trained again instead of recorded, because all training stopped.
     """
 
     outcomes: Sequence[Outcome]
@@ -70,21 +70,21 @@ class TrialsEnded:
 
 @dataclass(frozen=True)
 class CohortEnded:
-    """What ended is on record; results: of all trials so far."""
+    """The ended trials are recorded; results: those of all trials so far."""
 
     results: Sequence[TrialResult]
 
 
 @dataclass(frozen=True)
 class StageBegan:
-    """Something else than cohorts begins; what: in words."""
+    """A stage other than a cohort begins; what: the stage, in words."""
 
     what: str
 
 
 @dataclass(frozen=True)
 class StageEpochEnded:
-    """Of the stage that began last, so many epochs are trained."""
+    """An epoch of the current stage has been trained."""
 
     epoch: int
     epochs: int
@@ -95,8 +95,8 @@ class Confirmed:
     """The best trials were trained on fresh seeds.
 
     Attributes:
-        curves: by number, the mean over the seeds of what is minimised, one number an epoch, of
-            the trials that diverged on none.
+        curves: by number, the mean objective over the seeds, one per epoch, of the trials that lost
+            no seed.
     """
 
     confirmation: Confirmation
@@ -130,7 +130,7 @@ def nobody(event: Event) -> None:
 
 
 def tell_all(listeners: Sequence[Listener]) -> Listener:
-    """One listener in the place of several, which hear each event in their order."""
+    """A listener that passes each event to several, in order."""
 
     def tell(event: Event) -> None:
         for listener in listeners:
@@ -140,7 +140,7 @@ def tell_all(listeners: Sequence[Listener]) -> Listener:
 
 
 def after_each_cohort(call: Callable[[], None]) -> Listener:
-    """What calls a function when a cohort has ended, and at the beginning if earlier ones have."""
+    """A listener that calls a function after each cohort, and at the start of a continued study."""
 
     def listen(event: Event) -> None:
         if isinstance(event, CohortEnded) or (isinstance(event, Began) and event.results):

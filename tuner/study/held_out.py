@@ -1,4 +1,4 @@
-"""The held-out test part: a saved model's predictions and scores on it."""
+"""The held-out test part: its rows, and a saved model's scores on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-# What a prediction of a mean is at least where logarithms are compared.
+# The smallest predicted mean when logarithms are compared.
 TINY = 1e-12
-# By how much the score of a class that a model does not know lies below its best one.
+# How far the score of a class unknown to a model lies below its best score.
 UNKNOWN = 40.0
 
 
 class Unfit(Exception):
-    """A model cannot be judged on these rows; in words, why."""
+    """A model cannot be judged on these rows; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +32,12 @@ class HeldOut:
     """The test part of a data set.
 
     Attributes:
-        data: the set.
-        rows: (n, columns) raw ones, as the source has them.
-        y: what a loss takes: (n,) positions of classes, or (n, outputs) float64.
+        data: the data set.
+        rows: (n, columns), raw, as read from the source.
+        y: targets in the form that losses take: (n,) class indices, or (n, outputs) float64.
         weights: (n,) or None.
-        groups, times: (n,) what belongs together, and what orders the rows; or None.
-        keys: (n,) by which rows are known again.
+        groups, times: (n,) the group, and the time, of each row; or None.
+        keys: (n,) keys that identify rows across studies.
     """
 
     data: "DataSet"
@@ -52,7 +52,7 @@ class HeldOut:
         return len(self.y)
 
     def only(self, kept: Array) -> "HeldOut":
-        """Some of the rows: (n,) true where one stays."""
+        """The rows where `kept` (n,) is true."""
 
         def some(array: Array | None) -> Array | None:
             return None if array is None else array[kept]
@@ -68,9 +68,10 @@ class HeldOut:
         )
 
     def unseen(self, seen: Array) -> Array:
-        """Which rows a model may be judged on that was trained on rows of these keys, (n,).
+        """On which rows to judge a model that was trained on rows with these keys: (n,) bool.
 
-        Those that it saw and today's winner did not are left out; of groups, all with such a row.
+        Rows that the model saw and today's winner did not are left out, and so are all groups with
+        such a row.
         """
         known = np.isin(self.keys, seen)
         if known.any():
@@ -84,13 +85,13 @@ class HeldOut:
         return row_keys(self.data.source.rows, self.data.split.rest)
 
     def scores(self, pipeline: Any) -> Array:
-        """What a saved model says of the rows, as the scores of today's model: (n, outputs).
+        """A saved model's scores of the rows, in the form of today's model: (n, outputs).
 
-        A regression's predictions are turned to what scores are in training; classes are put in
-        the places of today's, and one that the model does not know is never its guess.
+        Regression predictions are converted to the scale of scores in training. Classes take the
+        positions of today's classes; a class that the model does not know is never its prediction.
 
         Raises:
-            Unfit: if it asks for other columns, or predicts something else.
+            Unfit: if the model needs other columns, or predicts other targets.
         """
         self._check_columns(pipeline)
         data, regression = self.data, self.data.task == "regression"
@@ -110,18 +111,18 @@ class HeldOut:
         return self._placed(said, pipeline.classes_)
 
     def _said(self, ask: Callable[[Any], Array]) -> Array:
-        """What a method says of the rows, some after others."""
+        """A predict method's output on the rows, computed in blocks."""
         try:
             parts = [
                 np.asarray(ask(self.raw(slice(start, start + BLOCK))), np.float64)
                 for start in range(0, len(self), BLOCK)
             ]
-        except Exception as error:  # it may be of any age, and asked for anything
+        except Exception as error:  # an old model may raise anything
             raise Unfit(printable(f"it cannot read today's rows: {first_line(error)}")) from error
         return np.concatenate(parts)
 
     def raw(self, rows: slice) -> Any:
-        """Some of the rows as a model takes them."""
+        """Some of the rows in the form that models take."""
         if is_table(self.rows):
             return self.rows.iloc[rows]
         return self.rows[rows].astype(np.float64)
@@ -141,14 +142,14 @@ class HeldOut:
             raise Unfit(f"it needs {asked} columns, today's data have {width(self.rows)}")
 
     def _coded(self, said: Array) -> Array:
-        """Predictions in the unit of the targets as scores: of Poisson's, logarithms."""
+        """Converts predictions in the targets' unit to scores: to logarithms for Poisson losses."""
         try:
             return self.data.recipe.targets(said, np.arange(len(said)), np.float64)
         except UserError as error:
             raise Unfit(f"its predictions are too large: {error}") from None
 
     def _placed(self, said: Array, own: Array) -> Array:
-        """Scores of a model's classes as those of today's."""
+        """Moves the scores of a model's classes to the positions of today's classes."""
         classes = self.data.classes
         if said.shape[1] == 1:
             said = np.hstack([np.zeros_like(said), said])
@@ -167,10 +168,10 @@ class HeldOut:
 
 
 def held_out(data: "DataSet") -> HeldOut:
-    """The test part of a data set, raw.
+    """The raw test part of a data set.
 
     Raises:
-        UserError: if it has none, or its files turn out to be bad.
+        UserError: if the set has no test part, or its files are bad.
     """
     source, chosen = data.source, data.split.test
     rows: Any
@@ -194,17 +195,17 @@ def held_out(data: "DataSet") -> HeldOut:
 
 
 def logarithms(scores: Array, loss: str) -> Array:
-    """A regression's scores as a loss has them: of some, logarithms of what is predicted."""
+    """Regression scores on a loss's scale: some losses take logarithms of the predictions."""
     return np.log(np.maximum(scores, TINY)) if loss in LOGARITHMS else scores
 
 
 def width(rows: Any) -> int:
-    """Columns of raw rows."""
+    """The number of columns of raw rows."""
     return int(rows.shape[1])
 
 
 def first_line(error: BaseException) -> str:
-    """What went wrong, in a line."""
+    """An error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 

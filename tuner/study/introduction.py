@@ -1,4 +1,4 @@
-"""The introduction: how a command understood the data and the space, before training."""
+"""The introduction: says before training how the data and the space were understood."""
 
 import math
 from collections.abc import Sequence
@@ -15,13 +15,15 @@ from tuner.training import functions
 if TYPE_CHECKING:
     from tuner.data import DataSet
 
-# Coordinates that are shown of a point.
+# How many coordinates of a point are shown.
 SHOWN = 3
 
 
 def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[str]:
-    """A few lines: the data, or the functions, how many settings a finite space holds, and `done`,
-    the trials that the study has already."""
+    """A few lines about the data or the functions, and the size of a finite space.
+
+    `done` is the number of trials that the study already has.
+    """
     if config.function is not None:
         lines = [own_line(config), cohort_line(config)]
     elif data is None:
@@ -39,7 +41,7 @@ def introduction(config: Config, data: "DataSet | None", done: int = 0) -> list[
 
 
 def auto_lines(config: Config) -> list[str]:
-    """What follows from the data where the config says auto: settings as a command takes them."""
+    """The values of settings given as auto, in the form that a command takes."""
     if not config.auto:
         return []
     told = [f"{path}={in_flow(at(config.plain, path))}" for path in config.auto]
@@ -47,13 +49,13 @@ def auto_lines(config: Config) -> list[str]:
 
 
 def in_flow(value: object) -> str:
-    """A value as YAML has it on one line."""
+    """A value as YAML on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def own_line(config: Config) -> str:
-    """A user's function, with what it asks for and how its trials are compared."""
+    """A user function, with the arguments that it requests."""
     own = config.function
     assert own is not None
     asks = f"is given {', '.join(own.asks)}" if own.asks else "takes no arguments of tuner's"
@@ -63,7 +65,7 @@ def own_line(config: Config) -> str:
 
 
 def cohort_line(config: Config) -> str:
-    """How a user's function is tuned where nothing is said: what is chosen by default depends."""
+    """How the trials of a user function are run, compared and confirmed."""
     size, pruner, top = config.study.cohort, config.pruner.name, config.confirm.most_top
     many = f"{size} at a time" if size > 1 else "one by one"
     if pruner == "none":
@@ -88,7 +90,7 @@ def cohort_line(config: Config) -> str:
 
 
 def function_line(config: Config, name: str) -> str:
-    """A function to minimise, with what is known of it."""
+    """A function to minimise, with its start and its minimum."""
     fixed, searched = config.space.below(f"model.{name}.")
     middle = {path: setting.nearest(None) for path, setting in searched.items()}
     function = functions.create(name, {**fixed, **middle})
@@ -102,7 +104,7 @@ def function_line(config: Config, name: str) -> str:
 
 
 def point(coordinates: Sequence[float]) -> str:
-    """Coordinates, of which the first are shown."""
+    """A point as text; at most SHOWN coordinates."""
     shown = [f"{number:.4g}" for number in coordinates[:SHOWN]]
     more = ["..."] if len(coordinates) > SHOWN else []
     return shown[0] if len(coordinates) == 1 else f"({', '.join([*shown, *more])})"

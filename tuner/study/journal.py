@@ -25,26 +25,26 @@ from tuner.study.record import Bounds
 
 FILE, DAMAGED = "optuna.journal", "optuna.journal.damaged"
 
-# What outlives damage: what tells a study from others of its name, in MLflow too; the bounds of its
-# cohorts, for which trials are asked and race together decides what becomes of them; and of which
-# states verdicts were told, for each has a step of its own. Each is written twice, for the damaged
-# line may be its own.
+# What survives damage: what distinguishes a study from others of its name, in MLflow too; the
+# bounds of its cohorts, because results depend on which trials race together; and the states whose
+# verdicts were told, because each has its own step in MLflow. Each is written twice, because the
+# damaged line may be its own.
 OUTLIVING = ("key", "started_ms", "cohorts", "verdicts")
 AGAIN = " again"
 
-# Under which a trial keeps its result and its curves.
+# The attribute of a trial that keeps its result and its curves.
 SUMMARY = "summary"
 
 
 class JournalRecord(OptunaRecord):
-    """The record in the folder of a study, which is made if need be.
+    """The record in the folder of a study, which is made if needed.
 
-    Optuna holds in memory all that it reads of a journal. Results are taken out before that, and
-    curves are read when they are asked for, so memory hardly grows with trials.
+    Optuna keeps in memory all that it reads from a journal. Results are removed before that, and
+    curves are read only when requested, so memory hardly grows with the number of trials.
 
     Args:
-        folder: of the study.
-        name: of the study.
+        folder: the study's folder.
+        name: the study's name.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -72,7 +72,7 @@ class JournalRecord(OptunaRecord):
             memory.check(str(self.path), self.path.stat().st_size, mend)
 
     def _opened(self) -> optuna.Study:
-        """The study; what follows a damaged line is set aside, for it can be trained again."""
+        """Opens the study; everything after a damaged line is moved aside and trained again."""
         try:
             return self._open()
         except BROKEN as error:
@@ -97,13 +97,13 @@ class JournalRecord(OptunaRecord):
         return study
 
     def _open(self) -> optuna.Study:
-        """The Optuna study in the journal, made if there is none."""
+        """The Optuna study in the journal; it is made if there is none."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._journal = _WithoutResults(self.path, self._results)
         storage: Any = JournalStorage(self._journal)
-        # The sampler is never asked: tuner.search.samplers proposes.
+        # Optuna's sampler is unused: tuner.search.samplers proposes.
         sampler = optuna.samplers.RandomSampler(seed=0)
-        # Looking first: what is created if it is not there leaves a line even where it is.
+        # Look first: `create_study` with load_if_exists writes a line even if the study exists.
         if self.name in optuna.get_all_study_names(storage):
             return optuna.load_study(study_name=self.name, storage=storage, sampler=sampler)
         return optuna.create_study(study_name=self.name, storage=storage, sampler=sampler)
@@ -122,7 +122,7 @@ class JournalRecord(OptunaRecord):
         optuna.trial.Trial(self._study, trial_id).set_user_attr(SUMMARY, summary)
 
     def curves(self) -> Iterator[tuple[int, Curves]]:
-        """As Record has it; a trial that was trained again after a kill may come twice."""
+        """As in `Record`; a trial that was trained again after a kill may occur twice."""
         for log in _backend(self.path).read_logs(0):
             summary = log.get("user_attr", {}).get(SUMMARY)
             if summary is not None:
@@ -134,12 +134,12 @@ class JournalRecord(OptunaRecord):
 
 
 def glanced(path: Path) -> tuple[dict[int, TrialResult], Plain]:
-    """What a journal says of trials that ended, by number, and of the study's attributes.
+    """Reads the results of ended trials, by number, and the study's attributes from a journal.
 
-    It may be another process's, which is at work: a last line that is not whole is not yet there.
+    Another process may be writing the journal: an incomplete last line is ignored.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if the file cannot be read.
         ValueError: if one of its lines is not an entry of a journal.
     """
     results: dict[int, TrialResult] = {}
@@ -162,7 +162,7 @@ def glanced(path: Path) -> tuple[dict[int, TrialResult], Plain]:
 
 
 def glanced_curves(path: Path) -> Iterator[tuple[int, Curves]]:
-    """The curves that a journal holds, which may be another process's, as Record has them."""
+    """The curves in a journal, as in `Record.curves`; another process may be writing it."""
     with path.open("rb") as file:
         for line in file:
             whole = line.endswith(b"\n")
@@ -172,7 +172,7 @@ def glanced_curves(path: Path) -> Iterator[tuple[int, Curves]]:
 
 
 def cut_torn_tail(path: Path) -> None:
-    """Cuts what a killed process left of its last line, for Optuna cannot read past it."""
+    """Truncates an incomplete last line of a killed process, because Optuna cannot read past it."""
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -183,10 +183,10 @@ def cut_torn_tail(path: Path) -> None:
 
 
 def set_damage_aside(path: Path) -> int:
-    """Cuts a journal before its first line that is none, and keeps the whole of it beside.
+    """Truncates a journal before its first invalid line, and keeps a copy of the whole file.
 
     Returns:
-        How many lines were cut; 0 if every line is one.
+        How many lines were cut; 0 if all lines are valid.
     """
     whole = path.read_bytes().splitlines(keepends=True)
     good = next((i for i, line in enumerate(whole) if not _is_line(line)), len(whole))
@@ -197,7 +197,7 @@ def set_damage_aside(path: Path) -> int:
 
 
 def outliving(path: Path) -> dict[str, Any]:
-    """What the whole lines of a damaged journal say last of what outlives the damage."""
+    """The last values of the OUTLIVING attributes in the valid lines of a damaged journal."""
     lines = filter(_is_line, path.read_bytes().splitlines())
     attributes = [json.loads(line).get("user_attr", {}) for line in lines]
     return {
@@ -217,7 +217,7 @@ def _is_line(line: bytes) -> bool:
 
 
 class _NoLock(BaseJournalFileLock):
-    """The study's own lock admits one process, and leaves nothing behind after a kill."""
+    """No lock: the study's own lock admits one process and leaves nothing behind after a kill."""
 
     def acquire(self) -> bool:
         return True
@@ -227,7 +227,7 @@ class _NoLock(BaseJournalFileLock):
 
 
 class _WithoutResults(JournalFileBackend):
-    """A journal whose results go elsewhere, and whose texts that recur are held once.
+    """A journal that keeps results out of Optuna's memory, and repeated texts in memory once.
 
     Its lines hold settings in their own units (`tuner.study.axes`).
     """
@@ -261,7 +261,7 @@ class _WithoutResults(JournalFileBackend):
 
 
 def _held_once(plain: Any) -> Any:
-    """The same plain data; a text that others hold too is theirs."""
+    """The same plain data with interned texts."""
     if isinstance(plain, str):
         return sys.intern(plain)
     if isinstance(plain, list):

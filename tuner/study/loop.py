@@ -1,4 +1,4 @@
-"""The study loop: cohorts are proposed, trained and recorded until something ends the study."""
+"""The study loop: proposes, trains and records cohorts until something ends the study."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from tuner.training.loop import Interrupted
 
 
 class Loop:
-    """One command's cohorts of a study.
+    """Runs the cohorts of a study in one command.
 
     Args:
-        study: that asks and is told.
+        study: proposes the trials and records their outcomes.
         training: makes the runners.
-        pruner: hears of all cohorts; those that ended before are told to it here.
+        pruner: learns from all cohorts; the constructor feeds it the earlier ones.
         stopping: says when the study is over.
-        cohort: how many trials are asked together.
-        tell: hears of everything.
-        checkpoints: keep the cohort that is under way.
+        cohort: how many trials are proposed together.
+        tell: receives all events.
+        checkpoints: save the running cohort.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Loop:
             pruner.learn([r for r in study.results() if start <= r.number < stop])
 
     def run(self) -> str:
-        """Trains until the study ends; returns why it did, in words.
+        """Trains until the study ends; returns the reason, in words.
 
         Raises:
-            Interrupted: when all that was trained is on record.
+            Interrupted: after all that was trained is recorded.
         """
         if self.plan is not None:
             self.plan.search()
@@ -68,10 +68,10 @@ class Loop:
             self.race(trials)
 
     def race(self, trials: Sequence[Trial]) -> None:
-        """Trains one cohort and tells how each of its trials ended.
+        """Trains one cohort and reports how each of its trials ended.
 
-        Whatever stops the training, the listeners hear of it, and the record takes the cohort up
-        again: its trials then end as if nothing had happened.
+        The listeners are told whatever stops the training. The next command continues the cohort
+        from the record, and its trials end as if nothing had happened.
         """
         numbers = {trial.number for trial in trials}
         before = self.stopping.epochs(without=numbers)
@@ -136,11 +136,11 @@ class Loop:
         self.tell(CohortEnded(self.study.results()))
 
     def tell_ended(self, race: Race, again: bool = False) -> list[Outcome]:
-        """Tells the listeners first: what is on record is never missing from them.
+        """Tells the listeners before anything is recorded, so they never miss a recorded trial.
 
         Args:
-            race: that is over.
-            again: whether its trials are to be trained again.
+            race: a finished race.
+            again: whether its trials will be trained again.
         """
         outcomes = sorted(race.outcomes.values(), key=lambda outcome: outcome.trial.number)
         if outcomes:

@@ -1,4 +1,4 @@
-"""The memory of a study's models, computed before any is made."""
+"""The memory of a study's models: checked before any model is made."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 
 
 def check_models(config: Config, data: "DataSet") -> None:
-    """Refuses models that would not fit into half the memory.
+    """Refuses models that would need more than half the memory.
 
-    Of a fixed structure all rows that train together count: those of a cohort, or of the
-    confirmation if it has more. Of a structure that is searched, the rows of its largest trial do.
+    With a fixed structure, all rows that train together count: those of a cohort, or those of the
+    confirmation if it has more. With a searched structure, the rows of its largest trial count.
 
     Raises:
-        UserError: for the first that would not fit; it names what makes it large.
+        UserError: for the first model that is too large; the message names the setting that makes
+            it large.
     """
     folds, confirm = len(data.split.folds), config.confirm
     together = max(config.study.cohort, confirm.most_top * confirm.most_seeds)
     slots = max(len(optimizers.load(name).slots) for name in config.space.branches["optimizer"])
     for model in config.space.branches["model"]:
         rows = folds if _searched(config, model) else together * folds
-        # Parameters, their slots, the gradient and what was before a step.
+        # The parameters with their slots in each row; one gradient and one copy from before the
+        # step.
         arrays = rows * (1 + slots) + 2
         for where, shape in _largest(config, model):
             size = create(model, data.inputs, data.outputs, shape).size
@@ -41,7 +43,7 @@ def check_models(config: Config, data: "DataSet") -> None:
 
 
 def _or_fewer(data: "DataSet") -> str:
-    """What else would help where a table became very many columns: the one that costs."""
+    """Further advice if a table was encoded to very many columns: names the widest one."""
     widest = data.widest
     if widest is None:
         return ""
@@ -50,13 +52,13 @@ def _or_fewer(data: "DataSet") -> str:
 
 
 def _searched(config: Config, model: str) -> bool:
-    """Whether trials differ in structure."""
+    """Whether the model's structure is searched."""
     _, searched = config.space.below(f"model.{model}.")
     return any(path.partition(".")[0] in FAMILIES[model].shape for path in searched)
 
 
 def _largest(config: Config, model: str) -> Iterator[tuple[str, Chosen]]:
-    """The largest structures that a trial may have, with the setting that says so."""
+    """The largest structures that a trial may have, each with the setting that makes it large."""
     fixed, searched = config.space.below(f"model.{model}.")
     shape = {key: fixed[key] for key in FAMILIES[model].shape if key in fixed}
     numbers = {path: _top(setting) for path, setting in searched.items()}
@@ -80,7 +82,7 @@ def _largest(config: Config, model: str) -> Iterator[tuple[str, Chosen]]:
 
 
 def _top(setting: Setting) -> Any:
-    """The largest number of a setting; of choices that are no numbers, the last."""
+    """The largest number of a setting; for choices that are not numbers, the last one."""
     if not isinstance(setting, Choices):
         return setting.high
     numbers = [option for option in setting.options if isinstance(option, int | float)]

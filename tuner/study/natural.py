@@ -1,7 +1,7 @@
-"""Natural numbers: results as people read them, where a greater one is better, and back again.
+"""Natural numbers: turns scores, where greater is better, to the form that people read, and back.
 
-Inside, lower is always better: a score is kept as its negative, and turned where it is shown. A
-file that people read holds the scores themselves. Each function here is its own inverse.
+Internally, lower is always better: a score is kept negated and turned for display. Files that
+people read hold the scores themselves. Each function here is its own inverse.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Repeats = TypeVar("Repeats", bound=Repeated)
 
 
 def natural(result: StudyResult) -> StudyResult:
-    """The result with all that is minimised turned; its winner's numbers are natural already."""
+    """The result with all objectives turned; its winner's numbers are already natural."""
     goal, found = result.goal, result.confirmation
     if not goal.greater_is_better:
         return result
@@ -30,7 +30,7 @@ def natural(result: StudyResult) -> StudyResult:
 
 
 def natural_confirmation(goal: Goal, confirmed: Confirmation) -> Confirmation:
-    """The confirmation likewise; by how much one is worse than another stays as it is."""
+    """The confirmation, turned; how much one trial is worse than another stays the same."""
     return replace(
         confirmed,
         trials=tuple(_repeated(goal, trial) for trial in confirmed.trials),
@@ -40,7 +40,7 @@ def natural_confirmation(goal: Goal, confirmed: Confirmation) -> Confirmation:
 
 
 def natural_comparison(found: Comparison) -> Comparison:
-    """The comparison likewise; its target is natural already."""
+    """The comparison, turned; its target is already natural."""
     goal = found.goal
     return replace(
         found,
@@ -61,7 +61,7 @@ def natural_comparison(found: Comparison) -> Comparison:
 
 
 def natural_trial(goal: Goal, trial: TrialResult) -> TrialResult:
-    """A trial likewise."""
+    """A trial, turned."""
     (start, value), rungs = _turned(goal, (trial.start, trial.value)), trial.rungs
     turned = tuple((epoch, goal.turn(number)) for epoch, number in rungs)
     return replace(trial, start=start, value=value, rungs=turned)

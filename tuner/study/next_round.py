@@ -1,4 +1,4 @@
-"""The next round: the config of a study that goes on as the findings of this one advise."""
+"""The next round: the config of a follow-up study with the changes that the findings advise."""
 
 import copy
 import re
@@ -17,25 +17,25 @@ from tuner.search.trials import TrialResult
 from tuner.study.reproduce import line
 from tuner.study.results import Finding, StudyResult
 
-# What the file says: all that a study is made of. What belongs to a command is given with it.
+# The keys of the file: all that defines a study. Settings of a command are given on its line.
 SAID = (
     *KEYS,
     *("study", "budget", "data", "dtype", "metric", "direction", "target", "function"),
     *("metrics", "best_epoch", "refit", "sampler", "pruner", "stop", "confirm", "compare"),
 )
 
-# What is nothing to a user's function without folds.
+# Keys that a user function without folds does not use.
 OF_MODELS = ("data", "dtype")
 
 # The jobs that run a study.
 TUNE, COMPARE = "tune", "compare"
 
-# A study that is itself a next round, and the file of the one after it.
+# The name of a study that is itself a next round.
 NUMBERED = re.compile(r"(?P<name>.+)-round(?P<round>\d{1,4})")
 
 
 def number_of(study: str) -> tuple[str, int]:
-    """The name of the first round's study, and the number of the round after this one."""
+    """The name of the first round's study, and the number of the round after this study."""
     found = NUMBERED.fullmatch(study)
     return (found["name"], int(found["round"]) + 1) if found else (study, 2)
 
@@ -43,25 +43,25 @@ def number_of(study: str) -> tuple[str, int]:
 def planned(
     config: Config, trials: Sequence[TrialResult], findings: Sequence[Finding]
 ) -> Plain | None:
-    """What the next round's file says.
+    """The contents of the next round's file.
 
-    The changes of the findings are made in their order; where two would change one setting, the
-    first counts, and one with which the config could not be is left out. The best trials of this
-    study are tried first, if there are some that fit and the sampler lets them.
+    The findings' changes are applied in order. If two change the same setting, the first counts; a
+    change that makes the config invalid is skipped. The next round starts from the best trials of
+    this study if some fit and the sampler allows initial trials.
 
     Args:
-        config: of the study.
-        trials: of the study.
-        findings: of its audit.
+        config: the study's config.
+        trials: the study's trials.
+        findings: the findings of its audit.
 
     Returns:
-        None where no finding says what to change.
+        None if no finding advises a change.
     """
     name, number = number_of(config.study.name)
     made: list[str] = []
     plain = copy.deepcopy(config.given)
     plain["study"] |= {"name": f"{name}-round{number}", "warm_start": None}
-    plain["study"].pop("storage", None)  # which may hold a password: each command names it
+    plain["study"].pop("storage", None)  # may hold a password: each command names it
     for finding in findings:
         for path, value in finding.changes.items():
             if not any(_overlap(path, other) for other in made):
@@ -83,7 +83,7 @@ def planned(
 
 
 def _overlap(path: str, other: str) -> bool:
-    """Whether two paths are one, or one lies below the other."""
+    """Whether two paths are equal, or one lies below the other."""
     return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
 
 
@@ -95,7 +95,7 @@ def _checked(plain: Plain) -> Config | None:
 
 
 def put(plain: Plain, path: str, value: object) -> bool:
-    """Sets a value at a path, in mappings and lists; False where there is no such place."""
+    """Sets a value at a path through mappings and lists; False if there is no such path."""
     *above, last = path.split(".")
     holder: Any = plain
     try:
@@ -108,26 +108,26 @@ def put(plain: Plain, path: str, value: object) -> bool:
 
 
 def command(name: str, root: Path, tracked: bool, job: str, program: str = PROGRAM) -> str:
-    """The shell's line that runs the next round of a study.
+    """The shell command that runs the next round of a study.
 
     Args:
-        name: of the study.
-        root: where it is kept; the line says so unless it is the usual folder.
-        tracked: whether MLflow is told of it.
-        job: that ran it.
-        program: how the line begins.
+        name: the study's name.
+        root: where the study is kept; the command names it unless it is the default folder.
+        tracked: whether the study is logged to MLflow.
+        job: the job that ran the study.
+        program: how the command begins.
     """
     own = [] if job == TUNE else [f"job={job}"]
     return line(program, root, tracked, *own, f"+next={name}")
 
 
 def write_next_round(config: Config, result: StudyResult, folder: Path) -> None:
-    """Writes the next round into a study's folder, as `round2.yaml`, or takes an old one away.
+    """Writes the next round to a study's folder, as `round2.yaml`, or deletes an old one.
 
     Args:
-        config: of the study.
-        result: of the study.
-        folder: of the study.
+        config: the study's config.
+        result: the study's result.
+        folder: the study's folder.
 
     Raises:
         OSError: if the disk is full.

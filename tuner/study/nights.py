@@ -1,4 +1,4 @@
-"""Nights: whether a new study of `nightly-@date` would only repeat the last one."""
+"""Nights: checks whether a new study of `nightly-@date` would only repeat the last one."""
 
 import json
 
@@ -12,10 +12,10 @@ from tuner.study.results import SavedResult
 
 
 class NothingNew(Exception):
-    """The newest study of the pattern was on these data, and nothing else is asked.
+    """The newest study of the pattern used the same data and the same settings.
 
     Args:
-        last: its result.
+        last: the result of that study.
         said: a line about it.
     """
 
@@ -25,14 +25,14 @@ class NothingNew(Exception):
 
 
 def check_new(config: Config, digest: str | None) -> None:
-    """Compares what is asked with the newest study of the pattern, if the study is not begun yet.
+    """Compares a study that has not begun yet with the newest study of the pattern.
 
     Args:
-        config: of the study.
-        digest: of its data; None where there are none, so that nobody knows whether they are new.
+        config: the study's config.
+        digest: the digest of its data; None if there are none, so nothing can be compared.
 
     Raises:
-        NothingNew: if it had the same data and settings.
+        NothingNew: if the newest study had the same data and settings.
     """
     folder = config.root / "studies" / config.study.name
     if digest is None or config.study.pattern is None or folder.exists():
@@ -54,7 +54,7 @@ def check_new(config: Config, digest: str | None) -> None:
 
 
 def _asked(flat: Plain) -> str:
-    """What a config asks for, but for the name of the study and what changes no result."""
+    """A config's settings as JSON, without the study's name and settings that affect no result."""
     own = {
         path: value
         for path, value in flat.items()

@@ -1,11 +1,11 @@
-"""Numerics: what the last digits depend on beside config and data: versions and hardware."""
+"""Numerics: the versions and the hardware that the last digits of results depend on."""
 
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import tuner
 
-# How far losses may differ, as a share, where a study has been trained with several numerics.
+# How far losses may differ, as a share, if a study was trained with several numerics.
 TOLERANCE = 0.01
 
 
@@ -22,7 +22,7 @@ class Numerics:
     tuner: str
 
     def differences(self, other: "Numerics") -> str:
-        """In words, in what the other one differs."""
+        """How the other one differs, in words."""
         mine, theirs = asdict(self), asdict(other)
         return ", ".join(
             f"{name} {_short(mine[name])}, then {_short(theirs[name])}"
@@ -32,7 +32,7 @@ class Numerics:
 
 
 def numerics() -> Numerics:
-    """Those of this process."""
+    """The numerics of this process."""
     from llvmlite import binding
     from threadpoolctl import threadpool_info
 

@@ -1,4 +1,4 @@
-"""What all records share that are Optuna studies, in a file or a database."""
+"""The base of records that are Optuna studies, in a file or in a database."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,18 @@ from tuner.study.record import Bounds, Record, TrialEnd
 
 T = TypeVar("T")
 
-# What Optuna raises for a study that is none.
+# What Optuna may raise for an invalid study.
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 
-# Trials of a cohort are asked one by one: so many take hours.
+# The largest plausible cohort: proposing this many trials one by one takes hours.
 LARGEST_COHORT = 1_000_000
 
 
 class OptunaRecord(Record):
-    """A record that holds a study of Optuna's once it is entered.
+    """A record that holds an Optuna study once it is entered.
 
     Args:
-        where: it is kept, as messages say it.
+        where: the location of the record, as shown in messages.
     """
 
     def __init__(self, where: str) -> None:
@@ -41,12 +41,12 @@ class OptunaRecord(Record):
 
     @property
     def attributes(self) -> Plain:
-        """What is on record beside the trials, by name."""
+        """The recorded attributes of the study, by name."""
         return self._study.user_attrs
 
     @abstractmethod
     def keep(self, trial_id: int, result: Plain, curves: Curves) -> None:
-        """Keeps how a running trial ended, before Optuna is told."""
+        """Stores a running trial's result and curves, before Optuna is told."""
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -87,14 +87,15 @@ class OptunaRecord(Record):
 
 
 def check_cohorts(where: str, bounds: Bounds | None) -> None:
-    """Refuses bounds of cohorts that no study writes.
+    """Refuses invalid bounds of cohorts.
 
     Args:
-        where: they are kept.
-        bounds: what is there; None where there is nothing yet.
+        where: the location of the record, as shown in messages.
+        bounds: the recorded bounds; None if there are none yet.
 
     Raises:
-        UserError: if they are no pairs of numbers, each from where the one before ended.
+        UserError: if a cohort begins after the end of the one before it, or has a negative or
+            implausible size.
     """
     reached = 0
     for start, stop in bounds or []:

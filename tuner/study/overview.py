@@ -29,18 +29,18 @@ RESULT = "result.json"
 
 @dataclass(frozen=True)
 class Overview:
-    """How a study stands.
+    """The state of a study.
 
     Attributes:
-        study: its name, that of its folder.
-        state: one of those above.
-        said: more of the state: which process is at work, or what is damaged.
-        trials: that ended or failed, for a study that goes on those on record.
-        asked: how many trials its config asks for; None where that cannot be read.
+        study: its name, which is also its folder's.
+        state: one of the states above.
+        said: more about the state: which process is running it, or what is damaged.
+        trials: the number of trials that ended or failed; for a running study, of those recorded.
+        asked: the number of trials that its config requests; None if that cannot be read.
         goal: what it minimises.
-        best: the lowest value of the search so far.
-        saved: its result, if that is of all its trials.
-        when: its end, or when something of it was written last, in seconds since 1970.
+        best: the trial with the lowest value so far.
+        saved: its result, if that covers all its trials.
+        when: the time of its end, or of the last write, in seconds since 1970.
     """
 
     study: str
@@ -55,7 +55,7 @@ class Overview:
 
     @property
     def plain(self) -> Plain:
-        """What a program reads of it, in natural numbers."""
+        """The overview as plain data for programs, in natural numbers."""
         best, result = self.best, self.saved.result if self.saved else None
         value = None if best is None or best.value is None else self.goal.turn(best.value)
         return {
@@ -72,7 +72,7 @@ class Overview:
 
 
 def folder_of(config: Config) -> Path:
-    """The folder of a study that is there; where a database has the study, that need not be.
+    """The folder of an existing study; with a database, the folder itself may not exist.
 
     Raises:
         UserError: if there is no such study, or its database cannot be reached.
@@ -84,17 +84,17 @@ def folder_of(config: Config) -> Path:
 
 
 def overviews(config: Config) -> list[Overview]:
-    """How the studies stand that a command can find, the newest first; nothing is written.
+    """The overviews of all studies that a command can find, the newest first; writes nothing.
 
     Raises:
-        UserError: if the database that it names cannot be reached.
+        UserError: if the config's database cannot be reached.
     """
     found = [overview(config, name) for name in names(config)]
     return sorted(found, key=lambda own: (-own.when, own.study))
 
 
 def overview(config: Config, name: str) -> Overview:
-    """How a study stands; nothing is written, and nothing waits for its owner.
+    """The overview of a study; writes nothing and does not wait for the study's owner.
 
     Raises:
         UserError: if its database cannot be reached.
@@ -121,8 +121,8 @@ def overview(config: Config, name: str) -> Overview:
     except (OSError, ValueError) as error:
         damage = f"{Path(place.where).name}: {error}"
     if saved and max(results, default=-1) > max((t.number for t in saved.result.all), default=-1):
-        saved = None  # it is of the trials before the study was extended
-    # The result is in the folder of another root; trials since then are of an extended study.
+        saved = None  # it is older than the study's newest trials
+    # The result is under another root; newer trials mean that the study was extended since.
     ended_elsewhere = bool(away) and attributes.get(ENDED_WITH) == max(results, default=-1)
     trials = list(saved.result.all if saved else results.values())
     if owner:
@@ -147,7 +147,7 @@ def overview(config: Config, name: str) -> Overview:
 
 
 def _asked(config: Path) -> int | None:
-    """The trials that a study's config asks for; None where that is under another root."""
+    """The number of trials that a study's config requests; None if it cannot be read."""
     plain = load_file(config) if config.exists() else None
     budget = plain.get("budget") if isinstance(plain, dict) else None
     asked = budget.get("trials") if isinstance(budget, dict) else None
@@ -155,7 +155,7 @@ def _asked(config: Path) -> int | None:
 
 
 def _goal(attributes: Plain) -> Goal:
-    """What a study minimises, as its record says."""
+    """The goal of a study, from its record."""
     try:
         return from_json(Goal, attributes["goal"])
     except (LookupError, ValueError):
@@ -177,5 +177,5 @@ def _when(folder: Path, saved: SavedResult | None, attributes: Plain) -> float:
 
 
 def written(when: float) -> str:
-    """A time as people read it here."""
+    """A time as local text."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))

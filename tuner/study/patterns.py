@@ -1,4 +1,4 @@
-"""Patterns: the studies that a name such as `nightly-@date` has made."""
+"""Patterns: finds the studies that a name such as `nightly-@date` has made."""
 
 from tuner.config import Config
 from tuner.dated import matches
@@ -7,7 +7,7 @@ from tuner.study.results import SavedResult
 
 
 def newest(config: Config) -> SavedResult | None:
-    """The result of the newest study with a winner, of those that the pattern has named before."""
+    """The result of the newest study with a winner among the earlier studies of the pattern."""
     pattern, found = config.study.pattern or "", list[SavedResult]()
     for file in (config.root / "studies").glob("*/result.json"):
         name = file.parent.name

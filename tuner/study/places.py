@@ -1,4 +1,4 @@
-"""Places: where the record of a study is, in its folder or in a database."""
+"""Places: locate the record of a study, in its folder or in a database."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -14,48 +14,48 @@ from tuner.study import database, journal
 from tuner.study.record import Record
 from tuner.yaml_files import load_file
 
-# The file of a study's folder that says how the study was run last.
+# The file in a study's folder with the config of the last command.
 CONFIG = "config.yaml"
 
 
 class Place(Protocol):
-    """Where the record of one study is or will be; what it reads may be another process's.
+    """Where the record of one study is or will be; another process may be writing it.
 
     Attributes:
-        where: as messages say it.
+        where: the location, as shown in messages.
     """
 
     @property
     def where(self) -> str:
-        """As messages say it, without a password."""
+        """The location, as shown in messages, without a password."""
 
     def exists(self) -> bool:
-        """Whether there is a record.
+        """Whether the record exists.
 
         Raises:
             UserError: if its database cannot be reached.
         """
 
     def record(self) -> Record:
-        """The record, to own it; one that is not there is made when it is entered."""
+        """The record; entering it takes the ownership, and makes it if it does not exist."""
 
     def glanced(self) -> tuple[Mapping[int, TrialResult], Plain]:
-        """What it says of trials that ended, by number, and of the study's attributes.
+        """Reads the results of ended trials, by number, and the study's attributes.
 
         Raises:
-            OSError: if it cannot be read, or is not there.
+            OSError: if the record cannot be read, or does not exist.
             ValueError: if it is damaged.
             UserError: if its database cannot be reached.
         """
 
     def curves(self) -> Iterator[tuple[int, Curves]]:
-        """The curves of its trials, one after another, as `glanced` finds trials."""
+        """The curves of the trials that `glanced` finds, one after another."""
 
     def owner(self) -> str:
-        """Which process is at work on it, in words; "" if none is."""
+        """The process that owns the study, in words; "" if none does."""
 
     def owned(self) -> AbstractContextManager[Callable[[], None]]:
-        """Owns the study, whatever its record holds; gives what deletes that.
+        """Owns the study, whatever its record holds; yields a function that deletes the record.
 
         Raises:
             BusyError: if another process owns it.
@@ -63,10 +63,10 @@ class Place(Protocol):
 
 
 class JournalPlace(Place):
-    """The folder of the study, where a journal is kept.
+    """A journal in the folder of the study.
 
     Args:
-        folder: of the study.
+        folder: the study's folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,15 +94,15 @@ class JournalPlace(Place):
     @contextmanager
     def owned(self) -> Iterator[Callable[[], None]]:
         with owned(self.folder):
-            yield lambda: None  # it goes with its folder
+            yield lambda: None  # the journal is deleted with its folder
 
 
 class DatabasePlace(Place):
-    """A database, where studies are known by their names.
+    """A database, which identifies studies by their names.
 
     Args:
-        folder: of the study, for all but its record.
-        uri: of the database.
+        folder: the study's folder, for everything except its record.
+        uri: the address of the database.
     """
 
     def __init__(self, folder: Path, uri: str) -> None:
@@ -148,11 +148,11 @@ class DatabasePlace(Place):
 
 
 def place_of(config: Config, name: str | None = None) -> Place:
-    """Where the record of a study is: a journal in its folder, else what study.storage says.
+    """The place of a study's record: the journal in its folder, else study.storage.
 
     Args:
-        config: of the command.
-        name: of another study than the config's.
+        config: the command's config.
+        name: the name of a study other than the config's.
     """
     folder = config.root / "studies" / (name or config.study.name)
     in_folder = JournalPlace(folder)
@@ -176,7 +176,7 @@ def names(config: Config) -> set[str]:
 
 
 def elsewhere(folder: Path) -> str:
-    """In which database a study's record is, as its folder says; "" for one that is kept there."""
+    """The database of a study's record, according to its folder; "" if the folder has it."""
     plain = load_file(folder / CONFIG) if (folder / CONFIG).exists() else None
     study = plain.get("study") if isinstance(plain, dict) else None
     storage = study.get("storage") if isinstance(study, dict) else None
@@ -184,10 +184,10 @@ def elsewhere(folder: Path) -> str:
 
 
 def check_place(config: Config) -> None:
-    """Refuses a study whose record is where the command does not look.
+    """Refuses a study whose record is not where the command would look.
 
     Raises:
-        UserError: with what to give.
+        UserError: with the setting to give.
     """
     folder = config.root / "studies" / config.study.name
     in_folder, storage = JournalPlace(folder), config.study.storage
@@ -200,14 +200,14 @@ def check_place(config: Config) -> None:
 
 
 def check_named(config: Config, folder: Path) -> None:
-    """Refuses a study whose record is in a database, as its folder says, if none is named.
+    """Refuses a study whose folder says that its record is in a database, if none is given.
 
     Args:
-        config: of the command.
-        folder: of the study.
+        config: the command's config.
+        folder: the study's folder.
 
     Raises:
-        UserError: with what to give.
+        UserError: with the setting to give.
     """
     if config.study.storage is not None or JournalPlace(folder).exists():
         return

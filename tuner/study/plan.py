@@ -1,8 +1,8 @@
-"""A plan: the time of a command, shared out from what was measured, so that it ends in time.
+"""A plan: divides the time of a command by measured speed, so that it ends before its deadline.
 
-The search gets what is left by the confirmation and by the ending: the winner trained once more,
-pictures, delivery, promotion. How long these take is known from the work in them
-(`tuner.study.work`) and from the seconds that the search takes for its work.
+The search gets the time that the confirmation and the ending leave; the ending is the final
+training of the winner, pictures, delivery and promotion. Their times are estimated from their work
+(`tuner.study.work`) and from the measured seconds per unit of work in the search.
 """
 
 import time
@@ -16,48 +16,48 @@ from tuner.study.work import Work, searched
 
 KEY = "budget.deadline"
 
-# What was measured may take so many times as long the next time.
+# Safety factor: how much longer than measured the same work may take the next time.
 MARGIN = 1.2
-# A cohort of less than this share of a whole one compares too little to be worth it.
+# A cohort of less than this share of a full one compares too few trials to be worth it.
 SMALLEST = 0.25
-# Seconds that the end of a study takes beside its work: its verdict, its pictures and its page, for
-# the study and for each trial; MLflow; and the pictures alone. Measured on 50 trials of digits on a
-# core of its own they were 2.3, 1 and 1.
+# Seconds for the end of a study besides training: for the verdict, the pictures and the page per
+# study and per trial; for MLflow; and for the pictures alone. Measured with 50 trials of digits on
+# a dedicated core: 2.3, 1 and 1.
 ENDING, EACH, TRACKED, DRAWING = 3.0, 0.02, 2.0, 1.5
-# And a promotion, which loads MLflow into this process: on wine it took 3.7 seconds of a core.
+# Seconds for a promotion, which loads MLflow into this process: 3.7 on wine, on one core.
 PROMOTING = 4.0
-# What the first epoch of all takes besides: compiled code is read, threads begin. So one that is
-# shorter than this share of the whole is no measure that trials should leave for.
+# Extra seconds of the very first epoch, which loads compiled code and starts threads. A first epoch
+# shorter than the share LONG of the deadline is not reliable enough to drop trials for.
 WARMING, LONG = 1.5, 0.1
-# An ending that is dearer by estimate than this share of the whole is not waited for.
+# At most this share of the deadline is reserved for the ending.
 HALF = 0.5
-# Of the time of search and confirmation, the most that the confirmation gets: where the config
-# leaves it open a third of the search, and where it gives numbers a half.
+# The largest share of the time of search and confirmation that the confirmation gets: a third of
+# the search if the config leaves its size open, half of the whole if the config gives its size.
 OPEN, GIVEN = SHARE / (1 + SHARE), 0.5
 
 
 class OutOfTime(Exception):
-    """What is under way is given up, for there is no time for it."""
+    """The running work is given up, because there is no time for it."""
 
 
 class Plan:
-    """What a command has time for.
+    """Decides what a command has time for.
 
     Args:
         seconds: that the whole command may take.
         began: when the command began, by the clock.
-        work: of an epoch of a trial.
-        epochs: of a trial that is not stopped.
-        confirm: what the config asks to be confirmed.
-        alone: a row that trains alone takes as long as so many of those that train together.
-        tracked: whether MLflow is told.
-        promotes: whether the winner goes to the registry at last.
-        slowness: how many times longer the command has taken than this process computed: others
-            share the machine with it.
-        clock: tells seconds.
+        work: the work of one epoch of a trial.
+        epochs: the length of a trial that is not stopped.
+        confirm: what the config requests to confirm.
+        alone: how many rows trained together take as long as one row trained alone.
+        tracked: whether the study is logged to MLflow.
+        promotes: whether the winner goes to the registry at the end.
+        slowness: the ratio of the command's wall time to its CPU time, which is above 1 if other
+            processes share the machine.
+        clock: returns seconds.
 
     Attributes:
-        compiling: seconds so far that were spent compiling, which happens once and is no measure.
+        compiling: returns the seconds spent compiling so far; they occur once and are not measured.
     """
 
     def __init__(
@@ -77,17 +77,16 @@ class Plan:
         self.confirm, self.alone, self.tracked, self.clock = confirm, alone, tracked, clock
         self.promotes, self.slowness = promotes, slowness
         self.compiling: Callable[[], float] = lambda: 0.0
-        # Of the search of this command: its work and its seconds, the trials it told, and since
-        # when it goes on.
+        # This command's search: its work and its seconds, its finished trials, and when it began.
         self.units = self.spent = 0.0
         self.is_sure = False
         self.told, self.searching = 0, clock()
-        # Of the race that is under way: the work that was seen last, and when.
+        # The running race: the work seen last, and when.
         self.seen, self.at = 0.0, clock()
 
     @property
     def now(self) -> float:
-        """The time without what was spent compiling."""
+        """The clock without the time spent compiling."""
         return self.clock() - self.compiling()
 
     @property
@@ -100,18 +99,18 @@ class Plan:
         """Seconds until the command must end."""
         return self.ends - self.clock()
 
-    # What was measured.
+    # Measurements.
 
     def search(self) -> None:
-        """The search begins."""
+        """Called when the search begins."""
         self.searching = self.now
 
     def begins(self, race: Race) -> None:
-        """A cohort begins to train, or goes on from a checkpoint."""
+        """Called when a cohort begins to train or continues from a checkpoint."""
         self.seen, self.at = self.trained(race), self.now
 
     def went(self, race: Race) -> None:
-        """A cohort has trained an epoch."""
+        """Called when a cohort has trained an epoch."""
         units, now = self.trained(race), self.now
         if units > self.seen:
             took = now - self.at
@@ -130,32 +129,32 @@ class Plan:
         return sum(self.work(lane.trial.settings) * lane.epochs for lane in lanes)
 
     def seconds_for(self, units: float) -> float | None:
-        """How long so much work takes; None where nothing was measured."""
+        """The seconds that this work takes; None if nothing was measured yet."""
         return MARGIN * units * self.spent / self.units if self.units else None
 
     def affords(self, units: float) -> bool:
-        """Whether there is time for so much work before the end of the command is prepared."""
+        """Whether there is time for this work before the ending must start."""
         needed = self.seconds_for(units) or 0.0
         return self.left - self.ending() > needed
 
-    # What is reserved.
+    # Reserved time.
 
     def again(self, own: float) -> float:
-        """The work of training one row alone, as the winner is once more.
+        """The work of training one row alone, as in the winner's final training.
 
         Args:
-            own: of its epoch.
+            own: the work of one of its epochs.
         """
         return own * self.epochs * self.alone
 
     def ending(self, units: float = 0.0) -> float:
-        """Seconds for what follows the confirmation, with so much work to do still."""
+        """Seconds for everything after the confirmation, with `units` of work left in it."""
         took = self.slowness * (ENDING + EACH * self.told + (TRACKED if self.tracked else 0.0))
         took += self.promotion + (self.seconds_for(units) or 0.0)
         return min(took, HALF * self.seconds)
 
     def after(self, results: Sequence[TrialResult]) -> float:
-        """Seconds for what follows the confirmation of these trials."""
+        """Seconds for everything after the confirmation of these trials."""
         best = best_of(results)
         works = [self.work(r.settings) for r in results] if best is None else []
         return self.ending(
@@ -179,9 +178,10 @@ class Plan:
         return min(reserved, self.seconds_for(units) or reserved)
 
     def for_search(self, results: Sequence[TrialResult]) -> float:
-        """Seconds that are left for the search.
+        """Seconds left for the search.
 
-        Until a trial has trained to its end, nothing is confirmed, and the ending gives way too.
+        Until a trial has trained to its end, no time is reserved for the confirmation, and only
+        half for the ending.
         """
         after = self.after(results)
         if best_of(results) is None:
@@ -195,19 +195,19 @@ class Plan:
 
     @property
     def drawing(self) -> float:
-        """Seconds for pictures and report, and for the promotion, which comes after them."""
+        """Seconds for pictures and report, and for the promotion after them."""
         return self.slowness * DRAWING + self.promotion
 
-    # What is decided.
+    # Decisions.
 
     @property
     def for_one(self) -> str:
-        """Why all but one of a cohort leave, in words."""
+        """Why all trials of a cohort but one leave, in words."""
         return f"{KEY}: {self.seconds:g} s leave time for only one trial,"
 
     @property
     def unpromoted(self) -> str:
-        """Why the winner is not promoted, in words; "" where there is time for it."""
+        """Why the winner is not promoted, in words; "" if there is time for it."""
         if self.left > self.promotion:
             return ""
         return f"{KEY}: {self.seconds:g} s leave no time for it"
@@ -218,11 +218,11 @@ class Plan:
         return f"{KEY}: {self.seconds:g} s, less what confirmation and the end need"
 
     def search_over(self, results: Sequence[TrialResult]) -> str:
-        """Whether the search must end now, in words."""
+        """Why the search must end now, in words; "" if it need not."""
         return "" if self.for_search(results) > 0 else self.over
 
     def cohort(self, size: int, results: Sequence[TrialResult]) -> int:
-        """How many of a cohort's trials there is time for; 0 where it is not worth it."""
+        """How many of a cohort's trials there is time for; 0 if too few to be worth it."""
         if not self.told:
             return size
         each = MARGIN * (self.now - self.searching) / self.told
@@ -230,16 +230,16 @@ class Plan:
         return min(size, fit) if fit >= max(1.0, SMALLEST * size) else 0
 
     def ended(self, trials: Sequence[Trial]) -> None:
-        """A cohort is on record."""
+        """Called when a cohort is recorded."""
         self.told += len(trials)
 
     def losers(self, race: Race, results: Sequence[TrialResult]) -> list[int]:
-        """Running trials for which there is no time, if there is time for the best of them alone.
+        """The running trials to end, if there is time for only the best of them.
 
         Args:
-            race: after an epoch.
-            results: of trials that ended before it. Where one of them trained to its end, the race
-                goes on as long as it can.
+            race: a race after an epoch.
+            results: the results of earlier trials. If one of them trained to its end, the race
+                continues as long as it can.
         """
         running = race.running
         if best_of(results) is not None or len(running) < 2:
@@ -257,11 +257,11 @@ class Plan:
         return [number for number in running if number != best.trial.number]
 
     def share(self, share: Share | None, results: Sequence[TrialResult]) -> Share | None:
-        """What there is time to confirm of what else would be; None where there is none.
+        """The part of a confirmation that there is time for; None if there is none.
 
         Args:
-            share: what would be confirmed; None: nothing.
-            results: of all trials.
+            share: the wanted confirmation; None for none.
+            results: the results of all trials.
         """
         if share is None or not self.units:
             return share

@@ -1,4 +1,4 @@
-"""From settings to rows of populations: problems by structure, members by settings."""
+"""Populations: makes problems, trainers and members from the settings of trials."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 class Populations(StudyTraining):
-    """Trains the trials of a config; a context, for its trainers hold threads.
+    """Trains the trials of a config; a context manager, because its trainers hold threads.
 
     Args:
-        config: of the study.
-        data: of the study, None for a function to minimise.
-        threads: that a trainer may use.
-        stop: interrupts the training.
-        pool: the workers that train cohorts and repeats; None where threads do.
+        config: the study's config.
+        data: the study's data; None for a function to minimise.
+        threads: the number of threads that a trainer may use.
+        stop: set to interrupt the training.
+        pool: the workers that train cohorts and repeats; None if threads do.
 
     Attributes:
-        refit: whether the model that is kept learns from all rows but the test part.
+        refit: whether the final model is trained on all rows except the test part.
     """
 
     def __init__(
@@ -67,24 +67,24 @@ class Populations(StudyTraining):
 
     @property
     def task(self) -> str:
-        """binary, multiclass or regression; function where there are no data."""
+        """The task of the data, as binary, multiclass or regression; "function" without data."""
         return "function" if self.data is None else self.data.task
 
     @property
     def unit(self) -> str:
-        """What the loss is measured in."""
+        """The unit of the loss."""
         if self.config.data.target_transform is not None:
             return TRANSFORMED
         return UNITS[self.task]
 
     @property
     def folds(self) -> int:
-        """How many folds take turns in judging a trial."""
+        """The number of folds."""
         return 1 if self.data is None else len(self.data.folds)
 
     @cached_property
     def goal(self) -> Goal:
-        """What the study minimises."""
+        """The study's goal."""
         return goal(self.config, self.data)
 
     @property
@@ -94,29 +94,29 @@ class Populations(StudyTraining):
 
     @property
     def has_seeds(self) -> bool:
-        """Whether a trial ends otherwise under another seed: functions know none."""
+        """Whether results depend on the seed: those of test functions do not."""
         return self.data is not None
 
     def data_for(self, loss: Loss) -> "DataSet":
-        """The data with the targets of a regression as the loss takes them."""
+        """The data, with regression targets on the scale that the loss takes."""
         assert self.data is not None
         return self.data if loss.standardise else self.data.unstandardised
 
     def kept_data_for(self, loss: Loss) -> "DataSet":
-        """The data likewise, as the model that is kept learns from them."""
+        """The data that the final model is trained on, on the loss's scale."""
         data = self.data_for(loss)
         return data.refitted if self.refit else data
 
     def asked(self, loss: Loss) -> list[str]:
-        """The metric of the study and those beside it, but what the loss measures by itself."""
+        """The study's metrics, without those that the loss reports itself."""
         names = dict.fromkeys((self.config.metric or "loss", *self.config.metrics))
         own = loss.score.__name__
-        if self.config.data.target_transform is not None:  # the loss has it of transformed targets
+        if self.config.data.target_transform is not None:  # the loss's own is of transformed ones
             return [*dict.fromkeys((own, *(name for name in names if name != "loss")))]
         return [name for name in names if name not in ("loss", own)]
 
     def metrics(self, loss: Loss) -> tuple[dict[str, Metric], ...]:
-        """What each fold reports beside the loss and its own score."""
+        """The metrics of each fold besides the loss and its own score."""
         data, names = self.data_for(loss), self.asked(loss)
         found = [data.fold_metrics(name, loss.name) for name in names]
         if not names:
@@ -127,7 +127,7 @@ class Populations(StudyTraining):
         )
 
     def member(self, trial: Trial) -> Member:
-        """The row of a trial."""
+        """The member of a trial."""
         optimizer, schedule = trial.settings["optimizer"], trial.settings["schedule"]
         return Member(
             trial=trial.number,
@@ -145,7 +145,7 @@ class Populations(StudyTraining):
         return losses.load(loss_name(settings["model"], settings["loss"], self.task, own))
 
     def numbers(self, settings: Settings) -> dict[str, float]:
-        """What a trial sets of penalties, dropout and its loss."""
+        """A trial's numbers for penalties, dropout and the loss."""
         own, family, loss = (
             model_settings(settings),
             FAMILIES[settings["model"]],
@@ -156,7 +156,7 @@ class Populations(StudyTraining):
         return {key: v for key, v in (own | chosen).items() if key in known}
 
     def members(self, trial: Trial, seeds: Sequence[int] = ()) -> list[Member]:
-        """A trial's rows: one for each fold and each of the seeds, by default the study's."""
+        """A trial's members: one per fold and seed; by default, the study's seed."""
         own = self.member(trial)
         return [
             replace(own, seed=seed, fold=fold)
@@ -167,7 +167,7 @@ class Populations(StudyTraining):
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> list[PopulationRunner]:
-        """A population for each structure of these trials, as `tuner.study.training` has it."""
+        """A population for each structure of these trials (see `tuner.study.training`)."""
         by_structure: dict[tuple[Any, ...], list[Trial]] = {}
         for trial in trials:
             by_structure.setdefault(structure(trial.settings), []).append(trial)
@@ -188,7 +188,7 @@ class Populations(StudyTraining):
         return [SpreadRunner(*own, self.pool, bounds) for own in rows]
 
     def trainer(self, settings: Settings) -> Trainer:
-        """What trains trials of this structure, made once for all of them."""
+        """The trainer of this structure; it is made once."""
         key = structure(settings)
         if key not in self.trainers:
             trainer = Trainer(
@@ -198,17 +198,17 @@ class Populations(StudyTraining):
         return self.trainers[key]
 
     def kept_length(self, settings: Settings, stops_at: int | None) -> tuple[int, int]:
-        """How long the model that is kept is trained.
+        """How long the final model is trained.
 
-        A refit has more rows, and takes about as many steps as the training that it repeats, under
-        the schedule of as many steps; of folds of several sizes the largest counts.
+        A refit has more rows. It takes about as many steps as the training that it repeats, and its
+        schedule is scaled alike; with folds of several sizes, the largest counts.
 
         Args:
-            settings: of the winner.
-            stops_at: the epoch by which it counts, None for its last.
+            settings: the winner's settings.
+            stops_at: the epoch at which its value was taken; None for the last.
 
         Returns:
-            Its epochs, and the epochs that its schedule is laid out for.
+            The epochs to train, and the epochs that the schedule is laid out for.
         """
         stop = stops_at or self.epochs
         if self.data is None or not self.refit:
@@ -219,11 +219,11 @@ class Populations(StudyTraining):
         return max(1, round(share * stop)), max(1, round(share * self.epochs))
 
     def kept_trainer(self, settings: Settings, epochs: int) -> Trainer:
-        """What trains the model that is kept: on `DataSet.final`.
+        """The trainer of the final model, on `DataSet.final`.
 
         Args:
-            settings: of the winner.
-            epochs: that its schedule is laid out for.
+            settings: the winner's settings.
+            epochs: the epochs that its schedule is laid out for.
         """
         if self.data is None or (self.folds == 1 and not self.refit):
             return self.trainer(settings)
@@ -232,7 +232,7 @@ class Populations(StudyTraining):
         return self.stack.enter_context(Trainer(whole, epochs, self.threads, self.stop))
 
     def problem(self, settings: Settings) -> Problem:
-        """What trials of this structure are trained on: the data in folds, or a function."""
+        """The problem of trials with this structure: the data in folds, or a function."""
         data, dtype = self.data, np.dtype(self.config.dtype)
         if data is None:
             return Analytic(functions.create(settings["model"], model_settings(settings)), dtype)
@@ -247,7 +247,7 @@ class Populations(StudyTraining):
         folds: Sequence[Fold],
         metrics: Sequence[Mapping[str, Metric]] = (),
     ) -> Supervised:
-        """The problem of trials of this structure on folds of the data."""
+        """The problem of trials with this structure on these folds of the data."""
         shape = model_settings(settings)
         if "hidden" in FAMILIES[settings["model"]].shape:
             shape["hidden"] = hidden(settings)
@@ -260,7 +260,7 @@ class Populations(StudyTraining):
         )
 
     def test_problem(self, settings: Settings) -> Supervised:
-        """The problem whose validation part is the test part, read here."""
+        """The problem whose validation part is the test part, which is read here."""
         loss = self.loss(settings)
         data = self.kept_data_for(loss)
         found = {name: data.metric(name, loss.name).function for name in self.asked(loss)}
@@ -270,12 +270,12 @@ class Populations(StudyTraining):
 
 
 def model_settings(settings: Settings) -> Chosen:
-    """What a trial's settings say of its model, by the last names of their paths."""
+    """The model's settings of a trial, by their paths below the model."""
     return below(f"model.{settings['model']}.", settings)
 
 
 def hidden(settings: Settings) -> tuple[int, ...]:
-    """Widths of the hidden layers, given one by one or as one choice."""
+    """The widths of the hidden layers, which are set one by one or as one choice."""
     own = model_settings(settings)
     chosen = own.get("hidden")
     if chosen is not None:
@@ -285,7 +285,7 @@ def hidden(settings: Settings) -> tuple[int, ...]:
 
 
 def structure(settings: Settings) -> tuple[Any, ...]:
-    """What fixes the shapes: trials that differ here cannot share a population."""
+    """The key of all that fixes shapes: trials that differ here cannot share a population."""
     own = model_settings(settings)
     if settings["model"] in functions.names():
         return settings["model"], repr(own)
@@ -298,5 +298,5 @@ def structure(settings: Settings) -> tuple[Any, ...]:
 
 
 def below(prefix: str, settings: Settings) -> Chosen:
-    """The settings below a path, by what follows it."""
+    """The settings whose paths begin with a prefix, by the rest of their paths."""
     return {path[len(prefix) :]: v for path, v in settings.items() if path.startswith(prefix)}

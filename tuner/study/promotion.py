@@ -1,4 +1,4 @@
-"""A promotion: which version a study's winner is in the registry, and what it was compared with."""
+"""A promotion: the registry version of a study's winner, and its comparison with the champion."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from tuner.study.contest import Contest
 
 @dataclass(frozen=True)
 class Promotion:
-    """What became of the winner of a study.
+    """The outcome of promoting a study's winner.
 
     Attributes:
-        model: its name in the registry.
-        version: of it.
-        alias: that the version has now: champion or challenger.
-        study, trial: whose winner it is.
+        model: the name of the registered model.
+        version: its version for this winner.
+        alias: the alias of that version now: champion or challenger.
+        study, trial: the study, and the trial that won it.
         champion: the version that was the champion before; None if there was none.
-        of: the study of that version; "" where nobody knows.
-        contest: against that champion, or, where there is none, a constant prediction; None where
-            there was nothing to decide, or the champion could not be judged.
-        left_out: test rows that did not count, for the champion was trained on them.
+        of: the study of that version; "" if unknown.
+        contest: against that champion or, without one, against a constant prediction; None if there
+            was nothing to decide, or the champion could not be judged.
+        left_out: the number of test rows not used because the champion was trained on them.
         said: why there was no contest, in words; or "".
-        already: whether the winner was the champion before.
+        already: whether the winner already was the champion.
     """
 
     model: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tuner.codec import Settings
 from tuner.training.ranges import Bracket
 
-# None where a number is not finite.
+# None stands for a number that is not finite.
 Numbers = tuple[float | None, ...]
 Pair = tuple[float, float]
 
@@ -16,9 +16,9 @@ class Ramp:
     """A ramp over the same rates, for comparison.
 
     Attributes:
-        rates: one a step, rising.
-        smoothed: the losses of each seed, up to the step at which they explode.
-        rules: the rates that the classic rules suggest, by rule, one a seed.
+        rates: one per step, rising.
+        smoothed: the smoothed losses of each seed, up to the step at which they explode.
+        rules: the rates that the classic rules suggest, by rule, one per seed.
     """
 
     rates: Numbers
@@ -28,7 +28,7 @@ class Ramp:
 
 @dataclass(frozen=True)
 class Spread:
-    """The lowest and the highest that the seeds give, each taken alone."""
+    """The lowest and the highest bracket numbers over the seeds, each seed taken alone."""
 
     low: Pair
     high: Pair
@@ -43,8 +43,8 @@ class LongerRuns:
     Attributes:
         rates: ascending, the suggested one in the middle.
         measure: the name of the loss.
-        losses: by seed and rate, None where a run diverged.
-        means: by rate, None where any run diverged.
+        losses: by seed and rate; None where a run diverged.
+        means: by rate; None where any run diverged.
     """
 
     rates: tuple[float, float, float]
@@ -63,19 +63,19 @@ class Ends:
 
 @dataclass(frozen=True)
 class TestedRates:
-    """The short runs of one optimizer; by itself, those of one that gained at no rate.
+    """The short runs of one optimizer; this class itself is used if it gained at no rate.
 
     Attributes:
         rates: ascending.
         initial: training losses before the first step, by seed.
         losses: training losses at the end, by seed and rate; None where a run diverged.
-        slope: the change of their mean for a factor of ten, by rate.
-        asked: the ends of the rates before they were widened.
-        open: whether better rates may lie below and above them: losses did not turn up there.
-        bracket: what the sweep says on the average over its seeds.
+        slope: by rate, the change of the mean loss per factor of ten.
+        asked: the lowest and the highest rate before widening.
+        open: whether better rates may lie below, and above: the losses did not rise on that side.
+        bracket: the result of the sweep on the average over its seeds.
     """
 
-    # Not a test, whatever its name begins with.
+    # pytest would take the class for a test by its name.
     __test__ = False
 
     rates: tuple[float, ...]
@@ -90,10 +90,10 @@ class TestedRates:
 
 @dataclass(frozen=True)
 class FoundRange(TestedRates):
-    """The short runs of an optimizer that gained, and what they and the longer ones found.
+    """The short runs of an optimizer that gained, and the range that they and longer runs found.
 
     Attributes:
-        suggested: a rate, to three digits.
+        suggested: the suggested rate, to three digits.
         range: the rates worth searching, to three digits.
     """
 
@@ -106,15 +106,15 @@ class FoundRange(TestedRates):
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test found: all that the seed determines of it.
+    """The deterministic part of a range test's result.
 
     Attributes:
-        study: its name.
-        key: a digest of all that decides what a test finds.
-        epochs: of the short runs.
-        longer: epochs of the confirming ones.
-        held: the searched settings beside the rates, at the values that all runs had.
-        optimizers: by name.
+        study: the study's name.
+        key: a digest of everything that determines the result.
+        epochs: the length of the short runs.
+        longer: the length of the confirming runs.
+        held: the searched settings other than the rates, with their fixed values in all runs.
+        optimizers: the results by optimizer.
     """
 
     study: str
@@ -132,10 +132,10 @@ class RangeTest:
 
 @dataclass(frozen=True)
 class Subject:
-    """What was tested, by the names of the config.
+    """What was tested, in the config's names.
 
     Attributes:
-        unit: what the loss is measured in, for axes.
+        unit: the unit of the loss, for axes.
     """
 
     model: str
@@ -150,9 +150,9 @@ class RangeTestRun:
     """The command that made a test.
 
     Attributes:
-        key: it alone has it.
+        key: a unique key of the run.
         started_ms: milliseconds since 1970.
-        tuner: the version.
+        tuner: tuner's version.
     """
 
     key: str
@@ -173,5 +173,5 @@ class SavedRangeTest:
 
 
 def three_digits(rate: float) -> float:
-    """A range test knows no more of a rate."""
+    """A rate rounded to the precision of a range test."""
     return float(f"{rate:.3g}")

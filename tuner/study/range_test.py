@@ -1,4 +1,4 @@
-"""The range test: short runs, a ramp and longer runs, and the range that they give."""
+"""The range test: finds a range of learning rates by short runs, a ramp and longer runs."""
 
 import hashlib
 import json
@@ -54,18 +54,18 @@ Array = np.ndarray
 # The confirming runs are at the suggested rate and this factor below and above it.
 APART = 3.0
 
-# Rates are widened by this factor where losses do not turn up, so many times at the most.
+# Rates are widened by this factor where losses do not rise, at most WIDENINGS times.
 WIDER, WIDENINGS = 100.0, 4
 
 
 class Training(Protocol):
-    """Makes from settings what is trained."""
+    """Makes problems and members from settings."""
 
     def problem(self, settings: Settings) -> Problem:
-        """What is minimised."""
+        """The problem of these settings."""
 
     def member(self, trial: Trial) -> Member:
-        """A row with the settings of a trial."""
+        """A member with the settings of a trial."""
 
 
 class Measurement:
@@ -73,14 +73,14 @@ class Measurement:
 
     Args:
         config: the optimizers, their ranges and how to test them.
-        training: makes problems and rows from settings.
-        threads: for the rows.
+        training: makes problems and members from settings.
+        threads: the number of threads that train.
         stop: set to interrupt it.
-        tell: hears of what is at work.
-        measure: the loss that a rate is judged by.
+        tell: receives the events of the stages.
+        measure: the loss that rates are compared by.
 
     Raises:
-        UserError: where several options of a group but the optimizers are chosen.
+        UserError: if several options of a group other than optimizer are chosen.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Measurement:
         self.rates = {name: grid(config, name) for name in self.settings}
 
     def run(self, key: str) -> RangeTest:
-        """Sweep, ramp and confirmation, each as one population.
+        """Runs the sweep, the ramp and the confirmation, each as one population.
 
         Args:
             key: the fingerprint of the test.
@@ -120,11 +120,11 @@ class Measurement:
         )
 
     def begin(self, what: str) -> None:
-        """Tells what is at work next."""
+        """Tells which stage begins."""
         self.tell(StageBegan(what))
 
     def optimizers(self) -> dict[str, FoundRange | TestedRates]:
-        """What is found of each optimizer."""
+        """The result of each optimizer."""
         rows = sum(map(len, self.rates.values())) * self.asked.seeds
         self.begin(f"{rows} runs of {self.epochs} epochs: all rates, {self.asked.seeds} seeds each")
         sweeps = self.widened(self.sweep(self.rates))
@@ -148,7 +148,7 @@ class Measurement:
         }
 
     def held(self) -> dict[str, Any]:
-        """The searched settings that are held, with their values; not the rates."""
+        """The searched settings, except the rates, with their fixed values."""
         return {
             path: own[path]
             for own in self.settings.values()
@@ -157,7 +157,7 @@ class Measurement:
         }
 
     def member(self, optimizer: str, rate: float, seed: int) -> Member:
-        """A run at that rate; seeds count from the study's."""
+        """A member at that rate; `seed` is added to the study's seed."""
         settings = {**self.settings[optimizer], f"optimizer.{optimizer}.lr": float(rate)}
         member = self.training.member(Trial(0, settings, 0))
         return replace(member, seed=self.config.study.seed + seed)
@@ -165,7 +165,7 @@ class Measurement:
     def members(
         self, rates: Mapping[str, Sequence[float] | Array], seeds: Sequence[int]
     ) -> list[Member]:
-        """By optimizer, seed and rate, in this order."""
+        """Members ordered by optimizer, seed and rate."""
         return [
             self.member(name, rate, seed)
             for name, own in rates.items()
@@ -174,11 +174,11 @@ class Measurement:
         ]
 
     def trained(self, members: Sequence[Member], epochs: int) -> Ended:
-        """How these runs end (`short_runs`)."""
+        """Trains these members (`short_runs`)."""
         return short_runs(self.problem, members, epochs, self.threads, self.stop, self.tell)
 
     def shaped(self, values: Array, counts: Mapping[str, int]) -> dict[str, Array]:
-        """What was measured of `members`, (seeds, rates) for each optimizer."""
+        """Splits numbers in the order of `members` to (seeds, rates) for each optimizer."""
         sizes = [self.asked.seeds * count for count in counts.values()]
         parts = np.split(values, np.cumsum(sizes)[:-1])
         return {n: p.reshape(self.asked.seeds, -1) for n, p in zip(counts, parts, strict=True)}
@@ -193,7 +193,7 @@ class Measurement:
         return {n: Sweep(rates[n], initial[n][:, 0], losses[n]) for n in counts}
 
     def widened(self, sweeps: dict[str, Sweep]) -> dict[str, Sweep]:
-        """The sweeps with rates further out, until losses turn up on both sides or it is enough."""
+        """Adds rates further out until losses rise on both sides, at most WIDENINGS times."""
         for _ in range(WIDENINGS):
             beyond = {name: self.beyond(name, sweep) for name, sweep in sweeps.items()}
             beyond = {name: rates for name, rates in beyond.items() if rates.size}
@@ -210,7 +210,7 @@ class Measurement:
         return sweeps
 
     def beyond(self, optimizer: str, sweep: Sweep) -> Array:
-        """Rates further out at the same factors, that the rule and the numbers' type allow."""
+        """Rates further out at the same factor, as far as the domain and the dtype allow."""
         below, above = open_ends(sweep)
         factor = sweep.rates[1] / sweep.rates[0]
         steps = np.arange(1, max(2, round(np.log(WIDER) / np.log(factor)) + 1))
@@ -223,7 +223,7 @@ class Measurement:
         return np.sort(np.array(rates))
 
     def short(self, optimizer: str, sweep: Sweep, climbed: Ramp) -> dict[str, Any]:
-        """The fields of the short runs and of the ramp."""
+        """The fields of `TestedRates`, without the bracket."""
         first = self.rates[optimizer]
         return {
             "rates": plain(sweep.rates),
@@ -236,7 +236,7 @@ class Measurement:
         }
 
     def ramps(self, tried: Mapping[str, Array]) -> dict[str, Ramp]:
-        """The ramp over the same rates, and what the classic rules say of each seed's."""
+        """Ramps over the same rates, and what the classic rules suggest for each seed."""
         ramps = {}
         for name, rates in tried.items():
             rows = self.members({name: rates[:1]}, range(self.asked.seeds))
@@ -253,7 +253,7 @@ class Measurement:
         return ramps
 
     def confirm(self, found: Mapping[str, Bracket]) -> dict[str, LongerRuns]:
-        """Longer runs on fresh seeds at the suggested rate, a third and three times of it."""
+        """Longer runs on fresh seeds at the suggested rate, a third of it and three times it."""
         middle = {name: b.suggested for name, b in found.items()}
         rates = {name: (m * (1 / APART), m, m * APART) for name, m in middle.items()}
         seeds = range(self.asked.seeds, 2 * self.asked.seeds)
@@ -265,7 +265,7 @@ class Measurement:
 
 
 def longer_runs(rates: tuple[float, float, float], measure: str, losses: Array) -> LongerRuns:
-    """What confirming runs measured; losses: (seeds, 3)."""
+    """The result of the confirming runs; losses: (seeds, 3)."""
     kept = plain_rows(losses)
     means = np.array(kept, dtype=float).mean(axis=0)
     return LongerRuns(rates, measure, kept, plain(means))
@@ -274,9 +274,9 @@ def longer_runs(rates: tuple[float, float, float], measure: str, losses: Array) 
 def found_range(
     short: Mapping[str, Any], sweep: Sweep, found: Bracket, confirmed: LongerRuns
 ) -> FoundRange:
-    """What an optimizer's runs say: the bracket, its spread over the seeds, and the range.
+    """The result of an optimizer's runs: the bracket, its spread over the seeds, and the range.
 
-    The range reaches from the lowest end to the highest that any seed gives, and holds what the
+    The range reaches from the lowest to the highest end of any seed, and includes the rate that the
     confirming runs suggest.
     """
     alone = brackets(sweep) or [found]
@@ -300,9 +300,9 @@ def found_range(
 
 
 def reach(ends: Sequence[float], rates: Array) -> tuple[float, float]:
-    """The lowest and the highest of these rates, rounded, as a range that can be searched.
+    """The lowest and the highest of these rates, rounded, as a searchable range.
 
-    Where they are one, the ends are half a step of the grid below and above it.
+    If they are equal, the ends are half a grid step below and above.
     """
     low, high = three_digits(min(ends)), three_digits(max(ends))
     if low < high:
@@ -314,8 +314,8 @@ def reach(ends: Sequence[float], rates: Array) -> tuple[float, float]:
 def settled(rates: Array, losses: Array, stable: float) -> float:
     """The rate to suggest after the confirming runs: rates (3,), losses (seeds, 3).
 
-    It moves away from the middle one only if every seed agrees, for means of a few seeds may differ
-    by chance, and never beyond the largest stable rate.
+    It differs from the middle one only if every seed agrees, because means of a few seeds may
+    differ by chance. It never exceeds the largest stable rate.
     """
     losses = np.where(np.isnan(losses), np.inf, losses)
     better = (losses < losses[:, 1:2]).all(axis=0) & (rates <= stable)
@@ -324,11 +324,11 @@ def settled(rates: Array, losses: Array, stable: float) -> float:
 
 
 def optimizers_of(space: Space) -> tuple[str, ...]:
-    """The optimizers that are tested, each apart.
+    """The optimizers to test, each on its own.
 
     Raises:
-        UserError: where several options of another group are chosen, as several models, whose good
-            rates are not the same.
+        UserError: if several options of another group are chosen; several models, for example, do
+            not share their good rates.
     """
     for group, options in space.branches.items():
         if group != "optimizer" and len(options) > 1:
@@ -340,10 +340,10 @@ def optimizers_of(space: Space) -> tuple[str, ...]:
 
 
 def held(space: Space, optimizer: str) -> dict[str, Any]:
-    """Settings at which all that is searched has one value.
+    """Settings in which every searched setting has one fixed value.
 
-    It is the textbook's or the nearest to it that the range allows, the middle of the range where
-    no book has one.
+    It is the textbook value, or the nearest one in the range; without a textbook value, the middle
+    of the range.
     """
 
     def choose(path: str, setting: Setting) -> Any:
@@ -353,10 +353,10 @@ def held(space: Space, optimizer: str) -> dict[str, Any]:
 
 
 def grid(config: Config, optimizer: str) -> Array:
-    """The rates to try: the range of the config and beyond it, at equal factors.
+    """The rates to try: the config's range and beyond, at equal factors.
 
-    It reaches `range.widen` times further at both ends, and twice as many decades on both sides of
-    a rate that is fixed.
+    The grid reaches further by the factor `range.widen` at both ends; around a fixed rate, by its
+    square.
     """
     path, wide = f"optimizer.{optimizer}.lr", config.range.widen
     match config.space.searched.get(path):
@@ -374,7 +374,7 @@ def grid(config: Config, optimizer: str) -> Array:
 
 
 def plain(values: Array) -> tuple[Any, ...]:
-    """Numbers (n,) as results keep them: to nine digits, None for what is not finite."""
+    """Numbers (n,) in the form of results: to nine digits, None if not finite."""
     return tuple(rounded(value) for value in values.tolist())
 
 
@@ -384,7 +384,7 @@ def plain_rows(values: Array) -> tuple[tuple[Any, ...], ...]:
 
 
 def fingerprint(config: Config, data: "DataSet | None") -> str:
-    """A digest of all that decides what a test finds, the data among it."""
+    """A digest of everything that determines a test's result, including the data."""
     deciding = {key: value for key, value in config.plain.items() if key not in WITHOUT_EFFECT}
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode())
     for part in data.folds[0] if data is not None else ():

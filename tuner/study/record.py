@@ -12,21 +12,21 @@ from tuner.search.trials import Curves, TrialResult
 
 T = TypeVar("T")
 
-# Of each cohort: the number of its first trial, and one past that of its last.
+# For each cohort, the number of its first trial, and one past the number of its last.
 Bounds = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class TrialEnd:
-    """How a trial ended, as a record is told of it.
+    """The end of a trial, in the form that records take.
 
     Attributes:
-        number: of the trial.
-        state: as Optuna has them.
-        value: that it is told with, None if it did not train to the end.
-        reports: values by epoch.
+        number: the trial's number.
+        state: its Optuna state.
+        value: the value for Optuna; None if it did not train to the end.
+        reports: intermediate values by epoch.
         divergence: a constraint, violated above 0; None if it did not diverge.
-        result, curves: what is kept of it.
+        result, curves: what the record keeps.
     """
 
     number: int
@@ -38,7 +38,7 @@ class TrialEnd:
     curves: Curves
 
     def tell(self, study: optuna.Study) -> None:
-        """Tells an Optuna study, unless that knows how the trial ended."""
+        """Tells an Optuna study how the trial ended, unless it knows already."""
         known = study.get_trials(deepcopy=False)[self.number]
         if known.state.is_finished():
             return
@@ -52,52 +52,52 @@ class TrialEnd:
 
 
 class Record(Protocol):
-    """Keeps one study through kills; as a context it is owned by one process at a time.
+    """A crash-safe record of one study; within its context, one process owns it.
 
-    Trials are numbered from 0 without gaps. What a method wrote is safe when it returns, or when
-    the block of `together` ends.
+    Trials are numbered from 0 without gaps. What a method wrote is durable when it returns, within
+    `together` when that block ends.
     """
 
     def __enter__(self) -> Self:
-        """Takes the lease.
+        """Takes the ownership of the study.
 
         Raises:
             BusyError: if another process owns the study.
         """
 
     def __exit__(self, *error: object) -> None:
-        """Gives the lease back."""
+        """Releases the ownership."""
 
     def together(self) -> AbstractContextManager[None]:
         """What is written in the block survives a kill at once, a loss of power at its end."""
 
     def trials(self) -> Sequence[FrozenTrial]:
-        """Every trial as it was asked, with its state, in the order of the numbers."""
+        """Every trial as it was proposed, with its state, in the order of the numbers."""
 
     def ask(self, trial: FrozenTrial) -> None:
-        """Puts a running trial on record, all of it or nothing."""
+        """Records a running trial atomically."""
 
     def tell(self, end: TrialEnd) -> None:
-        """Records how a trial ended, unless that is on record."""
+        """Records how a trial ended, unless it is recorded already."""
 
     def give_up(self, number: int) -> None:
-        """Ends a trial that will not be trained, as failed and without a result."""
+        """Marks a trial that will not be trained as failed, without a result."""
 
     def results(self) -> Mapping[int, TrialResult]:
-        """How the trials ended that were told of, by number."""
+        """The results of the ended trials, by number."""
 
     def curves(self) -> Iterator[tuple[int, Curves]]:
-        """The curves of the trials that were told of, one after another, with their numbers."""
+        """The numbers and the curves of the ended trials, one after another."""
 
     def get(self, key: str, kind: type[T]) -> T | None:
-        """The attribute of that name, as a value of that kind; None where there is none.
+        """The attribute of that name, as a value of that type; None if there is none.
 
         Raises:
-            UserError: if it is of another kind, which no study writes.
+            UserError: if it has another type, which tuner never writes.
         """
 
     def put(self, key: str, value: Any) -> None:
-        """Keeps plain data as an attribute, in place of what it was."""
+        """Stores plain data as an attribute and replaces its former value."""
 
     def __contains__(self, key: str) -> bool:
         """Whether there is an attribute of that name."""

@@ -1,4 +1,4 @@
-"""How to train a winner again: its setup and the command."""
+"""Reproduction: the setup and the command that train a winner again."""
 
 import re
 from pathlib import Path
@@ -8,32 +8,32 @@ from tuner.config.schema import Plain
 from tuner.function import PROGRAM, typed
 from tuner.study.results import Confirmation
 
-# Where studies are kept if nothing is said.
+# The default folder of studies.
 ROOT = "mlruns"
 
 UNTRACKED = "tracking=none"
 
-# By what a trial of tuner's models is measured, and what its model learns from.
+# How a trial of tuner's models is measured, and on which rows its final model is trained.
 JUDGING = ("metrics", "best_epoch", "refit")
 
-# What Hydra reads as a text, though it is in no quotes.
+# What Hydra reads as a text without quotes.
 BARE = re.compile(r"[A-Za-z_./][\w./-]*")
 NO_TEXT = ("null", "true", "false", "inf", "nan")
 
 
 def setup(config: Config, confirmed: Confirmation | None = None) -> Plain:
-    """What beside a trial's settings its curve depends on, and how the winner was judged.
+    """What a trial's curve depends on besides its settings, and how the winner was judged.
 
-    Together with the settings of the winner it is what `best.yaml` holds and `+best=` takes.
+    Together with the winner's settings, it is the content of `best.yaml`, which `+best=` takes.
 
     Args:
-        config: of the study.
+        config: the study's config.
         confirmed: its confirmation, if there was one.
     """
     plain, top, seeds = config.plain, 0, config.confirm.seeds
     if confirmed is not None:
         top, seeds = len(confirmed.trials), confirmed.seeds
-    # A user's function knows nothing of these.
+    # These do not apply to a user function.
     judging = {key: plain[key] for key in JUDGING if config.function is None and key in plain}
     of: Plain = {"data": plain["data"], "dtype": plain["dtype"]}
     if config.function is not None:
@@ -50,25 +50,25 @@ def setup(config: Config, confirmed: Confirmation | None = None) -> Plain:
 
 
 def reproducing(name: str, root: Path, tracked: bool, program: str = PROGRAM) -> str:
-    """The shell's line that trains the winner of a study again, to the same digits.
+    """The shell command that trains the winner of a study again, to the same digits.
 
     Args:
-        name: of the study.
-        root: where it is kept; the line says so unless it is the usual folder.
-        tracked: whether MLflow is told of it.
-        program: how the line begins.
+        name: the study's name.
+        root: where the study is kept; the command names it unless it is the default folder.
+        tracked: whether the study is logged to MLflow.
+        program: how the command begins.
     """
     return line(program, root, tracked, f"+best={_text(name)}")
 
 
 def line(program: str, root: Path, tracked: bool, *given: str) -> str:
-    """The shell's line of a command that finds a study where it is, and is tracked as it is.
+    """A shell command with the root and the tracking of a study.
 
     Args:
-        program: how it begins.
-        root: where it is kept.
-        tracked: whether MLflow is told of it.
-        given: what else the command is given, one setting or more.
+        program: how the command begins.
+        root: where the study is kept.
+        tracked: whether the study is logged to MLflow.
+        given: the command's other settings, one or more.
     """
     said = [*given]
     said += [] if str(root) == ROOT else [f"root={_text(str(root))}"]
@@ -77,14 +77,14 @@ def line(program: str, root: Path, tracked: bool, *given: str) -> str:
 
 
 def is_tracked(line: str) -> bool:
-    """Whether a line that `line` made says that MLflow is told."""
+    """Whether a command made by `line` logs to MLflow."""
     return UNTRACKED not in line and '"tracking": "none"' not in line
 
 
 def _text(text: str) -> str:
-    """A text as Hydra must be given it."""
+    """A text quoted for Hydra if needed."""
     if BARE.fullmatch(text) and text.lower() not in NO_TEXT:
         return text
-    # A backslash counts for itself but before a quote.
+    # Hydra reads backslashes literally except before a quote.
     escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
     return f'"{escaped}"'

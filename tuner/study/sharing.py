@@ -1,4 +1,4 @@
-"""Sharing: how many trials and seeds the confirmation gets for its share of the work."""
+"""Sharing: how many trials and seeds the confirmation gets within its share of the work."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,18 +10,19 @@ from tuner.config.schema import LEAST_SEEDS, SEEDS, TOP, ConfirmConfig
 from tuner.search.trials import TrialResult
 from tuner.study.work import Work
 
-# Confirming takes at most this share of the work of the search, where nothing else is asked.
+# By default, the confirmation takes at most this share of the search's work.
 SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
 class Share:
-    """What is confirmed.
+    """The size of a confirmation.
 
     Attributes:
-        top: so many of the best trials.
-        seeds: that choose the winner, and as many that judge it. One trial alone is not chosen.
-        textbook: whether the textbook settings are judged beside it.
+        top: the number of best trials to confirm.
+        seeds: the number of seeds that choose the winner, and of those that judge it. A single
+            trial needs no choice.
+        textbook: whether the textbook settings are judged as well.
     """
 
     top: Annotated[int, Field(ge=1, le=TOP)]
@@ -30,7 +31,7 @@ class Share:
 
     @property
     def said(self) -> str:
-        """In words."""
+        """The size in words."""
         if self.top == 1:
             beside = "" if self.textbook else ", but not the textbook settings"
             return f"the best trial on {self.seeds} seeds{beside}"
@@ -38,16 +39,17 @@ class Share:
 
 
 def asked(confirm: ConfirmConfig) -> Share | None:
-    """The most that a config asks to be confirmed; None where it asks for nothing."""
+    """The largest confirmation that a config requests; None if it requests none."""
     return Share(confirm.most_top, confirm.most_seeds) if confirm.most_top else None
 
 
 def shares(most: Share, least: Share) -> Iterator[Share]:
-    """What may be confirmed, the dearest first: fewer seeds, then fewer trials.
+    """Possible confirmations, the most expensive first: fewer seeds, then fewer trials.
 
     Args:
-        most: that may be confirmed.
-        least: what is not gone below; below one trial, it goes without the textbook settings.
+        most: the upper limit.
+        least: the lower limit; if it is without the textbook settings, confirmations of one trial
+            without them follow at the end.
     """
     for top in range(most.top, least.top - 1, -1):
         for seeds in range(most.seeds, least.seeds - 1, -1):
@@ -56,7 +58,7 @@ def shares(most: Share, least: Share) -> Iterator[Share]:
         yield from shares(Share(1, most.seeds, False), least)
 
 
-# Nothing less says anything.
+# The smallest confirmation that says anything.
 LEAST = Share(1, LEAST_SEEDS, False)
 
 
@@ -64,11 +66,11 @@ def cost(share: Share, ranked: Sequence[TrialResult], epochs: int, work: Work) -
     """The work of a confirmation.
 
     Args:
-        share: what is confirmed.
-        ranked: the trials that trained to the end, the best first, those with the textbook's
-            settings among them.
-        epochs: of each that does not stop at an earlier one, by which it counts.
-        work: of an epoch of each.
+        share: the size of the confirmation.
+        ranked: the trials that trained to the end, the best first, including those with textbook
+            settings.
+        epochs: the length of a trial whose value was not taken at an earlier epoch.
+        work: the work of one epoch of a trial.
     """
 
     def one(trial: TrialResult) -> float:
@@ -85,12 +87,12 @@ def cost(share: Share, ranked: Sequence[TrialResult], epochs: int, work: Work) -
 def fewer(
     most: Share, ranked: Sequence[TrialResult], epochs: int, work: Work, allowed: float
 ) -> Share | None:
-    """The most of a confirmation that so much work pays for; None where it pays for none.
+    """The largest confirmation within the allowed work; None if even the smallest exceeds it.
 
     Args:
-        most: what else would be confirmed.
-        ranked, epochs, work: as `cost` takes them.
-        allowed: work that there is time for.
+        most: the upper limit.
+        ranked, epochs, work: see `cost`.
+        allowed: the work that there is time for.
     """
     for share in shares(most, LEAST):
         if cost(share, ranked, epochs, work) <= allowed:
@@ -105,17 +107,17 @@ def chosen(
     work: Work,
     allowed: float,
 ) -> Share | None:
-    """What is confirmed where time does not matter; None where nothing is.
+    """The size of a confirmation without a deadline; None for no confirmation.
 
-    What the config gives as a number is done whatever it costs. What it leaves open is the most
-    that the allowed work pays for; where both are open and it pays for nothing, that is nothing.
+    Numbers given in the config count whatever they cost. Numbers left open become the largest ones
+    within the allowed work; if both are open and even the smallest exceed it, nothing is confirmed.
 
     Args:
-        confirm: what the config asks for.
-        ranked: as `cost` takes them.
-        epochs: of each trial.
-        work: of an epoch of each.
-        allowed: work that may be done.
+        confirm: the config's section.
+        ranked: see `cost`.
+        epochs: the length of a trial.
+        work: the work of one epoch of a trial.
+        allowed: the work that may be done.
     """
     most = asked(confirm)
     if most is None or not ranked:

@@ -1,4 +1,4 @@
-"""Short runs: many members trained as one population, and how each ended."""
+"""Short runs: train many members as one population and return how each ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Ended:
-    """How runs ended, in the order of their members, (members,) each.
+    """The losses of runs, (members,) each, in the order of their members.
 
     Attributes:
         initial: losses before the first step, by name.
-        final: losses of the last epoch, nan where a run diverged.
+        final: losses of the last epoch, by name; NaN where a run diverged.
     """
 
     initial: Mapping[str, Array]
@@ -35,15 +35,15 @@ def short_runs(
     stop: Event,
     tell: Listener = nobody,
 ) -> Ended:
-    """Trains the members as one population, their schedules laid out for these epochs.
+    """Trains the members as one population, with schedules laid out for these epochs.
 
     Args:
-        problem: of all members.
-        members: what is trained.
+        problem: the problem of all members.
+        members: the members to train.
         epochs: the length of the runs.
-        threads: that train.
-        stop: set to interrupt them.
-        tell: hears of each epoch, as of a stage.
+        threads: the number of threads that train.
+        stop: set to interrupt the training.
+        tell: receives an event per epoch.
 
     Raises:
         Interrupted: when `stop` was set.

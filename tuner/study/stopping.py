@@ -14,23 +14,24 @@ from tuner.study.plan import Plan
 from tuner.study.study import Study
 from tuner.study.training import Training, trained
 
-# Fewer trials than this say too little of what more of them would bring.
+# With fewer trials than this, the gain of more trials cannot be estimated.
 FEWEST = 16
-# Seeds under which the best trial is trained again to see the noise, and the stream they are from.
+# The number of seeds on which the best trial is trained again to measure the noise, and their
+# stream.
 REPEATS, REPEATED = 5, 1
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a study may cost, and what it need not pass.
+    """The limits of a study.
 
     Attributes:
-        trials: of the study in all.
-        epochs_total: trained by all rows of all trials.
-        seconds: of this command.
-        target: a number of the goal's curve that suffices.
-        when_noise: whether to end when more trials are not expected to bring more than seeds
-            differ by.
+        trials: the number of trials of the whole study.
+        epochs_total: the epochs of all rows of all trials.
+        seconds: the time of this command.
+        target: a value on the goal's curve that suffices.
+        when_noise: whether to end when more trials are expected to gain no more than the noise
+            between seeds.
     """
 
     trials: int
@@ -44,13 +45,13 @@ class Stopping:
     """Whether a study has reached its end, and why, in words that the verdict repeats.
 
     Args:
-        limits: of the study.
-        study: that may end.
-        training: trains its best trial again, where the noise is measured.
-        seed: of the study.
-        asked: asked as well; why the study is to end, or "".
-        checkpoints: keep what is under way.
-        plan: of the command's time, where it has one.
+        limits: the study's limits.
+        study: the study that may end.
+        training: trains the best trial again to measure the noise.
+        seed: the study's seed.
+        asked: an additional check; returns why the study should end, or "".
+        checkpoints: save what is running.
+        plan: the plan of the command's time, if there is one.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Stopping:
         """Why the study ends before another cohort, or "".
 
         Args:
-            measure: lets it train repeats, and hears of them.
+            measure: allows training repeats to measure the noise, and receives their events.
         """
         return (
             self.asked()
@@ -82,7 +83,7 @@ class Stopping:
         )
 
     def target(self) -> str:
-        """Whether a trial has reached the target."""
+        """Says whether a trial has reached the target."""
         target, goal = self.limits.target, self.training.goal
         best = best_of(self.study.results())
         if target is None or best is None or best.value is None or best.value > goal.turn(target):
@@ -91,29 +92,29 @@ class Stopping:
         return f"target: trial {best.number} reached {goal.name} {reached:.4g} ({target:g})"
 
     def trials(self) -> str:
-        """Whether there are as many trials as were asked for."""
+        """Says whether all requested trials are done."""
         trials = self.limits.trials
         return f"all {trials} trials are done" if self.study.finished >= trials else ""
 
     def epochs(self, without: Collection[int] = ()) -> int:
-        """Epochs trained by all rows of all trials but these."""
+        """The epochs trained by all rows of all trials except these."""
         return sum(r.member_epochs for r in self.study.results() if r.number not in without)
 
     def epochs_over(self, epochs: int) -> str:
-        """Whether so many epochs are all that may be trained."""
+        """Says whether these epochs exhaust the budget."""
         most = self.limits.epochs_total
         over = most is not None and epochs >= most
         return f"budget.epochs_total: the trials have trained {most} epochs" if over else ""
 
     def seconds_over(self) -> str:
-        """Whether the seconds of this command are spent, or its end needs what is left."""
+        """Says whether this command's time is spent, or its ending needs the rest."""
         seconds = self.limits.seconds
         if seconds is not None and time.monotonic() - self.started > seconds:
             return f"budget.seconds: {seconds:g} s have passed"
         return "" if self.plan is None else self.plan.search_over(self.study.results())
 
     def noise(self, measure: Listener | None) -> str:
-        """Whether as many trials again are expected to bring less than seeds differ by."""
+        """Says whether doubling the trials should gain less than the noise between seeds."""
         results, record = self.study.results(), self.study.record
         best = best_of(results)
         ended = [r for r in results if r.state in ENDED]
@@ -127,7 +128,7 @@ class Stopping:
             if self.checkpoints is not None:
                 self.checkpoints.clear()
         noise = record.get(key, float)
-        # A trial that did not get to its end is worth no more than it had reached by then.
+        # A trial that did not reach its end counts with its last value.
         worst = float(np.finfo(float).max)
         gain = expected_gain([worst if r.value is None else r.value for r in ended])
         if noise is None or gain > noise:
@@ -138,12 +139,12 @@ class Stopping:
         )
 
     def affords(self, best: TrialResult) -> bool:
-        """Whether there is time to train a trial on the seeds that show the noise."""
+        """Whether there is time to measure the noise of a trial."""
         plan = self.plan
         return plan is None or plan.affords(REPEATS * plan.epochs * plan.work(best.settings))
 
     def _measured(self, best: TrialResult, key: str, tell: Listener) -> float | None:
-        """The deviation of a trial's value over fresh seeds; None if one of them diverges."""
+        """The standard deviation of a trial's value over fresh seeds; None if any run diverges."""
         sequence = np.random.SeedSequence((self.seed, REPEATED))
         seeds = [int(seed) for seed in sequence.generate_state(REPEATS)]
         trial = Trial(best.number, best.settings, 0)
@@ -160,10 +161,10 @@ class Stopping:
 
 
 def expected_gain(values: Sequence[float]) -> float:
-    """What the second half of the trials brought over the first, whatever their order.
+    """The gain of the second half of the trials over the first half, averaged over their order.
 
-    The expected best of half of them less the best of all. The curve of the expected best is convex
-    in the number of trials, and so as a rule in its logarithm: each doubling brings less than the
-    one before; so as many trials again are expected to bring no more than this.
+    It is the expected best of half of them minus the best of all. The expected best is convex in
+    the number of trials, and usually in its logarithm: each doubling gains less than the one
+    before. So doubling the trials is expected to gain no more than this.
     """
     return expected_best(values, len(values) // 2) - min(values)

@@ -20,12 +20,12 @@ STATES = {
     "COMPLETE": TrialState.COMPLETE,
     "PRUNED": TrialState.PRUNED,
     "DIVERGED": TrialState.PRUNED,
-    # Its settings were tried, and are not to be tried again: to a sampler it is the worst of all.
+    # A sampler sees it as the worst trial of all, so that its settings are not tried again.
     "FAILED": TrialState.PRUNED,
     "INTERRUPTED": TrialState.FAIL,
 }
 
-# The curves that pictures and tables show.
+# The curves that plots and tables show.
 DRAWN = ("train_loss", "validation_loss", "x", "y")
 
 # The states of trials that count towards the budget.
@@ -33,18 +33,18 @@ COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Study:
-    """What a study has asked and heard, and what it asks next.
+    """The trials of a study, and what it tries next.
 
-    A sampler works on a copy in memory; the record gets every trial whole, in one write, when it is
-    asked. So a kill leaves either no trial or one that can be trained again as it was. Where the
-    ranges were others when a trial was asked and it does not fit those of now, the record keeps
-    it, the copy holds it as failed, and nothing else counts it.
+    The sampler works on a copy in memory. The record gets every proposed trial whole, in one write.
+    So a kill leaves either no trial, or one that can be trained again unchanged. A trial proposed
+    under other ranges may not fit the current ones: it stays in the record, is marked as failed in
+    the copy, and does not count.
 
     Args:
-        record: that is owned by this process.
-        space: what is searched.
+        record: a record that this process owns.
+        space: the searched space.
         sampler: proposes settings.
-        seed: of the sampler.
+        seed: the sampler's seed.
         initial: trials to try before the sampler proposes (`tuner.search.initial_trials`).
     """
 
@@ -61,11 +61,11 @@ class Study:
         trials = record.trials()
         seen = [space.seen(trial) for trial in trials]
         self.memory = _in_memory(seen)
-        # Those that do not fit the ranges of now.
+        # The trials that do not fit the current ranges.
         self.left_out = {t.number for t, s in zip(trials, seen, strict=True) if t.state != s.state}
 
     def refitted(self) -> str:
-        """In words, how many of the earlier trials fit the ranges of now."""
+        """How many of the earlier trials fit the current ranges, in words."""
         counted = [t.number for t in self.record.trials() if t.state in COUNTED]
         fit = len(set(counted) - self.left_out)
         return (
@@ -74,7 +74,7 @@ class Study:
         )
 
     def give_up_stranded(self) -> list[int]:
-        """Ends the trials that a kill left under way and that do not fit the ranges of now.
+        """Gives up trials that a kill interrupted and that do not fit the current ranges.
 
         Returns:
             Their numbers.
@@ -87,23 +87,23 @@ class Study:
 
     @property
     def cohorts(self) -> list[list[int]]:
-        """The bounds of all cohorts: first number, one past the last."""
+        """The bounds of all cohorts: the first number, and one past the last."""
         return [list(pair) for pair in self.record.get("cohorts", Bounds) or []]
 
     @property
     def finished(self) -> int:
-        """Trials that count towards the budget: told, and not interrupted."""
+        """The number of trials that count towards the budget: ended and not interrupted."""
         return len(self.memory.get_trials(deepcopy=False, states=COUNTED))
 
     def cohort(self, size: int) -> list[Trial]:
-        """The trials to train next: those of a cohort that is on record, or `size` new ones.
+        """The trials to train next: those of a recorded, unfinished cohort, or `size` new ones.
 
-        Fewer, or none, where the sampler finds nothing more to try.
+        Fewer, or none, if the sampler finds nothing more to try.
         """
         cohorts, index = self.cohorts, self.index
         if index == len(cohorts):
             start = next_number(self.memory)
-            # A cohort that was given up while it was asked ends where it had come to.
+            # A cohort given up while its trials were being proposed ends after the last of them.
             cohorts = [*([a, min(b, start)] for a, b in cohorts), [start, start + size]]
             self.record.put("cohorts", cohorts)
         start, stop = cohorts[index]
@@ -111,7 +111,7 @@ class Study:
             while next_number(self.memory) < stop:
                 if not self._ask():
                     stop = next_number(self.memory)
-                    # An empty one is none, however often the study is taken up.
+                    # An empty cohort is not kept, however often the study continues.
                     last = [[start, stop]] if stop > start else []
                     self.record.put("cohorts", [*cohorts[:index], *last])
                     break
@@ -121,14 +121,14 @@ class Study:
 
     @property
     def exhausted(self) -> str:
-        """Why nothing more is asked, in words."""
+        """Why no more trials are proposed, in words."""
         return Untried(self.memory, self.space).why_none()
 
     def _ask(self) -> bool:
-        """Adds a trial to the copy in memory; False where nothing is left to try.
+        """Adds a trial to the copy in memory; False if nothing is left to try.
 
-        A study that has trials ends where the space allows none of many draws. One that finds
-        nothing for its first trial raises UserError.
+        A study with trials ends if the space's constraints reject all of many draws; without any
+        trial, this raises UserError.
         """
         if ask_initial(self.memory, self.space, self.initial):
             return True
@@ -139,15 +139,15 @@ class Study:
             if not earlier:
                 raise
             if next_number(self.memory) > len(earlier):
-                # The sampler had begun the trial, of which the record will not know.
+                # Drop the trial that the sampler had begun: it will not be recorded.
                 self.memory = _in_memory(earlier)
             return False
 
     @property
     def index(self) -> int:
-        """The index of the cohort to train next: one that a kill cut short, or a new one.
+        """The index of the cohort to train next: one that a kill interrupted, or a new one.
 
-        Several may wait where the record was damaged: it keeps their bounds.
+        After damage of the record several may be unfinished, because their bounds survive.
         """
         trials, cohorts = self.memory.get_trials(deepcopy=False), self.cohorts
         waiting = (i for i, (a, b) in enumerate(cohorts) if _unfinished(trials[a:b], b - a))
@@ -162,8 +162,8 @@ class Study:
     def tell(self, outcome: Outcome) -> None:
         """Records how a trial ended, unless an earlier process did.
 
-        A diverged trial is told as pruned, with a finite penalty as its last value and a
-        constraint that is the larger, the earlier it diverged: 2 less the share it had trained.
+        A diverged trial is told to Optuna as pruned, with a finite penalty as its last value and a
+        constraint that is larger the earlier it diverged: 2 minus the share that it had trained.
         """
         reports, diverged_at = dict(outcome.rungs), outcome.diverged_at
         if diverged_at is not None:
@@ -181,7 +181,7 @@ class Study:
         self.record.tell(end)
 
     def results(self) -> list[TrialResult]:
-        """How the trials ended that fit the ranges of now, in the order of their numbers."""
+        """The results of the ended trials that fit the current ranges, ordered by number."""
         results = self.record.results()
         return [results[n] for n in sorted(results) if n not in self.left_out]
 
@@ -190,22 +190,22 @@ class Study:
         return self.record.curves()
 
     def drawn_curves(self, *others: str) -> dict[int, Curves]:
-        """Of each trial what is shown: its losses, a function's point, and other curves by name."""
+        """The shown curves of each trial: its losses, a function's point, and others by name."""
         return drawn(self.curves(), *others)
 
     def times(self) -> dict[int, tuple[int, int]]:
-        """When each trial was asked and told, in milliseconds since 1970."""
+        """When each trial began and ended, in milliseconds since 1970."""
         return {t.number: (started_ms(t), ended_ms(t)) for t in self.record.trials()}
 
 
 def drawn(curves: Iterable[tuple[int, Curves]], *others: str) -> dict[int, Curves]:
-    """Of the curves of trials what is shown, as `Study.drawn_curves`."""
+    """The shown ones among the curves of trials (see `Study.drawn_curves`)."""
     names = dict.fromkeys((*DRAWN, *others))
     return {number: {name: own[name] for name in names if name in own} for number, own in curves}
 
 
 def penalty(outcome: Outcome) -> float:
-    """What a diverged trial is told in place of its value: ten times the first finite loss."""
+    """The value told for a diverged trial: ten times its first finite loss."""
     curve = outcome.goal.curve
     known = [outcome.initial[curve], *outcome.curves.get(curve, [])]
     first = next((own for own in known if math.isfinite(own)), math.inf)
@@ -213,7 +213,7 @@ def penalty(outcome: Outcome) -> float:
 
 
 def _unfinished(trials: Sequence[FrozenTrial], size: int) -> bool:
-    """Whether trials of a cohort of this size wait to be trained, or even to be asked."""
+    """Whether trials of a cohort of this size still have to be trained or proposed."""
     failed = any(t.state is TrialState.FAIL for t in trials)
     return any(not t.state.is_finished() for t in trials) or not (len(trials) == size or failed)
 

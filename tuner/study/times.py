@@ -1,16 +1,16 @@
-"""When a trial on record began and ended, in milliseconds since 1970."""
+"""Times: when a recorded trial began and ended, in milliseconds since 1970."""
 
 from optuna.trial import FrozenTrial
 
 
 def started_ms(trial: FrozenTrial) -> int:
-    """When it was asked."""
+    """When the trial was proposed."""
     assert trial.datetime_start is not None
     return int(trial.datetime_start.timestamp() * 1000)
 
 
 def ended_ms(trial: FrozenTrial) -> int:
-    """When it was told, or, of one that was not, when it was asked."""
+    """When the trial ended; if it has not ended, when it was proposed."""
     done = trial.datetime_complete
     return started_ms(trial) if done is None else int(done.timestamp() * 1000)
 

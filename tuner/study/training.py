@@ -1,4 +1,4 @@
-"""What a study trains: it makes runners for trials."""
+"""Training: the interface that makes runners for trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Training(Protocol):
-    """Makes runners of trials."""
+    """Makes runners for trials."""
 
     @property
     def goal(self) -> Goal:
-        """What is minimised."""
+        """The study's goal."""
 
     @property
     def epochs(self) -> int:
@@ -29,28 +29,28 @@ class Training(Protocol):
 
     @property
     def has_seeds(self) -> bool:
-        """Whether a trial ends otherwise under another seed."""
+        """Whether results depend on the seed."""
 
     def runners(
         self, trials: Sequence[Trial], seeds: Mapping[int, Sequence[int]] | None = None
     ) -> Sequence[Runner]:
-        """What trains these trials, all from their beginning.
+        """Runners for these trials, all at their beginning.
 
         Args:
-            trials: in the order of their numbers.
-            seeds: of each trial by its number; None is the study's own seed for all.
+            trials: trials in the order of their numbers.
+            seeds: the seeds of each trial, by number; None for the study's own seed.
         """
 
 
 class StudyTraining(Training, Protocol):
-    """What a whole study trains: populations of tuner's models, or a user's function.
+    """The training of a whole study: populations of tuner's models, or a user function.
 
-    A context, for what trains holds threads or processes.
+    It is a context manager, because it holds threads or processes.
 
     Attributes:
-        data: of the study, None where tuner reads none.
-        threads: that train.
-        stop: interrupts the training.
+        data: the study's data; None if tuner reads none.
+        threads: the number of threads that train.
+        stop: set to interrupt the training.
     """
 
     data: "DataSet | None"
@@ -58,18 +58,18 @@ class StudyTraining(Training, Protocol):
     stop: Event
 
     def __enter__(self) -> Self:
-        """Nothing is held before it is needed."""
+        """Enters the context; threads and processes start only when needed."""
 
     def __exit__(self, *error: object) -> None:
-        """Lets go of what is held."""
+        """Ends the threads and processes."""
 
     @property
     def unit(self) -> str:
-        """What the loss is measured in."""
+        """The unit of the loss."""
 
     @property
     def folds(self) -> int:
-        """How many folds take turns in judging a trial."""
+        """The number of folds."""
 
 
 def trained(
@@ -81,20 +81,21 @@ def trained(
     tell: Listener = nobody,
     again: Mapping[int, TrialResult] | None = None,
 ) -> list[Outcome]:
-    """How trials end under these seeds, each trained to its end unless it diverges.
+    """Trains trials on these seeds, each to its end unless it diverges.
 
     Args:
         training: makes the runners.
-        trials: in the order of their numbers.
-        seeds: of each, by its number.
-        checkpoints: keep what is under way.
-        key: tells this training from all others of the study.
-        tell: hears of each epoch, as of a stage.
-        again: by their numbers, which trials of the study they are: each is trained to the epoch
-            by which that one counts, and counts by it, for it must not choose again.
+        trials: trials in the order of their numbers.
+        seeds: the seeds of each trial, by number.
+        checkpoints: save what is running.
+        key: distinguishes this training from all others of the study.
+        tell: receives an event per epoch.
+        again: by number, the study's trials that these repeat. Each is trained to the epoch at
+            which that trial's value was taken and is judged there: a repeat must not choose its
+            epoch anew.
 
     Raises:
-        Interrupted: which loses what is in no checkpoint.
+        Interrupted: what is in no checkpoint is lost.
     """
 
     def on_epoch(epoch: int, race: Race) -> None:

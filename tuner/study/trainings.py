@@ -1,4 +1,4 @@
-"""The training of a config: populations of tuner's models, or a user's function."""
+"""Trainings: makes the training of a config, for tuner's models or a user function."""
 
 from pathlib import Path
 from threading import Event
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 def training_of(
     config: Config, data: "DataSet | None", threads: int, stop: Event, folder: Path
 ) -> StudyTraining:
-    """What trains the trials of a config.
+    """The training of a config's trials.
 
     Args:
-        config: of the study.
-        data: of the study, None where tuner reads none.
-        threads: that may train.
-        stop: interrupts the training.
-        folder: of the study.
+        config: the study's config.
+        data: the study's data; None if tuner reads none.
+        threads: the number of threads that may train.
+        stop: set to interrupt the training.
+        folder: the study's folder.
 
     Raises:
-        UserError: if it is a function's whose code this command has not.
+        UserError: if the study is of a function whose code this command does not have.
     """
     if config.function is not None:
         return Functions(config, threads, stop, folder)

@@ -1,4 +1,4 @@
-"""The winner trained again: its test scores, and its model."""
+"""The winner, trained again for its test scores and its model."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,16 +18,16 @@ from tuner.training.target_transforms import TargetTransform
 
 @dataclass(frozen=True)
 class TrainedWinner:
-    """A trained row with what its raw rows go through, as plain data.
+    """A trained model with its preprocessing, as plain data.
 
     Attributes:
-        problem: without its data.
+        problem: the problem, without its data.
         member, epochs: how it was trained.
-        total: epochs that its schedule is laid out for.
+        total: the epochs that its schedule is laid out for.
         theta: (size,), its parameters.
-        task, inputs, classes, target_mean, target_scale, target_transform, example: as
-            tuner.data.DataSet has them.
-        rows: what prepares raw rows.
+        task, inputs, classes, target_mean, target_scale, target_transform, example: as in
+            tuner.data.DataSet.
+        rows: the preprocessing of raw rows.
     """
 
     problem: Supervised
@@ -62,26 +62,26 @@ class TrainedWinner:
 
 
 class Retraining:
-    """The winner of a study, trained again under the study's seed, to the epoch by which it counts.
+    """Trains a study's winner again with the study's seed, to the epoch at which it was judged.
 
-    It is trained on all but the test part (`Populations.kept_length`). Without `refit`, where no
-    folds took turns, it is trained as in the search, and must find the loss of the search again,
-    for a row trains alike alone and among others.
+    It trains on all rows except the test part (`Populations.kept_length`). Without `refit` and
+    without folds it trains as in the search and must reach the same loss, because a row trains the
+    same alone and among others.
 
     Args:
-        training: of the study, on data.
-        winner: its trial.
-        exact: whether all was trained with the same numerics (`tuner.study.numerics`); elsewhere
-            the losses may differ, and a note says by how much.
-        tell: hears of each epoch, as of a stage.
+        training: the study's training, on data.
+        winner: the winner's trial.
+        exact: whether all training used the same numerics (`tuner.study.numerics`); otherwise the
+            losses may differ, and a note says by how much.
+        tell: receives an event per epoch.
 
     Attributes:
-        notes: what is to be said of it, a sentence each.
-        failed: that it diverged on all but the test part, and what was done, in words; or "".
+        notes: remarks, one sentence each.
+        failed: in words, that it diverged on all rows but the test part, and what was done; or "".
 
     Raises:
-        RuntimeError: if it does not find that loss.
-        Interrupted: if training was asked to stop.
+        RuntimeError: if it does not reach that loss.
+        Interrupted: if training was stopped.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Retraining:
         tell(StageBegan(f"training the winner, trial {winner.number}, {how} to keep its model"))
         trained = self.train(winner.stops_at, tell)
         if self.diverged and (training.refit or training.folds > 1):
-            # As in the search it did not.
+            # In the search it did not diverge.
             self.failed = f"trained {how}, the winner diverged: "
             if training.folds > 1:
                 self.failed += "do not use the saved model"
@@ -117,13 +117,13 @@ class Retraining:
                 self.notes.append(compared(winner, loss))
 
     def train(self, stops_at: int | None, tell: Listener) -> Epoch:
-        """Trains from the beginning to the end; what the last epoch did.
+        """Trains from the beginning to the end; returns the last epoch.
 
-        A refit has no validation part, and diverged where its training loss ends above its start.
+        A refit has no validation part; it has diverged if its training loss ends above its start.
 
         Args:
-            stops_at: the epoch by which the winner counts, None for its last.
-            tell: hears of each epoch.
+            stops_at: the epoch at which the winner's value was taken; None for its last.
+            tell: receives an event per epoch.
         """
         training, settings = self.training, self.trial.settings
         self.epochs, self.total = training.kept_length(settings, stops_at)
@@ -141,7 +141,7 @@ class Retraining:
         return trained
 
     def trained(self) -> TrainedWinner:
-        """What is saved of it."""
+        """The trained winner in the form that is saved."""
         training = self.training
         data = training.kept_data_for(self.problem.loss)
         return TrainedWinner(
@@ -161,7 +161,7 @@ class Retraining:
         )
 
     def test(self) -> dict[str, float]:
-        """Its finite loss and scores on the test part, which nothing else reads."""
+        """The winner's finite loss and scores on the test part, which nothing else reads."""
         theta = evaluated(self.population)
         problem = self.training.test_problem(self.trial.settings)
         objective = problem.attach(theta, np.empty_like(theta), self.population.left_at)
@@ -173,11 +173,11 @@ class Retraining:
 
 
 def refitted(epochs: int, total: int, counted: int, searched: int) -> str:
-    """What to say of a model that learnt from all rows but the test part.
+    """The remark on a model trained on all rows but the test part.
 
     Args:
-        epochs, total: that it was trained, and that its schedule is laid out for.
-        counted, searched: likewise in the search.
+        epochs, total: the trained epochs, and the epochs that the schedule is laid out for.
+        counted, searched: the same two numbers in the search.
     """
     of = f" of {total}" if epochs < total else ""
     theirs = f" of {searched}" if counted < searched else ""
@@ -188,7 +188,7 @@ def refitted(epochs: int, total: int, counted: int, searched: int) -> str:
 
 
 def check_again(winner: TrialResult, loss: float) -> None:
-    """Checks that a trial has found its validation loss again.
+    """Checks that a trial has reached the same validation loss again.
 
     Raises:
         RuntimeError: if it ended at another one.
@@ -202,7 +202,7 @@ def check_again(winner: TrialResult, loss: float) -> None:
 
 
 def compared(winner: TrialResult, loss: float) -> str:
-    """What to say of a loss that was found with other numerics than those of the search."""
+    """The remark on a loss that was computed with other numerics than those of the search."""
     before = winner.validation_loss
     if before is None:
         return f"trained again the winner ended at {loss:.6g}; the search has no number for it"

@@ -1,7 +1,7 @@
-"""Work: what an epoch of a trial costs beside one of another, told by its settings alone.
+"""Work: the relative cost of an epoch of a trial, computed from its settings alone.
 
-It is no time, which differs from run to run and from machine to machine. So what is decided by it
-is decided alike everywhere.
+It is not measured time, which differs from run to run and between machines. So decisions based on
+it are the same everywhere.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,19 +15,19 @@ from tuner.training.problems import Supervised
 
 Work = Callable[[Settings], float]
 
-# A step costs what so many samples more would, for each parameter: the optimizer's own pass. And
-# it costs so many multiplications however small the model is.
+# The optimizer's pass of a step costs as much per parameter as PASS more samples. A step also costs
+# at least STEP multiplications, however small the model is.
 PASS, STEP = 32, 20_000
 
-# What takes a core some five seconds. Confirming with so little work is not worth shortening.
+# About five seconds of one core. A confirmation with so little work is not worth shortening.
 LITTLE = 4e10
 
 
 def work_of(training: StudyTraining) -> Work:
-    """The work of an epoch of all rows of a trial under one seed, by its settings.
+    """The work of one epoch of all rows of a trial with one seed, as a function of its settings.
 
-    For tuner's models on data it is about the multiplications in it: those of the model, and the
-    passes of the optimizer. An epoch of anything else counts 1.
+    For tuner's models on data, it is about the number of multiplications in the model and in the
+    optimizer's passes. An epoch of anything else counts 1 per fold.
     """
     known: dict[tuple[Any, ...], float] = {}
 
@@ -47,10 +47,10 @@ def work_of(training: StudyTraining) -> Work:
 
 
 def searched(results: Iterable[TrialResult], work: Work) -> float:
-    """The work of all epochs that trials were trained."""
+    """The work of all trained epochs of trials."""
     return sum(work(result.settings) * result.epochs for result in results)
 
 
 def little(training: StudyTraining) -> float:
-    """Work that is done in seconds; none where nobody knows how long an epoch takes."""
+    """Work that takes only seconds; 0 if the duration of an epoch is unknown."""
     return LITTLE if isinstance(training, Populations) else 0.0
