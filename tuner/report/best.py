@@ -8,12 +8,12 @@ from tuner.errors import printable
 from tuner.function import BRANCH, Function
 from tuner.study.results import StudyResult
 
-# In the folder of a study that has a winner.
+# The file in the folder of a study with a winner.
 BEST = "best.yaml"
 
 
 def branches_of(setup: Plain) -> list[str]:
-    """The paths of the branches of the user's function that a study is of, if it is of one."""
+    """The branch paths of a study's user function; empty if the study has none."""
     own = setup.get("function")
     if own is None:
         return []
@@ -22,10 +22,10 @@ def branches_of(setup: Plain) -> list[str]:
 
 
 def text(result: StudyResult) -> str:
-    """The settings of the winner, its numbers exact, with what else its curve depends on.
+    """The winner's settings with exact numbers, and all else that its curve depends on.
 
     Args:
-        result: of a study with a winner.
+        result: the result of a study with a winner.
     """
     winner = result.winner
     assert winner is not None

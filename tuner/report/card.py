@@ -1,4 +1,4 @@
-"""The card of an optimizer as a Markdown page: facts from its file, and measurements."""
+"""The card of an optimizer as a Markdown page: facts from its source file, and measurements."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from tuner.study.range_result import Ends
 from tuner.training.domains import Hyperparameter
 from tuner.training.ranges import AS_GOOD, WORTH
 
-# What is searched by default, by hyperparameter, as the config of an option has it.
+# The default values and ranges by hyperparameter, in the form of the config.
 Searched = dict[str, object]
 
 
@@ -16,8 +16,8 @@ def page(card: Card, searched: Searched, elsewhere: Sequence[str] = ()) -> Itera
     """The lines of the page.
 
     Args:
-        card: what was measured.
-        searched: the hyperparameters' values and ranges by default.
+        card: the measurements.
+        searched: the default values and ranges of the hyperparameters.
         elsewhere: what other implementations do, in sentences.
     """
     rule = Rule(card.optimizer)
@@ -69,7 +69,7 @@ def page(card: Card, searched: Searched, elsewhere: Sequence[str] = ()) -> Itera
 
 
 def hyperparameter(rule: Rule, own: Hyperparameter, searched: Searched) -> tuple[str, ...]:
-    """The row of a hyperparameter."""
+    """The table row of a hyperparameter."""
     meaning = rule.arguments.get(own.name, "")
     value = ranged(searched.get(own.name, own.default))
     return f"`{own.name}`", number(own.default), str(own.domain), value, meaning
@@ -84,12 +84,12 @@ def ranged(value: object) -> str:
 
 
 def number(value: object) -> str:
-    """A number of three digits at the most; a dash for none."""
+    """A number of at most three digits; a dash for None."""
     return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def rates_said(card: Card) -> Iterator[str]:
-    """How the rates were tried."""
+    """How the learning rates were tried."""
     held = ", ".join(f"`{path}` = {number(value)}" for path, value in card.held.items())
     yield f"Model `{card.model}`, batch size {card.batch_size}, {card.epochs} epochs, schedule"
     yield f"`{card.schedule}`, {card.seeds} seeds a rate. The loss is the mean validation loss"
@@ -103,7 +103,7 @@ def rates_said(card: Card) -> Iterator[str]:
 
 
 def on_data(name: str, own: RatesOnData) -> tuple[str, ...]:
-    """The row of a data set."""
+    """The table row of a data set."""
     if own.best is None or own.basin is None or own.worth is None:
         return (name, "none gains", "-", number(own.start), "-", "-", "-")
     below, above = ("at most " if own.open[0] else ""), ("at least " if own.open[1] else "")
@@ -126,7 +126,7 @@ def decades(ends: Ends) -> float:
 
 
 def ranges_said(card: Card) -> Iterator[str]:
-    """The ranges that were measured, beside those of conf/."""
+    """The measured ranges, next to the default ones."""
     low, high = number(card.asked.low), number(card.asked.high)
     asked = f"fixed at {low}" if low == high else f"searched from {low} to {high}"
     yield f"By default `lr` is {asked}."
@@ -158,12 +158,12 @@ def cost_said(card: Card, rule: Rule) -> Iterator[str]:
 
 
 def words(size: str) -> str:
-    """A size of the benchmark, as a cell says it."""
+    """A size of the benchmark as a table cell."""
     return size.replace(" x ", " rows of ")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table of Markdown; bars in cells are escaped."""
+    """A Markdown table; bars in cells are escaped."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:

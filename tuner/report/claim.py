@@ -1,4 +1,4 @@
-"""The claim: what the confidence intervals of a study support, decided in one place."""
+"""The claim: decides in one place what the confidence intervals of a study support."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -7,40 +7,40 @@ from tuner.study.results import Confirmation, ConfirmedDefault, StudyResult
 
 
 class Choice(Enum):
-    """How a winner stands among the trials that were confirmed with it."""
+    """How a winner compares with the other confirmed trials."""
 
     NONE = auto()  # there is no winner
-    SEARCH = auto()  # the best of the search, which nothing has confirmed
-    ALONE = auto()  # no other was confirmed
-    FEWEST = auto()  # all diverged or failed on some seed, it on the fewest
+    SEARCH = auto()  # the best of the search, not confirmed
+    ALONE = auto()  # no other trial was confirmed
+    FEWEST = auto()  # all diverged or failed on some seed; the winner on the fewest
     SOLE = auto()  # all others diverged or failed on some seed
     SIMPLER = auto()  # as good as the first, and simpler
-    ALIKE = auto()  # the first, of which the noise does not tell others apart
-    FIRST = auto()  # the first, of which the noise tells all others apart
+    ALIKE = auto()  # the first; others are within its noise
+    FIRST = auto()  # the first; it leads all others by more than the noise
 
 
 class Gain(Enum):
-    """How a winner stands beside the textbook settings on the seeds that judge it."""
+    """How a winner compares with the textbook settings on the judging seeds."""
 
-    NONE = auto()  # there are none to compare with
-    LOST = auto()  # it diverged or failed on some of these seeds
+    NONE = auto()  # no textbook settings to compare with
+    LOST = auto()  # the winner diverged or failed on some of these seeds
     WORSE = auto()
-    ALIKE = auto()  # the noise does not tell them apart
+    ALIKE = auto()  # the difference is within the noise
     BETTER = auto()
     SOLE = auto()  # the textbook settings diverged or failed on some of these seeds
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What every sentence on a winner is made from.
+    """The basis of every sentence about a winner.
 
     Attributes:
-        alike: numbers of the confirmed trials that the noise does not tell apart from the first.
-        beside: the textbook settings that the gain is measured by: of several those that come
-            nearest to the winner, or are better than it.
-        is_default: whether the winner itself is the textbook's.
-        how_lost: whether the winner diverged or failed on seeds that judge it, in words, or "".
-        by_judges_alone: whether the seeds that chose did not tell the winner apart from `beside`.
+        alike: numbers of the confirmed trials that differ from the first by no more than noise.
+        beside: the textbook settings for measuring the gain; of several, those that come nearest to
+            the winner or beat it.
+        is_default: whether the winner itself has textbook settings.
+        how_lost: in words, how the winner diverged or failed on judging seeds; or "".
+        by_judges_alone: whether the choosing seeds did not tell the winner apart from `beside`.
     """
 
     choice: Choice
@@ -53,18 +53,18 @@ class Claim:
 
     @property
     def is_lead(self) -> bool:
-        """Whether no interval that is shown beside the winner's leaves its lead to noise."""
+        """Whether every shown interval supports the winner's lead."""
         return self.choice is Choice.FIRST and self.gain in (Gain.NONE, Gain.BETTER, Gain.SOLE)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether something speaks against the winner, or nothing confirms it."""
+        """Whether the winner is unconfirmed, or something speaks against it."""
         unsure = self.choice in (Choice.NONE, Choice.SEARCH, Choice.FEWEST)
         return unsure or self.gain in (Gain.LOST, Gain.WORSE, Gain.ALIKE)
 
 
 def claim(result: StudyResult) -> Claim:
-    """What may be said of a study's winner."""
+    """The claim on a study's winner."""
     winner = result.winning
     if winner is None:
         return Claim(Choice.NONE, Gain.NONE)
@@ -74,11 +74,11 @@ def claim(result: StudyResult) -> Claim:
 
 
 def claim_of(confirmed: Confirmation, is_default: bool = False) -> Claim:
-    """What may be said of a confirmation's winner.
+    """The claim on a confirmation's winner.
 
     Args:
-        confirmed: the trials on fresh seeds.
-        is_default: whether the winner is the textbook's.
+        confirmed: the confirmation.
+        is_default: whether the winner has textbook settings.
     """
     first, *others = confirmed.trials
     alike = tuple(t.trial for t in others if t.mean and not (t.worse and t.worse.low > 0))
@@ -101,7 +101,7 @@ def claim_of(confirmed: Confirmation, is_default: bool = False) -> Claim:
 
 
 def gain_over(default: ConfirmedDefault) -> Gain:
-    """How a winner with a number on all seeds stands beside these settings."""
+    """How a winner with a value on all seeds compares with these settings."""
     if default.worse is None:
         return Gain.SOLE
     if default.worse.holds_zero:

@@ -19,22 +19,23 @@ from tuner.study.results import Repeated, StudyResult
 
 HEAD = ("", "tuned, 95 % interval", "textbook", "tuning gains", "epochs", "seconds", "good rates")
 
-# Columns that stand there only if they say something: a user's function has no textbook.
+# Columns that are shown only if they are not empty: a user function has no textbook settings.
 MAYBE = ("textbook", "tuning gains", "seconds", "good rates")
 
-# Why a study may say of its own trials what a comparison does not, and the other way round.
+# Why the study's own verdict may differ from the comparison.
 OTHERWISE = "which confirms the best of all trials, on other seeds than the comparison of each {by}"
 
-# Lines of a headline.
+# The most lines of a headline.
 MOST = 6
 
 
 def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> list[str]:
-    """What is best, by more than noise or not, in at most six lines.
+    """Which branch is best, and whether by more than noise, in at most six lines.
 
     Args:
-        comparisons: on each data set.
-        results: of their studies, by data set; where one chose another winner, it is said why.
+        comparisons: the comparisons on all data sets.
+        results: the results of their studies, by data set; if a study chose another winner, a line
+            says why.
     """
     by, data = comparisons.by, comparisons.data
     if not data:
@@ -60,7 +61,7 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
         seeds = 2 * comparison.seeds
         lines.append(f"Next: more seeds may tell them apart, as confirm.seeds={seeds}.")
     elif best.tuned is not None and best.tuned.mean is not None:
-        # Of a setting with choices a branch is called as what is given, width=64.
+        # A branch of a setting with choices is named like an override, such as width=64.
         above = by.removesuffix(by.rpartition(".")[2])
         alone = f"{above}{order[0]}" if "=" in order[0] else f"{by}={order[0]}"
         lines.append(f"Next: tune it alone, with {alone}.")
@@ -68,7 +69,7 @@ def headline(comparisons: Comparisons, results: Mapping[str, StudyResult]) -> li
 
 
 def tables(comparisons: Comparisons) -> dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]]:
-    """A table for each data set, and one over all of them, each under its words."""
+    """A table for each data set, and one over all of them, by their captions."""
     found: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
         _words(name, own, comparisons.by): told(
             _head(own), [_row(branch, own) for branch in _order(own)]
@@ -84,7 +85,7 @@ def tables(comparisons: Comparisons) -> dict[str, tuple[Sequence[str], Sequence[
 def told(
     head: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """A table without the columns of MAYBE in which nothing stands."""
+    """A table without the empty columns of MAYBE."""
     kept = [
         place
         for place, name in enumerate(head)
@@ -96,12 +97,12 @@ def told(
 def evidence(
     comparisons: Comparisons, results: Mapping[str, StudyResult], folder: Path
 ) -> list[str]:
-    """What the headline rests on, line by line.
+    """The evidence for the headline, line by line.
 
     Args:
-        comparisons: on each data set.
-        results: of their studies, by data set.
-        folder: of the study that the command names, `<root>/studies/<study>`.
+        comparisons: the comparisons on all data sets.
+        results: the results of their studies, by data set.
+        folder: the folder of the command's study, `<root>/studies/<study>`.
     """
     lines = []
     for name, comparison in comparisons.data.items():
@@ -121,7 +122,7 @@ def evidence(
 
 
 def is_doubtful(comparisons: Comparisons) -> bool:
-    """Whether anywhere noise, or nothing, says what is best."""
+    """Whether the best branch is unknown, or within the noise, on any data set."""
     return not comparisons.data or any(
         len(order := _order(own)) > 1
         and (_mean(own.branches[order[0]]) == math.inf or _alike(order, own.branches))
@@ -140,7 +141,7 @@ def _title(by: str, name: str) -> str:
 
 
 def _words(name: str, comparison: Comparison, by: str) -> str:
-    """What stands above a table."""
+    """The caption of a table."""
     trials = [branch.trials for branch in comparison.branches.values()]
     each = f"{trials[0]}" if len(set(trials)) == 1 else f"{min(trials)} to {max(trials)}"
     many = f"{each} trial{'s' * (each != '1')} each, {comparison.epochs} epochs a trial"
@@ -149,13 +150,13 @@ def _words(name: str, comparison: Comparison, by: str) -> str:
 
 
 def _scores(comparison: Comparison) -> list[str]:
-    """The metrics, beside the one that is minimised, that the branches have."""
+    """The metrics of the branches besides the study's own."""
     own = (name for branch in comparison.branches.values() for name in branch.scores)
     return [name for name in dict.fromkeys(own) if _short(name) != comparison.goal.name]
 
 
 def _short(metric: str) -> str:
-    """A metric without the part of the data that all are measured on."""
+    """A metric's name without "validation_", which all have."""
     return metric.removeprefix("validation_")
 
 
@@ -166,7 +167,7 @@ def _head(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _of_data(comparison: Comparison) -> Iterator[str]:
-    """What a table cannot say."""
+    """The notes below a table."""
     both = "epochs, seconds" if comparison.seconds else "epochs"
     said = f"  {both}: until the mean reaches {comparison.target:.4g}"
     if any(branch.basin for branch in comparison.branches.values()):
@@ -188,13 +189,13 @@ def _order(comparison: Comparison) -> list[str]:
 
 
 def _alike(order: Sequence[str], branches: Mapping[str, BranchResult]) -> list[str]:
-    """Those that the noise does not set apart from the first, by the intervals of all pairs."""
+    """The branches within the noise of the first, by the intervals of all pairs."""
     tuned = {name: own for name in order[1:] if (own := branches[name].tuned) is not None}
     return [n for n, own in tuned.items() if own.mean and not (own.worse and own.worse.low > 0)]
 
 
 def _tuned(name: str, default: Repeated) -> str:
-    """What tuning the best branch gained over the textbook settings there."""
+    """The gain of tuning the best branch over its textbook settings."""
     books = f"the textbook settings (trial {default.trial})"
     if default.worse is None:
         return f"The gain of tuning {name} over {books} is unknown: some seed diverged."
@@ -208,7 +209,7 @@ def _tuned(name: str, default: Repeated) -> str:
 
 
 def _other_winner(comparison: Comparison, by: str, best: str, result: StudyResult) -> Iterator[str]:
-    """Why the study's own winner, which is saved and tested, is another one than the best."""
+    """Why the study's own winner, which is saved and tested, differs from the best."""
     winner = result.winning
     tuned = comparison.branches[best].tuned
     if winner is None or (tuned is not None and tuned.trial == winner.number):
@@ -224,7 +225,7 @@ def _other_winner(comparison: Comparison, by: str, best: str, result: StudyResul
 
 
 def _mean(branch: BranchResult) -> float:
-    """What the branch's best reaches; infinity where it has none, or it diverged on some seed."""
+    """The mean of the branch's best; infinity if it has none, or it diverged on some seed."""
     return branch.tuned.mean.mean if branch.tuned and branch.tuned.mean else math.inf
 
 
@@ -244,7 +245,7 @@ def _row(name: str, comparison: Comparison) -> tuple[str, ...]:
 
 
 def _reached(tuned: Repeated, comparison: Comparison) -> str:
-    """What a trial reaches; without an interval where nothing depends on seeds."""
+    """A trial's mean; without an interval if nothing depends on seeds."""
     if comparison.seeds or tuned.mean is None:
         return reached(tuned, comparison.goal)
     return f"{comparison.goal.turn(tuned.mean.mean):.4g}"
@@ -255,7 +256,7 @@ def _score(number: float | None) -> str:
 
 
 def _none(branch: BranchResult) -> str:
-    """Why there is nothing to tell of a branch."""
+    """Why a branch has no result."""
     return f"none ended: {branch.diverged} diverged, {branch.pruned} pruned"
 
 
@@ -273,7 +274,7 @@ def _gain(branch: BranchResult) -> str:
 
 
 def _best(comparison: Comparison) -> str:
-    """Which branch is best once tuned, and which of the others the noise does not set apart."""
+    """Which branch is best once tuned, and which others are within its noise."""
     order, branches = _order(comparison), comparison.branches
     first, seeds = branches[order[0]].tuned, " on all seeds" if comparison.seeds else ""
     if first is None or first.mean is None:
@@ -291,7 +292,7 @@ def _best(comparison: Comparison) -> str:
 
 
 def _spans(budgets: Sequence[int], names: Sequence[str]) -> str:
-    """Budgets with the same winner, put together."""
+    """The winners by budget, with equal ones grouped."""
     if len(set(names)) == 1:
         return f"{names[0]} for all k up to {budgets[-1]}"
     spans = []
@@ -302,7 +303,7 @@ def _spans(budgets: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _across(profiles: Profiles, by: str) -> tuple[str, tuple[Sequence[str], list[Sequence[str]]]]:
-    """How often each branch is fastest, and how often it gets there at all."""
+    """How often each branch is fastest, and how often it reaches the target at all."""
     count, shares = len(profiles.data), profiles.shares
     rows: list[Sequence[str]] = [
         (name, *(f"{round(share * count)} of {count}" for share in shares[name]))

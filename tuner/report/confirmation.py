@@ -8,7 +8,7 @@ from tuner.search.initial_trials import described
 from tuner.search.trials import Goal
 from tuner.study.results import Confirmation, ConfirmedDefault, ConfirmedTrial, Repeated
 
-# A difference that no number shows, by this share of the value.
+# Relative differences up to this share are rounding.
 SAME = 1e-9
 
 
@@ -18,7 +18,7 @@ def headline(confirmed: Confirmation, goal: Goal, claim: Claim) -> list[str]:
     Args:
         confirmed: the trials on fresh seeds.
         goal: what the study minimises.
-        claim: on its winner.
+        claim: the claim on its winner.
     """
     winner = f"The winner is trial {confirmed.winner}: {judged(confirmed, goal)}"
     return [f"{winner}; {why(claim, confirmed)}.", *over_textbook(claim)]
@@ -91,7 +91,7 @@ def why(claim: Claim, confirmed: Confirmation, *, whole: bool = False) -> str:
     """The reason why this trial is the winner.
 
     Args:
-        claim: on the winner.
+        claim: the claim on the winner.
         confirmed: the confirmation.
         whole: add what makes it simpler, and the comparison with the textbook settings.
     """

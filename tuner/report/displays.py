@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-# Seconds between two plain lines: at first, as a share of the time so far, and at the most.
+# Seconds between two plain lines: the least, as a share of the elapsed time, and the most.
 INTERVAL, GROWTH, LONGEST = 5.0, 1 / 60, 60.0
 
-# A bar's pictures in a second, and its characters.
+# A bar's refreshes per second, and its width in characters.
 RATE, WIDTH = 4, 30
 
-# Seconds from one picture of a notebook's bar to the next, each of which the notebook is sent.
+# Seconds between updates of a notebook's bar; each update is sent to the notebook.
 PACE = 0.5
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What is under way, at a moment.
+    """The state of the running work at a moment.
 
     Attributes:
-        line: in words.
-        share: of it that is done, 0 to 1; None where that is not known.
+        line: the state in words.
+        share: the share that is done, 0 to 1; None if unknown.
         elapsed: seconds so far.
-        left: seconds that are left as far as is known; None where nothing is known.
+        left: estimated seconds left; None if unknown.
     """
 
     line: str
@@ -40,12 +40,12 @@ class Shown:
 
     @property
     def times(self) -> str:
-        """The seconds so far, and those that are left."""
+        """The elapsed time and the time left, as text."""
         left = "" if self.left is None else f", {duration(self.left)} left"
         return duration(self.elapsed) + left
 
 
-# Gives the state at the moment when it is called.
+# Returns the state at the moment of the call.
 Now = Callable[[], Shown]
 
 
@@ -61,30 +61,30 @@ def duration(seconds: float) -> str:
 
 
 class Display:
-    """What progress is shown on: this one shows nothing."""
+    """The interface of displays; this one shows nothing."""
 
     def begin(self, now: Now) -> None:
-        """Something begins."""
+        """Called when some work begins."""
 
     def update(self, now: Now) -> None:
-        """It went on."""
+        """Called when the work has progressed."""
 
     def end(self, now: Now) -> None:
-        """It has ended, in the way that is shown."""
+        """Called when the work has ended; `now` says how."""
 
     def note(self, message: str) -> None:
         """A line of its own."""
 
     def close(self) -> None:
-        """Nothing more is shown."""
+        """Ends the display."""
 
 
 class Lines(Display):
-    """Plain lines: the first at once, then so many that the log of a long study can be read.
+    """Plain lines: the first at once, then rarely enough to keep the log of a long study readable.
 
     Args:
-        stream: that is written to.
-        clock: tells seconds.
+        stream: the stream to write to.
+        clock: returns seconds.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
@@ -111,7 +111,7 @@ class Lines(Display):
         print(message, file=self.stream, flush=True)
 
     def print(self, shown: Shown, text: str) -> None:
-        """Prints the state in these words, but not twice."""
+        """Prints a text, unless it is the same as the last one."""
         self.printed = self.clock()
         if text != self.last:
             self.last = text
@@ -119,10 +119,10 @@ class Lines(Display):
 
 
 class Bar(Display):
-    """A bar, the times and the state in words, which go on by themselves on a terminal.
+    """A self-refreshing bar on a terminal, with the times and the state in words.
 
     Args:
-        stream: of the terminal.
+        stream: the terminal's stream.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -130,7 +130,7 @@ class Bar(Display):
         from rich.live import Live
 
         self.now: Now | None = None
-        # Errors of other parts stand above the bar; the standard output may go to a file.
+        # Messages on standard error appear above the bar; standard output may go to a file.
         self.live = Live(
             console=Console(file=stream),
             get_renderable=self.picture,
@@ -147,11 +147,11 @@ class Bar(Display):
             self.live.refresh()
         else:
             self.live.start(refresh=True)
-            # A process that is killed could not give it back.
+            # Keep the cursor visible: a killed process could not restore it.
             self.live.console.show_cursor(True)
 
     def update(self, now: Now) -> None:
-        """The bar goes on by itself."""
+        """Does nothing: the bar refreshes itself."""
 
     def end(self, now: Now) -> None:
         """Leaves a line that says how it ended."""
@@ -163,7 +163,7 @@ class Bar(Display):
         self.live.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """The bar goes away."""
+        """Removes the bar."""
         self.live.stop()
 
     def picture(self) -> "RenderableType":
@@ -185,19 +185,19 @@ class Bar(Display):
         return Group(top, Text(shown.line, no_wrap=True, overflow="ellipsis"))
 
 
-# Shows an output of a notebook's cell, by its types, and returns what shows another in its place.
+# Shows an output of a notebook's cell (texts by MIME type); returns a function that replaces it.
 Show = Callable[[Mapping[str, str]], Callable[[Mapping[str, str]], object]]
 
 
 class Cell(Display):
-    """A bar, the times and the state in words in the output of a notebook's cell.
+    """A self-refreshing bar in a notebook's cell, with the times and the state in words.
 
-    They go on by themselves, as on a terminal. It is one output, shown anew each time, so that a
-    notebook keeps its last state alone; it needs no widgets.
+    It is a single output that is replaced each time, so the notebook keeps only the last state. It
+    needs no widgets.
 
     Args:
         show: shows an output.
-        pace: seconds from one picture to the next.
+        pace: seconds between updates.
     """
 
     def __init__(self, show: Show, pace: float = PACE) -> None:
@@ -213,7 +213,7 @@ class Cell(Display):
         self.now = now
         self.refresh()
         if self.thread is None:
-            # With the context of this thread, in which the notebook knows whose cell it is.
+            # The thread gets this thread's context, by which the notebook knows the cell.
             self.thread = Thread(target=copy_context().run, args=[self.go_on], daemon=True)
             self.thread.start()
 
@@ -228,7 +228,7 @@ class Cell(Display):
         self.refresh()
 
     def close(self) -> None:
-        """The bar goes away, the lines stay."""
+        """Removes the bar and keeps the lines."""
         self.closed.set()
         if self.thread is not None:
             self.thread.join()
@@ -237,12 +237,12 @@ class Cell(Display):
             self.refresh()
 
     def go_on(self) -> None:
-        """Shows the bar again and again until it is closed."""
+        """Refreshes the bar until it is closed."""
         while not self.closed.wait(self.pace):
             self.refresh()
 
     def refresh(self) -> None:
-        """Shows the lines, and the bar below them."""
+        """Shows the lines, with the bar below them."""
         with self.lock:
             picture = self.picture()
             if self.again is None:
@@ -268,7 +268,7 @@ class Cell(Display):
 
 
 def notebook() -> Show | None:
-    """What shows an output of the cell that is at work; None outside of notebooks."""
+    """A function that shows an output in the running cell; None outside of notebooks."""
     python: Any = sys.modules.get("IPython")
     shell = None if python is None else python.get_ipython()
     if getattr(shell, "kernel", None) is None:
@@ -282,12 +282,12 @@ def notebook() -> Show | None:
 
 
 def display(stream: TextIO, clock: Callable[[], float], *, quiet: bool) -> Display:
-    """The display that goes with a stream.
+    """The display for a stream.
 
     Args:
-        stream: that is written to.
-        clock: tells seconds.
-        quiet: whether nothing is to be shown.
+        stream: the stream to write to.
+        clock: returns seconds.
+        quiet: whether to show nothing.
     """
     if quiet:
         return Display()

@@ -1,4 +1,4 @@
-"""The files of a study that people read, made from its result and its curves."""
+"""The files of a study for people, made from its result and its curves."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,16 +19,16 @@ def write(
     drawn: bool = True,
     draw: Callable[[StudyResult, Mapping[int, Curves], Path], None] = pictures.draw,
 ) -> None:
-    """Writes them; of a study without a winner there is no `best.yaml`.
+    """Writes the files; a study without a winner gets no `best.yaml`.
 
     Args:
-        result: how the study ended.
-        curves: of its trials, by number.
-        folder: of the study.
-        space: what was searched.
-        times: when trials were asked and told, in milliseconds since 1970, by number.
-        drawn: whether pictures and the report are made; else there are none of an earlier result.
-        draw: the pictures, or begins to.
+        result: the study's result.
+        curves: the curves of its trials, by number.
+        folder: the study's folder.
+        space: the searched space.
+        times: when each trial began and ended, in milliseconds since 1970, by number.
+        drawn: whether to make the pictures and the report; otherwise old ones are deleted.
+        draw: draws the pictures, or begins to.
 
     Raises:
         OSError: if the disk is full.

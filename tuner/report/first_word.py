@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tuner.errors import printable
 
-# The jobs that train or judge: they import, and read data, for a second or more before they do.
+# The jobs that train or judge: they import modules and read data for a second or more first.
 TRAINING = ("tune", "compare", "confirm", "range_test", "promote", "card")
 
 # The module of the process that writes to MLflow.
@@ -16,10 +16,10 @@ def first_word(plain: Mapping[str, object]) -> str:
     """A line on the study that a composed config names.
 
     Args:
-        plain: not checked yet: what is none is left to the check, which says so.
+        plain: the config, not yet checked; reporting wrong values is left to the check.
 
     Returns:
-        "" for what does not train, and for a command that is to be quiet.
+        "" for jobs that do not train, and for quiet commands.
     """
     job, name = plain.get("job"), _below(plain, "study", "name")
     if job not in TRAINING or plain.get("quiet") is True:
@@ -72,6 +72,6 @@ def first_server(plain: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _below(plain: Mapping[str, object], group: str, key: str) -> object:
-    """A value of a group; None where there is none."""
+    """A value of a group; None if there is none."""
     values = plain.get(group)
     return values.get(key) if isinstance(values, Mapping) else None

@@ -26,12 +26,12 @@ from tuner.study.events import (
 
 
 class Log:
-    """Listens to a study and writes what it hears; a context, as Progress is.
+    """Writes a study's events to the log; a context manager like Progress.
 
     Args:
-        goal: of the study.
-        lined: that is written to.
-        clock: tells seconds.
+        goal: the study's goal.
+        lined: the stream to write to.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Log:
         self.lined.tell("said", said=message)
 
     def __call__(self, event: Event) -> None:
-        """Hears of an event."""
+        """Writes an event."""
         match event:
             case Began(results):
                 self.lined.tell("began", trials=len(results))
@@ -82,7 +82,7 @@ class Log:
                 )
 
     def went(self, event: EpochEnded) -> None:
-        """An epoch has ended: told as often as the log of a long study can be read."""
+        """Writes an epoch, rarely enough to keep the log of a long study readable."""
         now = self.clock()
         if now - self.told >= min(LONGEST, max(INTERVAL, GROWTH * (now - self.started))):
             self.told = now
@@ -112,12 +112,12 @@ class Log:
 
 
 def watching(config: Config, goal: Goal | None = None, trials: int = 1) -> Progress | Log:
-    """What shows how far a command is: the log, if it is to write one, or progress.
+    """What shows the progress of a command: the log, if the config asks for one, or a display.
 
     Args:
-        config: of the command.
-        goal: of the study.
-        trials: of the study in all, for commands that train cohorts.
+        config: the command's config.
+        goal: the study's goal.
+        trials: the number of trials of the study, for commands that train cohorts.
     """
     own = goal or Goal()
     if config.log is not None and isinstance(sys.stderr, Lined) and not config.quiet:

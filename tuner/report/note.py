@@ -8,15 +8,15 @@ from tuner.errors import printable
 from tuner.report import verdict
 from tuner.study.results import StudyResult
 
-# What would not be text in Markdown, of GitHub's kind too.
+# Characters with a meaning in Markdown, including GitHub's.
 SPECIAL = re.compile(r"[*`\[\]|~@\\#]|:(?=\w+:)|(?<!\w)_|_(?!\w)")
 
 
 def text(result: StudyResult) -> str:
-    """The headline, the best trials as a table, and the line that trains the winner again.
+    """The headline, the best trials as a table, and the command that trains the winner again.
 
     Args:
-        result: how the study ended.
+        result: the study's result.
     """
     parts = ["\n".join(f"- {escaped(line)}" for line in verdict.sentences(result))]
     columns, rows = verdict.table(result)
@@ -28,7 +28,7 @@ def text(result: StudyResult) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown shows as it is, in one line."""
+    """A text on one line, escaped for Markdown."""
     plain = html.escape(printable(" ".join(text.split())), quote=False)
     return SPECIAL.sub(lambda found: f"&#{ord(found[0])};", plain)
 

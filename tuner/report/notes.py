@@ -1,21 +1,22 @@
-"""Notes: what a command prints beside its result, unless it is asked to be quiet."""
+"""Notes: what a command prints besides its result, unless it is quiet."""
 
 import sys
 
 from tuner.config import Config
 
-# What a wait is for, the first time that a machine trains, and that it trains these models.
+# The reasons for a wait when a machine trains for the first time, or these models for the first
+# time.
 COMPILING = "compiling for this machine, which happens once"
 COMPILING_MODELS = "compiling for this machine and these models, once only"
 
 
 def note(config: Config, message: str) -> None:
-    """A line on the standard error: what the command is at."""
+    """Prints on standard error what the command is doing."""
     if not config.quiet:
         print(message, file=sys.stderr, flush=True)
 
 
 def say(config: Config, *lines: str) -> None:
-    """Lines before the result: what the command takes its work to be."""
+    """Prints lines before the result: how the command understood its task."""
     if not config.quiet:
         print(*lines, sep="\n")

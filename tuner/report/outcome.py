@@ -1,4 +1,4 @@
-"""The whole outcome of a study, as its command and job=show print it."""
+"""The outcome of a study: what its command and job=show print."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,20 +9,20 @@ from tuner.report.page import REPORT
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
-# The first points of trials on a function are told where a study has no more trials than this.
+# For trials on a function, first points are shown if the study has at most this many trials.
 FEW = 12
 
 
 def outcome(
     result: StudyResult, curves: Mapping[int, Curves], folder: Path, shown: str
 ) -> terminal.Told:
-    """The verdict, and how to look at what it rests on.
+    """The verdict, and where to find its evidence.
 
     Args:
-        result: how the study ended.
-        curves: of its trials, by number.
-        folder: of the study.
-        shown: what opens the page of all curves; "" where there is none.
+        result: the study's result.
+        curves: the curves of its trials, by number.
+        folder: the study's folder.
+        shown: the command that opens the page of all curves; "" if there is none.
     """
     evidence = verdict.evidence(result, curves if len(result.all) <= FEW else {})
     where = [f"Report: {folder / REPORT}; pictures, settings and all results are beside it."]

@@ -1,4 +1,4 @@
-"""The pictures of a study: files made from its result and its curves."""
+"""The pictures of a study: image files made from its result and its curves."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
 RATES, LOSSES = "learning_rates.png", "loss_curves.png"
-# Up to so many trials have each a curve of its own colour; the letters of what it is called.
+# Up to EACH trials, every curve has its own colour; the longest name in characters.
 EACH, LONGEST = 6, 40
-# Of the PNG's text chunk that says, as JSON, whose picture it is and which trial won.
+# The PNG text chunk that says, as JSON, which study it shows and which trial won.
 KEYWORD = "tuner"
 
 
 def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> None:
-    """Draws what can be drawn of a study: rates only where its trials have learning rates.
+    """Draws the pictures of a study; learning rates only if its trials have any.
 
     Args:
-        result: how it ended.
-        curves: of its trials, by number.
-        folder: where the files go.
+        result: the study's result.
+        curves: the curves of its trials, by number.
+        folder: the folder of the files.
     """
     from tuner.report.plots.trials import Reached, TrialCurve, learning_rates, loss_curves
 
@@ -57,7 +57,7 @@ def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> Non
             goal.greater_is_better,
             says,
         )
-    # A user's function may yield no losses: then what counts is drawn.
+    # A user function may yield no losses: then the goal's metric is drawn.
     has_losses = not curves or any("validation_loss" in own for own in curves.values())
     drawn = "validation_loss" if has_losses else goal.curve
     fell = "the loss fell" if has_losses else f"the {goal.name} went"
@@ -78,10 +78,10 @@ def draw(result: StudyResult, curves: Mapping[int, Curves], folder: Path) -> Non
 
 
 def named_curves(result: StudyResult) -> dict[int, str]:
-    """What curves of their own colour are called, by number.
+    """The names of the curves with their own colours, by trial number.
 
-    These are the trials that stand out. Where there are few trials it is each of them, and its
-    name says by which settings it differs.
+    These are the highlighted trials. With few trials, every trial has a name, which says by which
+    settings it differs.
     """
     named = {trial.number: name for name, trial in standing(result).items()}
     if len(result.all) > EACH:
@@ -99,11 +99,11 @@ def named_curves(result: StudyResult) -> dict[int, str]:
 
 
 def _finite(curve: Sequence[float | None] | None, epochs: int) -> np.ndarray:
-    """A curve from its record, in which JSON has no number for what is not finite.
+    """A recorded curve with NaN in place of None.
 
     Args:
-        curve: None where it was not measured.
-        epochs: its length, but for what was before the first.
+        curve: the curve; None if it was not measured.
+        epochs: its length without the value before the first epoch.
     """
     numbers = [None] * (epochs + 1) if curve is None else curve
     return np.array([np.nan if value is None else value for value in numbers])

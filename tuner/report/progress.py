@@ -1,4 +1,4 @@
-"""Progress of a study as it runs: a share, times and a few words."""
+"""Progress of a running study: the share done, the times and a few words."""
 
 import math
 import sys
@@ -22,19 +22,19 @@ Clock = Callable[[], float]
 
 
 class Timed:
-    """How long something takes: what is done is a share, and goes on as it did so far.
+    """Estimates the time left of some work, at the speed so far.
 
     Args:
-        clock: tells seconds.
+        clock: returns seconds.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.started = clock, clock()
-        # The share that was done before, and when all will be done.
+        # The share done before this command, and the estimated end.
         self.before, self.ends = 0.0, math.nan
 
     def reached(self, share: float) -> None:
-        """So much is done by now."""
+        """Called when this share is done."""
         now, own = self.clock(), share - self.before
         known = own > 0 and share < 1
         self.ends = now + (now - self.started) * (1 - share) / own if known else math.nan
@@ -47,12 +47,12 @@ class Timed:
 
 
 class Trials(Timed):
-    """The trials of a study: those on record, and the cohort that is under way.
+    """The trials of a study: the recorded ones and the running cohort.
 
     Args:
-        total: trials of the study in all.
-        goal: whose best number is shown.
-        clock: tells seconds.
+        total: the number of trials of the study.
+        goal: the goal, whose best value is shown.
+        clock: returns seconds.
     """
 
     def __init__(self, total: int, goal: Goal, clock: Clock) -> None:
@@ -72,24 +72,24 @@ class Trials(Timed):
         self.cohort = None
 
     def began(self, results: Sequence[TrialResult]) -> None:
-        """A command takes the study up, with results of earlier ones."""
+        """Called when a command starts or continues a study, with the earlier results."""
         self.count(results)
         self.before = self.share()
 
     def went(self, cohort: EpochEnded) -> None:
-        """A cohort has trained an epoch; of one from a checkpoint, the first epochs are known."""
+        """Called after an epoch of a cohort; epochs before a checkpoint count as done before."""
         if self.cohort is None and cohort.epoch > 1:
             self.before += cohort.running * (cohort.epoch - 1) / cohort.epochs / self.total
         self.cohort = cohort
         self.reached(self.share())
 
     def ended(self, results: Sequence[TrialResult]) -> None:
-        """A cohort is on record."""
+        """Called when a cohort is recorded."""
         self.count(results)
         self.reached(self.share())
 
     def share(self) -> float:
-        """Trials that are done, and of those under way their share, of all."""
+        """The share of the study that is done, including the trained part of running trials."""
         done, cohort = float(self.done), self.cohort
         if cohort is not None:
             done += cohort.left + cohort.running * cohort.epoch / cohort.epochs
@@ -113,11 +113,11 @@ class Trials(Timed):
 
 
 class Stage(Timed):
-    """Something else than cohorts: what, in words, and how many of its epochs are trained.
+    """A stage other than a cohort, with its trained epochs.
 
     Args:
-        what: in words.
-        clock: tells seconds.
+        what: the stage, in words.
+        clock: returns seconds.
     """
 
     def __init__(self, what: str, clock: Clock) -> None:
@@ -126,7 +126,7 @@ class Stage(Timed):
         self.last: StageEpochEnded | None = None
 
     def went(self, epoch: StageEpochEnded) -> None:
-        """An epoch has ended; of what goes on from a checkpoint, the first ones are known."""
+        """Called after an epoch; epochs before a checkpoint count as done before."""
         if self.last is None:
             self.before = max(0, epoch.epoch - 1) / epoch.epochs
         self.last = epoch
@@ -141,17 +141,17 @@ class Stage(Timed):
 
 
 class Progress:
-    """Listens to a study and shows how far it is; use it as a context.
+    """Listens to a study and shows its progress; use it as a context manager.
 
-    Of the trials under way it counts the share of their epochs that is trained. The best number is
-    of those that ended and of those under way, these by their last epoch.
+    Running trials count by the share of their epochs that is trained. The best value is over ended
+    trials and over running ones at their last epoch.
 
     Args:
-        total: trials of the study in all, for commands that train cohorts.
-        goal: whose best number is shown.
-        stream: the standard error where none is given.
-        quiet: whether nothing is to be shown.
-        clock: tells seconds.
+        total: the number of trials of the study, for commands that train cohorts.
+        goal: the goal, whose best value is shown.
+        stream: the stream to write to; standard error by default.
+        quiet: whether to show nothing.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class Progress:
                     self.show(self.work)
 
     def show(self, work: Trials | Stage) -> None:
-        """Shows what is under way."""
+        """Shows the running work."""
         if work is self.work:
             self.display.update(work.now)
         else:
@@ -204,7 +204,7 @@ class Progress:
             self.display.begin(work.now)
 
     def leave(self) -> None:
-        """Says how the trials stand, if they were under way."""
+        """Shows the final state of the trials, if they were running."""
         if self.work is self.trials:
             self.display.end(self.trials.now)
             self.work = None

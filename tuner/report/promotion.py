@@ -9,7 +9,7 @@ from tuner.study.promotion import Promotion
 
 
 def verdict(found: Promotion) -> str:
-    """The line that counts."""
+    """The headline."""
     name = f"version {found.version} of {found.model}"
     winner = f"the winner of study {found.study}"
     if found.already:
@@ -28,7 +28,7 @@ def verdict(found: Promotion) -> str:
 
 
 def evidence(found: Promotion) -> Iterator[str]:
-    """What else there is to know of it."""
+    """The lines below the headline."""
     contest = found.contest
     if contest is not None and contest.said:
         yield printable(f"{contest.said[0].upper()}{contest.said[1:]}.")
@@ -75,5 +75,5 @@ def tested(contest: Contest) -> str:
 
 
 def note(found: Promotion) -> str:
-    """The description of a version, Markdown."""
+    """The description of a version, in Markdown."""
     return "\n\n".join([verdict(found), *evidence(found)])

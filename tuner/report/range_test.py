@@ -10,7 +10,7 @@ WORDS = {"validation_loss": "validation loss", "train_loss": "training loss"}
 
 
 def headline(saved: SavedRangeTest) -> list[str]:
-    """What was tested, and the rate and the range that it suggests, an optimizer a line."""
+    """What was tested and, per optimizer, a line with the suggested rate and range."""
     lines = [_subject(saved)]
     for name, tested in saved.result.optimizers.items():
         if isinstance(tested, FoundRange):
@@ -22,11 +22,11 @@ def headline(saved: SavedRangeTest) -> list[str]:
 
 
 def describe(saved: SavedRangeTest, place: Path) -> str:
-    """The verdict, in lines.
+    """The verdict, as text of several lines.
 
     Args:
-        saved: the test, as its file has it.
-        place: the folder that holds it, `<root>/studies/<study>/range`.
+        saved: the saved test.
+        place: its folder, `<root>/studies/<study>/range`.
     """
     result, lines = saved.result, [_subject(saved)]
     if result.held:
@@ -66,7 +66,7 @@ def _tried(tested: TestedRates) -> str:
 
 
 def _nothing(name: str, tested: TestedRates) -> Iterator[str]:
-    """An optimizer that gained at no rate: higher ones if the lowest did nothing, else lower."""
+    """The lines on an optimizer that gained at no rate, with advice on which rates to try."""
     yield f"{name}: no run ended below its initial loss: {_tried(tested)}."
     word, low, high = "lower", tested.rates[0] / 1e4, tested.rates[0]
     if tested.open[1]:
@@ -100,7 +100,7 @@ def _found(name: str, found: FoundRange, epochs: int, longer: int) -> Iterator[s
 
 
 def _confirmed(found: FoundRange, longer: int) -> str:
-    """What the longer runs said of the suggested rate and of those around it."""
+    """The results of the longer runs at the suggested rate and around it."""
     c = found.confirmation
     means = ", ".join(
         f"diverged at {rate:.3g}" if mean is None else f"{mean:.4g} at {rate:.3g}"
@@ -112,7 +112,7 @@ def _confirmed(found: FoundRange, longer: int) -> str:
 
 
 def _by_seed(spread: Spread) -> str:
-    """How far the seeds differ, each taken alone."""
+    """How far the results of single seeds differ."""
     return (
         f"by single seeds: lower end {_span(spread.low)}, upper end {_span(spread.high)}, "
         f"suggestion {_span(spread.suggested)}"

@@ -6,12 +6,12 @@ from tuner.search.statistics import Interval
 from tuner.search.trials import Goal
 from tuner.study.results import Repeated
 
-# A half of an interval that is less than this share of its middle is one of rounding alone.
+# A half-width below this share of the mean is only rounding.
 NOTHING = 1e-9
 
 
 def reached(repeated: Repeated, goal: Goal) -> str:
-    """The mean with its interval, as numbers of the goal's curve."""
+    """The mean with its interval, as values of the goal's curve."""
     mean = repeated.mean
     if mean is None:
         lost = repeated.diverged + repeated.failed
@@ -21,9 +21,9 @@ def reached(repeated: Repeated, goal: Goal) -> str:
 
 
 def plus_minus(interval: Interval) -> str:
-    """A difference without its sign and the half of its interval, x +- y, to two digits of y.
+    """The size of a difference and the half-width of its interval, x +- y, to two digits of y.
 
-    It has more digits where these would hide that the one is above the other.
+    It has more digits if two would hide that x is larger than y.
     """
     mean, half = abs(interval.mean), (interval.high - interval.low) / 2
     if half <= NOTHING * mean:

@@ -1,4 +1,4 @@
-"""The text of a rule: its formula, source, conventions and hyperparameters, from its file."""
+"""The text of a rule: formula, source, conventions and hyperparameters, from its source file."""
 
 import ast
 import inspect
@@ -12,25 +12,25 @@ from importlib import import_module
 from tuner.training import optimizers
 from tuner.training.slots import zero
 
-# Sections of a docstring that are no prose.
+# The sections of a docstring after its prose.
 SECTION = re.compile(r"\n(?=(?:Args|Returns|Raises):\n)")
 ENTRY = re.compile(r"^    (\S[^:]*): ((?:.*\n?)(?:        .*\n?)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What the file of an optimizer says of it."""
+    """The documentation in the source file of an optimizer."""
 
     name: str
 
     @property
     def optimizer(self) -> optimizers.Optimizer:
-        """The optimizer itself."""
+        """The optimizer."""
         return optimizers.load(self.name)
 
     @cached_property
     def module_words(self) -> list[str]:
-        """The paragraphs of its file's docstring."""
+        """The paragraphs of the module docstring."""
         module = import_module(f"{optimizers.__name__}.{self.name}")
         return paragraphs(inspect.cleandoc(module.__doc__ or ""))
 
@@ -41,23 +41,23 @@ class Rule:
 
     @property
     def is_another(self) -> bool:
-        """Whether its step is that of another optimizer, whose file has the formula."""
+        """Whether it uses the step of another optimizer, whose file has the formula."""
         return self.optimizer.rule.__name__ != self.name
 
     @property
     def summary(self) -> str:
-        """What it is, in a line."""
+        """What the optimizer is, in one line."""
         return self.module_words[0]
 
     @property
     def source(self) -> list[str]:
-        """The paper, and what is taken from where sources differ, in paragraphs."""
+        """The paper, and the conventions chosen where sources differ, in paragraphs."""
         own = [text for text in self.module_words[1:] if not text.startswith(">>>")]
         return [*own, *paragraphs(self.words[0])]
 
     @property
     def formula(self) -> str:
-        """The lines that compute a step, as they are compiled."""
+        """The source lines that compute a step."""
         source = textwrap.dedent(inspect.getsource(self.optimizer.rule))
         function = ast.parse(source).body[0]
         assert isinstance(function, ast.FunctionDef)
@@ -67,13 +67,13 @@ class Rule:
 
     @property
     def arguments(self) -> Mapping[str, str]:
-        """What each hyperparameter means."""
+        """The meaning of each hyperparameter."""
         section = next((part for part in self.words if part.startswith("Args:")), "")
         return {head: " ".join(said.split()) for head, said in ENTRY.findall(section)}
 
     @property
     def example(self) -> tuple[str, str]:
-        """A property that the docstring shows: in words, and as a session of Python."""
+        """A property that the docstring shows: in words, and as a Python session."""
         last = paragraphs(self.words[-1])
         code = [i for i, text in enumerate(last) if text.startswith(">>>")]
         if not code:
@@ -82,7 +82,7 @@ class Rule:
 
     @property
     def state(self) -> Mapping[str, str]:
-        """What it keeps between steps: how much of it, and what it starts from."""
+        """The state between steps: the size and the start of each slot."""
         return {
             name: (
                 f"{'one number' if slot.scalar else 'one number for each parameter'}, starts at "
@@ -93,7 +93,7 @@ class Rule:
 
     @property
     def decay(self) -> str:
-        """What its weight decay does."""
+        """How its weight decay works."""
         if "weight_decay" in self.optimizer.own:
             return "part of the rule"
         if self.optimizer.decoupled:
@@ -102,13 +102,13 @@ class Rule:
 
 
 def started(asks: list[str]) -> str:
-    """What a slot starts from, by what its start depends on."""
+    """What a slot starts from, given the arguments of its start function."""
     if not asks:
         return "a constant"
     return f"`{asks[0]}`" if len(asks) == 1 else f"a value of {', '.join(f'`{a}`' for a in asks)}"
 
 
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, each on one line but for sessions of Python."""
+    """The paragraphs of a text, each on one line except Python sessions."""
     found = [part.strip("\n") for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
     return [part if part.startswith(">>>") else " ".join(part.split()) for part in found]

@@ -1,4 +1,4 @@
-"""The curves of schedules over a whole training, from the config alone."""
+"""The curves of schedules over a whole training, computed from the config alone."""
 
 from dataclasses import dataclass
 from itertools import islice, product
@@ -12,9 +12,9 @@ from tuner.training import optimizers, schedules
 
 Array = np.ndarray
 
-# Steps that are drawn, at least: fine enough for every curve.
+# The least number of drawn steps: fine enough for every curve.
 STEPS = 1000
-# The shaded band is that of about so many settings, spread evenly over the ranges.
+# The shaded band covers about this many settings, spread evenly over the ranges.
 BAND = 128
 
 
@@ -23,11 +23,11 @@ class ScheduleCurve:
     """A schedule to draw: arrays (steps,) over shares of the training.
 
     Attributes:
-        note: what else is to be said, in lines.
-        rates: multiples of the optimizer's.
-        low, high: between which they lie in the ranges that are searched.
-        momentum: the name of what momenta holds.
-        momenta: None where the schedule leaves them.
+        note: a remark, in lines.
+        rates: multiples of the optimizer's rate.
+        low, high: the lowest and the highest rates within the searched ranges.
+        momentum: the name of the hyperparameter in `momenta`.
+        momenta: None if the schedule does not change the momentum.
     """
 
     name: str
@@ -50,7 +50,7 @@ class LaidOut:
         self.fixed, self.ranges = config.space.below(f"schedule.{name}.")
         self.lr, self.momentum, self.own_momentum = 1.0, "", 0.0
         if config.function is not None:
-            return  # which multiplies rates of its own
+            return  # the function has its own rates
         optimizer = config.space.branches["optimizer"][0]
         known = optimizers.load(optimizer).hyperparameters
         fixed, ranges = config.space.below(f"optimizer.{optimizer}.")
@@ -60,7 +60,7 @@ class LaidOut:
         self.own_momentum = own.get(self.momentum, 0.0)
 
     def curve(self) -> ScheduleCurve:
-        """It at the middle of its ranges, and the band in which they lie."""
+        """The curve at the middle of the ranges, with the band of the ranges."""
         middle = self.at([0.5] * len(self.ranges))
         each = max(2, int(BAND ** (1 / max(len(self.ranges), 1))))
         places = product(np.linspace(0, 1 - 1e-12, each), repeat=len(self.ranges))
@@ -83,7 +83,7 @@ class LaidOut:
 
     @property
     def watches(self) -> bool:
-        """Whether it looks at losses."""
+        """Whether the schedule depends on losses."""
         return self.name != schedules.PARTS and schedules.load(self.name).state is not None
 
     def at(self, shares: list[float]) -> Chosen:
@@ -92,15 +92,15 @@ class LaidOut:
         return self.fixed | {key: setting.at(share) for (key, setting), share in chosen}
 
     def table(self, settings: Chosen, value: float, function: Any) -> Array:
-        """Rates or momenta at every step, from the optimizer's own."""
+        """Rates or momenta at every step, for this value of the optimizer's."""
         steps, own = np.arange(float(self.total))[None], np.array([value])
         rates: Array = function([self.name], [settings], own, steps, self.total, self.epoch)[0]
         return rates
 
     def rates(self, settings: Chosen) -> Array:
-        """Rates as multiples of the optimizer's.
+        """Rates as multiples of the optimizer's rate.
 
-        Those of a schedule that looks at losses are under a loss that never falls.
+        A schedule that depends on losses is drawn for a loss that never falls.
         """
         rates = self.table(settings, self.lr, schedules.table) / self.lr
         state = schedules.initial_state(1)
@@ -110,7 +110,7 @@ class LaidOut:
         return rates
 
     def momenta(self, settings: Chosen) -> Array | None:
-        """The optimizer's momentum at every step; None where the schedule leaves it."""
+        """The optimizer's momentum at every step; None if the schedule does not change it."""
         if not self.momentum or not schedules.cycles_momentum(self.name, settings):
             return None
         return self.table(settings, self.own_momentum, schedules.momentum_table)

@@ -1,4 +1,4 @@
-"""Trials that stand out: the winner, the best of the search, and a typical one."""
+"""The highlighted trials: the winner, the best of the search, and a typical one."""
 
 import math
 
@@ -7,10 +7,10 @@ from tuner.study.results import StudyResult
 
 
 def standing(result: StudyResult) -> dict[str, TrialResult]:
-    """Them by what each is called, no trial twice.
+    """The highlighted trials by name, no trial twice.
 
-    The best of the search is there only where it is not the winner. The typical one is the median
-    over all trials that ended, those that diverged last; its name says so where it diverged.
+    The best of the search is included only if it is not the winner. The typical trial is the median
+    of all ended trials, with diverged ones ranked last.
     """
     named = {}
     if result.winning is not None:

@@ -1,4 +1,4 @@
-"""The text of job=list, and of a study that has no verdict yet."""
+"""The text of job=list, and of a study without a verdict."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,12 +9,12 @@ COLUMNS = ("study", "state", "trials", "metric", "best", "winner", "when")
 
 
 def table(studies: Sequence[Overview]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """Titles, and a row for each study."""
+    """The column names, and a row for each study."""
     return COLUMNS, [_row(own) for own in studies]
 
 
 def notes(studies: Sequence[Overview]) -> Iterator[str]:
-    """What is said of the states: which process is at work, what is damaged."""
+    """Remarks on the states: which process is running a study, or what is damaged."""
     return (f"{own.study}: {own.state}: {own.said}" for own in studies if own.said)
 
 
@@ -37,7 +37,7 @@ def _winner(own: Overview) -> str:
 
 
 def so_far(own: Overview) -> Iterator[str]:
-    """How a study stands that has no result: its state, and the best of its trials."""
+    """A study without a result: its state, and its best trial so far."""
     asked = "" if own.asked is None else f" of {own.asked}"
     said = f" ({own.said})" if own.said else ""
     yield f"Study {own.study} has no result yet: {own.state}{said}, {own.trials}{asked} trials."

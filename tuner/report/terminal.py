@@ -1,4 +1,4 @@
-"""The terminal: a verdict as text, coloured for people, plain in a pipe, or as one JSON object."""
+"""The terminal: prints a verdict in colours, as plain text in a pipe, or as one JSON object."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from tuner import streams
 from tuner.config import Config
 from tuner.errors import escaped
 
-# Rich's names for how a headline looks; one is all well, the other one asks for a second look.
+# Rich's styles of a headline: all is well, or worth a second look.
 SURE, DOUBTFUL = "bold green", "bold yellow"
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -19,13 +19,13 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 @dataclass(frozen=True)
 class Told:
-    """What a command says of what it found.
+    """The result of a command, in words.
 
     Attributes:
-        headline: the lines that count.
-        tables: column names and rows, by the words above each; "" for none.
-        evidence: what the headline rests on, and where more is.
-        style: of the first line.
+        headline: the most important lines.
+        tables: column names and rows, by caption; "" for no caption.
+        evidence: the evidence for the headline, and where to find more.
+        style: the style of the first line.
     """
 
     headline: Sequence[str]
@@ -35,12 +35,12 @@ class Told:
 
 
 def show(config: Config, found: Callable[[], object], told: Told) -> None:
-    """Prints what a command found: for a program that reads it, or in words.
+    """Prints the result of a command: as JSON, or in words.
 
     Args:
-        config: says which (`output`), and whether the headline is enough (`quiet`).
-        found: makes the plain data of the result, in natural numbers.
-        told: the same in words.
+        config: says which (`output`), and whether to print only the headline (`quiet`).
+        found: returns the result as plain data, in natural numbers.
+        told: the result in words.
     """
     if config.output == "json":
         text = json.dumps(found(), indent=2, allow_nan=False)
@@ -56,13 +56,13 @@ def show(config: Config, found: Callable[[], object], told: Told) -> None:
 
 
 def is_coloured(stream: TextIO) -> bool:
-    """Whether a stream is a terminal on which colours are wanted."""
+    """Whether a stream is a terminal and colours are wanted."""
     dull = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
     return stream.isatty() and not dull
 
 
 def plain(told: Told) -> Iterator[str]:
-    """The lines of what is told, none of them cut or wrapped."""
+    """The lines of a result, neither cut nor wrapped."""
     yield from map(escaped, told.headline)
     for words, table in told.tables.items():
         yield ""
@@ -84,7 +84,7 @@ def _aligned(table: Table) -> Iterator[str]:
 
 
 def _painted(told: Told, stream: TextIO) -> None:
-    """Prints for people: rich reads no markup in the words, which may be a stranger's."""
+    """Prints in colours; rich interprets no markup in the texts, which may be untrusted."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as Painted

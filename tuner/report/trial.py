@@ -8,7 +8,7 @@ from tuner.report.verdict import number as shown
 from tuner.search.initial_trials import described
 from tuner.search.trials import Curves, Goal, TrialResult
 
-# How a trial ended, as a sentence goes on.
+# How a trial ended, as the continuation of a sentence.
 ENDED = {
     "COMPLETE": "is complete",
     "PRUNED": "was pruned",
@@ -19,14 +19,14 @@ ENDED = {
 
 
 def told(study: str, trial: TrialResult, curves: Curves, goal: Goal, winner: bool) -> terminal.Told:
-    """A trial that has ended.
+    """The text on an ended trial.
 
     Args:
-        study: its name.
-        trial: of it, values to be minimised.
-        curves: of the trial.
-        goal: of the study.
-        winner: whether it is the study's.
+        study: the study's name.
+        trial: the trial, with values that are minimised.
+        curves: the trial's curves.
+        goal: the study's goal.
+        winner: whether it is the study's winner.
     """
     named = f"Trial {trial.number} of study {study}{', the winner,' if winner else ''}"
     at = f" {trial.epochs + 1}" if trial.state == "FAILED" else ""
@@ -47,12 +47,12 @@ def told(study: str, trial: TrialResult, curves: Curves, goal: Goal, winner: boo
 
 
 def settings(trial: TrialResult) -> Iterator[str]:
-    """All settings of a trial, a line each."""
+    """All settings of a trial, one line each."""
     return (f"    {path} = {trial.settings[path]}" for path in sorted(trial.settings))
 
 
 def ends(curves: Curves) -> terminal.Table:
-    """Where each curve of a trial begins and ends."""
+    """A table of the first and last values of a trial's curves."""
     rows = [
         [
             name,
@@ -71,12 +71,12 @@ def _number(value: float | None) -> str:
 
 
 def output(path: Path, lines: list[str], count: int) -> Iterator[str]:
-    """What a trial printed, the end of it.
+    """The end of a trial's output.
 
     Args:
-        path: where it stands.
-        lines: the last ones.
-        count: how many there are.
+        path: the file of the output.
+        lines: its last lines.
+        count: the number of its lines.
     """
     if lines:
         yield f"{path}, {'all' if count == len(lines) else 'the last'} {len(lines)} lines:"

@@ -12,15 +12,15 @@ from tuner.study.results import StudyResult
 
 TRIALS = "trials.csv"
 
-# A text that begins with one of these a spreadsheet would run as a formula.
+# A spreadsheet would run a text that begins with one of these as a formula.
 FORMULA = ("=", "+", "-", "@")
 
 
 def text(result: StudyResult) -> str:
-    """The trials as `table` has them; what a trial has not, or was not finite, is empty.
+    """The table of trials as CSV; missing and non-finite values are empty.
 
     Args:
-        result: how the study ended.
+        result: the study's result.
     """
     head, rows = table(result)
     file = io.StringIO()
@@ -31,12 +31,12 @@ def text(result: StudyResult) -> str:
 
 
 def table(result: StudyResult) -> tuple[list[str], list[list[Any]]]:
-    """The trials in the order of their numbers, scores as people read them, numbers exact.
+    """The trials in the order of their numbers, with natural scores and exact numbers.
 
-    A column for each setting that was searched. What a trial has not is None.
+    There is a column for each searched setting. Missing values are None.
 
     Args:
-        result: how the study ended.
+        result: the study's result.
 
     Returns:
         The names of the columns, and a row for each trial.
@@ -65,7 +65,7 @@ def _measured(trial: TrialResult, name: str) -> float | None:
 
 
 def _cell(value: Any) -> Any:
-    """A value as it is written: numbers exact, lists as JSON, no text a formula or a line break."""
+    """A value for CSV: exact numbers, lists as JSON, texts without formulas and line breaks."""
     if isinstance(value, list | tuple):
         value = json.dumps(value)
     if not isinstance(value, str):

@@ -156,7 +156,7 @@ def _last(path: str, settings: Settings) -> str:
     group, _, below = path.partition(".")
     key, _, own = below.partition(".")
     option, _, last = own.partition(".")
-    # A branch of a user's function stands below the name of the function.
+    # A branch of a user function lies below the function's name.
     return last if last and settings.get(f"{group}.{key}") == option else path.split(".", 2)[-1]
 
 

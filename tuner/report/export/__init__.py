@@ -1,1 +1,1 @@
-"""Export: code that trains the winner of a study without the study."""
+"""Export: writes code that trains the winner of a study without the study."""

@@ -1,4 +1,4 @@
-"""A user's function as code: the call that trains the winner, and PyTorch's LambdaLR."""
+"""A user function as code: the call that trains the winner, and PyTorch's LambdaLR."""
 
 import shlex
 from pathlib import PurePath
@@ -19,12 +19,12 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
     """The call of the function with the winner's settings, which prints what it yields.
 
     Args:
-        title: of the winner, a sentence.
-        config: of the study, of a function.
-        winner: its trial.
+        title: a sentence on the winner.
+        config: the config of a study of a function.
+        winner: the winner's trial.
 
     Raises:
-        UserError: if the winner's settings are not the function's.
+        UserError: if the winner's settings do not match the function.
     """
     own = config.function
     assert own is not None
@@ -43,7 +43,7 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
         asked["schedule"] = "schedule"
     if "checkpoint" in own.asks:
         imports.append("from pathlib import Path")
-        # Of each fold its own: what one has saved is no beginning of another.
+        # One folder per fold: a checkpoint of one fold is no start for another.
         place = 'f"checkpoint/fold-{fold}"' if folds > 1 else '"checkpoint"'
         inside.append(f"checkpoint = Path({place})")
         inside.append("checkpoint.mkdir(parents=True, exist_ok=True)")
@@ -70,7 +70,7 @@ def python_text(title: str, config: Config, winner: TrialResult) -> str:
 
 
 def importing(function: Function) -> str:
-    """The code that gets the function from its script, run where the study's command is."""
+    """The code that imports the function from its script, in the folder of the study's command."""
     name = function.name
     if function.command == PROGRAM or function.is_called:
         return f"# {name} is the function that the study is of: define it here, or import it."
@@ -82,10 +82,10 @@ def importing(function: Function) -> str:
 
 
 def called_with(config: Config, winner: TrialResult) -> Plain:
-    """What the function is called with for the settings of the winner.
+    """The function's arguments for the winner's settings.
 
     Raises:
-        UserError: if they are not the function's, as in a file that `tuner` has not written.
+        UserError: if they do not match the function, as in a file that tuner did not write.
     """
     own = config.function
     assert own is not None
@@ -115,15 +115,15 @@ def code(value: object) -> str:
 
 
 def torch_text(title: str, config: Config, winner: TrialResult) -> str:
-    """PyTorch's LambdaLR of the winner's schedule, one step an epoch.
+    """PyTorch's LambdaLR of the winner's schedule, one step per epoch.
 
     Args:
-        title: of the winner, a sentence.
-        config: of the study, of a function.
-        winner: its trial.
+        title: a sentence on the winner.
+        config: the config of a study of a function.
+        winner: the winner's trial.
 
     Raises:
-        UserError: if the function asks for no schedule, or its schedule looks at losses.
+        UserError: if the function takes no schedule, or its schedule depends on losses.
     """
     own, epochs = config.function, config.budget.epochs
     assert own is not None

@@ -5,7 +5,7 @@ from typing import Any
 
 from tuner.codec import Settings
 
-# A line of code is at most so long, or it is broken.
+# Longer lines of code are broken.
 WIDTH = 92
 
 
@@ -13,11 +13,11 @@ def text(title: str, estimator: Any, data: Settings, whole: bool, targets: str) 
     """Code that loads and prepares the data as the study did, and fits the estimator to them.
 
     Args:
-        title: of the winner, a sentence.
-        estimator: a public one of `tuner.estimators`, with the winner's settings.
+        title: a sentence on the winner.
+        estimator: a public estimator of `tuner.estimators`, with the winner's settings.
         data: the arguments of `tuner.data.load`.
-        whole: whether all but the test part is trained on, and nothing is left to validate by.
-        targets: the expression of all targets, of the data that are loaded.
+        whole: whether to train on all rows but the test part, with none left for validation.
+        targets: the expression for the targets of the loaded data.
     """
     defaults, given = type(estimator)().get_params(deep=False), estimator.get_params(deep=False)
     unusual = {key: value for key, value in given.items() if not _same(value, defaults[key])}
@@ -47,7 +47,7 @@ def text(title: str, estimator: Any, data: Settings, whole: bool, targets: str) 
 
 
 def call(name: str, arguments: Mapping[str, str], *first: str) -> str:
-    """A call with these arguments, in lines of their own where one is too long."""
+    """A call with these arguments; on several lines if one would be too long."""
     given = [*first, *(f"{key}={value}" for key, value in arguments.items())]
     line = f"{name}({', '.join(given)})"
     if len(line) <= WIDTH:
@@ -72,10 +72,10 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _is_named(value: Any) -> bool:
-    """Whether it is an Optimizer, a Schedule or a Loss."""
+    """Whether the value is an Optimizer, a Schedule or a Loss."""
     return hasattr(value, "settings")
 
 
 def _flat(given: Settings) -> list[Any]:
-    """The values, and those of lists among them."""
+    """All values, with lists flattened."""
     return [own for v in given.values() for own in (v if isinstance(v, list) else [v])]

@@ -16,13 +16,13 @@ from tuner.training.domains import hyperparameters
 
 @dataclass
 class ScheduleCode:
-    """The rates of a schedule, or its momenta, as functions of the step.
+    """The rates or the momenta of a schedule as functions of the step.
 
     Args:
-        schedule: its name.
+        schedule: the schedule's name.
         settings: its hyperparameters.
-        total: steps of the training.
-        epoch: how many of them make an epoch.
+        total: the number of steps of the training.
+        epoch: the number of steps in an epoch.
 
     Attributes:
         helpers: definitions by name, each after those that it uses.
@@ -35,12 +35,12 @@ class ScheduleCode:
     helpers: dict[str, str] = field(default_factory=dict)
 
     def function(self, name: str, kind: str, value: str) -> str:
-        """The text of a function of the step, counted from 0, that uses the helpers and NumPy.
+        """The source of a function of the step, counted from 0, that uses the helpers and NumPy.
 
         Args:
-            name: of the function.
+            name: the function's name.
             kind: "rate" or "momentum".
-            value: the name that the text has for the optimizer's own.
+            value: the expression for the optimizer's own rate or momentum.
         """
         lines = [f"def {name}(t):", f'"""The {kind} of step t, counted from 0."""']
         if self.schedule != schedules.PARTS:
@@ -75,7 +75,7 @@ class ScheduleCode:
         return found
 
     def body(self, kind: str, name: str, settings: Settings, total: float, value: str) -> list[str]:
-        """The lines of a function's body, for one schedule with its warmups."""
+        """The lines of a function's body for one schedule with its warmups."""
         function = getattr(schedules.load(name), kind)
         if function is None:
             return [f"return {value}"]
@@ -101,7 +101,7 @@ class ScheduleCode:
         return [*lines, f"return {call}"]
 
     def define(self, function: FunctionType) -> None:
-        """Adds the definition of a function, with all that it uses of the package."""
+        """Adds the definition of a function and of all that it uses of the package."""
         if function.__name__ in self.helpers:
             return
         module = sys.modules[function.__module__]
@@ -117,7 +117,7 @@ class ScheduleCode:
         self.helpers[function.__name__] = ast.unparse(node)
 
     def define_name(self, module: ModuleType, name: str) -> None:
-        """Adds what a name of a module stands for, if it is a function or a number."""
+        """Adds the value of a module's name, if it is a function or a number."""
         known = vars(module).get(name)
         if isinstance(known, FunctionType):
             self.define(known)
@@ -126,7 +126,7 @@ class ScheduleCode:
 
 
 def _warmups(lengths: Mapping[str, float], start: float) -> list[str]:
-    """The factors of warmups over so many steps, in the order that `schedules.table` has them."""
+    """The factors of warmups over these numbers of steps, in the order of `schedules.table`."""
     done = {shape: f"min(t / {n!r}, 1.0)" for shape, n in lengths.items()}
     factors = {
         "constant": f"({start!r} if t < {lengths['constant']!r} else 1.0)",

@@ -17,12 +17,12 @@ class Steps:
     """How a trial's steps are taken.
 
     Attributes:
-        optimizer, settings: its name and all of its hyperparameters.
-        schedule, schedule_settings: likewise.
-        total: how many there are.
-        epoch: how many make an epoch.
-        batch_size: samples in one; None for a function.
-        taken: of all of them, the first that are taken; None for all.
+        optimizer, settings: the optimizer's name and all its hyperparameters.
+        schedule, schedule_settings: the same for the schedule.
+        total: the number of steps that the schedule is laid out for.
+        epoch: the number of steps in an epoch.
+        batch_size: samples in a step; None for a function.
+        taken: the number of steps actually taken; None for all.
     """
 
     optimizer: str
@@ -36,15 +36,15 @@ class Steps:
 
 
 def text(title: str, steps: Steps, others: Mapping[str, float | str]) -> str:
-    """The code.
+    """The PyTorch code.
 
     Args:
-        title: of the winner, a sentence.
+        title: a sentence on the winner.
         steps: how it is trained.
-        others: what its model adds to the loss or leaves out, as l2, by path; it is named only.
+        others: settings of its model that the code only mentions, such as l2, by path.
 
     Raises:
-        UserError: if PyTorch has no such optimizer, or the schedule looks at losses.
+        UserError: if PyTorch has no such optimizer, or the schedule depends on losses.
     """
     own = steps.schedule_settings
     check_steps(steps.schedule, own)
@@ -87,10 +87,10 @@ def text(title: str, steps: Steps, others: Mapping[str, float | str]) -> str:
 
 
 def check_steps(schedule: str, settings: Settings) -> None:
-    """Refuses a schedule that is no function of the step.
+    """Refuses a schedule that is not a function of the step.
 
     Raises:
-        UserError: for one that looks at losses, or has a part that does.
+        UserError: for a schedule that depends on losses, or has a part that does.
     """
     names = [schedule]
     if schedule == schedules.PARTS:
@@ -104,20 +104,20 @@ def check_steps(schedule: str, settings: Settings) -> None:
 
 
 def _cycles(steps: Steps) -> bool:
-    """Whether the schedule moves a momentum that the optimizer has."""
+    """Whether the schedule changes a momentum of the optimizer."""
     has = {*schedules.MOMENTA} & {*optimizers.load(steps.optimizer).own}
     return bool(has) and schedules.cycles_momentum(steps.schedule, steps.schedule_settings)
 
 
 def _loop(around: list[str]) -> str:
-    """What a step of the training does, as a comment."""
+    """A training step, as a comment."""
     lines = ["In each step:", "    loss.backward()", *(f"    {line}" for line in around)]
     lines += ["    optimizer.step()", "    scheduler.step()", "    optimizer.zero_grad()"]
     return "\n".join(f"# {line}" for line in lines)
 
 
 def _remarks(steps: Steps, others: Mapping[str, float | str]) -> list[str]:
-    """What the code does not do, a comment each."""
+    """Comments on what the code does not do."""
     said = [f"# The model of the study has {path} = {value!r}." for path, value in others.items()]
     if steps.optimizer == "asgd":
         said.append('# What tuner validates is the average, optimizer.state[parameter]["ax"].')

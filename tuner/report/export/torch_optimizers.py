@@ -1,8 +1,8 @@
 """PyTorch's optimizers that take the same steps as tuner's, and how to construct them.
 
-The references of tests/references were made with them: what stands here is the same rule, with the
-same place of epsilon and the same meaning of the weight decay. Of one that has the name alone, as
-PyTorch's Muon, which iterates in bfloat16, or that PyTorch has not, there is none here.
+The references in tests/references were made with them: they follow the same rule, with the same
+position of epsilon and the same kind of weight decay. Optimizers that share only the name, such as
+PyTorch's Muon, which iterates in bfloat16, or that PyTorch does not have, are not listed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,18 @@ from tuner.training import optimizers
 
 NEW_LINE = "\n    "
 
-# What does train with it, for errors.
+# The advice in errors.
 MEND = "format=python trains with tuner's"
 
 BETAS = "betas=({beta1!r}, {beta2!r}), eps={eps!r}"
 RMSPROP = "alpha={alpha!r}, momentum={momentum!r}, eps={eps!r}"
 
-# What `torch.optim.` makes of the hyperparameters, by the name of tuner's optimizer; lr and
-# weight_decay, which all take, are added.
+# The constructors in `torch.optim` by the name of tuner's optimizer; lr and weight_decay, which all
+# take, are added.
 SAME = {
     "sgd": "SGD()",
     "momentum": "SGD(momentum={momentum!r})",
-    # PyTorch refuses to look ahead without momentum, where nothing is ahead.
+    # PyTorch refuses nesterov=True without momentum, where it has no effect.
     "nesterov": "SGD(momentum={momentum!r}, nesterov={moves})",
     "adam": f"Adam({BETAS})",
     "amsgrad": f"Adam({BETAS}, amsgrad=True)",
@@ -46,11 +46,11 @@ SAME = {
 # PyTorch's Rprop takes no weight decay.
 WITHOUT_DECAY = ("rprop",)
 
-# The steps at which the schedule must leave the rate as it is, for PyTorch's takes it otherwise:
-# Rprop at the first step alone, where tuner's takes the rate itself, and ASGD a step late.
+# The steps at which the schedule must not change the rate, because PyTorch uses it differently:
+# Rprop takes its rate only at the first step, and ASGD takes each rate one step late.
 AT_ITS_RATE = {"rprop": slice(1), "asgd": slice(None)}
 
-# Of what may surround any optimizer, what PyTorch has beside its optimizers.
+# The transforms around any optimizer that PyTorch has as separate functions.
 CLIPS = {
     "clip_value": "torch.nn.utils.clip_grad_value_(model.parameters(), {})",
     "clip_norm": "torch.nn.utils.clip_grad_norm_(model.parameters(), {})",
@@ -58,15 +58,15 @@ CLIPS = {
 
 
 def constructor(name: str, settings: Mapping[str, float], rates: Sequence[float]) -> str:
-    """The expression that makes PyTorch's optimizer, over `model.parameters()`, in several lines.
+    """The expression that makes PyTorch's optimizer over `model.parameters()`, on several lines.
 
     Args:
-        name: of tuner's optimizer.
-        settings: its hyperparameters, all of them.
+        name: the name of tuner's optimizer.
+        settings: all its hyperparameters.
         rates: its learning rates, step by step.
 
     Raises:
-        UserError: if PyTorch has none that takes the same steps.
+        UserError: if PyTorch has no optimizer that takes the same steps.
     """
     path = f"optimizer.{name}"
     if name not in SAME:
@@ -91,15 +91,15 @@ def constructor(name: str, settings: Mapping[str, float], rates: Sequence[float]
 
 
 def momentum_place(name: str, settings: Mapping[str, float]) -> tuple[str, str, str]:
-    """What moves an optimizer's momentum.
+    """Where PyTorch's optimizer keeps its momentum.
 
     Args:
-        name: of an optimizer that has a momentum or a beta1.
+        name: the name of an optimizer with a momentum or a beta1.
         settings: its hyperparameters.
 
     Returns:
-        Which of its hyperparameters it is, under which key a group of PyTorch's optimizer has it,
-        and what stands there, with {} for the momentum.
+        The hyperparameter's name, its key in a parameter group of PyTorch's optimizer, and the
+        value there, with {} for the momentum.
     """
     if "momentum" in optimizers.load(name).own:
         return "momentum", "momentum", "{}"
@@ -107,7 +107,7 @@ def momentum_place(name: str, settings: Mapping[str, float]) -> tuple[str, str, 
 
 
 def clips(settings: Mapping[str, float]) -> list[str]:
-    """The statements that clip gradients as the settings say, in the order they act."""
+    """The statements that clip gradients as the settings say, in order."""
     return [
         text.format(repr(settings[key]))
         for key, text in CLIPS.items()
@@ -116,5 +116,5 @@ def clips(settings: Mapping[str, float]) -> list[str]:
 
 
 def _plays_no_role(key: str, settings: Mapping[str, float]) -> bool:
-    """Whether a hyperparameter belongs to a lookahead that there is not."""
+    """Whether a hyperparameter has no effect, because it belongs to a lookahead that is off."""
     return key == "lookahead_steps" and settings["lookahead_rate"] == 1

@@ -1,4 +1,4 @@
-"""The report: one page that holds all of a study, opens from disk and needs no network."""
+"""The report: one HTML page with all of a study, which opens from disk and needs no network."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from tuner.study.results import StudyResult
 
 REPORT = "report.html"
 
-# What a browser may do with the page: nothing but show it.
+# The content security policy: a browser may only show the page.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -23,14 +23,14 @@ def write(
     space: Space,
     times: Mapping[int, tuple[int, int]] | None = None,
 ) -> None:
-    """Writes it. What a study does not have is left out.
+    """Writes the page; sections without content are left out.
 
     Args:
-        result: how the study ended.
-        curves: of its trials, by number.
-        path: of the page.
-        space: what was searched, with the scales of its ranges.
-        times: when trials were asked and told, in milliseconds since 1970, by number.
+        result: the study's result.
+        curves: the curves of its trials, by number.
+        path: the file of the page.
+        space: the searched space, with the scales of its ranges.
+        times: when each trial began and ended, in milliseconds since 1970, by number.
 
     Raises:
         OSError: if the disk is full.
@@ -44,7 +44,7 @@ def text(
     space: Space,
     times: Mapping[int, tuple[int, int]],
 ) -> str:
-    """The page; the arguments are those of `write`."""
+    """The text of the page; the arguments are those of `write`."""
     from tuner.report import verdict
     from tuner.report.page import curves as of_curves
     from tuner.report.page import search, settings
@@ -78,7 +78,7 @@ def text(
 
 
 def template(name: str) -> Any:
-    """A template of this folder, which escapes what it is given."""
+    """A template of this folder, with autoescaping."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(

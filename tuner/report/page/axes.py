@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from tuner.search.ranges import Choices, Setting
 from tuner.search.trials import Goal
 
-# About so many labels an axis has.
+# The approximate number of labels on an axis.
 LABELS = 5
-# The room beyond the outermost values, as a share of the axis.
+# The margin beyond the outermost values, as a share of the axis.
 ROOM = 0.05
 
-# A value as a setting has it: a number, or one of several choices.
+# The value of a setting: a number, or one of several choices.
 Value = object
 
 
@@ -22,9 +22,9 @@ class Axis:
 
     Attributes:
         label: what it measures.
-        low, high: the ends, in values; with options, of their indices.
-        scale: linear, log, or reverse_log, as settings have them.
-        options: what can be chosen; each has its place, and no ends are needed.
+        low, high: the ends, as values; with options, as their indices.
+        scale: linear, log, or reverse_log, as in settings.
+        options: the choices of a categorical axis.
     """
 
     label: str
@@ -34,7 +34,7 @@ class Axis:
     options: tuple[str, ...] = ()
 
     def place(self, value: Value) -> float | None:
-        """The place of a value, 0 at the low end and 1 at the high one; None if it has none."""
+        """The position of a value, 0 at the low end and 1 at the high one; None if it has none."""
         if self.options:
             known = str(value) in self.options
             index = self.options.index(str(value)) if known else None
@@ -45,7 +45,7 @@ class Axis:
         return (at - low) / (high - low) if high > low else 0.5
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Places and labels."""
+        """Positions and labels."""
         if self.options:
             shown = self.options[:: math.ceil(len(self.options) / 8)]
             return [(self.place(own) or 0.0, own[:14]) for own in shown]
@@ -63,9 +63,9 @@ def of_setting(label: str, setting: Setting, values: Sequence[Value]) -> Axis:
     """The axis of a searched setting, on its own scale.
 
     Args:
-        label: what it is called.
+        label: the axis label.
         setting: its range or choices.
-        values: that trials have; they may be of earlier ranges.
+        values: the trials' values; they may be from earlier ranges.
     """
     if isinstance(setting, Choices):
         options = tuple(dict.fromkeys(map(str, (*setting.options, *values))))
@@ -79,12 +79,12 @@ def of_setting(label: str, setting: Setting, values: Sequence[Value]) -> Axis:
 
 
 def of_values(label: str, values: Sequence[float], log: bool = False) -> Axis:
-    """The axis of numbers that were measured; they may be none at all.
+    """The axis of measured numbers; there may be none.
 
     Args:
-        label: what they are.
-        values: finite ones.
-        log: whether a log scale serves; it is taken where all are positive.
+        label: the axis label.
+        values: finite numbers.
+        log: whether to use a log scale if all numbers are positive.
     """
     if not values:
         return Axis(label, 0.0, 1.0)
@@ -96,14 +96,14 @@ def of_values(label: str, values: Sequence[float], log: bool = False) -> Axis:
 
 
 def of_goal(goal: Goal, unit: str, values: Sequence[float]) -> Axis:
-    """The axis of what counts: losses on a log scale, scores on a linear one."""
+    """The axis of the goal: losses on a log scale, scores on a linear one."""
     own = goal.curve == "validation_loss" and unit
     what = f"validation {unit}" if own else goal.title
     return of_values(what, values, log=not goal.greater_is_better)
 
 
 def roomy(axis: Axis) -> Axis:
-    """The axis with room beyond its ends, if there are numbers as far."""
+    """The axis with a margin beyond its ends, if the scale has numbers there."""
     low, high = axis.low, axis.high
     if axis.scale == "log":
         ratio = 10 ** (ROOM * (math.log10(high) - math.log10(low)))
@@ -130,7 +130,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten from low to high; where they are few, some between them, or round numbers."""
+    """Powers of ten from low to high; if they are few, with numbers between, or round numbers."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     powers = range(max(first, -307), min(last, 307) + 1)
     for between in ((1,), (1, 3), (1, 2, 5)):
@@ -142,7 +142,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def _straight(value: Value, scale: str) -> float | None:
-    """A value where equal distances are equal."""
+    """A value on a linear scale; None if the scale does not have it."""
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
     if scale == "log":

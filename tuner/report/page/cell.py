@@ -10,7 +10,7 @@ from tuner.search.space import Space
 from tuner.search.trials import Curves
 from tuner.study.results import StudyResult
 
-# Notebooks that are dark say so on an element around the cell: JupyterLab, and VS Code.
+# How JupyterLab and VS Code mark a dark theme, on an element around the cell.
 DARK = ':is([data-jp-theme-light="false"], .vscode-dark, .theme-dark)'
 
 OWN = "padding: 12px; border-radius: 8px;"
@@ -19,13 +19,13 @@ OWN = "padding: 12px; border-radius: 8px;"
 def text(
     result: StudyResult, curves: Mapping[int, Curves], space: Space, where: Mapping[str, str]
 ) -> str:
-    """HTML for the output of a cell; it has a style of its own, which leaves all else as it is.
+    """HTML for the output of a cell; its style applies to nothing outside of it.
 
     Args:
-        result: how the study ended.
-        curves: of its trials, by number.
-        space: what was searched, with the scales of its ranges.
-        where: what there is beside it, and what opens it: a path, a command or a URL.
+        result: the study's result.
+        curves: the curves of its trials, by number.
+        space: the searched space, with the scales of its ranges.
+        where: further views by name, with a path, a command or a URL that opens each.
     """
     from tuner.report import verdict
     from tuner.report.page import curves as of_curves
@@ -45,7 +45,7 @@ def text(
 
 
 def style() -> str:
-    """The style of the page, for the element of a cell and what is in it."""
+    """The style of the page, scoped to the element of a cell."""
     page = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     dark = "@media (prefers-color-scheme: dark) {\n  :root {"
     assert dark in page

@@ -1,6 +1,6 @@
 """Charts: inline SVG in the colours of the page, with a tooltip on each mark.
 
-Every text and attribute is escaped where it becomes SVG, and nowhere else.
+Texts and attributes are escaped where they become SVG, and nowhere else.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ from markupsafe import Markup, escape
 
 from tuner.report.page.axes import Axis, Value
 
-# Of a chart, in the units of its view box; the page scales it.
+# The size of a chart in the units of its view box; the page scales it.
 WIDTH, HEIGHT = 480, 310
 LEFT, RIGHT, TOP, BOTTOM = 70, 26, 10, 44
 BROAD, TALL = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
-# Places of a line's points, each from 0 to 1 along an axis.
+# The points of a line, as values of the x and the y axis.
 Points = Iterable[tuple[Value, Value]]
 
 
 def element(name: str, *children: str, **attributes: str | float) -> Markup:
-    """An element; an attribute's underscores are dashes, the last one is dropped.
+    """An element; underscores in attribute names become dashes, and a trailing one is dropped.
 
     >>> str(element("text", "a < b", class_="x", text_anchor="end"))
     '<text class="x" text-anchor="end">a &lt; b</text>'
@@ -38,7 +38,7 @@ def _attribute(value: str | float) -> str:
 
 
 def between(share: float) -> str:
-    """The style of a colour between the page's coldest and its hottest.
+    """The style of a colour between the page's cold and hot ends.
 
     Args:
         share: from 0, cold, to 1, hot.
@@ -48,11 +48,11 @@ def between(share: float) -> str:
 
 @dataclass
 class Chart:
-    """Axes, and what is drawn between them.
+    """Axes, and the marks between them.
 
     Attributes:
-        title, caption: above and below it.
-        legend: names, by the class that they are drawn with.
+        title, caption: the texts above and below the chart.
+        legend: names by CSS class.
     """
 
     title: str
@@ -63,7 +63,7 @@ class Chart:
     marks: list[Markup] = field(default_factory=list)
 
     def line(self, points: Points, kind: str, said: str = "", style: str = "") -> None:
-        """A line through points; where one has no place, it breaks off and begins again."""
+        """Draws a line through points, with gaps at points without a position."""
         path, pen = [], "M"
         for x, y in points:
             at = self._at(x, y)
@@ -77,12 +77,12 @@ class Chart:
 
     def dot(self, x: Value, y: Value, kind: str, said: str = "", size: float = 4,
             style: str = "") -> None:  # fmt: skip
-        """A dot, with what is said of it."""
+        """Draws a dot with a tooltip."""
         if at := self._at(x, y):
             self._add("circle", said, cx=at[0], cy=at[1], r=size, class_=kind, style=style)
 
     def cross(self, x: Value, said: str = "", on_top: bool = True) -> None:
-        """A cross at the top edge, or at the bottom: what it stands for has no height."""
+        """Draws a cross at the top or bottom edge, for a trial without a value."""
         place = self.x.place(x)
         if place is not None:
             at, up = place * BROAD, 7 if on_top else TALL - 7
@@ -91,28 +91,28 @@ class Chart:
 
     def cell(self, left: Value, right: Value, low: Value, high: Value, kind: str,
              said: str = "", style: str = "") -> None:  # fmt: skip
-        """A rectangle between values."""
+        """Draws a rectangle between values."""
         corner, other = self._at(left, high), self._at(right, low)
         if corner and other:
             size = {"width": max(other[0] - corner[0], 1.0), "height": other[1] - corner[1]}
             self._add("rect", said, x=corner[0], y=corner[1], **size, class_=kind, style=style)
 
     def column(self, left: Value, right: Value, kind: str, said: str) -> None:
-        """A band from the bottom to the top."""
+        """Draws a band from the bottom to the top."""
         ends = self.x.place(left), self.x.place(right)
         if ends[0] is not None and ends[1] is not None:
             start, width = ends[0] * BROAD, max((ends[1] - ends[0]) * BROAD, 4.0)
             self._add("rect", said, x=start, y=0, width=width, height=TALL, class_=kind)
 
     def band(self, edges: Sequence[tuple[Value, Value, Value]], kind: str, said: str) -> None:
-        """An area: for each x from one y to another."""
+        """Draws an area: for each x, from one y to another."""
         there = [self._at(x, low) for x, low, _ in edges]
         back = [self._at(x, high) for x, _, high in reversed(edges)]
         corners = " ".join(f"{at[0]:.1f},{at[1]:.1f}" for at in (*there, *back) if at)
         self._add("polygon", said, points=corners, class_=kind)
 
     def svg(self) -> Markup:
-        """The whole chart."""
+        """The chart as SVG."""
         grid, labels = [], []
         for at, text in self.x.ticks():
             x = LEFT + at * BROAD
@@ -127,7 +127,7 @@ class Chart:
                         text_anchor="middle")  # fmt: skip
         beside = element("text", self.y.label, x=12, y=TOP + TALL / 2, class_="name",
                          text_anchor="middle", transform=middle)  # fmt: skip
-        # What lies outside the axes is cut off.
+        # The inner SVG clips what lies outside the axes.
         inside = element("svg", *self.marks, x=LEFT, y=TOP, width=BROAD, height=TALL)
         parts = element("g", *grid, class_="grid"), element("g", *labels), inside, under, beside
         return element("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img",
@@ -137,7 +137,7 @@ class Chart:
         across, up = self.x.place(x), self.y.place(y)
         if across is None or up is None:
             return None
-        # Far outside is as good as very far, and shorter.
+        # Clamp points far outside, which keeps the SVG short.
         return across * BROAD, (1 - min(max(up, -9.0), 9.0)) * TALL
 
     def _add(self, name: str, said: str, **attributes: str | float) -> None:

@@ -8,21 +8,21 @@ from tuner.report.page.charts import Chart
 from tuner.report.page.shown import Shown
 from tuner.search.trials import TrialResult
 
-# At most so many points of a line are drawn, and lines beside those that stand out.
+# The most points of a line, and the most lines besides the highlighted ones.
 POINTS, LINES = 80, 120
-# Losses of this share of the points, the highest, may leave the chart.
+# The highest losses, up to this share of all points, may leave the chart.
 LEAVE = 0.02
 
 
 def losses_and_scores(shown: Shown) -> Iterator[Chart]:
-    """A chart for the validation loss, one for the training loss, one for the score that counts."""
+    """Charts of the validation loss, the training loss and the goal's score."""
     goal, unit = shown.result.goal, shown.result.unit or "loss"
     names = {"validation_loss": f"validation {unit}", "train_loss": f"training {unit}"}
     if goal.curve not in names:
         names = {goal.curve: goal.title, **names}
     own = shown.curves.values()
     if all(curves.get("train_loss") == curves.get("validation_loss") for curves in own):
-        # A function is all that its trials train on.
+        # On a test function both losses are the same.
         names.pop("train_loss")
     for curve, label in names.items():
         if any(_known(shown, trial, curve) for trial in shown.drawn):
@@ -76,13 +76,13 @@ def _ends(shown: Shown) -> tuple[float, float]:
 
 
 def _known(shown: Shown, trial: TrialResult, curve: str) -> list[tuple[int, float]]:
-    """The points of a curve that are finite."""
+    """The finite points of a curve."""
     own = shown.curves.get(trial.number, {}).get(curve, [])
     return [(epoch, number) for epoch, number in enumerate(own) if number is not None]
 
 
 def paths(shown: Shown) -> Iterator[Chart]:
-    """The ways that trials went on a function of one or two variables."""
+    """The paths of trials on a function of one or two variables."""
     ways = [(t, own) for t in shown.drawn if "x" in (own := shown.curves.get(t.number, {}))]
     if not ways:
         return

@@ -9,12 +9,12 @@ from tuner.report.page.shown import Shown
 from tuner.search.statistics import bars, expected_best, worth
 from tuner.study.results import Confirmation, Repeated
 
-# Of fewer trials the expected best says nothing, of more it takes too long to draw.
+# With fewer trials the expected best says nothing; with more it takes too long to draw.
 FEWEST, LARGEST = 12, 400
 
 
 def history(shown: Shown) -> Iterator[Chart]:
-    """What trials reached, one after another, the best so far, and the expected best of k."""
+    """The values of the trials in order, the best so far, and the expected best of k trials."""
     goal, trials = shown.result.goal, shown.ended
     known = [(t.number, v) for t in trials if (v := shown.value(t)) is not None]
     if len(known) < 2:
@@ -57,7 +57,7 @@ def history(shown: Shown) -> Iterator[Chart]:
 
 
 def reached(shown: Shown) -> Iterator[Chart]:
-    """The empirical distribution function: the share of trials that are as good as a value."""
+    """The empirical distribution function: the share of trials at least as good as a value."""
     goal = shown.result.goal
     groups = dict.fromkeys(t.optimizer for t in shown.ended)
     axis = shown.goal_axis()
@@ -81,7 +81,7 @@ def reached(shown: Shown) -> Iterator[Chart]:
 
 
 def timeline(shown: Shown) -> Iterator[Chart]:
-    """When each trial was asked and told."""
+    """When each trial began and ended."""
     known = [(t, *shown.times[t.number]) for t in shown.drawn if t.number in shown.times]
     if len(known) < 2:
         return
@@ -101,7 +101,7 @@ def timeline(shown: Shown) -> Iterator[Chart]:
 
 
 def spent(shown: Shown) -> list[list[str]]:
-    """Where the training went: for each state trials, epochs and their share of all."""
+    """How the training was spent: for each state, its trials, its epochs and their share of all."""
     epochs = {
         state: sum(t.member_epochs for t in shown.result.all if t.state.lower() == state)
         for state in shown.result.trials
@@ -153,7 +153,7 @@ def forest(shown: Shown) -> Iterator[Chart]:
 
 
 def _rows(confirmed: Confirmation) -> list[tuple[str, Repeated]]:
-    """What was repeated, by the name of its row, which is short and its own."""
+    """The repeated trials, by short unique row names."""
     rows: list[tuple[str, Repeated]] = [(f"{own.trial}", own) for own in confirmed.trials]
     if confirmed.is_alone:
         rows = []

@@ -8,17 +8,17 @@ from tuner.report.page.charts import Chart, between
 from tuner.report.page.shown import GOOD, Shown
 from tuner.search.trials import TrialResult
 
-# The best trial is joined over so many parts of a range, each of about so many trials or more; a
-# contour has so many cells each way.
+# An isolation plot splits a range into up to PARTS parts of about TRIALS trials or more; a contour
+# plot has CELLS cells along each side.
 PARTS, TRIALS, CELLS = 10, 5, 18
-# Fewer trials draw no contour and no parallel coordinates.
+# With fewer trials there are no contour plots and no parallel coordinates.
 FEWEST = 8
-# Parallel coordinates have at most so many settings and lines.
+# The most settings and lines in parallel coordinates.
 PARALLEL, LINES = 8, 150
 
 
 def rates(shown: Shown) -> Iterator[Chart]:
-    """Learning rate against what was reached, a chart for each optimizer and schedule."""
+    """Results by learning rate, a chart for each optimizer and schedule."""
     kinds = dict.fromkeys((t.optimizer, t.schedule) for t in shown.drawn if t.learning_rate)
     for optimizer, schedule in kinds:
         own = [t for t in shown.drawn if (t.optimizer, t.schedule) == (optimizer, schedule)]
@@ -42,10 +42,10 @@ def rates(shown: Shown) -> Iterator[Chart]:
 
 
 def each(shown: Shown) -> Iterator[Chart]:
-    """Every other searched setting against what was reached, with its isolation plot.
+    """Results by every other searched setting, with its isolation plot.
 
-    That is the line through the best trial in each part of the range: what the setting allows if
-    all others are chosen well (Godbole et al., the Deep Learning Tuning Playbook).
+    An isolation plot joins the best trials in the parts of the range: it shows what the setting
+    allows if all others are chosen well (Godbole et al., the Deep Learning Tuning Playbook).
     """
     rates = {trial.rate_path for trial in shown.drawn}
     for path in shown.space.searched:
@@ -78,9 +78,9 @@ def _best_by_part(
 
 
 def _branches(shown: Shown) -> Iterator[tuple[list[str], list[TrialResult], str]]:
-    """Trials that have settings in common, with these, the most important first.
+    """Trials with the same settings, as (settings with the most important first, trials, words).
 
-    Where there are branches, as optimizers, each has its own, and the words that tell it apart.
+    Each branch, such as an optimizer, is a group of its own; the words tell it apart in a title.
     """
     paths = [own.path for own in shown.result.importances] or list(shown.space.searched)
     having = {path: {t.number for t in shown.drawn if path in t.settings} for path in paths}
@@ -96,7 +96,7 @@ def _branches(shown: Shown) -> Iterator[tuple[list[str], list[TrialResult], str]
 
 
 def parallel(shown: Shown) -> Iterator[Chart]:
-    """All settings at once: a line for each trial, the good ones hot; a chart for each branch."""
+    """Parallel coordinates, a chart for each branch: a line for each trial, good ones hot."""
     for paths, trials, words in _branches(shown):
         yield _parallel(shown, paths[:PARALLEL], trials, words)
 
@@ -129,7 +129,7 @@ def _parallel(shown: Shown, paths: list[str], trials: list[TrialResult], words: 
 
 
 def contour(shown: Shown) -> Iterator[Chart]:
-    """What was reached over the two most important numbers, between trials as they are near."""
+    """Results over the two most important numeric settings, interpolated between the trials."""
     known = {own.path for own in shown.result.importances if own.ped_anova is not None}
     for paths, trials, words in _branches(shown):
         numbers = [p for p in paths if p in known and not shown.setting_axis(p).options]
@@ -140,7 +140,7 @@ def contour(shown: Shown) -> Iterator[Chart]:
 def _contour(shown: Shown, numbers: list[str], trials: list[TrialResult], words: str) -> Chart:
     x, y = (shown.setting_axis(path) for path in numbers)
     chart = Chart(f"The two most important settings{words}", x, y)
-    # Ranks, for one exploded loss must not hide the differences of all others.
+    # Ranks, because one exploded loss must not hide all other differences.
     ranked = sorted(trials, key=shown.lacks)
     places = [
         (x.place(t.settings[numbers[0]]), y.place(t.settings[numbers[1]]), 1 - rank / len(ranked))

@@ -1,4 +1,4 @@
-"""What all charts of a study share: its trials, their numbers and their marks."""
+"""What all charts of a study share: its trials, their values and their marks."""
 
 import math
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from tuner.search.space import Space
 from tuner.search.trials import ENDED, Curves, TrialResult
 from tuner.study.results import StudyResult
 
-# At most so many trials are drawn in one chart: a page of some thousand would be too large.
+# The most trials in one chart: with thousands, the page would be too large.
 MOST = 300
-# A trial is good if it lacks at most this share of what the best one gained.
+# A trial is good if it falls short of the best one's gain by at most this share.
 GOOD = 0.05
 
 # When trials began and ended, in milliseconds since 1970, by number.
@@ -27,9 +27,9 @@ class Shown:
     """A study as the page shows it.
 
     Attributes:
-        curves: of its trials, by number.
-        space: what was searched.
-        times: of its trials; empty if not known.
+        curves: the curves of its trials, by number.
+        space: the searched space.
+        times: the times of its trials; empty if unknown.
     """
 
     result: StudyResult
@@ -38,12 +38,12 @@ class Shown:
     times: Times = field(default_factory=dict)
 
     def value(self, trial: TrialResult) -> float | None:
-        """What a trial reached, as people read it; None where it diverged."""
+        """A trial's value in the form that people read; None if it diverged."""
         known = trial.value is not None and trial.state != "DIVERGED"
         return self.result.goal.turn(trial.value or 0.0) if known else None
 
     def lacks(self, trial: TrialResult) -> float:
-        """How much less than the best a trial gained, as a share of that; infinity if diverged."""
+        """How far a trial falls short of the best gain, as a share; infinity if it diverged."""
         best, value = self.result.best, trial.value
         if best is None or best.value is None or value is None or trial.state == "DIVERGED":
             return math.inf
@@ -51,7 +51,7 @@ class Shown:
         return (value - best.value) / gained if gained > 0 else math.inf
 
     def said(self, trial: TrialResult) -> str:
-        """A trial in a line."""
+        """A trial described in one line."""
         value = self.value(trial)
         reached = trial.state.lower() if value is None else f"{self.result.goal.name} {value:.4g}"
         own = verdict.settings_of(trial, self.result.searched)
@@ -60,22 +60,22 @@ class Shown:
 
     @cached_property
     def names(self) -> dict[int, str]:
-        """What trials that stand out are called, by number."""
+        """The names of the highlighted trials, by number."""
         return {trial.number: name for name, trial in standing(self.result).items()}
 
     @cached_property
     def winner(self) -> int | None:
-        """Its number."""
+        """The winner's number."""
         return None if self.result.winner is None else self.result.winner.number
 
     @cached_property
     def ended(self) -> list[TrialResult]:
-        """Trials that say something of their settings."""
+        """Trials whose results say something about their settings."""
         return [trial for trial in self.result.all if trial.state in ENDED]
 
     @cached_property
     def drawn(self) -> list[TrialResult]:
-        """Those of them that are drawn: all, or the best, what stands out and some of the rest."""
+        """The drawn trials: all, or the best, the highlighted ones and some of the rest."""
         if len(self.ended) <= MOST:
             return self.ended
         first = sorted(self.ended, key=self.lacks)
@@ -86,23 +86,23 @@ class Shown:
 
     @cached_property
     def rates(self) -> Axis | None:
-        """The axis of the learning rates of all trials; None where they have none."""
+        """The axis of the learning rates of all trials; None if they have none."""
         rates = [t.learning_rate for t in self.drawn if t.learning_rate]
         return of_values("learning rate", rates, log=True) if rates else None
 
     def paint(self, trial: TrialResult) -> str:
-        """The style of a trial's colour: by its learning rate, from cold to hot."""
+        """The style of a trial's colour, from cold to hot by its learning rate."""
         at = None if self.rates is None else self.rates.place(trial.learning_rate)
         return "" if at is None else between(at)
 
     def kind(self, trial: TrialResult) -> str:
-        """The class that a trial is drawn with."""
+        """The CSS class of a trial's mark."""
         if trial.state == "DIVERGED":
             return "diverged"
         return "pruned" if trial.state == "PRUNED" else "complete"
 
     def goal_axis(self) -> Axis:
-        """The axis of what counts, for what the trials drawn reached."""
+        """The axis of the goal for the values of the drawn trials."""
         known = [value for t in self.drawn if (value := self.value(t)) is not None]
         return of_goal(self.result.goal, self.result.unit, _calm(known, self.result))
 
@@ -112,12 +112,12 @@ class Shown:
         return of_setting(path, self.space.searched[path], values)
 
     def mark(self, chart: Chart, trial: TrialResult, x: Value) -> None:
-        """Draws a trial into a chart of what trials reached, what stands out on top of it.
+        """Draws a trial into a chart of results, with a ring if it is the winner.
 
         Args:
-            chart: with the axis of the goal.
-            trial: to draw.
-            x: where it is along the other axis.
+            chart: a chart whose y axis is the goal's.
+            trial: the trial to draw.
+            x: its value on the x axis.
         """
         value, said = self.value(trial), self.said(trial)
         if value is None:
@@ -135,7 +135,7 @@ class Shown:
 
 
 def _calm(values: list[float], result: StudyResult) -> list[float]:
-    """Values without the few worst, which would flatten all others: those worse than the start."""
+    """Values without those worse than the start, which would flatten all others."""
     starts = [trial.start for trial in result.all if trial.start is not None]
     goal = result.goal
     worst = max(starts, default=math.inf)

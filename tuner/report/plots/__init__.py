@@ -1,6 +1,6 @@
-"""Plots: the pictures of a study, one kind a file."""
+"""Plots: the pictures of a study, one kind per file."""
 
 import matplotlib
 
-# The settings of matplotlib that lie in the current folder may be a stranger's.
+# A matplotlibrc in the current folder may be somebody else's.
 matplotlib.rcdefaults()

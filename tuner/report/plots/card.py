@@ -15,14 +15,14 @@ from tuner.report.plots.descent import LEAVES, RING, SQUARE, STAR, contours, sho
 from tuner.report.plots.style import COLOURS, CROSS, GREY, INK, canvas, cross_at_edge, line
 from tuner.study.card import Card, Drawn
 
-# Few colours and dots, for pages with one of each for every optimizer.
+# Few colours and a low resolution keep files small: the pages show two pictures per optimizer.
 DPI, COARSE, PALETTE, MOST_COLUMNS = 100, 70, 32, 3
-# Losses over that before training that are shown.
+# The range of losses, relative to the one before training, that is shown.
 HIGHEST, LOWEST = 1.5, 1e-4
 
 
 def draw_rates(card: Card, file: Path) -> None:
-    """Draw the loss against the rate, each data set's basin below, and the default range."""
+    """Draw the loss against the rate, with each data set's basin below, and the default range."""
     figure, axes = canvas(f"{card.optimizer}: loss against rate after {card.epochs} epochs", DPI)
     axes.set(xscale="log", yscale="log", xlabel="Learning rate (log scale)")
     axes.set_ylabel("Validation loss / its value before training")
@@ -58,7 +58,7 @@ def draw_rates(card: Card, file: Path) -> None:
 
 
 def draw_paths(card: Card, drawn: Mapping[str, Drawn], file: Path) -> None:
-    """Draw the path on each function in a panel of its own."""
+    """Draw the path on each function in its own panel."""
     columns = min(MOST_COLUMNS, len(drawn))
     rows = -(-len(drawn) // columns)
     figure = Figure(figsize=(2.9 * columns, 2.9 * rows + 0.3), dpi=COARSE, layout="constrained")
@@ -83,7 +83,7 @@ def draw_paths(card: Card, drawn: Mapping[str, Drawn], file: Path) -> None:
 
 
 def save(figure: Figure, file: Path) -> None:
-    """Saves a picture in few colours, whole or not at all."""
+    """Saves a picture in few colours, atomically."""
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

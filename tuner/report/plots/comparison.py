@@ -12,21 +12,21 @@ from tuner.report.plots.style import INK, Style, canvas, finish, line, loss_scal
 from tuner.study.comparison_result import Comparison, Profiles, plural
 
 DIAMOND: Style = {"linestyle": "", "marker": "D", "markersize": 5}
-# Bars at the same k stand so many times apart.
+# The factor between the positions of bars at the same k.
 APART = 1.02
 
 
 def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> None:
-    """Draw the expected best against the number of trials, with the textbook's at the right edge.
+    """Draw the expected best of k trials against k, with textbook settings at the right edge.
 
-    Shaded bands of several curves would hide each other: bars show them where k doubles, side by
-    side.
+    Shaded bands of several curves would hide each other. So bars at k = 1, 2, 4, ... show the
+    intervals, side by side.
 
     Args:
-        comparison: of the branches.
-        by: the group that is compared.
-        unit: what the loss is measured in.
-        file: the picture.
+        comparison: the comparison of the branches.
+        by: the compared group or setting.
+        unit: the unit of the loss.
+        file: the file of the picture.
     """
     goal, curves = comparison.goal, comparison.curves
     measure = f"validation {unit}" if goal.name == "loss" else goal.title
@@ -59,7 +59,7 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
-    # What a band holds is a guess; the curves themselves set the scale.
+    # Intervals are uncertain, so only the curves set the scale.
     loss_scale(axes, heights, room_on_top=False)
     axes.set_xlabel("Number of trials k")
     axes.set_ylabel(f"Expected best of k: {measure}")
@@ -67,19 +67,19 @@ def draw_best_of_k(comparison: Comparison, by: str, unit: str, file: Path) -> No
 
 
 def _textbook(comparison: Comparison, name: str) -> float:
-    """What the textbook settings of a branch reach; nan where that is not known."""
+    """The mean of a branch's textbook settings; NaN if unknown."""
     default = comparison.branches[name].default
     mean = default.mean.mean if default and default.mean else math.nan
     return comparison.goal.turn(mean)
 
 
 def draw_profiles(profiles: Profiles, by: str, file: Path) -> None:
-    """Draw performance profiles: the share of the data sets by the epochs that a branch may take.
+    """Draw performance profiles: the share of data sets solved against the epochs allowed.
 
     Args:
-        profiles: of the branches.
-        by: the group that is compared.
-        file: the picture.
+        profiles: the profiles of the branches.
+        by: the compared group or setting.
+        file: the file of the picture.
     """
     ratios = {n: [math.inf if r is None else r for r in own] for n, own in profiles.ratios.items()}
     figure, axes = canvas(f"How soon {plural(by)} reach the targets of {', '.join(profiles.data)}")
@@ -90,7 +90,7 @@ def draw_profiles(profiles: Profiles, by: str, file: Path) -> None:
         solved = np.sort([r for r in own if np.isfinite(r)])
         taus = np.concatenate([[1.0], solved, [top]])
         shares = np.searchsorted(solved, taus, side="right") / len(own)
-        # Lines that lie on each other are drawn side by side.
+        # Coinciding lines are drawn side by side.
         shift = (index - (len(ratios) - 1) / 2) * line(index)["linewidth"] / 72
         shifted = ScaledTranslation(0, shift, figure.dpi_scale_trans)
         axes.step(taus, shares, where="post", transform=axes.transData + shifted, **line(index))

@@ -19,17 +19,17 @@ from PIL import Image
 from tuner.report.plots.style import INK, Style, line
 from tuner.study.descent import Surface
 
-LEVELS = 18  # contours
-# This share of the picture lies below the lowest contour. Few decades, so that contours are where
-# the paths are: around its minimum a function has any number of them.
+LEVELS = 18  # number of contours
+# This share of the picture lies below the lowest contour. Around a minimum, a function has any
+# number of decades; few contours there leave more for the region of the paths.
 LOWEST = 0.004
-# In inches: the whole picture, the side of the plane, what is left of it and above it.
+# In inches: the size of the picture, the side of the plane, and the space left of it and above it.
 SIZE, SIDE, LEFT, TOP = (9.4, 5.9), 4.6, 0.75, 0.5
-SHARP, COARSE = 160, 90  # dots an inch of the still picture and of the moving one
-FRAMES, MILLISECONDS, HOLD = 80, 70, 2500  # of the moving picture; its last frame is held
-WRAP = 34  # letters in a line of the legend
-DOTTED = 60  # steps of the longest path up to which each step is a dot
-FAR = 20.0  # half pictures; points further away are drawn there, for a canvas needs small numbers
+SHARP, COARSE = 160, 90  # dots per inch of the still picture and of the animation
+FRAMES, MILLISECONDS, HOLD = 80, 70, 2500  # of the animation; its last frame is held
+WRAP = 34  # characters in a line of the legend
+DOTTED = 60  # up to this many steps, each step has a dot
+FAR = 20.0  # in half pictures: points further out are moved there, as a canvas needs small numbers
 GROUND = LinearSegmentedColormap.from_list("ground", ["#FFFFFF", "#CBD4DE", "#8F9DAD"])
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=3.0, foreground="white", alpha=0.9)]
 RING: Style = {
@@ -63,7 +63,7 @@ class Descent:
     """A path to draw.
 
     Attributes:
-        note: what the legend says of it, in lines.
+        note: its text in the legend, in lines.
         points: (steps + 1, 2), the start first, all finite.
     """
 
@@ -75,10 +75,10 @@ class Descent:
 def draw_descents(
     surface: Surface, descents: Sequence[Descent], title: str, caption: str, still: Path
 ) -> None:
-    """Draw all paths in one picture, `still`, and in a moving one beside it, which ends in .gif.
+    """Draw all paths in one picture, `still`, and in an animation (.gif) next to it.
 
-    A path that ends outside has a cross where it leaves the picture for good. Where paths are
-    short, the still picture has a dot at each step.
+    A path that ends outside has a cross where it finally leaves the picture. If paths are short,
+    the still picture has a dot at each step.
     """
     figure, axes = _scene(surface, descents, title, caption)
     few = max(len(descent.points) for descent in descents) <= DOTTED + 1
@@ -97,7 +97,7 @@ def draw_descents(
 def _draw_moving(
     surface: Surface, descents: Sequence[Descent], title: str, caption: str, file: Path
 ) -> None:
-    """The paths growing step by step; what stands still is drawn once."""
+    """Draws the paths growing step by step; static parts are drawn once."""
     figure, axes = _scene(surface, descents, title, caption)
     figure.set_dpi(COARSE)
     canvas: Any = figure.canvas
@@ -121,7 +121,7 @@ def _draw_moving(
         for artist in (*(m[1] for m in moving), *(m[2] for m in moving), count):
             axes.draw_artist(artist)
         frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
-    # The last frame has all colours; frames of one palette differ only where a path grew.
+    # The last frame has all colours; with one palette, frames differ only where a path grew.
     colours = frames[-1].quantize(kmeans=1, dither=Image.Dither.NONE)
     first, *others = [f.quantize(palette=colours, dither=Image.Dither.NONE) for f in frames]
     times = [MILLISECONDS] * len(others) + [HOLD]
@@ -138,7 +138,7 @@ def _scene(
     FigureCanvasAgg(figure)
 
     def panel(left: float, right: float) -> Axes:
-        """Axes between these inches from the left, of the height of the plane."""
+        """Axes between these distances from the left in inches, as high as the plane."""
         bottom = 1 - (TOP + SIDE) / height
         return figure.add_axes((left / width, bottom, (right - left) / width, SIDE / height))
 
@@ -171,7 +171,7 @@ def _scene(
 
 
 def _curve(axes: Axes, surface: Surface) -> None:
-    """The function of one number."""
+    """Draws a function of one variable."""
     axes.plot(surface.x, surface.heights, color="#8F9DAD", linewidth=2.5, zorder=2)
     axes.set(xlabel="x", ylabel="f(x)", xlim=surface.x[[0, -1]], ylim=surface.y[[0, -1]])
     axes.tick_params(colors=INK, labelsize=9)
@@ -179,10 +179,10 @@ def _curve(axes: Axes, surface: Surface) -> None:
 
 
 def contours(axes: Axes, surface: Surface) -> tuple[Any, bool]:
-    """Draw the heights of a function of two numbers.
+    """Draw the contours of a function of two variables.
 
     Returns:
-        What is filled, for a scale beside it, and whether it spans few decades.
+        The filled contours, for a colour bar, and whether they span few decades.
     """
     above = surface.heights[surface.heights > 0]
     low, high = float(np.quantile(above, LOWEST)), float(above.max())
@@ -202,7 +202,7 @@ def contours(axes: Axes, surface: Surface) -> tuple[Any, bool]:
 
 
 def _height_scale(axes: Axes, scale: Axes, fill: Any, few: bool) -> None:
-    """The scale of the heights; over few decades it has more numbers than the powers of ten."""
+    """The colour bar of the heights; over few decades, it has more labels than powers of ten."""
     bar = axes.figure.colorbar(
         fill,
         cax=scale,
@@ -236,17 +236,17 @@ def _handles(surface: Surface, descents: Sequence[Descent]) -> list[Line2D]:
 
 
 def wrapped(note: str) -> list[str]:
-    """A note in lines that the legend has room for."""
+    """A note wrapped to the width of the legend."""
     return [part for line in note.splitlines() for part in wrap(line, WRAP)]
 
 
 def _styles(count: int) -> list[Style]:
-    """So many lines that stand out from the ground."""
+    """The styles of `count` lines that stand out from the contours."""
     return [line(i) | {"linewidth": 1.6, "path_effects": HALO, "zorder": 4} for i in range(count)]
 
 
 def shown(surface: Surface, points: np.ndarray) -> np.ndarray:
-    """The part of a path to draw, up to where it leaves the picture for good: (steps, 2) both."""
+    """The part of a path to draw, up to where it finally leaves the picture: both (steps, 2)."""
     end = surface.leaves_at(points)
     if end:
         a, b = points[end - 1], points[end]

@@ -24,18 +24,18 @@ from tuner.study.range_result import FoundRange, RangeTest, TestedRates
 
 BLUE, ORANGE, GREEN, PURPLE = COLOURS[:4]
 RAMP = "#8A8A8A"
-# Losses above so many times the start are beyond the picture.
+# Losses above this multiple of the start are outside the picture.
 HIGHEST = 1.5
 
 
 def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
-    """Draw losses against the rate; below, their slope, at its lowest where they fall most.
+    """Draw losses against the rate and, below, their slope, which is lowest where losses fall most.
 
     Args:
         test: the whole test.
-        optimizer: which of its optimizers is drawn.
-        unit: what the loss is measured in.
-        file: the picture.
+        optimizer: the optimizer to draw.
+        unit: the unit of the loss.
+        file: the file of the picture.
     """
     tested = test.optimizers[optimizer]
     rates, losses, slope = tested.rates, array(tested.losses), array(tested.slope)
@@ -75,14 +75,14 @@ def draw(test: RangeTest, optimizer: str, unit: str, file: Path) -> None:
 
 
 def array(numbers: Sequence[Any]) -> np.ndarray:
-    """Numbers of a result; what was not finite is nan."""
+    """Numbers of a result as an array, with NaN in place of None."""
     return np.array(numbers, dtype=float)
 
 
 def _short_runs(
     axes: Any, tested: TestedRates, losses: np.ndarray, start: float, epochs: int
 ) -> list[Any]:
-    """Each seed's losses thin, their mean thick, and where all began."""
+    """Draws each seed's losses thin, their mean thick, and the start."""
     for seed in losses:
         axes.plot(tested.rates, seed, color=BLUE, linewidth=0.8, alpha=0.45)
     mean: Style = {"color": BLUE, "linewidth": 2.2, "marker": "o", "markersize": 3.5}
@@ -114,7 +114,7 @@ def _ramp(axes: Any, tested: TestedRates) -> list[Line2D]:
 
 
 def _marks(panels: Sequence[Any], found: FoundRange) -> list[Any]:
-    """The range shaded, the suggested and the largest stable rate as lines."""
+    """Shades the range, and draws the suggested and the largest stable rate as lines."""
     suggested: Style = {"color": GREEN, "linewidth": 2}
     stable: Style = {"color": PURPLE, "linewidth": 1.4, "linestyle": "--"}
     low, high = found.range.low, found.range.high

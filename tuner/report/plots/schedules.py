@@ -13,9 +13,9 @@ from tuner.report.schedules import ScheduleCurve
 
 
 def draw_schedules(curves: Sequence[ScheduleCurve], file: Path) -> None:
-    """Draw rates against the share of the training; below them the momenta, if one has any.
+    """Draw rates against the share of the training and, below, the momenta if there are any.
 
-    Where one is drawn alone, so is the band in which its ranges lie.
+    A single schedule is drawn with the band of its ranges.
     """
     title = curves[0].name if len(curves) == 1 else "Schedules"
     ranges = len(curves) == 1 and bool((curves[0].high > curves[0].low).any())
@@ -55,14 +55,14 @@ def draw_schedules(curves: Sequence[ScheduleCurve], file: Path) -> None:
 
 
 def _rate_scale(axes: Axes, curves: Sequence[ScheduleCurve], top: float) -> None:
-    """A log axis where a linear one would press half of a curve against its foot."""
+    """Uses a log axis if a linear one would press half of a curve against the bottom."""
     tops = [curve.rates.max() for curve in curves]
     pressed = any(np.median(c.rates) < 0.05 * top for c, top in zip(curves, tops, strict=True))
     apart = max(tops) > 20 * min(tops)
     if pressed or apart:
         axes.set_yscale("log")
         positive = [c.rates[c.rates > 0] for c in curves]
-        # Below that share of its top a rate is nothing, and the curve may leave the picture.
+        # Rates below this share of the top are negligible, and the curve may leave the picture.
         lowest = max(min(float(rates.min()) for rates in positive), 1e-6 * min(tops))
         axes.set_ylim(lowest / 1.5, top * 1.5)
     else:

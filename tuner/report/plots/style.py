@@ -11,19 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-# Okabe and Ito's palette: told apart by colour-blind readers too. Vermilion is for divergence.
+# Okabe and Ito's palette, which colour-blind readers can tell apart. Vermilion is for divergence.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#806000")
 RED, GREY, INK = "#D55E00", "#B8B8B8", "#333333"
-# What matplotlib takes by name.
+# Keyword arguments for matplotlib.
 Style = dict[str, Any]
 
 CROSS: Style = {"marker": "x", "markersize": 7, "markeredgewidth": 1.6, "color": RED}
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
-TOP = 0.965  # where the crosses are, as a share of the height
+TOP = 0.965  # the position of the crosses, as a share of the height
 
 
 def canvas(title: str, dpi: int = 160) -> tuple[Figure, Axes]:
-    """An empty picture under its title, of so many pixels an inch; it needs no screen."""
+    """An empty picture with a title, at this resolution; it needs no screen."""
     figure = Figure(figsize=(7.6, 4.4), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -32,7 +32,7 @@ def canvas(title: str, dpi: int = 160) -> tuple[Figure, Axes]:
 
 
 def dressed(axes: Axes) -> Axes:
-    """Axes with the grid and the inks of all pictures."""
+    """Axes with the grid and the colours of all pictures."""
     axes.grid(color="#E6E6E6", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK, labelsize=9, which="both")
@@ -50,12 +50,12 @@ def finish(
     file: Path,
     says: Mapping[str, str] | None = None,
 ) -> None:
-    """Put the legend beside the data, never over it, and save the file whole or not at all.
+    """Put the legend beside the data, never over it, and save the file atomically.
 
     Args:
         figure, axes: the picture.
-        handles: of the legend.
-        file: where it is saved.
+        handles: the handles of the legend.
+        file: the file to save.
         says: text chunks of the PNG, by keyword.
     """
     if handles:
@@ -73,12 +73,12 @@ def finish(
 
 
 def cross_at_edge(axes: Axes, places: Sequence[float], height: float = TOP) -> None:
-    """Mark divergence on the worse edge: a loss that exploded has no height to be drawn at.
+    """Mark divergence at the worse edge, because an exploded loss has no height to draw.
 
     Args:
-        axes: to draw on.
-        places: along the horizontal axis.
-        height: of the edge, as a share.
+        axes: the axes to draw on.
+        places: positions along the horizontal axis.
+        height: the height of the edge, as a share.
     """
     heights = [height] * len(places)
     transform = axes.get_xaxis_transform()
@@ -86,7 +86,7 @@ def cross_at_edge(axes: Axes, places: Sequence[float], height: float = TOP) -> N
 
 
 def loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bool) -> None:
-    """A log axis if every loss is positive; limits from these losses alone, not the exploded."""
+    """Use a log axis if every loss is positive, with limits from these losses only."""
     losses = np.asarray(losses, dtype=float)
     finite = losses[np.isfinite(losses)]
     if not finite.size:
@@ -107,17 +107,17 @@ def loss_scale(axes: Axes, losses: Sequence[float] | np.ndarray, room_on_top: bo
 
 
 def first_capital(words: str) -> str:
-    """Words as they stand at an axis; what a user calls a curve keeps its letters."""
+    """Words as an axis label; only the first letter changes, so a user's names keep their case."""
     return words[:1].upper() + words[1:]
 
 
 def colours(count: int) -> list[str]:
-    """So many colours; where there are more than the palette has, they come again."""
+    """The first `count` colours; the palette repeats if it is too short."""
     return [COLOURS[index % len(COLOURS)] for index in range(count)]
 
 
 def line(index: int) -> Style:
-    """Colour and dashes of the index-th line; dashes tell those of one colour apart."""
+    """The colour and the dashes of the index-th line; dashes distinguish lines of one colour."""
     dashes = DASHES[index // len(COLOURS) % len(DASHES)]
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes, "linewidth": 2}
 

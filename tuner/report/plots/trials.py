@@ -26,13 +26,13 @@ from tuner.report.plots.style import (
     loss_scale,
 )
 
-DPI = 110  # MLflow shows them in a note, which has room for so many pixels
+DPI = 110  # fits the width of a note in MLflow
 SHOWN_DIVERGED = 3  # curves of diverged trials drawn in red; more would hide the rest
 
 
 @dataclass(frozen=True, eq=False)
 class TrialCurve:
-    """What one trial did: its losses, one value an epoch."""
+    """A trial's losses, one value per epoch."""
 
     number: int
     state: str
@@ -43,11 +43,11 @@ class TrialCurve:
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """What one trial reached with its learning rate.
+    """A trial's result and its learning rate.
 
     Attributes:
-        group: what tells its colour, as its optimizer.
-        value: what counts, as people read it, at the end of its training.
+        group: determines its colour, for example its optimizer.
+        value: the goal's value at the end of its training, in the form that people read.
         is_default: whether it tried the textbook settings.
     """
 
@@ -68,15 +68,15 @@ def learning_rates(
     greater_is_better: bool = False,
     says: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw what trials reached against learning rate, one point a trial, a colour a group.
+    """Draw results against the learning rate, one point per trial and one colour per group.
 
     Args:
-        trials: those without a learning rate are left out.
-        file: the picture.
-        title: the study.
-        what: was measured and its unit, as "validation cross-entropy (nats)".
-        winner: its number; it gets a ring.
-        greater_is_better: whether that holds of what was measured.
+        trials: the trials; those without a learning rate are left out.
+        file: the file of the picture.
+        title: the title.
+        what: the measure and its unit, such as "validation cross-entropy (nats)".
+        winner: the winner's number; it gets a ring.
+        greater_is_better: whether greater values of the measure are better.
         says: text chunks of the file, by keyword.
     """
     trials = [trial for trial in trials if np.isfinite(trial.learning_rate)]
@@ -136,24 +136,24 @@ def loss_curves(
     named: Mapping[int, str] | None = None,
     says: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw validation loss against epoch: the trials that have names and diverged ones stand out.
+    """Draw validation loss against epoch, with named and diverged trials highlighted.
 
     Args:
-        trials: all of the study.
-        file, title, what, says: as `learning_rates` has them.
-        named: what trials that stand out are called, by number; "" is the number alone.
+        trials: all trials of the study.
+        file, title, what, says: as in `learning_rates`.
+        named: the names of highlighted trials, by number; "" shows the number only.
     """
     figure, axes = canvas(title, DPI)
     by_number = {trial.number: trial for trial in trials}
     chosen = [(name, by_number[number]) for number, name in (named or {}).items()]
     own_colours = {trial.number for _, trial in chosen}
-    # What a function trains on is what it is validated on.
+    # On test functions the training loss is the validation loss.
     trained = [
         t for _, t in chosen if not np.array_equal(t.train_loss, t.validation_loss, equal_nan=True)
     ]
     diverged = [trial for trial in trials if trial.state == "DIVERGED"]
     red = [trial for trial in diverged if trial.number not in own_colours][:SHOWN_DIVERGED]
-    # One artist, for a line of its own takes some 10 kB a trial.
+    # One artist for all, because a separate line takes about 10 kB per trial.
     others = [_finite(t) for t in trials if t not in red and t.number not in own_colours]
     grey = LineCollection(
         [np.column_stack(line) for line in others], colors=GREY, linewidths=0.7, alpha=0.6, zorder=1
@@ -192,7 +192,7 @@ def loss_curves(
 
 
 def _leave(axes: Axes, epochs: np.ndarray, losses: np.ndarray, colour: str) -> None:
-    """Draw a diverging curve up to the top edge, or to its last finite loss, and a cross there."""
+    """Draw a diverging curve to the top edge or its last finite loss, with a cross at its end."""
     top = axes.transData.inverted().transform(axes.transAxes.transform((0, TOP)))[1]
     above = np.flatnonzero(losses > top)
     end = above[0] + 1 if above.size else len(losses)
