@@ -1,6 +1,6 @@
 """Composing: Hydra makes the config of a command from conf/ and the given settings.
 
-Only this package knows Hydra, which it loads when it is asked to compose.
+Only this package imports Hydra, and only when it composes.
 """
 
 from tuner.composing.compose import compose

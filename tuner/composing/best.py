@@ -11,29 +11,30 @@ from tuner.yaml_files import load_file
 # +best=<study> takes the settings of its winner.
 BEST = "best"
 
-# What a best.yaml may say: whole groups and keys, and what of others.
+# What a best.yaml may contain: whole groups and keys, and some keys of other groups.
 WHOLE = (
     *("optimizer", "schedule", "model", "loss", "batch_size", "data", "metric", "dtype"),
     *(FUNCTION, "direction", "metrics", "best_epoch", "refit"),
 )
 PARTS = {"budget": ("epochs",), "study": ("seed",), "confirm": ("top", "seeds")}
 
-# A new study's name, unless one is given: that of the other and this, in so many characters.
+# The default name of the new study: the other study's name with this suffix, and its most
+# characters.
 SUFFIX, LONGEST = "-best", 100
 
 
 def apply_best(config: Any, name: str, root: str, given: set[str]) -> None:
-    """Puts the winner of a study in the config's place, and names the study that trains it.
+    """Puts a study's winner into the config, and names the study that trains it.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
-        name: of the study.
-        root: the folder that studies are kept in.
-        given: groups of which the command itself chooses options: they stay.
+        config: the composed config, of Hydra's type; modified in place.
+        name: the name of the study with the winner.
+        root: the folder of studies.
+        given: groups whose options the command itself chooses; they stay.
 
     Raises:
-        UserError: for a study that is not there or has no winner, and for a file that `tuner` has
-            not written.
+        UserError: for a study that does not exist or has no winner, and for a file that tuner did
+            not write.
     """
     from omegaconf import OmegaConf
 
@@ -44,7 +45,7 @@ def apply_best(config: Any, name: str, root: str, given: set[str]) -> None:
 
 
 def _winner(config: Any, name: str, root: str) -> Iterator[tuple[str, Any]]:
-    """What the best.yaml of a study says, by path."""
+    """The contents of a study's best.yaml, by path."""
     found = {path.parent.name: path for path in Path(root).glob("studies/*/best.yaml")}
     if name not in found:
         if (Path(root) / "studies" / name).is_dir():

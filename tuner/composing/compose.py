@@ -28,13 +28,13 @@ from tuner.dated import dated, is_pattern
 from tuner.errors import UserError, setting
 from tuner.function import Function
 
-# A config, or a part of one, as YAML has it.
+# A config, or a part of one, as plain data.
 Plain = dict[str, Any]
 
-# Seconds of computing that a config may take to compose, which takes a tenth of one.
+# The CPU seconds that composing a config may take; it usually takes a tenth of a second.
 SECONDS = 1.5
 
-# The group of which some jobs take several options, one after another.
+# The group of data sets, and the jobs that take several of them, one after another.
 DATA, COMPARE, CARD = "data", "compare", "card"
 
 
@@ -43,14 +43,14 @@ def compose(
 ) -> Plain:
     """The composed config as plain data.
 
-    Hydra chooses the options of the groups; values are then set here, so that a mapping replaces
-    the one there is (Hydra would merge a range given whole into another), and so that an unknown
-    key reaches the schema, which knows what is allowed.
+    Hydra chooses the options of the groups. Values are then set here, so that a mapping replaces
+    the existing one (Hydra would merge a whole range into another one), and so that an unknown key
+    reaches the schema, which knows what is allowed.
 
     Args:
-        overrides: settings as the command line has them, `key=value`.
-        extra_folder: a folder laid out as conf/, whose options and experiments count as well.
-        function: of the user's, which is trained in the place of tuner's models.
+        overrides: settings in the form of the command line, `key=value`.
+        extra_folder: a folder laid out like conf/, with further options and experiments.
+        function: a user function, which is trained in place of tuner's models.
 
     Raises:
         UserError: in one line.
@@ -71,10 +71,10 @@ def compose(
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turns what composing raises into one line.
+    """Turns errors of composing into one-line errors.
 
     Raises:
-        UserError: in its place.
+        UserError: in place of each of them.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -95,10 +95,10 @@ def understood() -> Iterator[None]:
 def composed(
     parsed: Sequence[Any], extra_folder: str | None, function: Function | None = None
 ) -> Plain:
-    """As `compose`, of parsed settings; what Hydra finds wrong is still an error of its own.
+    """As `compose`, for parsed settings; Hydra's own errors are not converted.
 
     Raises:
-        UserError: for what Hydra does not look at.
+        UserError: for mistakes that Hydra does not check.
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.config_store import ConfigStore
@@ -155,10 +155,10 @@ def composed(
 
 
 def name_after_today(config: Any) -> None:
-    """Gives a study whose name is a pattern the name of this day, and keeps the pattern.
+    """Replaces a name pattern by today's name, and keeps the pattern.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
+        config: the composed config, of Hydra's type; modified in place.
     """
     from omegaconf import OmegaConf
 
@@ -172,7 +172,7 @@ def parse(overrides: Sequence[str]) -> list[Any]:
     """The settings as Hydra parses them.
 
     Raises:
-        UserError: for one that Hydra cannot read, and for a range that says itself twice.
+        UserError: for a setting that Hydra cannot parse, and for a range that also has choices.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -198,13 +198,13 @@ def parse(overrides: Sequence[str]) -> list[Any]:
 
 
 def is_name(key: str, value: str) -> bool:
-    """Whether what Hydra cannot read is one character, or may be names of columns."""
+    """Whether a value that Hydra cannot parse is one character, or may be names of columns."""
     named = key.startswith(f"{DATA}.") and value[:1] not in ("{", "'", '"') and '"' not in value
     return len(value) == 1 or named
 
 
 def quoted(key: str, value: str) -> str:
-    """A setting as it is typed whose value is a name, or a list of names between commas."""
+    """A setting as typed on the command line, whose value is a name or a comma-separated list."""
     if value.startswith("[") and value.endswith("]"):
         return setting(key, [name.strip() for name in value[1:-1].split(",")])
     return setting(key, value)
@@ -213,11 +213,11 @@ def quoted(key: str, value: str) -> str:
 def sorted_out(
     parsed: Sequence[Any], folders: Sequence[Path]
 ) -> tuple[Plain, list[str], dict[str, list[str]]]:
-    """What is set, what Hydra chooses, and the studies of which something is taken, by its key.
+    """Splits settings into values, choices for Hydra, and studies to take something from, by key.
 
     Args:
-        parsed: the settings, as `parse` returns them.
-        folders: of options.
+        parsed: the settings from `parse`.
+        folders: the folders of options.
 
     Raises:
         UserError: for a setting that is none of the three.
@@ -248,11 +248,11 @@ def sorted_out(
 
 
 def swept(override: Any, of_group: bool) -> str:
-    """What to type in place of values for several runs, as Hydra's sweeps have them.
+    """The error for a Hydra sweep, with what to type instead.
 
     Args:
-        override: as Hydra parsed it.
-        of_group: whether its key is a group, and the values are options.
+        override: the override that Hydra parsed.
+        of_group: whether its key is a group, so that the values are options.
     """
     key, given = override.get_key_element(), str(override.get_value_string())
     if str(key).startswith(f"{DATA}."):
@@ -268,15 +268,15 @@ def swept(override: Any, of_group: bool) -> str:
 
 
 def put(config: Any, key: str, value: Any) -> None:
-    """Sets a value, in the place of what is there.
+    """Sets a value and replaces the former one.
 
     Args:
-        config: of Hydra's type; it is changed in place.
-        key: with dots.
-        value: plain.
+        config: the config, of Hydra's type; modified in place.
+        key: the path, with dots.
+        value: plain data.
 
     Raises:
-        UserError: if it cannot stand there.
+        UserError: if the config has no place for it.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -294,10 +294,10 @@ def put(config: Any, key: str, value: Any) -> None:
 
 
 def check_references(config: Any) -> None:
-    """Refuses a config, of Hydra's type, whose references are no plain ones or repeat too much.
+    """Refuses a config, of Hydra's type, with references that are not plain or repeat too much.
 
     Raises:
-        UserError: for the first of them.
+        UserError: for the first such reference.
     """
     from omegaconf import OmegaConf
 
@@ -311,15 +311,15 @@ def many_data(key: Any, value: Any) -> bool:
 
 
 def compose_each(overrides: Sequence[str], names: Sequence[str], extra_folder: str | None) -> Plain:
-    """The config of the first of several data sets, with those of all in compare.data.
+    """The config of the first of several data sets, with all of them in compare.data.
 
     Args:
-        overrides: settings as the command line has them, but for that of the data.
-        names: of the data sets.
-        extra_folder: as `compose` takes it.
+        overrides: settings in the form of the command line, without the data.
+        names: the names of the data sets.
+        extra_folder: as in `compose`.
 
     Raises:
-        UserError: if a set is named twice, or the job takes one alone.
+        UserError: if a set is named twice, or the job takes only one.
     """
     if len(set(names)) < len(names):
         raise UserError(f"{DATA}: {names}: must name each once")
@@ -329,14 +329,14 @@ def compose_each(overrides: Sequence[str], names: Sequence[str], extra_folder: s
         raise UserError(
             f"{DATA}: {names}: choose one; several go with job={COMPARE} and job={CARD}"
         )
-    # What else stands there the schema refuses.
+    # The schema refuses anything else there.
     if isinstance(first.get("compare"), dict):
         first["compare"]["data"] = [dict(plain[DATA]) for plain in each]
     return first
 
 
 def one_line(error: Exception) -> str:
-    """Hydra's message without its line breaks and its advice on sources; the key comes first."""
+    """Hydra's message on one line, the key first, without its hints on sources."""
     lines = [line.strip() for line in str(error).splitlines()]
     noise = ("full_key", "object_type", "Config search path", "provider=", "reference_type")
     said = " ".join(line for line in lines if line and not line.startswith(noise))

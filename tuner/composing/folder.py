@@ -1,4 +1,4 @@
-"""The user's own config folder: its files are checked before Hydra reads them."""
+"""The user's own config folder: checks its files before Hydra reads them."""
 
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from tuner.yaml_files import check_file, reading
 
 
 def is_default(entry: Any) -> bool:
-    """Whether an entry of a defaults list is the name of a config, or a group and its option."""
+    """Whether an entry of a defaults list is a config's name, or a mapping of group to option."""
     return isinstance(entry, str) or (
         isinstance(entry, dict) and all(isinstance(group, str) for group in entry)
     )
 
 
 class FolderSource(FileConfigSource):
-    """Hydra's source of files, for folders of any name and files of anyone."""
+    """Hydra's file source, for folders with any name and for untrusted files."""
 
     def __init__(self, provider: str, path: str) -> None:
         super().__init__(provider, path)
@@ -30,11 +30,11 @@ class FolderSource(FileConfigSource):
 
     @staticmethod
     def scheme() -> str:
-        """What stands before `://` in the search path."""
+        """The scheme in the search path, before `://`."""
         return "folder"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """As Hydra has it.
+        """Loads a config file as Hydra does, after checking it.
 
         Raises:
             UserError: for a file that is refused.
@@ -54,6 +54,6 @@ class FolderSource(FileConfigSource):
 
 
 def search_path(folder: str) -> str:
-    """The override that adds a folder to what Hydra searches."""
+    """The override that adds a folder to Hydra's search path."""
     Plugins.instance().register(FolderSource)
     return f"hydra.searchpath=['{FolderSource.scheme()}://{quote(str(Path(folder).resolve()))}']"

@@ -1,4 +1,4 @@
-"""The config of a user's function: its settings replace models, optimizers and data."""
+"""The config of a user function: its settings replace models, optimizers and data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,42 +8,43 @@ from tuner.declarations import CHOICES, Plain
 from tuner.errors import UserError, did_you_mean
 from tuner.function import BRANCH, Function
 
-# The groups and keys of tuner's own models, which a function has not; a schedule it may ask for.
+# The groups and keys of tuner's own models, which functions do not have. A function may take a
+# schedule and folds.
 FOREIGN = ("data", "model", "loss", "optimizer", "batch_size", "dtype")
 SCHEDULE, DATA = "schedule", "data.folds"
 
-# Of these, those that the config of a function has all the same.
+# Those of them that remain in the config of a function.
 LEFT = ("data", "dtype")
 
-# Names that mean something else on the command line, or in YAML, than a function's settings.
+# Names of functions that would mean something else on the command line or in YAML.
 OTHERS = {"space", "plain", "hydra", "defaults", "experiment", "best", "next"}
 OF_YAML = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
-# The group of one option that holds what is usual for functions.
+# The group, and its one option, with the defaults for functions.
 GROUP, OPTION = "function", "own"
 
-# Trials that are trained together: as many generators are alive at once. Of fewer than FEWEST,
-# halving would compare too few, so trials are compared with earlier ones.
+# The default cohort: this many generators are alive at once. In cohorts smaller than FEWEST,
+# halving would compare too few trials, so Optuna's pruner compares each with earlier ones.
 COHORT, FEWEST = 8, 4
 
 
 def check_given(function: Function, keys: Sequence[str], choices: Sequence[str]) -> None:
-    """Refuses settings that a function has not.
+    """Refuses settings that do not apply to a function.
 
     Args:
-        function: the user's.
-        keys: of the values that are given.
-        choices: of options, as `group=option`.
+        function: the user function.
+        keys: the keys of the given values.
+        choices: the chosen options, as `group=option`.
 
     Raises:
-        UserError: for the first of them, and for a function whose name is taken.
+        UserError: for the first such setting, and for a function whose name is taken.
     """
     name = function.name
     if name in {*_keys(), *OTHERS} or name.lower() in OF_YAML:
         raise UserError(f"{name}(): is called as a key of the config: give another name")
     foreign = {*FOREIGN, *(() if SCHEDULE in function.asks else (SCHEDULE,))}
     own = ", ".join(f"{function.name}.{key}" for key in function.settings) or "none"
-    # A value of no group, as batch_size=64, is of the function where it has such a setting.
+    # A short name, such as batch_size=64, means the function's setting if it has one of that name.
     keys = [key for key in keys if key not in function.settings]
     for key in [*(choice.lstrip("+~").partition("=")[0] for choice in choices), *keys]:
         group = key.partition(".")[0].partition("@")[0]
@@ -66,12 +67,12 @@ def check_given(function: Function, keys: Sequence[str], choices: Sequence[str])
 
 
 def overrides(function: Function, keys: Plain, choices: Sequence[str]) -> list[str]:
-    """What Hydra is told besides: the groups that are left out, and what is usual for functions.
+    """Additional overrides for Hydra: they remove groups and set the defaults for functions.
 
     Args:
-        function: the user's.
-        keys: the values that are given, by path.
-        choices: of options, as `group=option`.
+        function: the user function.
+        keys: the given values, by path.
+        choices: the chosen options, as `group=option`.
     """
     from hydra.core.config_store import ConfigStore
 
@@ -90,14 +91,14 @@ def overrides(function: Function, keys: Plain, choices: Sequence[str]) -> list[s
 
 
 def place(config: Any, function: Function) -> None:
-    """Puts the settings of a function where its name says, below what experiments gave of them.
+    """Puts a function's settings under its name; settings from experiments take precedence.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
-        function: the user's.
+        config: the composed config, of Hydra's type; modified in place.
+        function: the user function.
 
     Raises:
-        UserError: if its name is that of a key.
+        UserError: if the config has something else under its name, or keys of tuner's own models.
     """
     from omegaconf import OmegaConf
 
@@ -121,13 +122,13 @@ def place(config: Any, function: Function) -> None:
 
 
 def _branch(path: str, value: Any, declared: Plain) -> Any:
-    """A branch as an experiment gives it: options by name, or settings in place of the declared."""
+    """A branch in an experiment: options by name, or settings that replace declared ones."""
     if isinstance(value, dict) and CHOICES not in value:
         merged = {
             option: {**declared.get(option, {}), **own} if isinstance(own, dict) else own
             for option, own in value.items()
         }
-        # An option without anything, as YAML has it, is as it is declared.
+        # An option without a value in YAML keeps its declared settings.
         return {**declared, **{key: own for key, own in merged.items() if own is not None}} | {
             key: {} for key, own in merged.items() if own is None and key not in declared
         }
@@ -143,7 +144,7 @@ def _keys() -> set[str]:
 
 
 def in_order(function: Function, values: Plain) -> Plain:
-    """The values by path, those that choose options of a branch first: others may be within one."""
+    """The values by path, with choices of branch options first: other values may lie below them."""
     first = [path for path, value in values.items() if _chooses(function, path, value)]
     return {path: values[path] for path in (*first, *values)}
 
@@ -156,16 +157,16 @@ def _chooses(function: Function, path: str, value: Any) -> bool:
 
 
 def chosen(config: Any, function: Function, path: str, value: Any) -> Any:
-    """A value as it stands in the config: of a branch, names are options that are chosen.
+    """A given value in the form of the config: for a branch, names become the chosen options.
 
     Args:
-        config: composed, of Hydra's type.
-        function: the user's.
-        path: that is given.
-        value: that is given.
+        config: the composed config, of Hydra's type.
+        function: the user function.
+        path: the given path.
+        value: the given value.
 
     Raises:
-        UserError: for an option that the branch has not.
+        UserError: for an option that the branch does not have.
     """
     from omegaconf import OmegaConf
 
@@ -177,12 +178,12 @@ def chosen(config: Any, function: Function, path: str, value: Any) -> Any:
 
 
 def options_of(path: str, value: Any, options: Mapping[Any, Any]) -> Plain:
-    """The options of a branch that are chosen by their names.
+    """The options of a branch that are chosen by name.
 
     Args:
-        path: of the branch.
-        value: a name, a list of names, or choices of them.
-        options: with their settings.
+        path: the path of the branch.
+        value: a name, a list of names, or a mapping of choices.
+        options: all options with their settings.
 
     Raises:
         UserError: for anything else.

@@ -1,4 +1,4 @@
-"""The groups of the config: folders of options, and packages whose modules are options."""
+"""The config groups: folders of options, and packages whose modules are options."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 from tuner import discovery
 from tuner.errors import UserError, did_you_mean
 
-# So many options of a group are named in an error; of more, --help tells.
+# An error lists up to this many options; beyond, it refers to --help.
 FEW = 12
 
-# The groups of which several options are branches of the search.
+# The groups in which several options may be chosen, as branches of the search.
 SEVERAL = ("optimizer", "schedule", "model", "loss")
 
 # The groups whose options need no file in conf/: each module of the package is one.
@@ -18,15 +18,15 @@ PACKAGES = {"sampler": "tuner.search.samplers", "pruner": "tuner.search.pruners"
 
 
 def config_folder() -> Path:
-    """The folder conf/: in the package of an installed wheel, beside it in a checkout."""
+    """The folder conf/: inside the package in a wheel, next to it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     return next(p for p in (package / "conf", package.parent / "conf") if p.is_dir())
 
 
 def options(group: str, folders: Sequence[Path]) -> set[str]:
-    """The options of a group: its files in the folders, and what its package holds, if it has one.
+    """The options of a group: its files in the folders, and the modules of its package, if any.
 
-    Empty for a key that is no group.
+    Empty for a key that is not a group.
     """
     found = discovery.names(PACKAGES[group]) if group in PACKAGES else []
     return {*files(group, folders), *found}
@@ -39,12 +39,12 @@ def files(group: str, folders: Sequence[Path]) -> set[str]:
 
 
 def check_options(group: str, chosen: Any, known: set[str]) -> None:
-    """Refuses options that are not there, and several where one is meant.
+    """Refuses unknown options, and several options where one is allowed.
 
     Args:
-        group: that they are of.
-        chosen: one name or a list of them.
-        known: the options that there are.
+        group: the group.
+        chosen: one name or a list of names.
+        known: the existing options.
 
     Raises:
         UserError: for the first that is refused.

@@ -11,22 +11,22 @@ from tuner.yaml_files import load_file
 # +next=<study> takes the whole config of the round after it.
 NEXT = "next"
 
-# What a study's folder, which may be a stranger's, does not say: it belongs to the command.
+# Keys that only the command may set, because a study's folder may be untrusted.
 COMMANDS = ("job", "root", "threads", "tracking", "fix", "yes")
 
 
 def apply_next(config: Any, name: str, root: str, chosen: Sequence[str]) -> None:
-    """Puts the next round of a study in the place of the options of a config.
+    """Replaces the options of a config by the next round of a study.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
-        name: of the study.
-        root: the folder that studies are kept in.
-        chosen: what the command chose of groups, as it was given.
+        config: the composed config, of Hydra's type; modified in place.
+        name: the name of the study.
+        root: the folder of studies.
+        chosen: the group options that the command chose, as given.
 
     Raises:
-        UserError: for a study without a next round, a file that is none, and options that the round
-            has its own of.
+        UserError: for a study without a next round, an invalid file, and options of groups that the
+            round sets itself.
     """
     from omegaconf import OmegaConf
 

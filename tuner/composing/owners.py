@@ -1,4 +1,4 @@
-"""Owners: `+best` and the like take settings only from a study of the same function."""
+"""Owners: `+best` and similar keys take settings only from a study of the same function."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from tuner.errors import UserError
 from tuner.function import PROGRAM, Function, program_of, typed
 
-# Under which a file of a study says of which function it is.
+# The key under which a study's file names its function.
 FUNCTION = "function"
 
-# Where studies are kept if nothing is said.
+# The default folder of studies.
 USUAL = "mlruns"
 
 
 def check_owner(config: Any, key: str, study: str, root: str, plain: Mapping[Any, Any]) -> None:
-    """Refuses what is of another function than the command's, or of none, and the other way round.
+    """Refuses a study whose function is not the command's; either of them may have none.
 
     Args:
-        config: composed, of Hydra's type.
-        key: that asks for it, as `best`.
-        study: that it is taken of.
-        root: the folder that studies are kept in.
-        plain: what the study's file says.
+        config: the composed config, of Hydra's type.
+        key: the key that takes the settings, such as `best`.
+        study: the study that they are taken from.
+        root: the folder of studies.
+        plain: the contents of the study's file.
 
     Raises:
         UserError: with the command to give, if it is known.
@@ -46,7 +46,7 @@ def check_owner(config: Any, key: str, study: str, root: str, plain: Mapping[Any
 
 
 def settings_of(config: Any, settings: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """A function's settings as a study has them; those that it has got since are as it declares."""
+    """A function's settings from a study; settings added since then get their declared values."""
     from omegaconf import OmegaConf
 
     declared: Any = OmegaConf.to_container(config[str(config[FUNCTION]["name"])], resolve=False)

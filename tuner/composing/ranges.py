@@ -1,4 +1,4 @@
-"""Ranges of a range test, taken by `+range=<study>`; a range that is given twice is refused."""
+"""Ranges: `+range=<study>` takes those of a range test; a range with choices is refused."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +13,14 @@ RANGE = "range"
 
 
 def check_ranges(where: str, value: Any) -> None:
-    """Refuses a mapping that is a range and choices at once, anywhere in plain data.
+    """Refuses a mapping with both a range and choices, anywhere in plain data.
 
     Args:
-        where: it was given, for the error.
+        where: where it was given, for the error.
         value: plain data.
 
     Raises:
-        UserError: for the first.
+        UserError: for the first such mapping.
     """
     if isinstance(value, Mapping):
         if "choices" in value and {"low", "high"} & value.keys():
@@ -33,15 +33,15 @@ def check_ranges(where: str, value: Any) -> None:
 
 
 def apply_range(config: Any, name: str, root: str) -> None:
-    """Puts the learning rates that job=range_test found for a study in the config's place.
+    """Replaces the learning rates in the config by those that job=range_test found for a study.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
-        name: of the study.
-        root: the folder that studies are kept in.
+        config: the composed config, of Hydra's type; modified in place.
+        name: the name of the study.
+        root: the folder of studies.
 
     Raises:
-        UserError: for a study without a range, and for a range of other optimizers.
+        UserError: for a study without a range test, and for one of other optimizers.
     """
     from omegaconf import OmegaConf
 

@@ -1,4 +1,4 @@
-"""References within a config: their size is checked before any is followed."""
+"""References within a config: checks their total size before any is resolved."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,38 +7,38 @@ from typing import Any
 from tuner.errors import UserError
 from tuner.yaml_files import LEVELS, REFERENCE, only_references
 
-# Values and characters of a whole config, with those that references repeat.
+# The most values and characters of a config, including those that references repeat.
 LARGEST = 200_000
 
 Path = tuple[str | int, ...]
 
 
 class References:
-    """What a config would hold if each reference were what it refers to.
+    """Computes the size of a config with all references resolved.
 
     Args:
-        plain: the config as plain data, with its references as texts.
+        plain: the config as plain data, with references as texts.
     """
 
     def __init__(self, plain: Mapping[Any, Any]) -> None:
         self.plain = plain
-        # None while it is being found.
+        # None while a size is being computed.
         self.known: dict[Path, int | None] = {}
 
     def check(self) -> None:
         """Refuses a config that is out of bounds.
 
         Raises:
-            UserError: a value is nested too deeply, refers to itself, to nothing or by a resolver,
-                or the whole is too large.
+            UserError: if a value is nested too deeply, refers to itself, to nothing or to a
+                resolver, or if the whole is too large.
         """
         self.size((), 0)
 
     def size(self, path: Path, level: int) -> int:
-        """Values and characters at a path, references followed.
+        """The number of values and characters at a path, with references resolved.
 
         Raises:
-            UserError: as `check`.
+            UserError: as in `check`.
         """
         name = ".".join(map(str, path))
         if level > LEVELS:
@@ -65,17 +65,17 @@ class References:
         return size
 
     def at(self, path: Path) -> Any:
-        """What stands at a path; raises LookupError where nothing does."""
+        """The value at a path; raises LookupError if there is none."""
         value: Any = self.plain
         for part in path:
             value = value[part]
         return value
 
     def targets(self, path: Path, text: str) -> Iterator[Path]:
-        """The paths that a text at a path refers to.
+        """The paths that a text refers to.
 
         Raises:
-            UserError: if it refers to nothing, or by a resolver.
+            UserError: if it refers to nothing, or to a resolver.
         """
         name = ".".join(map(str, path))
         if not only_references(text):
@@ -95,10 +95,10 @@ class References:
             yield target
 
     def followed(self, path: Path) -> Path:
-        """The path, or what it refers to if a reference stands there.
+        """The path, or the target if the value there is a reference.
 
         Raises:
-            UserError: if that leads back to itself.
+            UserError: if the reference leads back to itself.
         """
         for _ in range(LEVELS):
             try:
@@ -111,7 +111,7 @@ class References:
         raise UserError(f"{'.'.join(map(str, path))}: refers to itself")
 
     def numbered(self, path: Path) -> Path:
-        """The path, whose last part is a number where it stands in a list."""
+        """The path, with the last part as a number if it is an index of a list."""
         *above, last = path
         try:
             listed = isinstance(self.at(tuple(above)), list)

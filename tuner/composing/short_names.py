@@ -1,4 +1,4 @@
-"""Short names: the end of a setting's path, such as `lr`, where only one setting has it."""
+"""Short names: the end of a setting's path, such as `lr`, if only one setting has it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,29 +6,29 @@ from typing import Any
 from tuner.composing.owners import FUNCTION
 from tuner.errors import UserError
 
-# A mapping with one of these is a range.
+# A mapping with one of these keys is a range.
 OF_RANGES = {"low", "high", "choices"}
 
-# A key of the config that is switched on, as promote=true, has a key of this name.
+# A key that can be switched on, such as promote=true, has a key of this name below it.
 SWITCH = "enabled"
 
-# What a config says of a user's function holds no settings, but their names.
+# The description of a user function in a config, which holds names of settings but no values.
 NO_SETTINGS = "function."
 
 
 def full_path(config: Any, key: str, value: Any) -> str:
-    """The path of a setting that a command calls by its last name alone.
+    """The path of a setting that a command gives by its last name.
 
     Args:
-        config: composed, of Hydra's type.
-        key: as the command gives it; what has a dot, or is a key of the config, is a path.
-        value: that is given, for the error.
+        config: the composed config, of Hydra's type.
+        key: the given key; a key with a dot, or a key of the config, is already a path.
+        value: the given value, for the error.
 
     Returns:
-        The path; the key itself where no path ends in it.
+        The path; the key itself if no path ends in it.
 
     Raises:
-        UserError: where several paths do.
+        UserError: if several paths end in it.
     """
     from omegaconf import OmegaConf
 
@@ -37,7 +37,7 @@ def full_path(config: Any, key: str, value: Any) -> str:
     if "." in key or key in config:
         return key
     plain: Any = OmegaConf.to_container(config, resolve=False)
-    plain.pop(FUNCTION, None)  # what is known of the user's function is no setting
+    plain.pop(FUNCTION, None)  # it describes the user function
     paths = [path for path in _paths(plain) if path.endswith(f".{key}")]
     paths = [path for path in paths if not path.startswith(NO_SETTINGS)]
     if len(paths) > 1:

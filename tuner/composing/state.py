@@ -1,16 +1,16 @@
-"""Hydra's global state: saved and restored, because the calling program may use Hydra itself."""
+"""Hydra's global state: saved and restored, because the calling program may use Hydra as well."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-# One thread after another composes.
+# Only one thread may compose at a time.
 _COMPOSING = Lock()
 
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Meanwhile Hydra is as if nobody had begun with it; then it is as it was before."""
+    """Within the context Hydra is uninitialised; afterwards its former state is restored."""
     from hydra.core.global_hydra import GlobalHydra
 
     with _COMPOSING:
@@ -19,6 +19,6 @@ def aside() -> Iterator[None]:
         try:
             yield
         finally:
-            # Hydra has put a copy in its place.
+            # Hydra has replaced the instance by a copy.
             GlobalHydra.set_instance(own)
             own.hydra = before

@@ -7,7 +7,7 @@ from tuner.composing.next_round import NEXT
 from tuner.composing.ranges import RANGE
 from tuner.errors import UserError
 
-# What is taken, in words, by the key that asks for it.
+# What each key takes from a study, in words.
 TAKEN = {
     RANGE: "what job=range_test found",
     BEST: "the winner's settings",
@@ -20,13 +20,13 @@ def study_name(key: str, line: str, value: Any) -> str:
 
     Args:
         key: one of TAKEN.
-        line: the override as it was given.
-        value: what stands behind its `=`, as Hydra reads it.
+        line: the override as given.
+        value: the value after the `=`, as parsed by Hydra.
 
     Raises:
         UserError: if the `+` is missing.
     """
-    # A name may look like a number, 007.
+    # A name may look like a number, such as 007.
     name = value if isinstance(value, str) else line.partition("=")[2].strip()
     if not line.startswith("+"):
         raise UserError(f"{key}: {name}: give +{key}={name} for {TAKEN[key]}")

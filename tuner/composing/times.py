@@ -1,4 +1,4 @@
-"""A time limit for composing: a config that takes too long to compute is refused."""
+"""A time limit for composing: a config that takes too long is refused."""
 
 import signal
 import threading
@@ -8,15 +8,15 @@ from types import FrameType
 
 
 class TooLong(BaseException):
-    """What was to take so many seconds took longer; no `except Exception` on its way takes it."""
+    """A block exceeded its time limit; `except Exception` does not catch this."""
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Ends the block after so many seconds of computing; it does so in the main thread alone.
+    """Ends the block after this many CPU seconds; in other threads than the main one, never.
 
     Raises:
-        TooLong: in the middle of the block.
+        TooLong: from within the block.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -8,22 +8,22 @@ from tuner.composing.groups import SEVERAL, config_folder
 from tuner.declarations import Plain
 from tuner.yaml_files import load_file
 
-# Who leaves early where nothing is said; what is compared trains to the end.
+# The group of pruners, the default pruner, and the default of comparisons, which train to the end.
 PRUNER, USUAL, COMPARED = "pruner", "halving", "none"
 
-# The experiment of a table that is tuned, where none is named.
+# The default experiment for tuning a table.
 EXPERIMENT, AUTO, TUNE, TABLE = "experiment", "auto", "tune", "table"
 
 
 def usual_experiment(config: Any, choices: Sequence[str], job: str) -> list[str]:
-    """The overrides that choose the experiment of a table to tune; none where one is named already.
+    """The overrides that choose the default experiment for tuning a table; none if one is given.
 
-    The name of the study stays what it is.
+    The study keeps its name.
 
     Args:
-        config: composed without it, of Hydra's type.
-        choices: what the command chooses of groups, as it was given.
-        job: of the command.
+        config: the config composed without it, of Hydra's type.
+        choices: the group options that the command chooses, as given.
+        job: the command's job.
     """
     from omegaconf import OmegaConf
 
@@ -34,28 +34,28 @@ def usual_experiment(config: Any, choices: Sequence[str], job: str) -> list[str]
 
 
 def chooses_data(parsed: Sequence[Any], plain: Plain) -> bool:
-    """Whether a command, its experiment or its model, as a function to minimise, chooses the data.
+    """Whether a command, its experiment or its model (a test function) chooses the data.
 
     Args:
-        parsed: settings as Hydra parsed them.
-        plain: what they compose.
+        parsed: the settings that Hydra parsed.
+        plain: the config that they compose.
     """
     named = {str(override.key_or_group).partition(":")[0].lstrip("/") for override in parsed}
     return bool(named & {"data", EXPERIMENT}) or plain["data"]["name"] == "none"
 
 
 def bundled_data() -> list[str]:
-    """The data sets that a card is of, where none is chosen: all that need no download."""
+    """The default data sets of a card: all that need no download."""
     paths = sorted((config_folder() / "data").glob("*.yaml"))
     options: Plain = {path.stem: load_file(path) for path in paths}
     return [name for name, own in options.items() if own.get("reader") == "bundled"]
 
 
 def chosen_options(parsed: Sequence[Any]) -> dict[str, list[str]]:
-    """The options that settings choose of the groups of which several may be chosen, by group.
+    """The chosen options by group, for the groups that allow several.
 
     Args:
-        parsed: settings as Hydra parsed them.
+        parsed: the settings that Hydra parsed.
     """
     of_groups = [o for o in parsed if o.key_or_group in SEVERAL and not o.is_delete()]
     values = {str(o.key_or_group): o.value() for o in of_groups}
@@ -67,11 +67,11 @@ def chosen_options(parsed: Sequence[Any]) -> dict[str, list[str]]:
 
 
 def keep_chosen(config: Any, chosen: Mapping[str, Sequence[str]]) -> None:
-    """Removes the options that an experiment gives settings of, where others were chosen.
+    """Removes options that only an experiment sets, if the command chose others.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
-        chosen: as `chosen_options`.
+        config: the composed config, of Hydra's type; modified in place.
+        chosen: the result of `chosen_options`.
     """
     from omegaconf import OmegaConf
 
@@ -83,13 +83,13 @@ def keep_chosen(config: Any, chosen: Mapping[str, Sequence[str]]) -> None:
 
 
 def place_pruner(config: Any, values: Plain) -> None:
-    """Puts the usual pruner where neither the command nor an experiment chose one.
+    """Sets the default pruner if neither the command nor an experiment chose one.
 
-    A comparison of a study that is there goes on with the pruner that it has.
+    A comparison of an existing study keeps the study's pruner.
 
     Args:
-        config: composed, of Hydra's type; it is changed in place.
-        values: that the command gives, by path.
+        config: the composed config, of Hydra's type; modified in place.
+        values: the values that the command gives, by path.
 
     Raises:
         UserError: if the config of that study cannot be read.
@@ -111,11 +111,11 @@ def place_pruner(config: Any, values: Plain) -> None:
 
 
 def pruner_of(config: Any, values: Plain) -> Plain | None:
-    """The pruner of the study that a command names, as its config.yaml has it; None without one.
+    """The pruner in the config.yaml of the command's study; None without one.
 
     Args:
-        config: composed, of Hydra's type.
-        values: that the command gives, by path.
+        config: the composed config, of Hydra's type.
+        values: the values that the command gives, by path.
 
     Raises:
         UserError: if that file cannot be read.

@@ -1,4 +1,4 @@
-"""Settings given from Python, written as on the command line."""
+"""Settings given from Python, written in the form of the command line."""
 
 import math
 import re
@@ -10,24 +10,24 @@ from tuner.codec import Settings
 from tuner.declarations import Branches, Searched
 from tuner.errors import UserError
 
-# What Hydra reads as a text though it is in no quotes, and what it reads as something else.
+# What Hydra reads as a text without quotes, and words that it reads as something else.
 BARE = re.compile(r"[A-Za-z_][\w.-]*")
 NO_TEXT = ("null", "true", "false", "inf", "nan")
 
-# Keys of settings, some of which begin with a + (as +best), and those of mappings in them.
+# Keys of settings, which may begin with a + (as in +best), and keys of mappings in values.
 KEY = re.compile(r"[+~]{0,2}[A-Za-z_][\w.@/-]*")
 INNER = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 def written(settings: Settings) -> list[str]:
-    """Settings by path, as `key=value` in the way that Hydra reads.
+    """Settings by path as `key=value` for Hydra.
 
     Args:
-        settings: numbers, texts, flags, None, lists and mappings of these; `tuner.range`,
+        settings: numbers, texts, booleans, None, lists and mappings of these; `tuner.range`,
             `tuner.choices` and `tuner.branch`.
 
     Raises:
-        UserError: for a key or a value that a config cannot have.
+        UserError: for an invalid key, or a value that a config cannot hold.
     """
     return list(_written(settings))
 
@@ -46,7 +46,7 @@ def _value(where: str, value: Any) -> str:
         value = value.options
     elif isinstance(value, Path):
         value = str(value)
-    elif hasattr(value, "tolist"):  # a number, or an array, of NumPy
+    elif hasattr(value, "tolist"):  # a NumPy number or array
         value = value.tolist()
     if value is None:
         return "null"
@@ -75,7 +75,7 @@ def _key(where: str, key: object) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in quotes, if it needs any; a backslash counts for itself but before a quote."""
+    """A text, quoted if needed; Hydra reads backslashes literally except before a quote."""
     if BARE.fullmatch(text) and text.lower() not in NO_TEXT:
         return text
     escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), text)
