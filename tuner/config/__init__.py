@@ -16,22 +16,22 @@ from tuner.function import Function
 
 __all__ = ["Config", "check"]
 
-# What a config says of a user's function, and which keys such a one may have beside its name.
+# The key that describes a user function, and the keys that its config may have besides its name.
 FUNCTION, OF_FUNCTIONS = "function", ("schedule", "where")
 
 
 def check(plain: Plain, function: Function | None = None) -> Config:
-    """The config in a composed mapping of plain data.
+    """Checks a composed mapping of plain data and makes the config.
 
     Args:
-        plain: what `tuner.composing.compose` returns; it is not changed.
-        function: the user's that the command is of, whose code is trained if the config is of it.
+        plain: the result of `tuner.composing.compose`; it is not modified.
+        function: the command's user function, with the code that a config of it trains.
 
     Raises:
-        UserError: one line for each key that is wrong; where each is right by itself, one line for
-            the first two that do not go together.
+        UserError: with one line for each wrong key; if each key is right by itself, one line for
+            the first settings that do not go together.
     """
-    # What is made here is no key that may be given.
+    # Keys that are made here must not be given.
     problems = [
         no_such_key(key, "the config", KNOWN) for key in MADE if key in plain and key != FUNCTION
     ]
@@ -59,7 +59,7 @@ def check(plain: Plain, function: Function | None = None) -> Config:
 
 
 def with_code(saved: Function, function: Function | None) -> Function:
-    """A function that a config tells of, with its code where the command has it.
+    """The function described in a config, with its code if the command has it.
 
     Raises:
         UserError: if the command's function is another one.

@@ -1,7 +1,7 @@
-"""auto: a setting that the data decide, and the value it gets.
+"""auto: the values of settings that the data determine.
 
-Ranges follow from the rows that a trial learns from, its columns and what it predicts. The numbers
-were found on real tables (benchmarks/tables.py); each function says what it rests on.
+Ranges depend on the number of training rows, of columns and of outputs. The numbers were found on
+real tables (benchmarks/tables.py); each function says how it decides.
 """
 
 import copy
@@ -14,15 +14,15 @@ from tuner.config.schema import Plain
 
 WORD = "auto"
 
-# Epochs of a trial on so many rows; fewer rows are passed over more often, so that steps grow as
-# the two thirds power of the rows.
+# The epochs of a trial with ROWS rows. Fewer rows get more epochs, so that steps grow with the rows
+# to the power of 2/3.
 EPOCHS, ROWS = 30, 10_000
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 100
 
-# Below so many rows, that a validation part of a fifth would say too little, this many folds.
+# Below SMALL rows, a validation part of a fifth would say too little: FEW_FOLDS folds are used.
 SMALL, FEW_FOLDS = 2_000, 5
 
-# Values of one layer's weights beyond which a network is left narrow.
+# With more weights than this in one layer, a network stays narrow.
 WIDEST = 2_000_000
 
 
@@ -31,9 +31,9 @@ class Seen:
     """What is known of data once they are read.
 
     Attributes:
-        rows: that a trial learns from; of folds, in the largest.
-        columns: that a model gets, after words have become columns.
-        outputs: numbers that a model gives for a row.
+        rows: training rows of a trial; with folds, of the largest.
+        columns: columns that a model gets, after words are encoded.
+        outputs: numbers that a model returns per row.
     """
 
     rows: int
@@ -41,7 +41,7 @@ class Seen:
     outputs: int
 
 
-# Stands for data that are not read yet: a config is checked before they are.
+# Stands for unread data: a config is checked before the data are read.
 UNREAD = Seen(1000, 10, 1)
 
 
@@ -51,13 +51,13 @@ def ranged(low: float, high: float) -> Plain:
 
 
 def epochs(seen: Seen) -> int:
-    """Passes over the training rows: 30 for 10,000 rows, 65 for 1,000, 14 for 100,000."""
+    """Epochs by the number of training rows: 30 for 10,000, 65 for 1,000, 14 for 100,000."""
     wanted = EPOCHS * math.pow(ROWS / max(seen.rows, 1), 1 / 3)
     return min(max(round(wanted), FEWEST_EPOCHS), MOST_EPOCHS)
 
 
 def batch_size(seen: Seen) -> Plain:
-    """Two sizes, one four times the other: about the root of the rows, from 16 to 256."""
+    """Two sizes: about the square root of the rows, from 16 to 256, and four times that."""
     size = 16
     while size < 256 and size * size * 2 < seen.rows:
         size *= 2
@@ -65,7 +65,7 @@ def batch_size(seen: Seen) -> Plain:
 
 
 def hidden(seen: Seen) -> Plain:
-    """No layer, which is a linear model, a narrow one, a wide one and two."""
+    """Hidden layers: none (a linear model), one narrow, one wide, or two."""
     narrow, wide = (32, 128) if seen.rows < ROWS else (64, 256)
     if seen.columns * wide > WIDEST:
         return {"choices": [[narrow], []]}
@@ -73,25 +73,26 @@ def hidden(seen: Seen) -> Plain:
 
 
 def dropout(seen: Seen) -> Plain:
-    """None to a half."""
+    """Dropout from 0 to 0.5."""
     return {"low": 0.0, "high": 0.5}
 
 
 def l2(seen: Seen) -> Plain:
-    """From next to nothing to what leaves the mean of the targets alone.
+    """L2 penalties from almost no effect up to those that leave only the mean of the targets.
 
-    In the gradient, which Adam scales: on tables it did better than decay beside it (on churn a log
-    loss of 0.183 where decoupled decay of 0.001 to 3 reached 0.224, and of 0.01 to 30 0.218).
+    The penalty is in the gradient, which Adam scales. On tables it did better than decoupled weight
+    decay: on churn, a log loss of 0.183, against 0.224 with a decay of 0.001 to 3 and 0.218 with
+    0.01 to 30.
     """
     return ranged(1e-6, 1e-1)
 
 
 def rate(seen: Seen) -> Plain:
-    """Of Adam."""
+    """Learning rates of Adam."""
     return ranged(1e-3, 1e-1)
 
 
-# What stands for the word, by path; data.folds, for which it stands too, is said by the loader.
+# The functions that replace the word, by path; the loader decides about data.folds.
 FOUND: Mapping[str, Callable[[Seen], Any]] = {
     "budget.epochs": epochs,
     "batch_size": batch_size,
@@ -104,7 +105,7 @@ FOLDS = "data.folds"
 
 
 def holder(plain: Any, path: str) -> tuple[Any, str]:
-    """The mapping that holds the last key of a path, None where there is none; and that key."""
+    """The mapping that holds the last key of a path (None if there is none), and that key."""
     *above, last = path.split(".")
     for key in above:
         plain = plain.get(key) if isinstance(plain, Mapping) else None
@@ -118,7 +119,7 @@ def at(plain: Plain, path: str) -> Any:
 
 
 def open_in(plain: Plain) -> Iterator[str]:
-    """The paths of a config at which the word stands and may stand."""
+    """The paths of a config with the word, where it is allowed."""
     for path in (*FOUND, FOLDS):
         own, last = holder(plain, path)
         if own is not None and own.get(last) == WORD:
@@ -126,12 +127,12 @@ def open_in(plain: Plain) -> Iterator[str]:
 
 
 def settled(plain: Plain, seen: Seen, folds: int | None = None) -> Plain:
-    """A config with what follows from the data in the place of the word.
+    """A config with the word replaced by values that follow from the data.
 
     Args:
-        plain: the config, which is not changed.
-        seen: of its data.
-        folds: what data.folds stands for.
+        plain: the config, which is not modified.
+        seen: what is known of its data.
+        folds: the value for data.folds.
     """
     plain = copy.deepcopy(plain)
     for path in list(open_in(plain)):

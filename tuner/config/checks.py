@@ -48,7 +48,7 @@ def check_together(config: Config) -> None:
 
 
 def _check_whole(config: Config) -> None:
-    """What bounds a whole tune is given to one, and `keep` goes with a pattern."""
+    """Checks that budget.deadline is for a job that tunes, and that `keep` goes with a pattern."""
     deadline = config.budget.deadline
     if deadline is not None and config.job in ("compare", "range_test", "card"):
         raise UserError(
@@ -62,7 +62,7 @@ def _check_whole(config: Config) -> None:
 
 
 def _check_compared(config: Config) -> None:
-    """What is to be compared is there; whether it has several values the job says."""
+    """Checks that compare.by exists; the job checks whether it has several values."""
     by, space = config.compare.by, config.space
     if by is None or by in space.branches or by in space.searched or by in space.fixed:
         return
@@ -75,7 +75,7 @@ def _check_compared(config: Config) -> None:
 
 
 def _check_promoted(config: Config) -> None:
-    """A tune that is to promote its winner will have a model, rows to judge it and a registry."""
+    """Checks that a tune with promotion has a model, test rows and a registry."""
     if config.job != "tune" or not config.promote.enabled:
         return
     if config.function is not None or config.data.name == "none":
@@ -92,7 +92,7 @@ def _check_promoted(config: Config) -> None:
 
 
 def _check_own(config: Config) -> None:
-    """tuner's models have no use for what functions of the user's take."""
+    """Checks that a study of tuner's models has no settings that only user functions take."""
     if config.direction is not None:
         raise UserError(
             f"direction: {config.direction}: is for a function of your own (tuner.main)"
@@ -100,7 +100,7 @@ def _check_own(config: Config) -> None:
 
 
 def _check_function(config: Config, function: Function) -> None:
-    """What a user's function takes goes together."""
+    """Checks the settings of a user function's study."""
     is_greater_better(config.metric, config.direction)
     if config.metrics:
         raise UserError(
@@ -127,8 +127,10 @@ def _check_function(config: Config, function: Function) -> None:
 
 
 def _check_averages(space: Space) -> None:
-    """Validation sees one average at the most: the rule's own, ema's or the tail's; in the first
-    nothing is 0, as l1 would have it."""
+    """Checks that at most one average is validated: the rule's own, ema or tail_average.
+
+    A rule's own average contains no exact zeros, so it excludes l1.
+    """
     for name in space.branches["optimizer"]:
         asked = [
             path
@@ -149,7 +151,7 @@ def _check_averages(space: Space) -> None:
 
 
 def _check_functions(space: Space) -> None:
-    """The settings of a function go together, at both ends of their ranges too."""
+    """Checks that the settings of a test function go together, also at the ends of their ranges."""
     for name in set(space.branches["model"]) & set(functions.names()):
         prefix = f"model.{name}."
         fixed = {p.removeprefix(prefix): v for p, v in space.fixed.items() if p.startswith(prefix)}
@@ -166,7 +168,7 @@ def _check_functions(space: Space) -> None:
 
 
 def _check_loss(config: Config) -> None:
-    """A loss is chosen for a model that leaves it open; losses that are searched must compare."""
+    """Checks that the models take the chosen losses, and that searched losses are comparable."""
     space, chosen = config.space, config.space.branches["loss"]
     closed = [m for m in space.branches["model"] if m not in FAMILIES or FAMILIES[m].own]
     if chosen != (AUTO,) and closed:
@@ -188,7 +190,7 @@ def _check_loss(config: Config) -> None:
 
 
 def _check_data(config: Config) -> None:
-    """A function is minimised without data; everything else needs some."""
+    """Checks that test functions have no data, and that all other models have some."""
     for model in config.space.branches["model"]:
         function = model in functions.names()
         if function != (config.data.name == "none"):

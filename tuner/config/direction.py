@@ -1,10 +1,10 @@
-"""The direction of a metric: its name or the config says whether higher is better."""
+"""The direction of a metric: the config or its name says whether greater is better."""
 
 import re
 
 from tuner.errors import UserError
 
-# Words within the name of a metric of which a greater, or a lower, number is better.
+# Words in the names of metrics for which greater, or lower, is better.
 GREATER = (
     "accuracy acc score auc auroc f1 r2 precision recall map iou dice bleu rouge reward return"
 )
@@ -12,14 +12,14 @@ LOWER = "loss error err mae mse rmse perplexity ppl nll deviance cost time secon
 
 
 def is_greater_better(metric: str | None, direction: str | None) -> bool:
-    """Whether a greater number of a function's metric is better.
+    """Whether greater values of a function's metric are better.
 
     Args:
-        metric: the name of the curve; None for the loss.
-        direction: minimize or maximize; None where the name says it.
+        metric: the name of the metric; None for the loss.
+        direction: minimize or maximize; None to decide by the name.
 
     Raises:
-        UserError: for a metric whose name does not.
+        UserError: for a metric whose name does not decide it.
     """
     if direction is not None:
         return direction == "maximize"

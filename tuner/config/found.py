@@ -1,4 +1,4 @@
-"""Settings of parts found by name: the signature of their code is their schema."""
+"""Settings of parts that are found by name: the signature of their code is the schema."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
@@ -16,14 +16,14 @@ from tuner.search.samplers import Sampler
 
 
 def data(plain: Any, problems: list[str]) -> DataConfig | None:
-    """The data settings, checked by what their reader takes; null stands for a default.
+    """The data settings, checked against their reader's signature; null means the default.
 
     Args:
-        plain: what stands under `data`.
-        problems: gets a line for each mistake.
+        plain: the value of `data`.
+        problems: receives a line for each mistake.
 
     Returns:
-        What all data sets take and what the reader takes, or None where there was a mistake.
+        The common settings and those of the reader; None if there was a mistake.
     """
     if not _is_mapping("data", plain, problems):
         return None
@@ -43,21 +43,21 @@ def data(plain: Any, problems: list[str]) -> DataConfig | None:
 
 
 def sampler(plain: Any, problems: list[str]) -> Sampler | None:
-    """The sampler that is asked for, or None where there was a mistake, told in `problems`."""
+    """The chosen sampler; None after a mistake, which is added to `problems`."""
     found: Sampler | None = _made("sampler", plain, samplers, problems)
     return found
 
 
 def pruner(plain: Any, problems: list[str]) -> Pruner | None:
-    """The pruner that is asked for, or None where there was a mistake, told in `problems`."""
+    """The chosen pruner; None after a mistake, which is added to `problems`."""
     found: Pruner | None = _made("pruner", plain, pruners, problems)
     return found
 
 
-# A setting of tables whose types pydantic would tell one by one.
+# A setting of tables with many allowed types, which pydantic would report one by one.
 ORDINAL = "ordinal"
 
-# What reads each of these parts of the config.
+# The function that checks each of these parts of the config.
 FOUND: dict[str, Callable[[Any, list[str]], Any]] = {
     "data": data,
     "sampler": sampler,
@@ -66,7 +66,7 @@ FOUND: dict[str, Callable[[Any, list[str]], Any]] = {
 
 
 def _made(group: str, plain: Any, package: Any, problems: list[str]) -> Any:
-    """What the package holds under the name that is given, made with the other settings."""
+    """Makes the named member of a package with the other settings."""
     if not _is_mapping(group, plain, problems):
         return None
     if "name" not in plain:
@@ -83,7 +83,7 @@ def _made(group: str, plain: Any, package: Any, problems: list[str]) -> Any:
 
 
 def _default(field: Any) -> Any:
-    """The default of a dataclass's field as pydantic has it: ... where it must be given."""
+    """The default of a dataclass's field for pydantic: ... if it is required."""
     if field.default_factory is not MISSING:
         return field.default_factory()
     return ... if field.default is MISSING else field.default
@@ -104,11 +104,11 @@ def _is_known(path: str, name: Any, known: list[str], problems: list[str]) -> bo
 def _checked(
     group: str, owner: str, schema: Any, plain: Mapping[Any, Any], problems: list[str]
 ) -> Any:
-    """The settings as the schema has them, or None where there was a mistake."""
+    """The settings checked by the schema; None if there was a mistake."""
     try:
         return schema(**{str(key): value for key, value in plain.items()})
     except ValidationError as error:
-        # Of a setting that may be of several types, there is one error for each of them.
+        # A setting that allows several types has one error for each of them: keep the last.
         errors = {str(e["loc"][0]): e for e in error.errors()}
     for key, e in errors.items():
         if e["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""A trial's settings written as a config again, with every number unchanged."""
+"""A trial's settings converted back to a config, with every number unchanged."""
 
 import math
 from collections.abc import Collection
@@ -9,16 +9,16 @@ from tuner.config.schema import KEYS, Plain
 
 
 def grouped(settings: Settings, branches: Collection[str] = ()) -> Plain:
-    """The settings as a config has them, from which the same settings are read again.
+    """The settings in the form of a config, which gives the same settings when read again.
 
     Args:
         settings: by path, `{"optimizer": "adam", "optimizer.adam.lr": 0.01}`.
-        branches: paths, beside the groups, that name an option: those of a user's function.
+        branches: further paths that name an option, besides groups: a user function's branches.
 
     Returns:
-        What stands under each group, `{"optimizer": {"adam": {"lr": 0.01}}}`. Infinity, as a limit
-        that is none, is None, which stands for it in a config; `model.mlp.hidden.0` is the first of
-        a list. A branch of a user's function, `train.rule`, is as a group is.
+        The value of each group, `{"optimizer": {"adam": {"lr": 0.01}}}`. Infinity (no limit)
+        becomes None, which stands for it in a config; `model.mlp.hidden.0` is the first of a list.
+        A branch of a user function, such as `train.rule`, is treated like a group.
     """
     found: Plain = {}
     for path, value in settings.items():
@@ -37,7 +37,7 @@ def grouped(settings: Settings, branches: Collection[str] = ()) -> Plain:
 
 
 def _lists(value: Any) -> Any:
-    """Mappings whose keys count from 0, in any order, as the lists that they are."""
+    """Converts mappings whose keys count from 0, in any order, to lists."""
     if not isinstance(value, dict):
         return value
     inside = {key: _lists(own) for key, own in value.items()}

@@ -1,4 +1,4 @@
-"""The search space of a user's function: its settings by the kinds that it declares."""
+"""The search space of a user function: its settings, checked by their declared kinds."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,11 @@ from tuner.training.domains import Domain
 SCHEDULE = "schedule"
 
 NUMBERS = ("number", "whole")
-# Of so large numbers a float tells each whole one from the next, and so does a sampler.
+# Up to LARGEST, floats (and so samplers) represent every integer exactly.
 ANY_NUMBER, SEARCHED = Domain(-math.inf, math.inf), Domain(-LARGEST, LARGEST, high_closed=True)
 
 TYPES = {kind: type_ for type_, kind in KINDS.items()}
-# What tuner gives to a function, and which keys of a config say of it.
+# The arguments that tuner passes to a function, and how a config sets them.
 GIVEN = {
     "epochs": "give budget.epochs",
     "seed": "give study.seed",
@@ -37,9 +37,9 @@ def function_space(plain: Given, function: Function, problems: list[str]) -> Spa
     """The space of a function's config.
 
     Args:
-        plain: the whole config, as it is composed.
-        function: whose settings stand under its name.
-        problems: gets a line for each mistake; if there is any, the space is not whole.
+        plain: the whole composed config.
+        function: the user function; its settings are under its name.
+        problems: receives a line for each mistake; after any, the space is incomplete.
     """
     reading = _Reading(problems)
     settings = plain.get(function.name)
@@ -72,19 +72,19 @@ def function_space(plain: Given, function: Function, problems: list[str]) -> Spa
 
 
 class _Reading(Parts):
-    """What is read of a function's settings."""
+    """The parts of a function's space read so far."""
 
     def put(self, path: str, value: Any, kind: str, beside: Sequence[Any] = ()) -> None:
-        """Puts a setting among the fixed or the searched ones."""
+        """Adds a setting to the fixed or the searched ones."""
         self.add(path, lambda: _setting(path, value, kind, beside))
 
     def branch(self, path: str, options: Any, declared: Mapping[str, Mapping[str, str]]) -> None:
-        """Puts the options of a branch, and the settings of each.
+        """Adds the options of a branch, and the settings of each.
 
         Args:
-            path: of the branch.
-            options: with their settings, as a config has them.
-            declared: the kinds of what each option has; nothing where the config tells it all.
+            path: the path of the branch.
+            options: the options with their settings, from the config.
+            declared: the kinds of each option's settings; empty if only the config defines them.
         """
         if not isinstance(options, Mapping) or not options:
             self.problems.append(
@@ -109,7 +109,7 @@ class _Reading(Parts):
 def _wrong_words(
     path: str, options: Mapping[Any, Any], declared: Mapping[str, Mapping[str, str]]
 ) -> Iterator[str]:
-    """A line for each option, and each setting of one, that cannot be, and for each missing one."""
+    """A line for each invalid or missing option and setting."""
     for option, settings in options.items():
         known = declared.get(option)
         if declared and known is None:
@@ -129,7 +129,7 @@ def _wrong_words(
 
 
 def _kind_of(value: Any) -> str:
-    """The kind of a setting of an option, by what is given."""
+    """The kind of an option's setting, inferred from its value."""
     given = [value]
     if isinstance(value, Mapping):
         choices = value.get(CHOICES)
@@ -141,7 +141,7 @@ def _kind_of(value: Any) -> str:
 
 
 def _setting(path: str, value: Any, kind: str, beside: Sequence[Any]) -> Any:
-    """A number, a word, a Range or Choices; raises UserError."""
+    """The checked setting: a number, a word, a Range or Choices; raises UserError."""
     if not isinstance(value, Mapping):
         return _value(path, value, kind, beside)
     options = value.get(CHOICES)
@@ -171,7 +171,7 @@ def _setting(path: str, value: Any, kind: str, beside: Sequence[Any]) -> Any:
 
 
 def _value(path: str, value: Any, kind: str, beside: Sequence[Any]) -> Any:
-    """A value that is fixed, or a choice; raises UserError."""
+    """A checked fixed value, or a choice; raises UserError."""
     if any(type(value) is type(own) and value == own for own in beside):
         return value
     _check_finite(path, value)
@@ -197,6 +197,6 @@ def _said(kind: str, beside: Sequence[Any]) -> str:
 
 
 def _check_finite(path: str, value: Any) -> None:
-    """Raises UserError for a number that is infinite or none."""
+    """Raises UserError for a number that is infinite or NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{path}: {value}: must be finite")

@@ -7,7 +7,7 @@ from typing import Any
 from tuner.config.schema import KEYS, Config, Plain
 from tuner.errors import did_you_mean, masked
 
-# Pydantic's words, and those of the other checks.
+# Pydantic's phrases, and their replacements in the style of the other checks.
 WORDS = {
     "input should": "must",
     "string should": "must",
@@ -22,13 +22,13 @@ WORDS = {
     "must be a valid string": "must be text",
 }
 
-# So many names are given in an error; of more, --help tells.
+# An error lists up to this many names; beyond, it refers to --help.
 FEW = 30
 
-# Fields of the config that are made of its keys.
+# Fields of the config that are made from other keys.
 MADE = ("space", "plain", "function", "auto")
 
-# What may hold a password, by group.
+# Keys that may contain a password: group and key.
 SECRET = (("tracking", "uri"), ("study", "storage"))
 
 # The keys of a config.
@@ -36,7 +36,7 @@ KNOWN = (*KEYS, *(name for name in Config.model_fields if name not in MADE))
 
 
 def shown(plain: Plain) -> Plain:
-    """A composed config as anybody may see it: without users and passwords of its addresses."""
+    """A composed config that may be shown: without users and passwords in its addresses."""
     out = dict(plain)
     for group, key in SECRET:
         own = plain.get(group)
@@ -62,17 +62,17 @@ def line(error: Any) -> str:
         message = message.replace(theirs, ours)
     given = error["input"]
     if tuple(error["loc"]) in SECRET and isinstance(given, str):
-        given = re.sub(r"(?s).*@", "***@", given)  # whatever it is, it may hold a password
+        given = re.sub(r"(?s).*@", "***@", given)  # it may contain a password
     return f"{path}: {given!r}: {message}"
 
 
 def no_such_key(path: str, owner: str, known: Iterable[str]) -> str:
-    """The line for a key of the schema that there is not."""
+    """The line for a key that the schema does not have."""
     return f"{path}: there is no such key: {unknown(path.split('.')[-1], owner, known)}"
 
 
 def unknown(key: object, owner: str, known: Iterable[str]) -> str:
-    """What a key may have been meant to be, and the keys that its owner has."""
+    """A suggestion for an unknown key, and the keys of its owner."""
     names = list(known)
     few = len(names) <= FEW
     hint = did_you_mean(key, names, 1 if few else 3)
@@ -82,13 +82,13 @@ def unknown(key: object, owner: str, known: Iterable[str]) -> str:
 def unknown_option(
     option: object, group: str, known: Iterable[str], chosen: Mapping[str, Any]
 ) -> str:
-    """What an unknown option was meant to be: another option, or a setting of one chosen.
+    """A suggestion for an unknown option: another option, or a setting of a chosen one.
 
     Args:
-        option: the name that no option bears.
-        group: as `optimizer`.
+        option: the unknown name.
+        group: the group, such as `optimizer`.
         known: the options of the group.
-        chosen: the options that were chosen of it, this one too, with their settings.
+        chosen: the chosen options of the group, including this one, with their settings.
     """
     for name, values in chosen.items():
         if isinstance(values, Mapping) and option in values:
@@ -97,7 +97,7 @@ def unknown_option(
 
 
 def _place(error: Any) -> tuple[str, Iterable[str]]:
-    """The part of the config where an unknown key stands, and the keys that are there."""
+    """The part of the config that has an unknown key, and its known keys."""
     if len(error["loc"]) == 1:
         return "the config", KNOWN
     fields, owner = Config.model_fields, ""

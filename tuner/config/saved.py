@@ -9,21 +9,21 @@ from tuner.errors import UserError, did_you_mean
 from tuner.files import check_own
 from tuner.yaml_files import load_file
 
-# So many studies are named where one is not found.
+# An error for an unknown study lists up to this many.
 FEW = 5
 
-# What each command says for itself.
+# Keys that always come from the command.
 EACH = ("yes", "quiet", "output", "log", "format", "ui", "executor", "workers")
 
 
 def unknown_study(key: str, name: str, root: Path, known: Iterable[str]) -> UserError:
-    """What to say of a study that is not there.
+    """The error for a study that does not exist.
 
     Args:
-        key: that names it.
-        name: the name.
-        root: where it was looked for.
-        known: the studies that are there.
+        key: the key that names it.
+        name: its name.
+        root: the root in which it was searched.
+        known: the existing studies.
     """
     names = sorted(known)
     hint = did_you_mean(name, names, 3) or (
@@ -33,15 +33,15 @@ def unknown_study(key: str, name: str, root: Path, known: Iterable[str]) -> User
 
 
 def of_study(config: Config, own: Sequence[str]) -> Config:
-    """The config that the study was last run with, but for what belongs to this command.
+    """The config of a study's last run, with the command's own keys.
 
     Args:
-        config: of the command, which names the study.
-        own: the keys that are the command's; so is `tracking`, where that is none or names a
-            server. No server is taken from a study's folder, which may be a stranger's.
+        config: the command's config, which names the study.
+        own: the keys to take from the command. `tracking` is taken as well if it is none or names
+            a server: no server is taken from a study's folder, which may be untrusted.
 
     Raises:
-        UserError: if there is no such study, its file holds no config, or it was tracked by a
+        UserError: if there is no such study, its file is not a config, or it was tracked by a
             server that the command does not name.
     """
     folder = config.root / "studies" / config.study.name
@@ -58,7 +58,7 @@ def of_study(config: Config, own: Sequence[str]) -> Config:
     ):
         raise UserError(f"{path}: is not a study's config")
     given = {key: config.given[key] for key in (*own, *EACH) if key in config.given}
-    # Nor is a database, of which the folder knows no password either.
+    # Nor is a database taken from the folder, which has no password for it.
     own_study = {"name": config.study.name, "storage": config.study.storage}
     given["study"] = {**saved["study"], **own_study}
     asked, uri = config.tracking, saved["tracking"].get("uri")

@@ -12,31 +12,31 @@ from tuner.search.pruners import Pruner
 from tuner.search.samplers import Sampler
 from tuner.search.space import Space
 
-# A composed config, or a part of one, as YAML has it.
+# A composed config, or a part of one, as plain data.
 Plain = dict[str, Any]
 
-# What a trial is made of, and the conditions between its settings: the keys of the space.
+# The keys of the space: the settings of a trial, and the conditions between them.
 KEYS = ("optimizer", "schedule", "model", "loss", "batch_size", "where")
 
-# As study.warm_start: the newest study of the pattern of study.name.
+# The value of study.warm_start for the newest study of the pattern in study.name.
 LATEST = "latest"
 
-# Of trials, epochs and the like: what more would take years.
+# A number of trials, epochs and so on; more would take years.
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
-# What a study may be called; @data becomes the digest of its data when these are read.
+# Valid names of studies; @data becomes the digest of the data once these are read.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ASKED_NAME = r"^(?:[A-Za-z0-9]|@data)(?:[A-Za-z0-9._-]|@data)*$"
 
-# Threads beyond those of any machine, and seeds beyond what any mean needs.
+# More threads than any machine has, and more seeds than any mean needs.
 THREADS, SEEDS = 4096, 10_000
 
-# What no name in MLflow's registry may hold.
+# Characters that no name in MLflow's registry may contain.
 NO_MODEL = ("/", ":", "'", '"')
 
-# Fewer seeds than the first say nothing; where nothing is asked, the best so many trials are
-# confirmed on so many seeds at the most.
+# Fewer seeds than LEAST_SEEDS say nothing. By default, at most MOST_TOP of the best trials are
+# confirmed, on at most MOST_SEEDS seeds.
 LEAST_SEEDS, MOST_TOP, MOST_SEEDS = 3, 5, 10
 TOP = 1000
 
@@ -73,7 +73,7 @@ def _store(uri: str) -> str:
         if inside == uri or not inside.strip("/") or ":memory:" in inside or Path(inside).is_dir():
             raise ValueError("must name a file, as sqlite:///mlflow.db")
         return uri
-    if not parts.hostname or parts.port == 0:  # of a port that is none, urllib tells
+    if not parts.hostname or parts.port == 0:  # urllib raises for an invalid port
         raise ValueError("must name a host, as http://127.0.0.1:5000")
     if not scheme.startswith("http"):
         from sqlalchemy import make_url
@@ -91,7 +91,7 @@ def _scheduler(address: str) -> str:
     try:
         parts = urlsplit(address)
         known = scheme in SCHEDULERS and parts.hostname and parts.port
-    except ValueError:  # of a port that is none
+    except ValueError:  # an invalid port
         known = False
     if not known or "@" in rest or not address.isprintable() or " " in address:
         raise ValueError(f"must be {' or '.join(SCHEDULERS)}://host:port, as tcp://127.0.0.1:8786")
@@ -113,7 +113,7 @@ def _storage(uri: str) -> str:
         if not all(own.isdigit() for own in port.split(",") if own):
             raise ValueError
     except (ProgrammingError, ValueError):
-        # Its own words may hold a part of a password.
+        # The driver's message may contain a part of a password.
         raise ValueError(
             "must be as postgresql://host:5432/database, user and @ before the host; in a "
             "password, / is %2F and @ is %40"
@@ -122,7 +122,7 @@ def _storage(uri: str) -> str:
 
 
 class Strict(BaseModel):
-    """A part of the config: it has these keys and no others, each of its own type."""
+    """A part of the config: exactly these keys, with strict types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
@@ -152,7 +152,7 @@ class BudgetConfig(Strict):
 
 
 class CheckpointConfig(Strict):
-    """checkpoint: how often the cohort under way is kept on disk."""
+    """checkpoint: how often the running cohort is saved to disk."""
 
     seconds: Annotated[float, Field(gt=0)] = 30.0
 
@@ -164,7 +164,7 @@ class StopConfig(Strict):
 
 
 class ConfirmConfig(Strict):
-    """confirm: how often the best trials are trained again; null: as the search pays for."""
+    """confirm: how many of the best trials are trained again, on how many seeds; null: open."""
 
     top: Annotated[int, Field(ge=0, le=TOP)] | None = None
     seeds: Annotated[int, Field(ge=LEAST_SEEDS, le=SEEDS)] | None = None
@@ -182,10 +182,10 @@ class ConfirmConfig(Strict):
 
 
 class CompareConfig(Strict):
-    """compare: of job=compare.
+    """compare: settings of job=compare.
 
-    by is a group, as optimizer, or the path of a setting with choices; null: the one there is.
-    data holds the data sets of `data=[...]`, each composed; null where there is one.
+    by is a group, such as optimizer, or the path of a setting with choices; null: the only one.
+    data holds the composed data sets of `data=[...]`; null if there is only one.
     """
 
     by: Annotated[str, Field(min_length=1), AfterValidator(_printed)] | None
@@ -195,14 +195,14 @@ class CompareConfig(Strict):
 
 
 class PromoteConfig(Strict):
-    """promote: whether a tune promotes its winner, and what the model is called in the registry."""
+    """promote: whether a tune promotes its winner, and the model's name in the registry."""
 
     enabled: bool = False
     model: Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_model)] | None = None
 
 
 class RangeConfig(Strict):
-    """range: how job=range_test goes about it."""
+    """range: settings of job=range_test."""
 
     epochs: Count
     confirm_epochs: Count
@@ -216,7 +216,7 @@ Words = Literal["one_hot", "hash", "target"]
 
 
 class DataConfig(Strict):
-    """data: what all data sets take; the settings of the reader are added (`found.data`)."""
+    """data: settings of all data sets; those of the reader are added (`found.data`)."""
 
     name: str
     reader: str = "bundled"
@@ -244,7 +244,7 @@ class UiConfig(Strict):
 
 
 class TrackingConfig(Strict):
-    """tracking: where curves are kept, and how long the end of a command waits for them."""
+    """tracking: where curves are stored, and how long the end of a command waits for them."""
 
     name: Literal["mlflow", "none"]
     uri: Annotated[str, AfterValidator(_store)] | None = None
@@ -252,7 +252,7 @@ class TrackingConfig(Strict):
 
 
 class ExecutorConfig(Strict):
-    """executor: what trains, threads of this process or workers of Dask."""
+    """executor: what trains: threads of this process, or Dask workers."""
 
     name: Literal["threads", "dask"] = "threads"
     address: (
@@ -263,15 +263,15 @@ class ExecutorConfig(Strict):
 
     @property
     def dask(self) -> bool:
-        """Whether workers of Dask train; who gives an address means it."""
+        """Whether Dask workers train; an address implies it."""
         return self.name == "dask" or self.address is not None
 
 
 class Config(Strict):
-    """A whole composed config; `space` holds everything that a trial is made of.
+    """A whole composed config; `space` holds all settings of trials.
 
-    `function` is the user's own, None for tuner's models; it holds code only where the command is
-    that function's. `auto` are the paths whose values follow, or are to follow, from the data.
+    `function` is the user function, None for tuner's models; it has code only in that function's
+    own command. `auto` lists the paths whose values the data determine.
     """
 
     model_config = ConfigDict(

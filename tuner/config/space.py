@@ -1,4 +1,4 @@
-"""From settings to a search space: which are fixed and which are searched."""
+"""The search space of a config: which settings are fixed and which are searched."""
 
 import math
 import sys
@@ -19,15 +19,15 @@ MODELS: dict[str, Mapping[str, Allowed]] = {
     **{name: functions.settings(name) for name in functions.names()},
 }
 
-# In the place of a number of a rule: the value that its paper, or the usual library, gives it.
+# Stands for the default of a hyperparameter: the value from its paper, or the common library.
 TEXTBOOK = "textbook"
 
-# Up to this number a float tells every whole number from the next.
+# Up to this number, floats represent every integer exactly.
 LARGEST = 2**53
 
 BATCH_SIZE = Domain(1, 1e7, high_closed=True)
 
-# What a part of a config holds, by key.
+# The values of a part of a config, by key.
 Given = Mapping[str, Any]
 
 
@@ -35,8 +35,8 @@ def space_of(plain: Given, problems: list[str]) -> Space:
     """The space of a config.
 
     Args:
-        plain: what stands under each of KEYS.
-        problems: gets a line for each mistake; if there is any, the space is not whole.
+        plain: the value of each of KEYS.
+        problems: receives a line for each mistake; after any, the space is incomplete.
     """
     reading = _Reading(problems, plain)
     for option, values in reading.options("loss", [AUTO, *losses.names()]).items():
@@ -50,12 +50,12 @@ def space_of(plain: Given, problems: list[str]) -> Space:
         reading.model(f"model.{option}", values or {}, MODELS[option])
     reading.put("batch_size", plain["batch_size"], BATCH_SIZE, whole=True)
     space = Space(reading.fixed, reading.searched, reading.branches)
-    # What a condition may name is known when all settings are.
+    # Conditions come last, because they may name any setting.
     return space if problems else conditions(space, plain["where"], problems)
 
 
 def space_of_schedule(plain: Given, problems: list[str]) -> Space:
-    """The schedules of a config alone, as `space_of`."""
+    """The schedules of a config only, as in `space_of`."""
     reading = _Reading(problems, {"schedule": plain.get("schedule")})
     reading.schedules()
     return Space(reading.fixed, reading.searched, reading.branches)
@@ -63,7 +63,7 @@ def space_of_schedule(plain: Given, problems: list[str]) -> Space:
 
 @dataclass
 class Parts:
-    """A space under way, and what was wrong so far."""
+    """The parts of a space read so far, and the mistakes found."""
 
     problems: list[str]
     fixed: dict[str, Any] = field(default_factory=dict, init=False)
@@ -71,7 +71,7 @@ class Parts:
     branches: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
 
     def add(self, path: str, read: Callable[[], Any]) -> None:
-        """Adds what is read to the fixed or the searched ones; a mistake in it to the problems."""
+        """Adds what `read` returns to the fixed or searched settings; a mistake to problems."""
         try:
             setting = read()
         except UserError as error:
@@ -85,16 +85,16 @@ class Parts:
 
 @dataclass
 class _Reading(Parts):
-    """What is read of a config."""
+    """The parts of a config's space read so far."""
 
     plain: Given
 
     def put(self, path: str, value: Any, domain: Allowed, whole: bool = False) -> None:
-        """Puts a setting among the fixed or the searched ones."""
+        """Adds a setting to the fixed or the searched ones."""
         self.add(path, lambda: setting_of(path, value, domain, whole))
 
     def options(self, group: str, known: Iterable[str]) -> Given:
-        """The options that were chosen of a group, with their settings: branches if several."""
+        """The chosen options of a group, with their settings; several are branches."""
         options = self.plain[group]
         if not isinstance(options, Mapping) or not options:
             self.problems.append(f"{group}: {options!r}: must name one or more: --help lists them")
@@ -112,7 +112,7 @@ class _Reading(Parts):
         return {option: values for option, values in options.items() if option in known}
 
     def mapping(self, path: str, values: Any, known: Given) -> bool:
-        """Whether the values of an option are a mapping, as they must be."""
+        """Whether the values of an option are a mapping; if not, adds a problem."""
         if isinstance(values, Mapping):
             return True
         names = ", ".join(known) or "nothing"
@@ -120,7 +120,7 @@ class _Reading(Parts):
         return False
 
     def rule(self, path: str, values: Any, known: Mapping[str, Hyperparameter]) -> None:
-        """The hyperparameters of a rule; those that are not given are its defaults."""
+        """Adds the hyperparameters of a rule, with defaults for those not given."""
         if not self.mapping(path, values, known):
             return
         self.problems += [
@@ -134,7 +134,7 @@ class _Reading(Parts):
                 self.put(f"{path}.{key}", value, hyperparameter.domain)
 
     def schedules(self) -> None:
-        """The schedules that were chosen, or the parts of one."""
+        """Adds the chosen schedules, or the parts of one."""
         schedule = self.plain["schedule"]
         if isinstance(schedule, Mapping) and schedules.PARTS in schedule:
             self.parts(schedule)
@@ -144,7 +144,7 @@ class _Reading(Parts):
             self.rule(f"schedule.{option}", values or {}, own)
 
     def model(self, path: str, values: Any, known: Mapping[str, Allowed]) -> None:
-        """The settings of a model; many numbers, as widths, are one a path, or choices of lists."""
+        """Adds a model's settings; lists such as widths have a path per item, or are choices."""
         if not self.mapping(path, values, known):
             return
         for key, value in values.items():
@@ -162,7 +162,7 @@ class _Reading(Parts):
                 self.put(f"{path}.{key}", value, domain, whole)
 
     def parts(self, options: Given) -> None:
-        """The parts of schedule.parts, which take the place of the schedule that was chosen."""
+        """Adds the parts of schedule.parts, which replace the chosen schedule."""
         path, parts = f"schedule.{schedules.PARTS}", options[schedules.PARTS]
         self.branches["schedule"] = (schedules.PARTS,)
         self.fixed["schedule"] = schedules.PARTS
@@ -196,8 +196,7 @@ class _Reading(Parts):
 
 
 def by_the_book(value: Any, default: Any) -> Any:
-    """A value, or choices, as a config has it, with the default in the place of `textbook`: alone
-    it is as if nothing was given."""
+    """Replaces `textbook` in choices by the default; `textbook` alone becomes None."""
     if value == TEXTBOOK:
         return None
     if isinstance(value, Mapping) and isinstance(value.get("choices"), list):
@@ -207,7 +206,7 @@ def by_the_book(value: Any, default: Any) -> Any:
 
 
 def conditions(space: Space, texts: Any, problems: list[str]) -> Space:
-    """The space with its conditions."""
+    """The space with conditions parsed from texts."""
     found = []
     for text in texts if isinstance(texts, list) else [] if texts is None else [texts]:
         try:
@@ -218,13 +217,13 @@ def conditions(space: Space, texts: Any, problems: list[str]) -> Space:
 
 
 def setting_of(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
-    """A number, a word, a Range or Choices.
+    """The checked setting: a number, a word, a Range or Choices.
 
     Args:
-        path: of the setting, for errors.
-        value: as a config has it.
-        domain: of its numbers, or the words that there are.
-        whole: whether its numbers are whole.
+        path: the setting's path, for errors.
+        value: the value in the config.
+        domain: the domain of its numbers, or the allowed words.
+        whole: whether its numbers are integers.
 
     Raises:
         UserError: if it is none of these.
@@ -235,7 +234,7 @@ def setting_of(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
     for key in value:
         if key not in allowed:
             raise UserError(f"{path}.{key}: {unknown(str(key), 'a range', allowed)}")
-    # Choices, where given, replace the range of the default config that they were merged into.
+    # Given choices replace the default config's range, into which they were merged.
     if value.get("choices") is not None:
         options = value["choices"]
         if not isinstance(options, list) or not options:
@@ -297,7 +296,7 @@ def _value(path: str, value: Any, domain: Allowed, whole: bool) -> Any:
             raise UserError(f"{path}: {value!r}: must be one of {', '.join(map(str, domain))}")
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    # An int has no upper bound, a float has; nan lies in no domain.
+    # An int may exceed the largest float; NaN lies in no domain.
     if number and not abs(value) <= sys.float_info.max:
         raise UserError(f"{path}: {value}: must be finite, and {domain}")
     if number and value not in domain:

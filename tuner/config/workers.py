@@ -1,4 +1,4 @@
-"""Checks of workers: whether they can be had, and can train what the config asks for."""
+"""Checks of workers: whether they are available, and can train what the config asks for."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from tuner.function import Function
 if TYPE_CHECKING:
     from tuner.config.schema import Config
 
-# Jobs that train nothing, or in this process alone.
+# Jobs that train nothing, or only in this process.
 HERE = ("range_test", "card", "plot_descent", "plot_schedule")
 
 
@@ -17,8 +17,8 @@ def check_executor(config: "Config") -> None:
     """Checks the workers of a config.
 
     Raises:
-        UserError: if they are not for what is trained or for its job, if Dask is not installed, or
-            if a function cannot be sent to them.
+        UserError: if workers cannot train this, or do not suit the job; if Dask is not installed;
+            or if a function cannot be sent to them.
     """
     own, function = config.executor, config.function
     if not own.dask:
@@ -51,10 +51,10 @@ def check_executor(config: "Config") -> None:
 
 
 def check_dashboard(port: int, address: str | None) -> None:
-    """Checks that Dask's pages can be shown.
+    """Checks that Dask's dashboard can be served.
 
     Raises:
-        UserError: if what draws them is not installed, or they are of somebody else.
+        UserError: if bokeh is not installed, or the scheduler is an existing one.
     """
     if address is not None:
         raise UserError(
@@ -72,9 +72,9 @@ def check_sent(function: Function, name: str, mend: str) -> None:
     """Checks that a function can be sent to other processes.
 
     Args:
-        function: the user's; where its code is not here, nothing is trained.
-        name: what sends it there, as a setting.
-        mend: what would leave it here.
+        function: the user function; without its code, nothing is trained.
+        name: the setting that sends it to other processes.
+        mend: the setting that would keep it in this process.
 
     Raises:
         UserError: if it cannot be pickled.
@@ -83,7 +83,7 @@ def check_sent(function: Function, name: str, mend: str) -> None:
 
     try:
         cloudpickle.dumps(function)
-    except Exception as error:  # whatever an object of the user's raises when it is pickled
+    except Exception as error:  # pickling a user's object may raise anything
         said = " ".join(str(error).split())
         raise UserError(
             f"{name}: {function.name}() cannot be sent to other processes ({said}): "
