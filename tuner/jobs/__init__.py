@@ -1,4 +1,4 @@
-"""Jobs: one file each, run as `job=<name>`; its `run` connects the other packages."""
+"""Jobs: one file each, run as `job=<name>`; their `run` functions connect the other packages."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ def names() -> list[str]:
 
 
 def looks_at_a_study(name: str) -> bool:
-    """Whether a job takes a study that is there, as its source says; nothing is imported."""
+    """Whether a job works on an existing study, according to its source; nothing is imported."""
     spec = find_spec(f"{__name__}.{name}")
     assert spec is not None
     assert spec.origin is not None
@@ -23,7 +23,7 @@ def looks_at_a_study(name: str) -> bool:
 
 
 def load(name: str) -> Callable[..., int]:
-    """The `run` of the job of that name, which takes a Config and an Event that asks it to stop.
+    """The `run` function of a job, which takes a Config and an Event that is set to stop it.
 
     Raises:
         KeyError: if there is none.
@@ -33,6 +33,6 @@ def load(name: str) -> Callable[..., int]:
 
 
 def outputs(name: str) -> tuple[str, ...]:
-    """How the job of that name can tell its result (the key `output`): `OUTPUTS` of its file."""
+    """The values of the key `output` that a job supports: `OUTPUTS` in its file."""
     told: tuple[str, ...] = getattr(discovery.load(__name__, name), "OUTPUTS", ("text",))
     return told

@@ -17,14 +17,14 @@ OUTPUTS = ("text", "json")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Measures each optimizer that the config chooses, and writes a page with two pictures of it.
+    """Measures each chosen optimizer, and writes a page with two pictures.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: before anything is written, for what does not fit.
-        Interrupted: when `stop` was set; pages that are made stay.
+        UserError: before anything is written, for settings that do not fit.
+        Interrupted: when `stop` was set; finished pages stay.
     """
     from tuner.report.plots.card import draw_paths, draw_rates
 
@@ -57,13 +57,13 @@ def run(config: Config, stop: Event) -> int:
 def measured(
     config: Config, optimizer: str, threads: int, stop: Event
 ) -> tuple[Card, dict[str, Drawn]]:
-    """As `measure`, and tells how far it is."""
+    """As `measure`, with a progress display."""
     with watching(config) as progress, announced(lambda: progress.note(COMPILING)):
         return measure(config, optimizer, threads, stop, progress)
 
 
 def said(card: Card, folder: Path) -> list[str]:
-    """What a card says, and where it is."""
+    """The result of a card in one line, and its file."""
     if card.one is None:
         told = "no single rate lowers the loss on all data sets"
     else:

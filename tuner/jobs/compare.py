@@ -25,14 +25,14 @@ from tuner.study.results import SavedResult, StudyResult
 
 OUTPUTS = ("text", "json")
 
-# Trainings of what knows no seeds, which end alike: of one alone nothing could be told.
+# Repeats of deterministic training, which end alike; an interval needs at least two values.
 ALIKE = 2
 
 
 def run(config: Config, stop: Event) -> int:
-    """A study for each data set, then what sets its branches apart.
+    """Runs a study for each data set, then compares its branches.
 
-    Studies that are finished are not trained again.
+    Finished studies are not trained again.
 
     Returns:
         The exit code.
@@ -78,7 +78,7 @@ def run(config: Config, stop: Event) -> int:
 
 
 def subject(config: Config) -> str:
-    """What is trained, in a word: the data, or the user's function."""
+    """The name of what is trained: the data, or the user function."""
     return config.data.name if config.function is None else f"{config.function.name}()"
 
 
@@ -92,7 +92,7 @@ def plain(comparisons: Comparisons) -> Plain:
 def diverged(
     config: Config, opened: session.Session, saved: SavedResult, before: Comparisons
 ) -> int:
-    """Tells of a study that every trial diverged: its verdict, or the comparisons before it."""
+    """Shows that every trial of a study diverged: its verdict, or the comparisons before it."""
     if config.output == "text":
         return concluding.show(opened, saved)
     terminal.show(config, lambda: plain(before), terminal.Told(()))
@@ -100,7 +100,7 @@ def diverged(
 
 
 def studies(config: Config) -> list[Config]:
-    """The config of each data set's study: the one that is named, or one for each of several."""
+    """The configs of the studies: the command's own, or one for each of several data sets."""
     plain = config.given
     several = plain["compare"].get("data")
     if not several:
@@ -120,9 +120,9 @@ def studies(config: Config) -> list[Config]:
 
 
 def compared(config: Config, by: str, stop: Event) -> Comparison | None:
-    """What a finished study says of its branches, with repeats of the best on fresh seeds.
+    """Compares the branches of a finished study, with repeats of the best on fresh seeds.
 
-    It is drawn and kept in the folder of the study. None where no trial has ended.
+    Writes the picture and the numbers to the study's folder. None if no trial has ended.
     """
     from tuner.report.plots.comparison import draw_best_of_k
 
@@ -140,7 +140,7 @@ def compared(config: Config, by: str, stop: Event) -> Comparison | None:
 
         def seconds(trial: TrialResult) -> float | None:
             if not isinstance(training, Populations):
-                return None  # a function is not timed apart from those that train beside it
+                return None  # calls that run together cannot be timed separately
             (first, *_) = training.members(Trial(0, trial.settings, 0))
             trainer = training.trainer(trial.settings)
             return epoch_seconds(trainer, first, seeds or 1, training.epochs)

@@ -20,20 +20,20 @@ from tuner.training.kernels.compiling import announced
 
 OUTPUTS = ("text", "json")
 
-# What this command says; all else is the study's own.
+# The keys taken from this command; all others come from the study.
 OWN = ("job", "root", "threads", "confirm")
-# What it leaves to the study, whose result is of its own confirmation.
+# The key that the study keeps, because its result rests on its own confirmation.
 STUDYS = "confirm"
 
 
 def run(config: Config, stop: Event) -> int:
-    """Confirms trials of the study that is named, and prints what that says of them.
+    """Confirms trials of the named study, and prints the result.
 
-    The study's own config counts, whatever else the command says.
+    All keys but OWN come from the study's own config.
 
     Raises:
         UserError: for an unknown study or trial.
-        Interrupted: which loses what was under way, when `stop` was set.
+        Interrupted: when `stop` was set; what was running is lost.
     """
     given, config = config, of_study(config, OWN)
     if config.data.name == "none" and config.function is None:
@@ -79,12 +79,13 @@ def run(config: Config, stop: Event) -> int:
 
 
 def beside(found: Confirmation, result: StudyResult | None, config: Config) -> list[str]:
-    """What this confirmation is to the study's own result, which stays as it is.
+    """How this confirmation relates to the study's own result, which stays as it is.
 
     Args:
         found: the confirmation.
-        result: of the study; None if it has none, or one that is not of all its trials.
-        config: what to add to the study's command, where that would come to the same trials.
+        result: the study's result; None if it has none for all its trials.
+        config: the command's config; it says what to add to the study's command to make this
+            confirmation the study's own.
     """
     lines, own = [], None if result is None else result.winner
     if own is None:
@@ -101,10 +102,10 @@ def beside(found: Confirmation, result: StudyResult | None, config: Config) -> l
 
 
 def chosen(config: Config, results: Sequence[TrialResult]) -> list[TrialResult]:
-    """The trials that are asked for, or the top ones.
+    """The requested trials, or the best ones.
 
     Raises:
-        UserError: where there are none.
+        UserError: if there are none.
     """
     name, asked = config.study.name, config.confirm.trials
     if asked is None:

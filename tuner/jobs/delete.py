@@ -13,15 +13,15 @@ from tuner.training.loop import Interrupted
 
 
 def run(config: Config, stop: Event) -> int:
-    """Deletes the study that is named; its folder goes last, and the same command continues.
+    """Deletes the named study; its folder goes last, so the same command can continue.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for an unknown study, one that another process is at work on, and where nobody
-            can be asked.
-        CrashError: where MLflow cannot be reached; the folder is then left.
+        UserError: for an unknown study, one that another process owns, and if there is no terminal
+            to ask.
+        CrashError: if MLflow cannot be reached; the folder then stays.
         Interrupted: when `stop` was set.
     """
     name, folder = config.study.name, folder_of(config)
@@ -41,10 +41,10 @@ def run(config: Config, stop: Event) -> int:
 
 
 def agreed(question: str, stop: Event) -> bool:
-    """Whether whoever sits at the terminal says yes.
+    """Asks the user at the terminal; returns whether the answer is yes.
 
     Raises:
-        UserError: where there is no terminal.
+        UserError: if there is no terminal.
         Interrupted: when `stop` was set.
     """
     if not sys.stdin.isatty():

@@ -21,20 +21,20 @@ OUTPUTS = ("text", "json")
 
 NOT_WHOLE = 1
 
-# What this command says; all else is the study's own.
+# The keys taken from this command; all others come from the study.
 OWN = ("job", "root", "threads", "fix")
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What a look at a study found.
+    """The result of examining a study.
 
     Attributes:
         study: its name.
-        trials: how many it has.
-        tracked: whether MLflow was looked at.
-        repaired: what was, in words.
-        findings: what is wrong still, a sentence each.
+        trials: the number of its trials.
+        tracked: whether MLflow was examined.
+        repaired: what was repaired, in words.
+        findings: what is still wrong, one sentence each.
     """
 
     study: str
@@ -48,11 +48,11 @@ def run(config: Config, stop: Event) -> int:
     """Prints a line for each finding, and what was repaired.
 
     Returns:
-        The exit code: 1 where something is wrong and was not repaired.
+        The exit code: 1 if something is wrong and was not repaired.
 
     Raises:
-        UserError: for an unknown study, one that another process is at work on (what is open then
-            has its owner), and where MLflow cannot be reached.
+        UserError: for an unknown study, one that another process owns (its open state is then
+            normal), and if MLflow cannot be reached.
         Interrupted: when `stop` was set.
     """
     config = of_study(config, OWN)
@@ -103,14 +103,14 @@ def on_disk(config: Config, record: Record) -> Iterator[str]:
             yield f"checkpoint {path.name}: is damaged: the next command moves it away"
     try:
         data = load_data(config)
-        if DATA in record:  # which is younger than the first studies
+        if DATA in record:  # early versions did not record it
             check_data(config, record, data)
     except UserError as error:
         yield str(error)
 
 
 def printed(findings: Iterator[str]) -> list[str]:
-    """Prints them, each as it is found, and returns them."""
+    """Prints findings as they are found, and returns them."""
     found = []
     for finding in findings:
         print(finding)

@@ -16,24 +16,24 @@ from tuner.study.ending import read_result
 from tuner.study.populations import Populations, model_settings
 from tuner.study.results import StudyResult
 
-# What this command says; all else is the study's own.
+# The keys taken from this command; all others come from the study.
 OWN = ("job", "root", "threads", "format", "quiet", "output")
 
-# What a model adds to the loss or leaves out, which is no part of the optimizer.
+# Settings of models that affect training but are not part of the optimizer.
 BESIDE = ("l1", "l2", "dropout")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Prints the code of the winner of the study that is named, and nothing else.
+    """Prints the code of the named study's winner, and nothing else.
 
-    The study's own config counts, whatever else the command says.
+    All keys but OWN come from the study's own config.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for an unknown study, one without a winner, and for what cannot be said in the
-            format.
+        UserError: for an unknown study, one without a winner, and a winner that the format cannot
+            express.
     """
     config = of_study(config, OWN)
     name = config.study.name
@@ -52,10 +52,10 @@ def run(config: Config, stop: Event) -> int:
 
 
 def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
-    """PyTorch's optimizer and its rates.
+    """The winner's optimizer and its learning rates as PyTorch code.
 
     Raises:
-        UserError: if PyTorch has not the same.
+        UserError: if PyTorch has no equivalent.
     """
     trial = winner(config, result)
     settings = trial.settings
@@ -83,10 +83,10 @@ def torch_text(config: Config, result: StudyResult, stop: Event) -> str:
 
 
 def python_text(config: Config, result: StudyResult, stop: Event) -> str:
-    """tuner's estimator, fitted to the data of the study.
+    """Code that fits tuner's estimator to the study's data.
 
     Raises:
-        UserError: for a function, which no estimator learns.
+        UserError: for a test function, for which there is no estimator.
     """
     from tuner.estimators.trained import estimator_of
     from tuner.training.problems import Supervised
@@ -118,15 +118,15 @@ def python_text(config: Config, result: StudyResult, stop: Event) -> str:
 
 
 def stops_at(result: StudyResult) -> int | None:
-    """The epoch by which the winner counts, None for its last."""
+    """The epoch at which the winner's value was taken; None for its last."""
     return None if result.winning is None else result.winning.stops_at
 
 
 def winner(config: Config, result: StudyResult) -> Trial:
-    """The winner as it was asked.
+    """The winner as a trial.
 
     Raises:
-        UserError: if its settings are none, as in a file that `tuner` has not written.
+        UserError: if its settings are invalid, as in a file that tuner did not write.
     """
     assert result.winning is not None
     problems: list[str] = []
@@ -144,6 +144,6 @@ def title(result: StudyResult) -> str:
     assert found is not None
     value = "not finite" if found.value is None else f"{found.value:.6g}"
     line = f"The winner of tuner's study {result.study}, trial {found.number}: "
-    # It becomes a text within code, and the file that it is from may be a stranger's.
+    # It becomes a string literal in code, and its file may be untrusted.
     said = printable(f"{line}{result.goal.name} {value}{where}.")
     return said.replace("\\", "/").replace('"', "'")

@@ -11,7 +11,7 @@ OUTPUTS = ("text", "json")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Prints them, the newest first; nothing is written, and nothing waits for what is under way.
+    """Prints the studies, the newest first; writes nothing and does not wait for running studies.
 
     Returns:
         The exit code.

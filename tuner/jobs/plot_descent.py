@@ -10,22 +10,22 @@ from tuner.report.notes import COMPILING, note
 from tuner.study.descent import Path, Rivals, descend, drawn_function, surface_of
 from tuner.training.kernels.compiling import announced
 
-# So many optimizers are named in the name of the file.
+# The most optimizers in the name of the file.
 NAMED = 6
 
 
 def run(config: Config, stop: Event) -> int:
-    """Descends budget.epochs steps with each optimizer, draws the paths, prints what they did.
+    """Descends budget.epochs steps with each optimizer, draws the paths and prints their ends.
 
-    Numbers are used as they are. Where settings are lists of choices, each combination is a path.
-    Where a setting is a range, budget.trials settings, spread evenly over the ranges, descend, and
-    the path is drawn that ends lowest. With several schedules, each optimizer descends with each.
+    If settings are lists of choices, each combination is a path. If a setting is a range,
+    budget.trials settings are spread evenly over the ranges, and the path that ends lowest is
+    drawn. With several schedules, each optimizer descends with each of them.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for what cannot be drawn.
+        UserError: for a model or settings that cannot be drawn.
         Interrupted: when `stop` was set.
     """
     from tuner.report.plots.descent import Descent, draw_descents
@@ -62,6 +62,6 @@ def run(config: Config, stop: Event) -> int:
 
 
 def file_name(optimizers: Sequence[str]) -> str:
-    """The optimizers in the name of a file."""
+    """The optimizers as part of a file name."""
     more = len(optimizers) - NAMED
     return "-".join([*optimizers[:NAMED], *([f"and-{more}-more"] if more > 0 else [])])

@@ -9,8 +9,8 @@ from tuner.report.schedules import LaidOut
 def run(config: Config, stop: Event) -> int:
     """Writes the picture and prints its path.
 
-    Rates are drawn as multiples of the optimizer's. A searched setting is drawn at the middle of
-    its range; where the ranges lead is shaded.
+    Rates are drawn as multiples of the optimizer's rate. A searched setting is drawn at the middle
+    of its range; the band of the whole ranges is shaded.
 
     Returns:
         The exit code.

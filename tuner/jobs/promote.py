@@ -12,19 +12,19 @@ from tuner.report import log, promotion, terminal
 
 OUTPUTS = ("text", "json")
 
-# What this command says; all else is the study's own.
+# The keys taken from this command; all others come from the study.
 OWN = ("job", "root", "threads")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Promotes the winner of the study that is named, and prints what came of it.
+    """Promotes the winner of the named study, and prints the outcome.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for an unknown study, one without a winner or a model, and where MLflow cannot
-            be reached.
+        UserError: for an unknown study, one without a winner or a model, and if MLflow cannot be
+            reached.
         Interrupted: when `stop` was set; the same command continues.
     """
     asked, config = config.promote, of_study(config, OWN)

@@ -36,16 +36,16 @@ EVERY_RATE_FAILED = 3
 
 
 def run(config: Config, stop: Event) -> int:
-    """Tests the rates of every optimizer that the config chooses, and prints what it found.
+    """Tests the learning rates of every chosen optimizer, and prints the results.
 
-    A test that was made with the same config is told again.
+    An earlier test with the same config is shown again.
 
     Returns:
         The exit code.
 
     Raises:
         UserError: before anything is written.
-        Interrupted: when `stop` was set; what an earlier test has written is left.
+        Interrupted: when `stop` was set; the files of an earlier test stay.
     """
     optimizers_of(config.space)
     config, data = loaded(config)
@@ -59,7 +59,7 @@ def run(config: Config, stop: Event) -> int:
         saved = known(config, place / "result.json", key) or measured(
             config, data, key, place, stop
         )
-        # After a kill the config beside an older result would be of a newer test.
+        # After a kill, range.yaml might be older or newer than the result: write it again.
         write_range(place / "range.yaml", saved.result)
         track(config, saved, place, Deadline(config.tracking.patience, stop))
         _, *lines = describe(saved, place).splitlines()
@@ -70,7 +70,7 @@ def run(config: Config, stop: Event) -> int:
 
 
 def known(config: Config, path: Path, key: str) -> SavedRangeTest | None:
-    """The test with this fingerprint, if it was made."""
+    """The saved test with this fingerprint; None if there is none."""
     try:
         saved = from_json(SavedRangeTest, read_json(path))
     except (OSError, ValueError):
@@ -84,7 +84,7 @@ def known(config: Config, path: Path, key: str) -> SavedRangeTest | None:
 def measured(
     config: Config, data: "DataSet | None", key: str, place: Path, stop: Event
 ) -> SavedRangeTest:
-    """Runs the test and writes what it found, the result last and each file whole."""
+    """Runs the test and writes its files atomically, the result last."""
     from tuner.report.plots.range_test import draw
 
     started, began = time.time_ns() // 1_000_000, time.monotonic()
@@ -120,7 +120,7 @@ def measured(
 
 
 def write_range(path: Path, result: RangeTest) -> None:
-    """The ranges as a config that `+range=<study>` finds, without optimizers that never gained."""
+    """Writes the found ranges as the config for `+range=<study>`; no file if nothing was found."""
     ranges = {
         name: {"lr": {"low": own.range.low, "high": own.range.high, "scale": "log"}}
         for name, own in result.found.items()

@@ -10,19 +10,19 @@ from tuner.report.page import REPORT
 from tuner.study.builder import open_study
 from tuner.tracking.republishing import republishing
 
-# What this command says; all else is the study's own.
+# The keys taken from this command; all others come from the study.
 OWN = ("job", "root", "threads")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Writes the files anew and, where the study is tracked, puts them on its page in MLflow.
+    """Writes the files anew and, if the study is tracked, updates its page in MLflow.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for an unknown study, one without a result, one that another process is at work
-            on, and where MLflow cannot be reached; the files are then written all the same.
+        UserError: for an unknown study, one without a result, one that another process owns, and if
+            MLflow cannot be reached; in the last case the files are written all the same.
         Interrupted: when `stop` was set; the same command continues.
     """
     config = of_study(config, OWN)

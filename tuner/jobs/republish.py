@@ -8,19 +8,19 @@ from tuner.errors import UserError
 from tuner.report import note
 from tuner.tracking.republishing import republishing
 
-# What this command says; all else is the study's own.
+# The keys taken from this command; all others come from the study.
 OWN = ("job", "root", "threads")
 
 
 def run(config: Config, stop: Event) -> int:
-    """Writes to MLflow what the record of the study that is named has and MLflow has not.
+    """Writes to MLflow what the record of the named study has and MLflow lacks.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for an unknown study, one that another process is at work on, and where MLflow
-            cannot be reached.
+        UserError: for an unknown study, one that another process owns, and if MLflow cannot be
+            reached.
         Interrupted: when `stop` was set; the same command continues.
     """
     config = of_study(config, OWN)

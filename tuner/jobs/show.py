@@ -23,18 +23,18 @@ from tuner.tracking.command import shows
 
 OUTPUTS = ("text", "json")
 
-# Lines of a traceback that are shown.
+# The most lines of a traceback that are shown.
 DEEPEST = 60
 
 
 def run(config: Config, stop: Event) -> int:
-    """Tells it from the study's folder; nothing is written, and nothing waits for its owner.
+    """Shows a study or a trial; writes nothing and does not wait for the study's owner.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for an unknown study, or trial.
+        UserError: for an unknown study or trial.
     """
     folder = folder_of(config)
     own, place = overview(config, config.study.name), place_of(config)
@@ -55,7 +55,7 @@ def run(config: Config, stop: Event) -> int:
 
 
 def run_trial(config: Config, folder: Path, own: Overview, number: int) -> int:
-    """Tells of one trial: settings, how it ended, where its curves end, what it printed and left.
+    """Shows one trial: its settings, its end, the ends of its curves, its output and its files.
 
     Raises:
         UserError: if the study has no such trial, or cannot be read.
@@ -96,7 +96,7 @@ def run_trial(config: Config, folder: Path, own: Overview, number: int) -> int:
 
 
 def read(place: Place, own: Overview, number: int) -> tuple[dict[int, TrialResult], Curves, int]:
-    """The trials of a study that ended, the curves of one, and how many trials were asked.
+    """The ended trials of a study, the curves of one, and the number of proposed trials.
 
     Raises:
         UserError: if the record cannot be read.

@@ -19,7 +19,7 @@ from tuner.tracking.store import Store
 
 STARTING = "MLflow's server is starting, which takes some seconds"
 
-# What the tag of a study's run says. A killed one still says that it is running.
+# The states of a study's run by its tag. After a kill the tag still says RUNNING.
 STATES = {"COMPLETE": "finished", "INTERRUPTED": "interrupted", "FAILED": "failed"}
 
 
@@ -27,8 +27,8 @@ def run(config: Config, stop: Event) -> int:
     """Serves the pages until a signal.
 
     Raises:
-        UserError: where there is nothing to show, or it cannot be shown there.
-        CrashError: if the server does not come up, or ends by itself.
+        UserError: if there is nothing to show, or the host or port cannot be used.
+        CrashError: if the server does not start, or ends by itself.
         Interrupted: when it was stopped.
     """
     store = Store(config.root, config.tracking.uri)
@@ -49,11 +49,11 @@ def run(config: Config, stop: Event) -> int:
 
 
 def told(config: Config, pages: Pages) -> Iterator[str]:
-    """What is printed: a link to all studies, and one to the trials of each under the root."""
+    """The printed lines: a link to all studies, and one to the trials of each study."""
     projects = pages.projects()
     runs = pages.studies(projects)
     yield f"MLflow's pages are open until Ctrl-C: {pages.link(links.START)}"
-    # MLflow's own links forget what these ask for.
+    # MLflow's own links lose the parameters of these links.
     yield 'If they open "GenAI", choose "Model training" at the top left: that is remembered.'
     if pages.place.is_open:
         yield (
@@ -79,7 +79,7 @@ def told(config: Config, pages: Pages) -> Iterator[str]:
 
 
 def _run_of(folder: Path, runs: Sequence[StudyRun]) -> tuple[StudyRun, SavedResult | None] | None:
-    """The run of the study in a folder, and its result, if it has one."""
+    """The run of the study in a folder, and its result if it has one; None without a run."""
     saved = read_result(folder / "result.json")
     for run in runs:
         # Another study of that name may have been there before.
