@@ -20,7 +20,7 @@ __version__ = "1.0.0"
 
 __all__ = ["Branch", "branch", "choices", "main", "range", "save", "tune"]
 
-# What takes time to import waits until it is asked for: the modules, by name.
+# Names that are imported lazily, because their modules take time to import.
 WAITING = {
     "main": "tuner.own_command",
     "save": "tuner.study.calls.call",
@@ -29,12 +29,12 @@ WAITING = {
 
 
 def __getattr__(name: str) -> object:
-    """What waits, from its module."""
+    """Imports a lazy name from its module."""
     if name in WAITING:
         with warnings.catch_warnings():
-            # Optuna brings tqdm, which in a notebook warns of bars that it has no widgets for.
+            # Optuna imports tqdm, which warns in a notebook without widgets.
             warnings.filterwarnings("ignore", "IProgress not found")
-            drawn = random.getstate()  # rich draws from it as it is imported
+            drawn = random.getstate()  # importing rich draws numbers
             found: object = getattr(import_module(WAITING[name]), name)
             random.setstate(drawn)
         return found

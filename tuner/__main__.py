@@ -4,8 +4,8 @@ import os
 import sys
 from contextlib import suppress
 
-# `python -m`, and an empty or relative entry of PYTHONPATH, stand for the current folder, where a
-# file may be called as what is imported here.
+# `python -m`, and empty or relative entries of PYTHONPATH, put the current folder on the path,
+# where a file may have the name of a module that is imported here.
 for entry in ["", *os.environ.get("PYTHONPATH", "").split(os.pathsep)]:
     with suppress(OSError, ValueError):
         if not os.path.isabs(entry):
@@ -16,7 +16,7 @@ from tuner.cli import main  # noqa: E402
 
 
 def run() -> None:
-    """Runs the command of this process, and ends it; whether it can print decides nothing."""
+    """Runs the command and exits; a closed output stream does not change the exit code."""
     streams.install()
     code = main()
     sys.stdout.flush()

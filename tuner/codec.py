@@ -1,7 +1,7 @@
 """The codec: typed results to plain data for JSON, and back.
 
-JSON has no infinity and no nan: they become null. Read back, a null among settings is infinity
-again, and any other one is None.
+JSON has no infinity and no NaN: they become null. When read back, a null among settings becomes
+infinity again, and any other null becomes None.
 """
 
 import json
@@ -21,7 +21,7 @@ def _infinity_for_null(value: Any) -> Any:
     return {path: math.inf if item is None else item for path, item in value.items()}
 
 
-# Settings by path; the numbers among them may be infinite.
+# Settings by path; numbers may be infinite.
 Settings = Annotated[Mapping[str, Any], BeforeValidator(_infinity_for_null)]
 
 
@@ -32,15 +32,15 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
 
 
 def to_json(value: Any) -> Any:
-    """The plain data of a dataclass, its fields in their order."""
+    """The plain data of a dataclass, with its fields in order."""
     return json.loads(_adapter(cast(Hashable, type(value))).dump_json(value))
 
 
 def from_json(kind: type[T], plain: Any) -> T:
-    """The dataclass in plain data.
+    """The dataclass of this type from plain data.
 
     Raises:
-        ValueError: in one line, if they are none of that kind.
+        ValueError: in one line, if the data do not match the type.
     """
     try:
         value: T = _adapter(cast(Hashable, kind)).validate_python(plain)

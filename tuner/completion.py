@@ -1,4 +1,4 @@
-"""Shell completion: the scripts for bash and zsh, and the words that fit at the cursor."""
+"""Shell completion: the scripts for bash and zsh, and the candidates at the cursor."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,15 +10,15 @@ from tuner.errors import UserError
 
 FLAGS = ("--help", "--version", "--cfg", "--config-dir", "--completion")
 
-# Keys whose values are studies, beside those of TAKEN.
+# Keys whose values are studies, besides those in TAKEN.
 STUDIES = ("study", "study.name", "study.warm_start")
 
-# A key in a file of conf/ with its value, and where the file says that its settings stand.
+# A key with its value in a file of conf/, and the file's package line.
 KEY = re.compile(r"""^((?:  )?)"?([A-Za-z]\w*)"?:[ ]*([^#\n]*?)[ ]*(?:#.*)?$""", re.MULTILINE)
 PACKAGE = re.compile(r"^# @package ([\w.]+)$", re.MULTILINE)
 
-# The shell gives the line up to the cursor and shows what comes back, of which each line is a
-# whole word. bash takes `=` and `:` for ends of words, so it gets what is behind the last one.
+# The shell passes the line up to the cursor and shows the returned words, one per line. bash splits
+# words at `=` and `:`, so it gets only the part behind the last one.
 SCRIPTS = {
     "bash": """\
 _tuner() {
@@ -42,10 +42,10 @@ compdef _tuner tuner
 
 
 def script(shell: str) -> str:
-    """What makes a shell complete `tuner`.
+    """The script that makes a shell complete `tuner`.
 
     Raises:
-        UserError: for a shell that is not known.
+        UserError: for an unknown shell.
     """
     if shell not in SCRIPTS:
         raise UserError(f"--completion: {shell or 'nothing'}: must be {' or '.join(SCRIPTS)}")
@@ -53,10 +53,10 @@ def script(shell: str) -> str:
 
 
 def completions(line: str) -> list[str]:
-    """The words that may stand in the place of the last one; whole ones end with a space.
+    """The candidates for the last word; complete ones end with a space.
 
     Args:
-        line: of the shell up to the cursor, the command first.
+        line: the shell's line up to the cursor, with the command first.
     """
     *before, current = line.split(" ")
     folders = [config_folder(), *_extra_folder(before)]
@@ -66,7 +66,7 @@ def completions(line: str) -> list[str]:
         found = (f"{key}={value} " for value in _values(key, before[1:], folders))
     elif before[-1:] == ["--completion"]:
         found = (f"{shell} " for shell in SCRIPTS)
-    elif before[-1:] != ["--config-dir"]:  # whose folders the shell knows
+    elif before[-1:] != ["--config-dir"]:  # the shell completes folders
         found = _words(before[1:], folders)
     return sorted(word for word in dict.fromkeys(found) if word.startswith(current))
 
@@ -78,7 +78,7 @@ def _extra_folder(before: Sequence[str]) -> Iterator[Path]:
 
 
 def _values(key: str, before: Sequence[str], folders: Sequence[Path]) -> Iterator[str]:
-    """What may stand behind `key=`."""
+    """The candidates after `key=`."""
     name = key.removeprefix("+")
     if name == "job":
         yield from jobs.names()
@@ -91,7 +91,7 @@ def _values(key: str, before: Sequence[str], folders: Sequence[Path]) -> Iterato
 
 
 def _words(before: Sequence[str], folders: Sequence[Path]) -> Iterator[str]:
-    """What may begin a word: flags, jobs, experiments, a study, and all settings."""
+    """The candidates for a word: flags, jobs, experiments, studies, and all settings."""
     job = next((word.removeprefix("job=") for word in before), "")
     if job in jobs.names() and jobs.looks_at_a_study(job):
         yield from (f"{study} " for study in _studies(before))
@@ -108,7 +108,7 @@ def _words(before: Sequence[str], folders: Sequence[Path]) -> Iterator[str]:
 
 
 def _group_settings(group: Path) -> Iterator[str]:
-    """The settings of the options of a group, which stand below the option if they are branches."""
+    """The settings of a group's options; those of branches lie below the option."""
     for file in group.glob("*.yaml"):
         package = PACKAGE.search(file.read_text(encoding="utf-8"))
         prefix = package[1] if package else group.name
@@ -116,22 +116,22 @@ def _group_settings(group: Path) -> Iterator[str]:
 
 
 def _main_settings(folders: Sequence[Path]) -> dict[str, str]:
-    """The settings that are of no group, by path, with their values as they are written."""
+    """The settings outside of groups, by path, with their values as text."""
     own = _settings(folders[0] / "config.yaml")
     return {key: value for key, value in own.items() if key.partition(".")[0] != "defaults"}
 
 
 def _studies(before: Sequence[str]) -> list[str]:
-    """The studies under the root that the command names."""
+    """The studies under the command's root."""
     roots = [word.removeprefix("root=") for word in before if word.startswith("root=")]
     folder = Path(roots[-1] if roots else _main_settings([config_folder()])["root"])
     return sorted(path.name for path in (folder / "studies").glob("*") if path.is_dir())
 
 
 def _settings(file: Path) -> dict[str, str]:
-    """The keys of a file of conf/, by path, with what is written behind them.
+    """The keys of a file in conf/ by path, with their values as text.
 
-    Its lines are looked at: to read a hundred files as YAML takes longer than a key may.
+    It matches lines, because parsing a hundred files as YAML takes too long for a key press.
     """
     found, section = dict[str, str](), ""
     for indent, key, value in KEY.findall(file.read_text(encoding="utf-8")):

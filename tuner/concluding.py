@@ -1,4 +1,4 @@
-"""The conclusion of a command on a study: the promotion, the verdict and the exit code."""
+"""Concluding a command on a study: the promotion, the verdict and the exit code."""
 
 import sys
 from dataclasses import replace
@@ -15,13 +15,13 @@ from tuner.study.results import SavedResult, StudyResult
 if TYPE_CHECKING:
     from tuner.session import Session
 
-# Exit codes of a command that is done: no trial trained to a number that counts; none reached the
-# target; MLflow has not taken everything yet.
+# Exit codes of a finished command: no trial has a valid result; none reached the target; MLflow has
+# not received everything yet.
 NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED = 3, 4, 5
 
 
 def end(session: "Session", saved: SavedResult) -> int:
-    """Promotes the winner, where that is asked, and tells all; returns the exit code."""
+    """Promotes the winner if requested, and shows the verdict; returns the exit code."""
     found, missed = promoted(session, saved)
     code = show(session, saved, found)
     if missed:
@@ -31,7 +31,7 @@ def end(session: "Session", saved: SavedResult) -> int:
 
 
 def promoted(session: "Session", saved: SavedResult) -> tuple[Promotion | None, str]:
-    """What became of the winner in the registry, where that is asked, or why nothing did."""
+    """Promotes the winner if requested; returns the promotion, or why there was none."""
     result, name = saved.result, session.config.study.name
     if not session.config.promote.enabled or result.winner is None:
         return None, ""
@@ -57,7 +57,7 @@ def promoted(session: "Session", saved: SavedResult) -> tuple[Promotion | None, 
 
 
 def show(session: "Session", saved: SavedResult, found: Promotion | None = None) -> int:
-    """Tells the verdict, and how to look at the curves; returns the exit code."""
+    """Shows the verdict, and how to open the curves; returns the exit code."""
     result, page = saved.result, saved.run.curves
     curves = session.study.drawn_curves() if len(result.all) <= FEW else {}
     told = outcome(result, curves, session.folder, session.tracking.shows(page) if page else "")
@@ -84,5 +84,5 @@ def code(session: "Session", result: StudyResult) -> int:
 
 
 def say_not_promoted(missed: str) -> None:
-    """A line about a winner that is not in the registry."""
+    """Prints why a winner was not promoted."""
     print(printable(f"tuner: not promoted: {missed}"), file=sys.stderr)

@@ -3,22 +3,22 @@
 import re
 from datetime import UTC, datetime
 
-# What stands for the day and the time of a command, both in UTC, and how they are written.
+# Placeholders for the day and the time of a command, in UTC, with their formats.
 TOKENS = {"@date": "%Y-%m-%d", "@time": "%H%M%S"}
 
-# What stands for the digest of the data, which is known when these are read.
+# The placeholder for the digest of the data, which is known once they are read; its digits.
 DIGEST, DIGITS = "@data", 12
 
 
 def dated(name: str, now: datetime | None = None) -> str:
-    """A study's name with the day and the time of the command in the place of @date and @time.
+    """A study's name with @date and @time replaced by the day and the time of the command.
 
     >>> dated("nightly-@date", datetime(2026, 11, 29, 3, tzinfo=UTC))
     'nightly-2026-11-29'
 
     Args:
-        name: as it is given.
-        now: of the command; the present where none is given.
+        name: the given name.
+        now: the time of the command; the present by default.
     """
     moment = now or datetime.now(UTC)
     for token, form in TOKENS.items():
@@ -27,12 +27,12 @@ def dated(name: str, now: datetime | None = None) -> str:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name holds what stands for something else."""
+    """Whether a name contains a placeholder."""
     return any(token in name for token in (*TOKENS, DIGEST))
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a study may have got its name from a pattern.
+    """Whether a study's name may come from a pattern.
 
     >>> matches("nightly-@date", "nightly-2026-11-29")
     True

@@ -1,28 +1,28 @@
-"""What the default of a function's parameter may declare: a range, choices, or a branch."""
+"""Declarations: the default of a function's parameter may be a range, choices, or a branch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Keys of a range as a config has it; no option of a branch and no setting may be called so.
+# Keys of ranges in a config; options of branches and settings must not have these names.
 LOW, CHOICES = "low", "choices"
 WORDS = (LOW, "high", CHOICES)
 
-# A part of a config, as YAML has it; and what may be given as one.
+# A part of a config as plain data, and what may be given for one.
 Plain = dict[str, Any]
 Given = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Searched:
-    """A default that is searched: a range or choices, as a config has them."""
+    """A searched default: a range or choices, in the form of a config."""
 
     plain: Plain
 
 
 @dataclass(frozen=True)
 class Branches:
-    """A default that is one of several options, each with settings of its own."""
+    """A default with several options, each with its own settings."""
 
     options: Mapping[str, Given | None]
 
@@ -60,7 +60,7 @@ def range(low: float, high: float, *, scale: str = "linear", step: float | None 
 
 def choices(options: Sequence[Any]) -> Any:
     """A list of numbers, texts or flags to choose from, given as the default of a parameter."""
-    # What is no list is refused where the parameter's name is known.
+    # Other types are refused later, when the parameter's name is known.
     several = isinstance(options, Iterable) and not isinstance(options, str | bytes | Mapping)
     return Searched({CHOICES: list(options) if several else options})
 

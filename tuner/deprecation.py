@@ -1,19 +1,19 @@
-"""Deprecation: the one place and the one form of its warnings."""
+"""Deprecation: the single form of its warnings."""
 
 import warnings
 
 
 def warn_deprecated(old: str, new: str, since: str, until: str, depth: int = 3) -> None:
-    """Warns whoever uses a name that will be gone; docs/versions.md has the policy.
+    """Warns of the use of a deprecated name; docs/versions.md has the policy.
 
-    It is a FutureWarning, for Python shows these to everybody and not to developers alone.
+    It is a FutureWarning, because Python shows these to all users, not only to developers.
 
     Args:
-        old: the name as it is used.
-        new: what to use in its place.
+        old: the deprecated name.
+        new: what to use instead.
         since: the version that deprecated it.
-        until: the version in which it is gone, a major one.
-        depth: how many calls above this one the use stands.
+        until: the major version that removes it.
+        depth: how many calls above this one the name is used.
 
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as told:

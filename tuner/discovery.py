@@ -1,4 +1,4 @@
-"""Discovery: the contents of a folder are found, so that nothing is registered."""
+"""Discovery: finds the modules of a package, so that nothing has to be registered."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,8 +12,8 @@ def names(package: str) -> list[str]:
     """The modules of a package that do not start with an underscore, in order.
 
     Args:
-        package: its full name, as `tuner.search.samplers`. Folders that were added to its
-            `__path__` count as well.
+        package: its full name, such as `tuner.search.samplers`. Folders added to its `__path__`
+            count as well.
     """
     path = import_module(package).__path__
     return sorted(module.name for module in iter_modules(path) if module.name[0] != "_")
@@ -23,7 +23,7 @@ def load(package: str, name: str) -> ModuleType:
     """The module of that name in a package.
 
     Raises:
-        KeyError: where the package has no module of that name.
+        KeyError: if the package has no module of that name.
     """
     if name not in names(package):
         raise KeyError(name)
@@ -31,11 +31,11 @@ def load(package: str, name: str) -> ModuleType:
 
 
 def load_class(package: str, name: str, base: type) -> Any:
-    """The one concrete subclass of a base class that a module of a package defines.
+    """The only concrete subclass of a base class that a module of a package defines.
 
     Raises:
-        KeyError: where the package has no module of that name.
-        TypeError: where the module defines none, or several.
+        KeyError: if the package has no module of that name.
+        TypeError: if the module defines none, or several.
     """
     module = load(package, name)
     found = [
@@ -53,7 +53,7 @@ def load_class(package: str, name: str, base: type) -> Any:
 
 
 def first_line(package: str, name: str) -> str:
-    """What a module says it is: the first line of its docstring, read without importing it."""
+    """The first line of a module's docstring, read without importing the module."""
     spec = find_spec(f"{package}.{name}")
     assert spec is not None
     assert spec.origin is not None

@@ -5,16 +5,16 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
-# Characters of a line, and of its end, which says what is allowed, where the line is cut.
+# The most characters of a line, and those kept at its end, which says what is allowed.
 LONGEST, ENDING = 1000, 300
 
-# What may stand before the host of a URI, and behind it.
+# Credentials before the host of a URI, and secrets in its query.
 CREDENTIALS = re.compile(r"\b(?!sqlite)(\w[\w+.-]*://)[^\s]*@")
 SECRETS = re.compile(
     r"([?&][\w-]*(?i:pass|passwd|password|pwd|auth|token|secret|_key|apikey)=)[^&\s#]+"
 )
 
-# Of so many names, and of so many letters of each, the one that was meant is found at once.
+# Limits on the names and their letters keep the search for similar ones fast.
 MANY, LETTERS = 1000, 100
 
 
@@ -35,9 +35,10 @@ def masked(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A line that any terminal shows as it is, and anybody may see.
+    """A line that is safe to print and to show.
 
-    What is no letter is escaped, what is long is cut, users and passwords of URIs are masked.
+    Non-printable characters are escaped, long texts are cut, and users and passwords in URIs are
+    masked.
 
     >>> printable("a\\x1b[2Jb\\n")
     'a\\\\x1b[2Jb\\\\n'
@@ -50,18 +51,18 @@ def printable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """A line without what could steer a terminal: what is no letter is escaped."""
+    """A line with non-printable characters escaped, so that it cannot control a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-# What the command line takes as it is; a word that stands for something else is quoted, too.
+# Words that need no quotes on the command line; words with a special meaning do.
 BARE = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z_][A-Za-z0-9_.-]*", re.IGNORECASE)
 
 
 def setting(key: str, names: str | Sequence[str]) -> str:
-    """A setting whose value is a name, or several, as it is typed in a shell.
+    """A setting whose value is one name or several, as typed in a shell.
 
     >>> print(setting("data.exclude", ["id", "price (EUR)"]))
     'data.exclude=[id,"price (EUR)"]'
@@ -71,11 +72,11 @@ def setting(key: str, names: str | Sequence[str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name as Hydra reads it: quoted, if it is not plain."""
+    """A name for Hydra, quoted if needed."""
     if BARE.fullmatch(name):
         return name
     pieces = name.replace("${", "\\${").split('"')
-    # Backslashes stand for themselves but before a quote.
+    # Hydra reads backslashes literally except before a quote.
     return '"' + '\\"'.join(p + "\\" * (len(p) - len(p.rstrip("\\"))) for p in pieces) + '"'
 
 

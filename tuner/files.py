@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, even if the process is killed."""
+"""Files: written atomically, even if the process is killed."""
 
 import json
 import os
@@ -11,10 +11,10 @@ from tuner.errors import UserError
 
 
 def write(path: Path, pieces: Iterable[str]) -> None:
-    """Puts the pieces of a text in the place of what the file held, all of it or nothing.
+    """Replaces a file's contents atomically by the pieces of a text.
 
     Raises:
-        UserError: if a folder is in its place.
+        UserError: if the path is a folder.
     """
     draft = path.with_name(f"{path.name}.new")
     try:
@@ -34,16 +34,16 @@ def write(path: Path, pieces: Iterable[str]) -> None:
 
 
 def check_own(folder: Path) -> None:
-    """Refuses a folder that holds anything but files and folders of its own.
+    """Refuses a folder that contains anything but regular files and folders.
 
-    A link in a copied folder would have its target overwritten, or read to whoever is told; what
-    is neither file nor folder may never answer.
+    A link in a copied folder could make a command overwrite or publish its target. Reading
+    something that is neither a file nor a folder may block.
 
     Args:
-        folder: it may be a link itself, and need not be there.
+        folder: the folder; it may be a link itself, and need not exist.
 
     Raises:
-        UserError: for the first.
+        UserError: for the first such entry.
     """
     folders = [folder]
     while folders:
@@ -59,11 +59,11 @@ def check_own(folder: Path) -> None:
 def check_place(root: Path) -> None:
     """Refuses a root in which MLflow cannot keep a database.
 
-    It takes a path for a URI, in which these signs mean something, in places that do not agree: a
-    folder beside would be written to.
+    MLflow treats the path as a URI, in which %, ? and # have a meaning, and not everywhere alike:
+    it would write to another folder.
 
     Raises:
-        UserError: if one of the signs is in its path.
+        UserError: if the path contains one of these characters.
     """
     if found := sorted(set(str(root.resolve())) & set("%?#")):
         raise UserError(
@@ -73,11 +73,11 @@ def check_place(root: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The plain data of a file.
+    """The plain data of a JSON file.
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if it is no JSON, or nested too deeply.
+        ValueError: if it is not JSON, or is nested too deeply.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -86,10 +86,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """The same for plain data, as JSON.
+    """Writes plain data as JSON, atomically.
 
     Raises:
         ValueError: for a number that is not finite.
     """
-    # Piece by piece, for the whole takes several times the memory of what it holds.
+    # In pieces, because the whole text would take several times the memory of the data.
     write(path, json.JSONEncoder(indent=2, allow_nan=False).iterencode(content))

@@ -23,42 +23,42 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from tuner.declarations import CHOICES, LOW, WORDS, Branch, Branches, Given, Plain, Searched
 from tuner.errors import UserError
 
-# How tuner's own command begins, as people type it.
+# The command line of tuner itself.
 PROGRAM = "python -m tuner"
 
-# What tuner gives to a function that has a parameter of this name.
+# Parameters that tuner passes to a function if its signature has them.
 ASKED = ("epochs", "seed", "fold", "folds", "schedule", "checkpoint", "log")
 
-# What a setting may be, by the annotation of its parameter, or by the type of its default.
+# The kind of a setting, by the annotation of its parameter or by the type of its default.
 KINDS: dict[Any, str] = {float: "number", int: "whole", str: "text", bool: "flag"}
 ANY, BRANCH, ONE = "any", "branch", "one"
 ALL_KINDS = {*KINDS.values(), ANY, BRANCH, ONE}
 
-# How a function is run that no command has: `tuner.tune(train)`, in Python.
+# The start of the call that runs a function without a command: `tuner.tune(train)`.
 CALLED = "tuner.tune"
 
-# Such a call, and what may follow in it.
+# Matches such a call.
 CALL = re.compile(rf"{re.escape(CALLED)}\((?P<name>[A-Za-z_]\w*)[,)]")
 
-# What Hydra would read otherwise than as the text that it is.
+# Texts with a special meaning in Hydra.
 REFERENCE, MISSING = "${", "???"
 
 
 @dataclass(frozen=True)
 class Function:
-    """A training function as tuner knows it.
+    """A user's training function.
 
     Attributes:
-        name: under which its settings stand in the config.
-        settings: what its signature declares of each, as a config has it.
-        kinds: of each setting: number, whole, text, flag, any, branch, or one of its values.
-        asks: the parameters that tuner gives.
-        command: that runs it, as people type it.
-        call: the function itself; None where only a study's folder tells of it.
-        values: of settings, by name: those that one may have beside the numbers or texts of its
-            kind, as None.
-        options: of branches, by name: their options, with the kinds of what each has. Of one that
-            has none, the config tells.
+        name: its name, under which the config has its settings.
+        settings: the declared settings, in the form of a config.
+        kinds: the kind of each setting: number, whole, text, flag, any, branch, or one (of its
+            values).
+        asks: the parameters that tuner passes.
+        command: the command that runs it.
+        call: the function itself; None if it is known only from a study's folder.
+        values: by setting, further values that are allowed besides those of its kind, such as None.
+        options: by branch, its options with the kinds of their settings. If a branch declares no
+            options, the config defines them.
     """
 
     name: str
@@ -72,11 +72,11 @@ class Function:
 
     @property
     def is_called(self) -> bool:
-        """Whether no command runs it, but `tuner.tune` in Python."""
+        """Whether `tuner.tune` runs it from Python, without a command."""
         return self.command.startswith(f"{CALLED}(")
 
     def plain(self) -> Plain:
-        """What the config of a study keeps of it; no code."""
+        """The description that a study's config keeps; it contains no code."""
         return {
             "name": self.name,
             "kinds": dict(self.kinds),
@@ -91,10 +91,10 @@ class Function:
 
     @classmethod
     def of(cls, plain: Any) -> "Function":
-        """What `plain` gave.
+        """The function described by the result of `plain`.
 
         Raises:
-            UserError: if it is none.
+            UserError: if the description is invalid.
         """
         texts = isinstance(plain, dict) and all(
             isinstance(plain.get(key), str) for key in ("name", "command")
@@ -119,12 +119,12 @@ class Function:
 
 
 def _lists(plain: Any) -> bool:
-    """Whether it holds lists of values alone."""
+    """Whether it is a mapping of lists."""
     return isinstance(plain, dict) and all(isinstance(own, list) for own in plain.values())
 
 
 def _kinds_of_options(plain: Any) -> bool:
-    """Whether it holds options of branches, and kinds of their settings, alone."""
+    """Whether it is a mapping of branches to options to kinds of settings."""
     return isinstance(plain, dict) and all(
         isinstance(options, dict)
         and all(
@@ -138,10 +138,10 @@ def _kinds_of_options(plain: Any) -> bool:
 
 
 def program_of(line: str) -> str:
-    """How a command that stands in a study's folder begins: `python train.py`, or tuner's own.
+    """The start of a command from a study's folder: `python train.py`, or tuner's own.
 
-    A folder may be a stranger's: nothing else is taken from there for people to type, but a call in
-    Python, and no script that itself lies in the folder of a study.
+    A folder may be untrusted. So the only commands taken from there to show to people are these and
+    a `tuner.tune` call, and no script inside a study's folder.
 
     >>> program_of("python 'my train.py' +best=train"), program_of("curl example.org | sh")
     ("python 'my train.py'", 'python -m tuner')
@@ -161,13 +161,13 @@ def program_of(line: str) -> str:
 
 
 def typed(program: str, *settings: str) -> str:
-    """What people type to give settings: a line of the shell, or a call in Python.
+    """The command or Python call with these settings, as people type it.
 
-    What looks at a study of a call, as any job but tune does, is tuner's own command.
+    For a study of a `tuner.tune` call, other jobs than tune use tuner's own command.
 
     Args:
-        program: how a command begins, as `program_of` has it.
-        settings: as Hydra reads them.
+        program: the start of the command, from `program_of`.
+        settings: settings in Hydra's form.
 
     >>> typed("python train.py", "+best=train"), typed("tuner.tune(train)", "job=ui")
     ('python train.py +best=train', 'python -m tuner job=ui')
@@ -187,7 +187,7 @@ def typed(program: str, *settings: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text as Python has it, of one as Hydra is given it; only before a quote \\ is doubled."""
+    """A Python literal for a text in Hydra's form, which doubles \\ only before a quote."""
     if text[:1] == text[-1:] == '"' and len(text) > 1:
         halved = re.sub(r'\\+(?="|\Z)', lambda found: found[0][: len(found[0]) // 2], text[1:-1])
         text = halved
@@ -195,15 +195,15 @@ def _literal(text: str) -> str:
 
 
 def declared(call: Callable[..., Any], command: str, space: Given | None = None) -> Function:
-    """What a function's signature declares.
+    """Reads the declarations of a function's signature.
 
     Args:
         call: the function.
-        command: that runs it.
-        space: settings in place of the declared ones, by parameter.
+        command: the command that runs it.
+        space: settings that replace the declared ones, by parameter.
 
     Raises:
-        UserError: for what is no training function, and for a parameter that cannot be a setting.
+        UserError: if it is not a training function, or a parameter cannot be a setting.
     """
     name = _name_of(call)
     try:
@@ -261,7 +261,7 @@ def declared(call: Callable[..., Any], command: str, space: Given | None = None)
 
 
 def _name_of(call: Any) -> str:
-    """The name of a function; raises UserError for what is none."""
+    """The name of a function; raises UserError for anything else."""
     name = getattr(call, "__name__", "")
     if not callable(call):
         raise UserError(f"{call!r:.100}: is not a function: give one that yields numbers")
@@ -279,10 +279,10 @@ def _name_of(call: Any) -> str:
 
 
 def _hints(call: Callable[..., Any]) -> Plain:
-    """The annotations that can be read: one that is there for type checkers alone says nothing."""
+    """The annotations that can be evaluated; names that only type checkers know are skipped."""
     try:
         return get_type_hints(call)
-    except Exception:  # whatever an annotation raises as it is evaluated
+    except Exception:  # evaluating an annotation may raise anything
         pass
     found: Plain = {}
     for key, hint in getattr(inspect.unwrap(call), "__annotations__", {}).items():
@@ -295,7 +295,7 @@ def _hints(call: Callable[..., Any]) -> Plain:
 
 
 def _in_place(where: str, value: Any, declared: Any) -> Any:
-    """What is given of a parameter in place of what it declares."""
+    """The given value of a parameter in place of its declared one."""
     if not isinstance(declared, Branches) or isinstance(value, Branches):
         return value
     if isinstance(value, Mapping):
@@ -309,7 +309,7 @@ def _in_place(where: str, value: Any, declared: Any) -> Any:
 
 
 def _options(where: str, branches: Branches) -> Plain:
-    """The options of a branch as a config has them."""
+    """The options of a branch in the form of a config."""
     found: Plain = {}
     for option, settings in branches.options.items():
         if not isinstance(settings, Mapping | None):
@@ -334,7 +334,7 @@ def _options(where: str, branches: Branches) -> Plain:
 
 
 def _plain(where: str, value: Any) -> Any:
-    """A default as a config has it."""
+    """A default in the form of a config."""
     if isinstance(value, Searched):
         value = value.plain
     if isinstance(value, Mapping) and {LOW, CHOICES} & value.keys():
@@ -350,7 +350,7 @@ def _plain(where: str, value: Any) -> Any:
 
 
 def _one(where: str, value: Any) -> Any:
-    """A value that is no range."""
+    """A checked value that is not a range."""
     value = _scalar(value)
     if isinstance(value, str) and (REFERENCE in value or value == MISSING):
         raise UserError(f"{where}: {value!r:.100}: Hydra does not read it as text: give other text")
@@ -363,12 +363,12 @@ def _one(where: str, value: Any) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """A number of NumPy's, or of a tensor, as Python has it."""
+    """Converts a NumPy number or a scalar tensor to a Python number."""
     return value.item() if hasattr(value, "dtype") and getattr(value, "shape", 1) == () else value
 
 
 def _kind(plain: Any, hint: Any) -> tuple[str, list[Any]]:
-    """What a setting may be, by its annotation or else its default, and values beside that."""
+    """The kind of a setting, by its annotation or its default, and further allowed values."""
     if hint is None:
         return _by_default(plain), []
     several = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
@@ -385,7 +385,7 @@ def _kind(plain: Any, hint: Any) -> tuple[str, list[Any]]:
 
 
 def _by_default(plain: Any) -> str:
-    """What a setting may be by the type of its default, of its ends or of its choices."""
+    """The kind of a setting, by the type of its default, of its bounds or of its choices."""
     ends = plain if isinstance(plain, dict) else {CHOICES: [plain]}
     own = ends[CHOICES] if CHOICES in ends else [ends.get(LOW), ends.get("high")]
     found = {KINDS.get(type(value), ANY) for value in own}

@@ -1,4 +1,4 @@
-"""Keeping: old studies of a pattern are deleted; the newest and the champion's stay."""
+"""Keeping: deletes old studies of a pattern; the newest and the champion's stay."""
 
 import os
 import shutil
@@ -22,26 +22,26 @@ from tuner.study.places import DatabasePlace, Place, check_place, place_of
 from tuner.tracking.deleting import champions, delete_runs
 from tuner.tracking.recorded_study import KEY
 
-# What a command that removes a study says; all else is the study's own.
+# The keys taken from a command that removes a study; all others come from the study.
 OWN = ("job", "root", "threads")
 
-# What finds the study's runs goes last, for a deletion that was cut short begins again.
+# Files that are needed to find the study's runs go last, so an interrupted deletion can resume.
 LAST = (FILE, "config.yaml", "lock")
 
 
 def remove(config: Config, stop: Event) -> int:
-    """Removes a study: its runs and models in MLflow, what is in a database, and its folder last.
+    """Removes a study: its runs and models in MLflow, its record in a database, then its folder.
 
     Args:
-        config: of the study.
-        stop: set when the command is told to stop.
+        config: the study's config.
+        stop: set to stop the command.
 
     Returns:
         How many runs were deleted.
 
     Raises:
-        BusyError: if another process is at work on it.
-        CrashError: where MLflow cannot be reached; the folder is then left.
+        BusyError: if another process owns it.
+        CrashError: if MLflow cannot be reached; the folder then stays.
         Interrupted: when `stop` was set.
     """
     name, folder = config.study.name, config.root / "studies" / config.study.name
@@ -65,15 +65,15 @@ def remove(config: Config, stop: Event) -> int:
 
 
 def tidy(config: Config, stop: Event) -> None:
-    """Removes the oldest studies of a pattern where there are more than are to be kept.
+    """Removes the oldest studies of a pattern beyond the number to keep.
 
-    Those that are not finished are left, for they may be gone on with, and so are those that
-    another process is at work on, and the one whose winner is a champion in MLflow's registry.
-    What cannot be removed is told in a line, and the next night tries again.
+    Unfinished studies stay, because they may be continued; so do studies that another process owns,
+    and the study whose winner is the champion in MLflow's registry. If some cannot be removed, a
+    line says so, and the next night tries again.
 
     Args:
-        config: of the command that has ended.
-        stop: set when the command is told to stop.
+        config: the config of the ended command.
+        stop: set to stop the command.
 
     Raises:
         Interrupted: when `stop` was set.
@@ -105,7 +105,7 @@ def tidy(config: Config, stop: Event) -> None:
 
 
 def keys_of(folder: Path, place: Place) -> set[str]:
-    """What tells the runs of a study and of its range test from all others in MLflow."""
+    """The keys that identify the runs of a study, and of its range test, in MLflow."""
     keys: set[object] = set()
     if isinstance(place, DatabasePlace):
         with suppress(OSError, ValueError):
@@ -118,7 +118,7 @@ def keys_of(folder: Path, place: Place) -> set[str]:
 
 
 def empty(folder: Path, but: Sequence[str] = ()) -> None:
-    """Deletes what is in a folder that this process owns, all but some names."""
+    """Deletes the contents of a folder that this process owns, except some names."""
 
     def place(entry: os.DirEntry[str]) -> int:
         return LAST.index(entry.name) + 1 if entry.name in LAST else 0

@@ -36,7 +36,7 @@ def main(function: Callable[..., Any], arguments: Sequence[str] | None = None) -
 
 
 def command() -> str:
-    """How this process was started, as people type it."""
+    """The command that started this process, as people type it."""
     script = Path(sys.argv[0])
     with suppress(OSError, ValueError):
         script = Path(os.path.relpath(script))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from tuner.declarations import CHOICES, LOW
 from tuner.function import ASKED, BRANCH, Function
 
-# The groups that a function has no use for, beside a schedule that it does not ask for.
+# The groups that functions do not use, besides the schedule if it is not requested.
 FOREIGN = ("data", "model", "loss", "optimizer", "function")
 SCHEDULE = "schedule"
-# The jobs likewise.
+# The jobs that functions do not use: always, and without a schedule.
 OF_MODELS, OF_SCHEDULES = ("range_test", "card", "plot_descent"), ("plot_schedule",)
 
-# What tuner gives to a parameter of this name.
+# The meaning of the parameters that tuner passes.
 GIVEN = {
     "epochs": "number of epochs to train; yield one mapping after each",
     "seed": "seed of all randomness; tuner confirms the winner on fresh seeds",
@@ -50,10 +50,10 @@ A command is a list of settings, key=value, in any order:
 
 
 def page(function: Function) -> str:
-    """What is said of a function, before the groups, jobs and flags that all commands have.
+    """The first part of the help page, before the groups, jobs and flags of all commands.
 
     Args:
-        function: the user's, with its code.
+        function: the user function, with its code.
     """
     line = (inspect.getdoc(function.call) or "").partition("\n")[0]
     settings = {f"{function.name}.{key}": told(own) for key, own in function.settings.items()}
@@ -70,17 +70,17 @@ def page(function: Function) -> str:
 
 
 def groups(function: Function) -> tuple[str, ...]:
-    """The groups of the config that a function has no use for."""
+    """The config groups that a function does not use."""
     return FOREIGN if SCHEDULE in function.asks else (*FOREIGN, SCHEDULE)
 
 
 def jobs(function: Function) -> tuple[str, ...]:
-    """The jobs that are not for it."""
+    """The jobs that a function does not use."""
     return OF_MODELS if SCHEDULE in function.asks else (*OF_MODELS, *OF_SCHEDULES)
 
 
 def told(value: object) -> str:
-    """A setting as its function declares it, in words.
+    """The declaration of a setting, in words.
 
     >>> told({"low": 0.001, "high": 1.0, "scale": "log"}), told({"choices": [32, 64]}), told(4)
     ('0.001 to 1, log', '32 or 64', '4')
@@ -100,7 +100,7 @@ def told(value: object) -> str:
 
 
 def _examples(function: Function) -> Iterator[tuple[str, str]]:
-    """Settings of this very function, as a command gives them."""
+    """Example settings for this function."""
     kinds = function.kinds
     number = next((key for key, kind in kinds.items() if kind == "number"), None)
     if number is not None:

@@ -42,22 +42,22 @@ from tuner.training.loop import Interrupted
 if TYPE_CHECKING:
     from tuner.session import Session
 
-# Seconds from one look at the lock of others to the next.
+# Seconds between checks of `stop` while waiting for a lock.
 GLANCE = 0.2
 
 
 def promote(opened: "Session", saved: SavedResult) -> Promotion:
-    """Registers the winner, and moves the alias that it deserves.
+    """Registers the winner, and makes it the champion or the challenger.
 
-    The same again changes nothing, and goes on where it was cut short.
+    It is idempotent: a repeated promotion changes nothing, and an interrupted one continues.
 
     Args:
-        opened: of the study, whose record is owned.
-        saved: its result, with a winner.
+        opened: the session of the study, which owns the record.
+        saved: the study's result, with a winner.
 
     Raises:
-        UserError: for a study whose winner cannot be judged, and where MLflow cannot be reached.
-        Interrupted: when the command was told to stop.
+        UserError: if the winner cannot be judged, or MLflow cannot be reached.
+        Interrupted: when the command was stopped.
     """
     config, training, result = opened.config, opened.training, saved.result
     name, winner = config.study.name, result.winner
@@ -84,7 +84,7 @@ def promote(opened: "Session", saved: SavedResult) -> Promotion:
 
 
 class _Promoting:
-    """One promotion, while no other command of the root is at it."""
+    """One promotion; a lock keeps other commands of the same root waiting."""
 
     def __init__(
         self, opened: "Session", registry: Registry, judge: Judge, folder: Path, trial: int
@@ -93,7 +93,7 @@ class _Promoting:
         self.folder, self.trial = folder, trial
         self.pipeline = load(folder / FILE)
         self.key: str = opened.tracking.key
-        # What is the same whenever the same model is promoted.
+        # Tags that are the same whenever the same model is promoted.
         self.tags = {
             TAG_KEY: self.key,
             TAG_TRIAL: str(trial),
@@ -103,7 +103,7 @@ class _Promoting:
         }
 
     def done(self) -> Promotion:
-        """Compares, registers and moves the alias; anew, where others moved it meanwhile."""
+        """Compares, registers and sets the alias; repeats if the champion changed meanwhile."""
         champion = self.registry.champion()
         while True:
             found = self.compared(champion)
@@ -121,7 +121,7 @@ class _Promoting:
             champion = now
 
     def compared(self, champion: Version | None) -> Promotion:
-        """What the winner deserves beside the present champion."""
+        """Compares the winner with the present champion, or with a constant prediction."""
         own = self.opened.config.study.name
         found = Promotion(self.registry.name, 0, CHALLENGER, own, self.trial)
         if champion is None:
@@ -138,10 +138,10 @@ class _Promoting:
             return replace(found, said=str(unfit))
 
     def against(self, champion: Version, scratch: Path, found: Promotion) -> Promotion:
-        """The winner against the champion.
+        """Compares the winner with the champion.
 
         Raises:
-            Unfit: if that one cannot be judged.
+            Unfit: if the champion cannot be judged.
         """
         try:
             folder = self.registry.fetched(champion, scratch)
@@ -168,18 +168,18 @@ class _Promoting:
 
     @property
     def seed(self) -> int:
-        """Of what is drawn: the study's."""
+        """The seed of the bootstrap: the study's."""
         return self.opened.config.study.seed
 
     def seen(self) -> bytes:
-        """The file of the rows that the winner was chosen and trained on."""
+        """The file of the keys of rows that the winner was chosen and trained on, as bytes."""
         file, rows = io.BytesIO(), self.judge.rows
         np.save(file, rows.trained_on(), allow_pickle=False)
         return file.getvalue()
 
 
 def seen_by(file: Path) -> np.ndarray:
-    """The keys of the rows that a champion was trained on; none where nobody knows."""
+    """The keys of the rows that a champion was trained on; empty if unknown."""
     try:
         keys = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -190,10 +190,10 @@ def seen_by(file: Path) -> np.ndarray:
 
 @contextmanager
 def waited(lock: FileLock, stop: Event) -> Iterator[None]:
-    """A lock that is held until the block ends, and not waited for when told to stop.
+    """Holds a lock until the block ends; a stop ends the wait for it.
 
     Raises:
-        Interrupted: when `stop` was set before it was free.
+        Interrupted: when `stop` was set before the lock was free.
     """
     while not lock.is_locked:
         try:

@@ -9,23 +9,23 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
-# Signs that steer a terminal, and those that turn the direction of a line.
+# Control characters of terminals, and characters that change the direction of text.
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Lenient:
-    """A text stream in the place of another one, whose reader may go away at any time.
+    """Wraps a text stream whose reader may go away at any time.
 
     Args:
-        stream: what is written to, until that fails.
-        plain: whether what steers a terminal is escaped, for a text may be a stranger's.
+        stream: the stream to write to until that fails.
+        plain: whether to escape control characters, because texts may be untrusted.
     """
 
     def __init__(self, stream: TextIO, plain: bool = False) -> None:
         self.stream, self.plain = stream, plain
 
     def write(self, text: str) -> int:
-        """Writes, or drops, the text."""
+        """Writes the text; drops it if that fails."""
         if self.plain:
             text = STEERING.sub(lambda found: ascii(found.group())[1:-1], text)
         try:
@@ -35,14 +35,14 @@ class Lenient:
             return len(text)
 
     def flush(self) -> None:
-        """Flushes, where there is anybody to read."""
+        """Flushes the stream; gives it up if that fails."""
         try:
             self.stream.flush()
         except (OSError, ValueError):
             self.give_up()
 
     def give_up(self) -> None:
-        """From now on all goes nowhere, also what Python itself writes as it ends."""
+        """Redirects all further output to nowhere, including what Python writes at exit."""
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (it stays open)
         with suppress(OSError, ValueError):  # it may have been closed
             os.dup2(nowhere.fileno(), self.stream.fileno())
@@ -53,11 +53,11 @@ class Lenient:
 
 
 class Aside(Lenient):
-    """The standard error in the place of the standard output.
+    """Standard error in place of standard output.
 
     Args:
         stream: the standard error.
-        kept: the standard output, for the one object that a command prints.
+        kept: the standard output, for the JSON object of a command.
     """
 
     def __init__(self, stream: TextIO, kept: TextIO) -> None:
@@ -67,25 +67,25 @@ class Aside(Lenient):
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Meanwhile what is printed goes to the standard error; `output` is the standard output."""
+    """Within the context prints go to standard error; `output` returns standard output."""
     with redirect_stdout(Aside(sys.stderr, sys.stdout)):
         yield
 
 
 def output() -> TextIO:
-    """The standard output, also where what is printed goes to the standard error."""
+    """The standard output, also within `aside`."""
     kept: TextIO = getattr(sys.stdout, "kept", sys.stdout)
     return kept
 
 
 def steering(stream: TextIO) -> TextIO:
-    """The stream for texts that steer a terminal: those in which strangers' words are escaped."""
+    """The stream for texts with control characters; untrusted parts must be escaped already."""
     own: Any = Lenient(stream.stream) if isinstance(stream, Lenient) else stream
     return cast(TextIO, own)
 
 
 def install() -> None:
-    """Puts lenient streams in the place of the standard output and the standard error."""
+    """Replaces standard output and standard error by lenient streams."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, Lenient):
@@ -101,9 +101,9 @@ def log_line(form: str, event: str, **fields: Any) -> str:
     """A line of the log.
 
     Args:
-        form: plain, or json: one object a line.
-        event: its name.
-        fields: what there is to know of it; a text called `said` is what plain lines show alone.
+        form: plain, or json with one object per line.
+        event: the name of the event.
+        fields: its fields; plain lines show only the text `said`, if there is one.
     """
     moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if form == "json":
@@ -114,18 +114,18 @@ def log_line(form: str, event: str, **fields: Any) -> str:
 
 
 class Lined:
-    """A text stream that writes each line with its time, as a line of the log.
+    """A text stream that writes each line as a line of the log, with its time.
 
     Args:
-        stream: that is written to.
-        form: of the lines.
+        stream: the stream to write to.
+        form: plain or json.
     """
 
     def __init__(self, stream: TextIO, form: str) -> None:
         self.stream, self.form, self.begun = stream, form, ""
 
     def write(self, text: str) -> int:
-        """Writes the lines that are whole; the rest waits for its end."""
+        """Writes complete lines; buffers the rest."""
         *whole, self.begun = (self.begun + text).split("\n")
         for said in whole:
             if said.strip():
@@ -138,7 +138,7 @@ class Lined:
         self.stream.flush()
 
     def flush(self) -> None:
-        """Nothing waits but a line that has not ended."""
+        """Flushes the stream; an incomplete line stays buffered."""
         self.stream.flush()
 
     def __getattr__(self, name: str) -> Any:
@@ -147,7 +147,7 @@ class Lined:
 
 @contextmanager
 def logged(form: str | None) -> Iterator[None]:
-    """Meanwhile all that goes to the standard error are lines of the log, if there is one."""
+    """Within the context standard error becomes log lines, if there is a log."""
     if form is None:
         yield
         return

@@ -140,15 +140,15 @@ class TunedStudy:
 
     @property
     def _drawn(self) -> Mapping[int, Curves]:
-        """Curves that are shown."""
+        """The curves to show."""
         return drawn(self.curves_by_trial.items(), self.result.goal.curve)
 
     @property
     def _told(self) -> terminal.Told:
-        """The outcome, as a command tells it."""
+        """The outcome in the form that a command prints."""
         return outcome(self.result, self._drawn, self._said, self.shown)
 
     @property
     def _said(self) -> Path:
-        """The folder, as the caller named its root."""
+        """The folder below the root as the caller gave it."""
         return self.config.root / "studies" / self.name

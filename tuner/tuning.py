@@ -29,12 +29,11 @@ from tuner.tuned import TunedStudy
 
 TUNE = "tune"
 
-# What is set for the processes that a study starts, and is taken back, as what MLflow reads.
+# Environment variables set for the processes of a study, and the prefixes of those to restore.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 OURS = ("OPENBLAS_NUM_THREADS", "MLFLOW_")
 
-# What a function prints goes to a file of its trial, also what other threads print meanwhile; so
-# one thread after another tunes.
+# Only one thread may tune at a time, because prints of all threads go to the trial's file.
 _TUNING = threading.RLock()
 
 
@@ -104,14 +103,14 @@ def tune(
 def configured(
     what: Callable[..., Any] | str, named: Settings, space: Settings, settings: Settings
 ) -> Config:
-    """The config of a study, checked.
+    """The checked config of a study.
 
     Args:
-        what, space, settings: as `tune` takes them.
-        named: what else it takes, by path; None is as the config has it.
+        what, space, settings: as in `tune`.
+        named: the other arguments, by path; None means the config's value.
 
     Raises:
-        UserError: for what the caller can mend.
+        UserError: for a mistake of the caller.
     """
     given = {key: value for key, value in named.items() if value is not None}
     function: Function | None = None
@@ -134,10 +133,10 @@ def configured(
 
 
 def _option(word: str) -> str:
-    """The setting that a name of tuner's own stands for.
+    """The override for the name of an experiment or an optimizer.
 
     Raises:
-        UserError: for a name that is none.
+        UserError: for an unknown name.
     """
     known = {group: options(group, [config_folder()]) for group in ("experiment", "optimizer")}
     if word in known["experiment"]:
@@ -152,14 +151,14 @@ def _option(word: str) -> str:
 
 
 def _declared(call: Callable[..., Any], space: Settings) -> tuple[Function, Plain]:
-    """A function, and what is given in place of its defaults, by path.
+    """A function, and the values that replace its defaults, by path.
 
     Raises:
-        UserError: for what is no training function, or a parameter that it has not.
+        UserError: if it is not a training function, or has no such parameter.
     """
     try:
         parameters = dict(inspect.signature(call).parameters)
-    except (TypeError, ValueError):  # `declared` says so
+    except (TypeError, ValueError):  # `declared` raises for it
         parameters = {}
     defaults = {key for key, own in parameters.items() if own.default is not own.empty}
     declares = {
@@ -176,7 +175,7 @@ def _declared(call: Callable[..., Any], space: Settings) -> tuple[Function, Plai
 
 
 def _listed(value: Any) -> Any:
-    """What a space says of a setting: a list is what is to be chosen from."""
+    """A setting of a space: a list becomes choices."""
     return choices(value) if isinstance(value, list | tuple) else value
 
 
@@ -185,7 +184,7 @@ def tuned(config: Config) -> TunedStudy:
 
     Raises:
         UserError: before anything is written.
-        KeyboardInterrupt: after everything is closed, when it was interrupted.
+        KeyboardInterrupt: if it was interrupted, after everything is closed.
     """
     stop = Event()
     command_begins()
@@ -218,12 +217,12 @@ def tuned(config: Config) -> TunedStudy:
 
 @contextmanager
 def interrupts(stop: Event) -> Iterator[None]:
-    """Meanwhile Ctrl-C asks to stop; a second one is an exception at once, as it usually is.
+    """Makes the first Ctrl-C within the context set `stop`; a second one raises at once.
 
-    Who has a handler of their own keeps it. Signals reach the main thread alone.
+    A custom handler of the caller stays. Signals reach only the main thread.
 
     Args:
-        stop: set by the first one.
+        stop: set by the first Ctrl-C.
     """
     usual = signal.default_int_handler
     main = threading.current_thread() is threading.main_thread()
@@ -244,8 +243,8 @@ def interrupts(stop: Event) -> Iterator[None]:
 
 @contextmanager
 def surroundings() -> Iterator[None]:
-    """What is set for the processes that a study starts, and of Optuna; then all is as it was."""
-    import numpy  # noqa: F401 (it reads the environment as it is imported: here, as it is)
+    """Sets the environment of a study's processes; restores it and Optuna's verbosity."""
+    import numpy  # noqa: F401 (it must read the environment before it is changed)
     from optuna import logging
 
     verbosity = logging.get_verbosity()

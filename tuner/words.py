@@ -1,4 +1,4 @@
-"""Words on the command line in place of settings, such as `tuner show adam`."""
+"""Words: bare names on the command line in place of settings, as in `tuner show adam`."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,30 +10,30 @@ from tuner.errors import UserError, did_you_mean
 
 EXPERIMENT = "experiment"
 
-# A name alone: of a job, an experiment or a study.
+# A bare name: of a job, an experiment or a study.
 WORD = re.compile(r"[A-Za-z0-9][\w.-]*")
 
-# Flags of Hydra's that run a program many times.
+# Hydra's flags for multirun.
 MANY = ("-m", "--multirun")
 
 
 def groups(folders: Sequence[Path]) -> list[str]:
-    """The groups of the config: the folders in those of options, but for the experiments."""
+    """The config groups: the folders of options, except the experiments."""
     found = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
     return sorted(found - {EXPERIMENT})
 
 
 def meant(arguments: Sequence[str], extra_folder: str | None = None) -> list[str]:
-    """The settings that a command's arguments stand for; those that are settings stay as they are.
+    """Converts a command's arguments to settings; settings themselves stay the same.
 
-    A word is a job or an experiment; after a job that looks at a study, it is the study.
+    A word is a job or an experiment; after a job that works on a study, it is the study.
 
     Args:
-        arguments: what was typed, but for `--config-dir` and its folder.
-        extra_folder: that folder.
+        arguments: what was typed, without `--config-dir` and its folder.
+        extra_folder: the folder of `--config-dir`.
 
     Raises:
-        UserError: for a word that means nothing, and for a flag of Hydra's that is not needed.
+        UserError: for an unknown word, and for Hydra's flags for multirun.
     """
     folders = [config_folder(), *([Path(extra_folder)] if extra_folder else [])]
     return list(_settings(arguments, folders))
@@ -66,7 +66,7 @@ def _settings(arguments: Sequence[str], folders: Sequence[Path]) -> Iterator[str
 
 
 def _spelled(key: str, value: str) -> str:
-    """A setting with its key as tuner spells it."""
+    """A setting with its key in tuner's spelling."""
     if key == EXPERIMENT:
         key = f"+{EXPERIMENT}"
     if key == "study" and WORD.fullmatch(value):
@@ -75,7 +75,7 @@ def _spelled(key: str, value: str) -> str:
 
 
 def unknown(word: str, experiments: set[str], folders: Sequence[Path]) -> UserError:
-    """What to say of a word that is no job and no experiment."""
+    """The error for a word that is neither a job nor an experiment."""
     chosen = [f"{group}={word}" for group in groups(folders) if word in options(group, folders)]
     if chosen:
         return UserError(f"{word}: is an option: give {' or '.join(chosen)}")

@@ -1,4 +1,4 @@
-"""YAML files by anyone: read as data, within limits; each mistake is one line with the file."""
+"""Untrusted YAML files: read as data, within limits; each mistake is one line with the file."""
 
 import os
 import re
@@ -9,24 +9,24 @@ from typing import Any
 
 from tuner.errors import UserError
 
-# What a file may hold: bytes, values with those that its anchors repeat, and levels of nesting.
+# Limits of a file: bytes, values (including those that anchors repeat), and levels of nesting.
 BYTES, VALUES, LEVELS = 100_000, 10_000, 32
 
-# Digits of a number, which are more than any number of a config needs.
+# The most digits of a number: more than any config needs.
 DIGITS = 400
 
-# A reference to another value of the config, as ${budget.epochs}; it names no resolver.
+# A reference to another value of the config, such as ${budget.epochs}, without a resolver.
 REFERENCE = re.compile(r"\$\{\s*\.*[\w\-.\[\]]+\s*\}")
 
 
 def check_file(path: Path, folder: Path) -> None:
-    """Refuses a file that is no YAML, that lies outside its folder, or that is out of bounds.
+    """Refuses a file that is not YAML, lies outside its folder, or exceeds the limits.
 
-    It is read event by event, so that anchors within anchors are counted and never made.
+    It is parsed event by event, so that nested anchors are counted but never expanded.
 
     Args:
-        path: of the file.
-        folder: that it must lie in, links followed.
+        path: the file.
+        folder: the folder that it must lie in after resolving links.
 
     Raises:
         UserError: for the first mistake; it names the file and, where there is one, the line.
@@ -40,10 +40,10 @@ def check_file(path: Path, folder: Path) -> None:
 
 
 def load_file(path: Path) -> Any:
-    """The plain data of a file, which is checked by its own folder before.
+    """The plain data of a file, checked against its own folder.
 
     Raises:
-        UserError: as `check_file`.
+        UserError: as in `check_file`.
     """
     import yaml
 
@@ -54,10 +54,10 @@ def load_file(path: Path) -> Any:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what YAML, and what reads it, raises into one line that names the file.
+    """Turns errors of reading YAML into one line that names the file.
 
     Raises:
-        UserError: in its place.
+        UserError: in place of each of them.
     """
     import yaml
 
@@ -89,15 +89,15 @@ def bounded_text(path: Path) -> str:
 
 
 def check_text(path: Path, text: str) -> None:
-    """Refuses what is out of bounds in a file's text, and what refers by more than a plain key.
+    """Refuses a text that exceeds the limits, or has references that are not plain.
 
     Raises:
-        UserError: for the first of that.
+        UserError: for the first such mistake.
     """
     import yaml
 
     known: dict[str, int] = {}
-    # How many values each collection that is open has so far, and the anchor that it bears.
+    # For each open collection, its anchor and the number of its values so far.
     still_open: list[tuple[str | None, int]] = []
 
     def count(anchor: str | None, values: int) -> None:
@@ -137,5 +137,5 @@ def check_text(path: Path, text: str) -> None:
 
 
 def only_references(text: str) -> bool:
-    """Whether a text refers, where it does, by plain references to values of the config alone."""
+    """Whether all references in a text are plain references to values of the config."""
     return "${" not in REFERENCE.sub("", text.replace("\\${", ""))
