@@ -73,7 +73,7 @@ class Display:
         """Called when the work has ended; `now` says how."""
 
     def note(self, message: str) -> None:
-        """A line of its own."""
+        """Shows a message on a separate line."""
 
     def close(self) -> None:
         """Ends the display."""
@@ -107,7 +107,7 @@ class Lines(Display):
         self.print(shown := now(), f"{shown.line}, {duration(shown.elapsed)}")
 
     def note(self, message: str) -> None:
-        """A line of its own."""
+        """Shows a message on a separate line."""
         print(message, file=self.stream, flush=True)
 
     def print(self, shown: Shown, text: str) -> None:
@@ -159,7 +159,7 @@ class Bar(Display):
         self.note(f"{shown.line}, {duration(shown.elapsed)}")
 
     def note(self, message: str) -> None:
-        """A line of its own, above the bar."""
+        """Shows a message on a separate line above the bar."""
         self.live.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
@@ -223,7 +223,7 @@ class Cell(Display):
         self.note(f"{shown.line}, {duration(shown.elapsed)}")
 
     def note(self, message: str) -> None:
-        """A line of its own, above the bar."""
+        """Shows a message on a separate line above the bar."""
         self.lines.append(message)
         self.refresh()
 

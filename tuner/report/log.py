@@ -47,7 +47,7 @@ class Log:
         self.lined.flush()
 
     def note(self, message: str) -> None:
-        """A line of its own."""
+        """Writes a message as a separate line."""
         self.lined.tell("said", said=message)
 
     def __call__(self, event: Event) -> None:

@@ -210,5 +210,5 @@ class Progress:
             self.work = None
 
     def note(self, message: str) -> None:
-        """A line of its own."""
+        """Shows a message on a separate line."""
         self.display.note(message)

@@ -54,7 +54,7 @@ def table(result: StudyResult, count: int = 10) -> Table:
     """The best trials: the winner, then in the order of fresh seeds, then in that of the search.
 
     Args:
-        result: of the study.
+        result: the study's result.
         count: the most rows.
     """
     confirmed, goal = result.confirmation, result.goal
@@ -92,7 +92,7 @@ def evidence(result: StudyResult, curves: Mapping[int, Curves]) -> list[str]:
     """The evidence for the headline, line by line.
 
     Args:
-        result: of the study.
+        result: the study's result.
         curves: by trial; for trials on a test function the first points are listed.
     """
     ended = ", ".join(f"{n} {state}" for state, n in result.trials.items()) or "none ended"

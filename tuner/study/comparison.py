@@ -152,7 +152,7 @@ def compare(
     """Compares the branches of a finished study.
 
     Args:
-        config: of the study.
+        config: the study's config.
         by: the compared group or setting.
         goal: what the study minimises.
         trials: all trials of the study.

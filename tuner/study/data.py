@@ -166,7 +166,7 @@ def loss_name(model: str, chosen: str, task: str, own: str | None = None) -> str
 
 
 def goal(config: Config, data: "DataSet | None") -> Goal:
-    """What a study minimises.
+    """The goal of a study.
 
     Raises:
         UserError: for a metric that the task does not have.

@@ -178,7 +178,7 @@ class Measurement:
         return short_runs(self.problem, members, epochs, self.threads, self.stop, self.tell)
 
     def shaped(self, values: Array, counts: Mapping[str, int]) -> dict[str, Array]:
-        """Splits numbers in the order of `members` to (seeds, rates) for each optimizer."""
+        """Splits numbers in the order of `members` into (seeds, rates) for each optimizer."""
         sizes = [self.asked.seeds * count for count in counts.values()]
         parts = np.split(values, np.cumsum(sizes)[:-1])
         return {n: p.reshape(self.asked.seeds, -1) for n, p in zip(counts, parts, strict=True)}

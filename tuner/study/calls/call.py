@@ -216,7 +216,7 @@ class Call:
             self.resumed = any(checkpoint.iterdir())
         if not self.resumed:
             # It will print, log and save everything again.
-            with suppress(FileNotFoundError):  # emptied, for a worker's descriptors may lead there
+            with suppress(FileNotFoundError):  # not deleted: a worker may have it open
                 os.truncate(task.folder / OUTPUT, 0)
             for name in (ARTIFACTS, MODEL):
                 shutil.rmtree(task.folder / name, ignore_errors=True)

@@ -11,13 +11,13 @@ from tuner.training import schedules
 class Factors:
     """A schedule of the config as a function of the step.
 
-    The factor is the rate of the schedule for an optimizer's rate of 1 (PyTorch's LambdaLR takes
-    such a function). It is a pure function, so a call that is taken up goes on where it was.
+    The factor is the schedule's rate for an optimizer's rate of 1; PyTorch's LambdaLR takes such a
+    function. It is a pure function, so a resumed call continues where it was.
 
     Args:
-        name: of the schedule.
+        name: the schedule's name.
         settings: its hyperparameters.
-        epochs: of the training.
+        epochs: the epochs of the training.
     """
 
     def __init__(self, name: str, settings: Settings, epochs: int) -> None:
@@ -27,19 +27,19 @@ class Factors:
         """The factor of a step.
 
         Args:
-            step: counted from 0; that of the end, which PyTorch's schedulers ask for when all
-                steps are done, is as the last.
-            steps: of the whole training; the epochs where none are given, for a step an epoch.
+            step: counted from 0. The step after the last one, which PyTorch's schedulers request at
+                the end, counts as the last.
+            steps: the number of steps of the whole training; by default one per epoch.
 
         Raises:
-            ValueError: if the step is none of these.
+            ValueError: if the step is out of range.
         """
         total = self.epochs if steps is None else int(steps)
         if not 0 <= step <= total:
             raise ValueError(f"step {step}: must be at least 0 and below {total}, the steps in all")
         return float(self._table(total)[min(step, total - 1)])
 
-    @lru_cache(maxsize=4)  # noqa: B019 (a call has one, and ends with it)
+    @lru_cache(maxsize=4)  # noqa: B019 (a call has one, which ends with it)
     def _table(self, total: int) -> np.ndarray:
         epoch = max(1, total // self.epochs)
         steps = np.arange(total)[None]

@@ -85,7 +85,7 @@ class Log:
     """Keeps files of a trial, which MLflow shows with it.
 
     Args:
-        folder: where they are kept, made when there is one.
+        folder: the folder of the files, made for the first one.
     """
 
     def __init__(self, folder: Path) -> None:

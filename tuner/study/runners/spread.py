@@ -229,7 +229,7 @@ class SpreadRunner(PopulationRunner):
 
 
 def shares(rows: int, slots: int) -> list[tuple[int, int]]:
-    """Splits rows to non-empty shares (start, stop): one per slot, or more for many rows."""
+    """Splits rows into non-empty shares (start, stop): one per slot, or more for many rows."""
     count = min(rows, max(slots, min(SHARES * slots, rows // ROWS)))
     edges = [rows * i // count for i in range(count + 1)] if count else []
     return list(pairwise(edges))
