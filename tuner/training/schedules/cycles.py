@@ -130,10 +130,10 @@ def one_cycle(
     start: UnitInterval = 1 / 25,
     final: UnitInterval = 4e-6,
 ):
-    """Up to the rate, then down to almost nothing, along cosines (Smith & Topin 2019).
+    """Up to the rate, then down to almost nothing (Smith & Topin 2019), along cosines.
 
-    PyTorch's OneCycleLR. As there, the top is at step rise * T - 1 and the bottom at the last step,
-    T - 1.
+    PyTorch's OneCycleLR: the top is at step rise * T - 1 and the bottom at the last step, T - 1.
+    The paper's lines are straight, as in `one_cycle_linear`.
 
     Args:
         t, T, lr: step from 0, number of all steps, the highest rate (PyTorch's max_lr); arrays that
@@ -157,8 +157,8 @@ def one_cycle_momentum(
 ):
     """The counter-cycle: momentum (or beta1) is low where the rate is high.
 
-    From the optimizer's own value down to momentum_low at the top of the rate, and back; an
-    optimizer's value below momentum_low, or a momentum_low of 1, stays as it is.
+    Smith 2018, section 4.3. From the optimizer's own value down to momentum_low at the top of the
+    rate, and back; an optimizer's value below momentum_low, or a momentum_low of 1, stays as it is.
 
     Args:
         t, T, momentum: step from 0, number of all steps, the optimizer's value; arrays that
