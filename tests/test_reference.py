@@ -40,6 +40,12 @@ def test_the_page_of_settings_tells_those_that_there_are() -> None:
     assert set(told) - of_groups == groups | below | plain | {*TAKEN}
 
 
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_a_setting_has_a_meaning(name: str) -> None:
+    rows = re.findall(r"^\| (`[\w.]+`) \|.* \| ?(.*?) ?\|$", reference.PAGES[name](), re.MULTILINE)
+    assert not [setting for setting, meaning in rows if not meaning]
+
+
 def test_each_option_of_what_is_trained_has_a_section() -> None:
     for name, options in {
         "optimizers": optimizers.names(),
