@@ -8,10 +8,13 @@ import pytest
 from sklearn.base import clone
 
 import tuner.estimators
+from tests.training.conftest import member
 from tuner.estimators import Loss, Optimizer, Schedule
 from tuner.estimators.base import Estimator
 from tuner.estimators.trained import estimator_of
 from tuner.training import losses
+from tuner.training.families import FAMILIES, create
+from tuner.training.problems import Supervised
 
 KINDS = [
     kind
@@ -65,6 +68,16 @@ def test_a_row_becomes_the_estimator_that_it_is(kind: Any, cancer: Any) -> None:
     np.testing.assert_array_equal(clone(made).fit(X, y).theta_, fitted.theta_)
     assert made.optimizer == fitted.optimizer
     assert made.schedule == fitted.schedule
+
+
+def test_every_model_has_an_estimator_of_its_shape_for_each_of_its_tasks() -> None:
+    for name, family in FAMILIES.items():
+        model = create(name, 3, 2, {})
+        for task in family.tasks:
+            loss = losses.load(family.fitting(task)[0])
+            made = estimator_of(Supervised(model, loss, (), 8), member(), 1, task)
+            made.n_features_in_ = 3
+            assert made._model(2) == model
 
 
 def test_labels_are_taken_over_as_labels(cancer: Any) -> None:

@@ -19,6 +19,8 @@ class Factorized(Estimator):
             of two vectors weigh the pair of features.
     """
 
+    MODEL: ClassVar = FactorizationMachine
+    SHAPE: ClassVar = ("factors",)
     SIZING: ClassVar = ("factors",)
     factors: int = 8
 

@@ -24,6 +24,7 @@ class Network(Estimator):
         dropout: the share of the hidden units that each step leaves out.
     """
 
+    MODEL: ClassVar = MLP
     SHAPE: ClassVar = ("hidden", "activation", "initialization", "layer_norm")
     SIZING: ClassVar = ("hidden", "layer_norm")
     hidden: Sequence[int] = (100,)

@@ -5,13 +5,9 @@ from typing import Any
 
 from tuner.estimators.classifiers import Classifier
 from tuner.estimators.components import Loss, Optimizer, Schedule
-from tuner.estimators.factorization_machine import Factorized
-from tuner.estimators.linear import Linear
-from tuner.estimators.mlp import Network
 from tuner.estimators.public import estimators
 from tuner.training import optimizers, schedules
 from tuner.training.domains import Hyperparameter
-from tuner.training.factorization_machine import FactorizationMachine
 from tuner.training.models import MLP
 from tuner.training.population import Member
 from tuner.training.problems import Supervised
@@ -41,26 +37,27 @@ def estimator_of(
         "random_state": member.seed,
         **numbers,
     }
-    if isinstance(model, FactorizationMachine):
-        kind = _public(Factorized, task)[0]
-        return kind(loss=Loss(loss.name, **own), factors=model.factors, **common)
-    assert isinstance(model, MLP)
-    linear = [] if model.hidden else _public(Linear, task, loss.name)
-    if not linear:  # No linear estimator for this loss: use a network without hidden layers.
-        shape = {name: getattr(model, name) for name in Network.SHAPE}
-        return _public(Network, task)[0](loss=Loss(loss.name, **own), **shape, **common)
-    common.pop("dropout", None)
-    kind = linear[0]
-    return kind(**({"loss": loss.name} if "loss" in kind().get_params() else {}), **own, **common)
+    linear = isinstance(model, MLP) and not model.hidden and _public(task, loss.name)
+    if linear:
+        common.pop("dropout", None)
+        kind = linear[0]
+        chosen = {"loss": loss.name} if "loss" in kind().get_params() else {}
+        return kind(**chosen, **own, **common)
+    # No linear estimator for this loss: use a network without hidden layers.
+    kind = next(kind for kind in _public(task) if kind.MODEL is type(model))
+    shape = {name: getattr(model, name) for name in kind.SHAPE}
+    return kind(loss=Loss(loss.name, **own), **shape, **common)
 
 
-def _public(family: type, task: str, loss: str = "") -> list[type[Any]]:
-    """The estimators of a family for a task and, for linear models, for a loss."""
+def _public(task: str, loss: str = "") -> list[type[Any]]:
+    """The estimators for a task: the linear ones of a loss, or those that take any.
+
+    Those that take any say which MODEL they are of, and the names of its SHAPE.
+    """
     return [
         kind
         for kind in estimators()
-        if issubclass(kind, family)
-        and issubclass(kind, Classifier) == (task != "regression")
+        if issubclass(kind, Classifier) == (task != "regression")
         and loss in getattr(kind, "LOSSES", ("",))
     ]
 

@@ -6,6 +6,7 @@ compiled, so that a config can be checked at once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tuner.training import losses
@@ -53,13 +54,15 @@ class Family:
     """The settings that a config has for a kind of model.
 
     own: its own losses, the usual one of a task first; empty for any loss that fits the task.
-    shape: its settings besides penalties and the hyperparameters of its losses. numbers: the
-    domains of the hyperparameters that may differ between rows of a population.
+    shape: its settings besides penalties and the hyperparameters of its losses, by the names that
+    its model takes. numbers: the domains of the hyperparameters that may differ between rows of a
+    population. model: its class in tuner.training.
     """
 
     own: tuple[str, ...]
     shape: Mapping[str, Allowed]
     numbers: Mapping[str, Domain]
+    model: str = "models.MLP"
 
     @property
     def settings(self) -> dict[str, Allowed]:
@@ -102,7 +105,9 @@ FAMILIES: Mapping[str, Family] = {
         },
         _PENALTIES | _DROPOUT,
     ),
-    "factorization_machine": Family((), {"factors": _COUNT}, _PENALTIES),
+    "factorization_machine": Family(
+        (), {"factors": _COUNT}, _PENALTIES, "factorization_machine.FactorizationMachine"
+    ),
     "linear": _linear("squared_error"),
     "logistic": _linear("logistic"),
     "softmax": _linear("cross_entropy", "logistic"),
@@ -115,11 +120,8 @@ FAMILIES: Mapping[str, Family] = {
 
 def create(name: str, inputs: int, outputs: int, shape: Mapping[str, Any]) -> "Model":
     """The model of that name with these settings of its shape; `hidden` is a tuple of widths."""
-    from tuner.training.factorization_machine import FactorizationMachine
-    from tuner.training.models import MLP
-
-    known = FAMILIES[name].shape
-    given = {key: value for key, value in shape.items() if key in known}
-    if name == "factorization_machine":
-        return FactorizationMachine(inputs, outputs, **given)
-    return MLP(inputs, outputs, **given)
+    family = FAMILIES[name]
+    module, _, kind = family.model.rpartition(".")
+    given = {key: value for key, value in shape.items() if key in family.shape}
+    made: Model = getattr(import_module(f"{__package__}.{module}"), kind)(inputs, outputs, **given)
+    return made
