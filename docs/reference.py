@@ -422,11 +422,10 @@ def link_to_loss(name: str) -> str:
 # Commands --------------------------------------------------------------------------------------
 
 
-def exit_codes() -> dict[int, str]:
-    """The exit codes as the help page has them."""
+def exit_codes() -> dict[str, str]:
+    """The exit codes as the help page has them, line by line."""
     told = help_page().split("Exit codes:\n")[1]
-    lines = re.findall(r"^ +([\d, ]+?) +(\D.*)$", told, re.MULTILINE)
-    return {int(code): text for codes, text in lines for code in codes.split(",")}
+    return dict(re.findall(r"^ +([\d, ]+?) +(\D.*)$", told, re.MULTILINE))
 
 
 def job_page() -> str:
@@ -453,9 +452,7 @@ def job_page() -> str:
         *table(("flag", "meaning"), own),
         "## Exit codes",
         "",
-        *table(
-            ("exit code", "meaning"), ((str(n), plain(text)) for n, text in exit_codes().items())
-        ),
+        *table(("exit code", "meaning"), ((n, plain(text)) for n, text in exit_codes().items())),
     )
 
 

@@ -12,9 +12,7 @@ from docs.site import pages
 from tests.blocks import BLOCK
 from tuner.cli import help_page
 from tuner.composing import compose
-from tuner.concluding import NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED
 from tuner.config import check
-from tuner.errors import UserError
 from tuner.jobs import names as jobs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -153,22 +151,6 @@ def test_the_code_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert pieces
     for piece in pieces:
         exec(compile(piece, "README.md", "exec"), {})
-
-
-def test_the_documents_tell_the_exit_codes_of_the_help_page() -> None:
-    told = set(re.findall(r"^\| (\d+) \|", DOCUMENTS["docs/studies.md"], re.MULTILINE))
-    page = re.sub(r"\s+", " ", help_page()).split("Exit codes: ")[1]
-    assert told == set(re.findall(r"\b\d+\b", page))
-    errors = {UserError, *UserError.__subclasses__()}
-    known = {
-        "0",
-        "129",
-        "130",
-        "143",
-        *map(str, (NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED)),
-        *(str(e.exit_code) for e in errors),
-    }
-    assert told == known
 
 
 def test_the_readme_opens_with_its_two_commands() -> None:
