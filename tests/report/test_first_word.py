@@ -41,6 +41,25 @@ def test_it_is_said_before_anything_slow_is_imported(interpreter: Interpreter) -
     assert "optimizer.adam.lr" in error
 
 
+@pytest.mark.parametrize("data", ["csv", "npz", "libsvm", "text", "idx", "[iris,csv]"])
+def test_it_is_not_said_of_data_that_are_not_there(data: str, tmp_path: Path) -> None:
+    job = "compare" if "[" in data else "tune"
+    key, file = "data.folder" if data == "idx" else "data.path", tmp_path / "given"
+    asked = [f"data={data}", f"job={job}", "study.name=mine"]
+    for settings in (asked, [*asked, f"{key}={file}"]):
+        assert first_word(compose(settings, None)) == ""
+    file.touch()
+    said = first_word(compose([*asked, f"{key}={file}"], None))
+    assert said.startswith("tuner: study mine is new: ")
+
+
+def test_the_error_of_a_missing_file_comes_alone(interpreter: Interpreter) -> None:
+    ended = interpreter("-m", "tuner", "data=csv", "data.path=missing.csv", "data.target=y")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("tuner: data.path: missing.csv: is not there: ")
+    assert ended.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("setting", ["quiet=true", "job=plot_schedule", "job=ui"])
 def test_it_is_not_said_where_quiet_is_asked_for_or_nothing_trains(setting: str) -> None:
     assert first_word(compose([setting], None)) == ""

@@ -1,5 +1,6 @@
 """The first line of a command: what it is about to do, before slow imports."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from tuner.errors import printable
 
 # The jobs that train or judge: they import modules and read data for a second or more first.
 TRAINING = ("tune", "compare", "confirm", "range_test", "promote", "card")
-
+# The settings of data that name what is read.
+READ = ("path", "folder")
 # The module of the process that writes to MLflow.
 UPLOADER = "tuner.tracking.uploader"
 
@@ -19,10 +21,11 @@ def first_word(plain: Mapping[str, object]) -> str:
         plain: the config, not yet checked; reporting wrong values is left to the check.
 
     Returns:
-        "" for jobs that do not train, and for quiet commands.
+        "" for jobs that do not train, for quiet commands, and if the data are missing: then the error
+        comes alone.
     """
     job, name = plain.get("job"), _below(plain, "study", "name")
-    if job not in TRAINING or plain.get("quiet") is True:
+    if job not in TRAINING or plain.get("quiet") is True or not _are_there(plain):
         return ""
     if job == "card":
         return printable(f"tuner: job=card, into {Path(str(plain.get('root')), 'cards')}")
@@ -69,6 +72,14 @@ def first_server(plain: Mapping[str, object]) -> tuple[str, ...]:
     at_server = str(_below(plain, "tracking", "uri")).startswith("http")
     saves = () if at_server or plain.get("function") else ("saves",)
     return UPLOADER, *saves
+
+
+def _are_there(plain: Mapping[str, object]) -> bool:
+    """Whether the files and folders that the data of a config are read from exist."""
+    several = _below(plain, "compare", "data")
+    each = several if isinstance(several, list) else [plain.get("data")]
+    paths = [own[key] for own in each if isinstance(own, Mapping) for key in READ if key in own]
+    return all(isinstance(p, str) and os.path.exists(os.path.expanduser(p)) for p in paths)
 
 
 def _below(plain: Mapping[str, object], group: str, key: str) -> object:
