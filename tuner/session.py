@@ -19,7 +19,7 @@ from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline, command_began
 from tuner.report import files, note, pictures, terminal
 from tuner.report.best import BEST
-from tuner.report.log import watching
+from tuner.report.log import compiling, watching
 from tuner.report.notes import COMPILING_MODELS, say
 from tuner.search.importance import Importance, importances
 from tuner.search.trials import best_of, ranked
@@ -66,7 +66,6 @@ from tuner.tracking.command import Tracking
 from tuner.tracking.model import TRACKED, UNTRACKED, keep
 from tuner.tracking.recorded_study import CONFIRMED
 from tuner.tracking.tracker import Tracker
-from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Interrupted
 
 
@@ -251,9 +250,9 @@ class Session:
                         # Not at once: the first trials do not share the cores.
                         listeners.append(after_each_cohort(saving.prepare))
                     tell = tell_all(listeners)
-                    with announced(lambda: progress.note(COMPILING_MODELS)) as compiling:
+                    with compiling(progress, COMPILING_MODELS) as compiled:
                         if self.decisions.plan is not None:
-                            self.decisions.plan.compiling = compiling.seconds
+                            self.decisions.plan.compiling = compiled.seconds
                         tell(Began(self.study.results()))
                         tell(Abandoned(self.study.give_up_stranded()))
                         stopped = self.decisions.decided.stopped or self.decisions.stopped(

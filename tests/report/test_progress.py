@@ -12,7 +12,7 @@ import pytest
 
 from tests.study.conftest import FunctionTraining, Heard, study_of
 from tuner.report.displays import LONGEST, Bar, Cell, Shown, duration
-from tuner.report.progress import Progress
+from tuner.report.progress import Progress, Stage
 from tuner.search.pruners.halving import Halving
 from tuner.search.trials import Goal, TrialResult, ranked
 from tuner.streams import Lenient
@@ -131,6 +131,23 @@ def test_the_best_is_a_number_as_people_read_it_or_none(
         progress(Began(ended(2, "DIVERGED", None)))
         progress(epoch(3, best=best))
         assert progress.trials.now().line.endswith(said)
+
+
+def test_what_is_left_leaves_out_the_seconds_of_compiling(clock: Clock) -> None:
+    """They come once: of the trials' time, and of a stage's, only what is behind them counts."""
+    with Progress(16, Goal(), io.StringIO(), clock=clock) as progress:
+        compiled = Clock()
+        progress.compiling = compiled
+        progress(Began([]))
+        clock.now, compiled.now = 30, 28
+        progress(epoch(1))  # a tenth of eight of sixteen trials in 2 s
+        shown = progress.trials.now()
+        assert (shown.elapsed, shown.left) == (30, pytest.approx(38))
+        progress(StageBegan("confirming"))
+        clock.now, compiled.now = 40, 33
+        progress(StageEpochEnded(1, 10))
+        assert isinstance(progress.work, Stage)
+        assert progress.work.now().left == pytest.approx(45)
 
 
 def test_what_is_left_is_told_by_what_this_command_has_trained(clock: Clock) -> None:

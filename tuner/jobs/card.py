@@ -8,10 +8,9 @@ from tuner.config import Config
 from tuner.files import write, write_json
 from tuner.report import terminal
 from tuner.report.card import decades, number, page
-from tuner.report.log import watching
+from tuner.report.log import compiling, watching
 from tuner.report.notes import COMPILING
 from tuner.study.card import Card, Drawn, configs, measure
-from tuner.training.kernels.compiling import announced
 
 OUTPUTS = ("text", "json")
 
@@ -58,7 +57,7 @@ def measured(
     config: Config, optimizer: str, threads: int, stop: Event
 ) -> tuple[Card, dict[str, Drawn]]:
     """As `measure`, with a progress display."""
-    with watching(config) as progress, announced(lambda: progress.note(COMPILING)):
+    with watching(config) as progress, compiling(progress, COMPILING):
         return measure(config, optimizer, threads, stop, progress)
 
 

@@ -11,12 +11,11 @@ from tuner.errors import UserError
 from tuner.files import write_json
 from tuner.report import confirmation, terminal
 from tuner.report.claim import claim_of
-from tuner.report.log import watching
+from tuner.report.log import compiling, watching
 from tuner.report.notes import COMPILING
 from tuner.search.trials import TrialResult, ranked
 from tuner.study.natural import natural_confirmation
 from tuner.study.results import Confirmation, StudyResult
-from tuner.training.kernels.compiling import announced
 
 OUTPUTS = ("text", "json")
 
@@ -46,7 +45,7 @@ def run(config: Config, stop: Event) -> int:
         seeds = config.confirm.most_seeds
         with (
             watching(config) as progress,
-            announced(lambda: progress.note(COMPILING)),
+            compiling(progress, COMPILING),
         ):
             confirmed = opened.repeating.confirmation(trials, seeds, progress)
         found, goal = confirmed.confirmation, opened.training.goal

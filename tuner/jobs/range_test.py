@@ -16,7 +16,7 @@ from tuner.files import read_json, write, write_json
 from tuner.processes.deadline import Deadline
 from tuner.processes.lock import owned
 from tuner.report import terminal
-from tuner.report.log import watching
+from tuner.report.log import compiling, watching
 from tuner.report.notes import COMPILING_MODELS, note, say
 from tuner.report.range_test import describe, headline
 from tuner.study.data import loaded, named_after
@@ -25,7 +25,6 @@ from tuner.study.populations import Populations
 from tuner.study.range_result import RangeTest, RangeTestRun, SavedRangeTest, Subject
 from tuner.study.range_test import Measurement, fingerprint, optimizers_of
 from tuner.tracking.range_test import track
-from tuner.training.kernels.compiling import announced
 
 if TYPE_CHECKING:
     from tuner.data import DataSet
@@ -92,7 +91,7 @@ def measured(
     with (
         Populations(config, data, threads, stop) as training,
         watching(config) as progress,
-        announced(lambda: progress.note(COMPILING_MODELS)),
+        compiling(progress, COMPILING_MODELS),
     ):
         result = Measurement(config, training, threads, stop, progress).run(key)
     branches = config.space.branches

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from tuner.config import Config
@@ -23,6 +24,7 @@ from tuner.study.events import (
     StageBegan,
     TrialsEnded,
 )  # fmt: skip
+from tuner.training.kernels.compiling import Compiling, announced
 
 
 class Log:
@@ -123,6 +125,15 @@ def watching(config: Config, goal: Goal | None = None, trials: int = 1) -> Progr
     if config.log is not None and isinstance(sys.stderr, Lined) and not config.quiet:
         return Log(own, sys.stderr)
     return Progress(trials, own, quiet=config.quiet)
+
+
+@contextmanager
+def compiling(progress: Progress | Log, message: str) -> Iterator[Compiling]:
+    """Says so if something must be compiled in the block, and leaves it out of the estimate."""
+    with announced(lambda: progress.note(message)) as heard:
+        if isinstance(progress, Progress):
+            progress.compiling = heard.seconds
+        yield heard
 
 
 def tell(config: Config, event: str, fields: Plain) -> None:

@@ -26,18 +26,20 @@ class Timed:
 
     Args:
         clock: returns seconds.
+        compiling: returns the seconds spent compiling, which happens once and is left out.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, compiling: Clock) -> None:
         self.clock, self.started = clock, clock()
+        self.compiling, self.compiled = compiling, compiling()
         # The share done before this command, and the estimated end.
         self.before, self.ends = 0.0, math.nan
 
     def reached(self, share: float) -> None:
         """Called when this share is done."""
         now, own = self.clock(), share - self.before
-        known = own > 0 and share < 1
-        self.ends = now + (now - self.started) * (1 - share) / own if known else math.nan
+        spent = now - self.started - (self.compiling() - self.compiled)
+        self.ends = now + spent * (1 - share) / own if own > 0 and share < 1 else math.nan
 
     def shown(self, line: str, share: float | None) -> Shown:
         """The state with the times of this moment."""
@@ -52,11 +54,11 @@ class Trials(Timed):
     Args:
         total: the number of trials of the study.
         goal: the goal, whose best value is shown.
-        clock: returns seconds.
+        clock, compiling: as in Timed.
     """
 
-    def __init__(self, total: int, goal: Goal, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, total: int, goal: Goal, clock: Clock, compiling: Clock) -> None:
+        super().__init__(clock, compiling)
         self.total, self.goal = total, goal
         self.cohort: EpochEnded | None = None
         self.count(())
@@ -117,11 +119,11 @@ class Stage(Timed):
 
     Args:
         what: the stage, in words.
-        clock: returns seconds.
+        clock, compiling: as in Timed.
     """
 
-    def __init__(self, what: str, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, what: str, clock: Clock, compiling: Clock) -> None:
+        super().__init__(clock, compiling)
         self.what = what
         self.last: StageEpochEnded | None = None
 
@@ -147,11 +149,14 @@ class Progress:
     trials and over running ones at their last epoch.
 
     Args:
-        total: the number of trials of the study, for commands that train cohorts.
-        goal: the goal, whose best value is shown.
-        stream: the stream to write to; standard error by default.
-        quiet: whether to show nothing.
-        clock: returns seconds.
+        total: trials of the study in all, for commands that train cohorts.
+        goal: whose best number is shown.
+        stream: the standard error where none is given.
+        quiet: whether nothing is to be shown.
+        clock: tells seconds.
+
+    Attributes:
+        compiling: seconds so far that were spent compiling, which the estimate leaves out.
     """
 
     def __init__(
@@ -165,7 +170,8 @@ class Progress:
     ) -> None:
         self.clock = clock
         self.display = display(stream or sys.stderr, clock, quiet=quiet)
-        self.trials = Trials(total, goal, clock)
+        self.compiling: Clock = lambda: 0.0
+        self.trials = Trials(total, goal, clock, lambda: self.compiling())
         self.work: Trials | Stage | None = None
 
     def __enter__(self) -> Self:
@@ -189,7 +195,7 @@ class Progress:
                 self.show(self.trials)
             case StageBegan(what):
                 self.leave()
-                self.show(Stage(what, self.clock))
+                self.show(Stage(what, self.clock, lambda: self.compiling()))
             case StageEpochEnded():
                 if isinstance(self.work, Stage):
                     self.work.went(event)
