@@ -7,7 +7,8 @@ import pytest
 from pydantic import Field
 
 from docs import reference
-from docs.site import allowed, docstrings
+from docs.site import allowed, docstrings, options
+from docs.site.reference.jobs import exit_codes
 from tuner.composing import TAKEN, compose, config_folder
 from tuner.concluding import NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED
 from tuner.errors import UserError
@@ -47,20 +48,20 @@ def test_a_setting_has_a_meaning(name: str) -> None:
 
 
 def test_each_option_of_what_is_trained_has_a_section() -> None:
-    for name, options in {
+    for name, known in {
         "optimizers": optimizers.names(),
         "schedules": schedules.names(),
         "losses": losses.names(),
         "models": FAMILIES,
     }.items():
-        assert set(options) <= set(re.findall(r"^## (\w+)$", page(name), re.MULTILINE))
+        assert set(known) <= set(re.findall(r"^## (\w+)$", page(name), re.MULTILINE))
 
 
 def test_the_page_of_jobs_tells_jobs_and_exit_codes() -> None:
     assert re.findall(r"^\| `job=(\w+)`", page("jobs"), re.MULTILINE) == jobs()
     errors = {UserError, *UserError.__subclasses__()}
     known = {0, NOTHING_SUCCEEDED, TARGET_MISSED, UNDELIVERED, 129, 130, 143}
-    told = {int(code) for codes in reference.exit_codes() for code in codes.split(",")}
+    told = {int(code) for codes in exit_codes() for code in codes.split(",")}
     assert told == known | {e.exit_code for e in errors}
 
 
@@ -70,7 +71,7 @@ def test_a_default_in_conf_is_told_as_it_is_written(tmp_path: Path) -> None:
         '# A file.\n"yes": false   # ask\nlr: {low: 1e-5, high: 1}\npart:  # of it\n'
         "  name: a b   # what\n              # it is\n  # alone\nmark: '#'\n"
     )
-    assert reference.comments(file) == {
+    assert options.comments(file) == {
         "yes": ("false", "ask"),
         "lr": ("{low: 1e-5, high: 1}", ""),
         "part": ("", "of it"),
