@@ -315,7 +315,9 @@ class Session:
 
     def importances(self, saving: Background | None) -> Callable[[], tuple[Importance, ...]]:
         """Begins to compute the importances beside all else; returns what waits for them."""
-        given = self.study.results(), self.config.space, self.config.study.seed
+        # Conditions, and a walk through the space, cannot go to another process.
+        space = replace(self.config.space, conditions=())
+        given = self.study.results(), space, self.config.study.seed
         if saving is None:
             return partial(importances, *given)
         saving.prepare()  # no cohort may have ended in this command
