@@ -99,7 +99,7 @@ def made(space=ONE, count=40, goal=LOSS, stopped="it has its trials", name="made
         study=name, stopped=stopped, goal=goal, trials=counts(trials), winner=decided, best=best,
         confirmation=confirmed, test={"loss": 0.2} if decided else None,
         divergence=divergences(trials), all=trials, searched=tuple(space.searched),
-        unit="cross-entropy (nats)", importances=importances(trials, space),
+        unit="cross-entropy (nats)", importances=importances(trials, space.searched),
         notes=(f"a note of {name}",), reproduce="python -m tuner +best=made" if decided else "",
         findings=(Finding("bounds", False, 0.05, 0.1, "it lies at a bound", "move the bound"),),
     )  # fmt: skip

@@ -299,7 +299,11 @@ def work(plain: Plain, function: Function | None, signals: "Signals", stopped: s
 
 
 def job(plain: Plain, function: Function | None, signals: "Signals", stopped: str) -> int:
-    """Checks a config, imports its job and runs it; as `work`."""
+    """Checks a config, imports its job and runs it; arguments and results are those of `work`.
+
+    Raises:
+        UserError: likewise.
+    """
     with uncollected():
         from tuner.config import check
 

@@ -315,9 +315,7 @@ class Session:
 
     def importances(self, saving: Background | None) -> Callable[[], tuple[Importance, ...]]:
         """Begins to compute the importances beside all else; returns what waits for them."""
-        # Conditions, and a walk through the space, cannot go to another process.
-        space = replace(self.config.space, conditions=())
-        given = self.study.results(), space, self.config.study.seed
+        given = self.study.results(), self.config.space.searched, self.config.study.seed
         if saving is None:
             return partial(importances, *given)
         saving.prepare()  # no cohort may have ended in this command

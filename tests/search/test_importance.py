@@ -9,7 +9,7 @@ from tuner.search.importance import FEWEST, LARGEST, importances
 
 
 def by_path(trials, space):
-    return {own.path: own for own in importances(trials, space)}
+    return {own.path: own for own in importances(trials, space.searched)}
 
 
 @pytest.mark.parametrize("space", [ONE, TWO], ids=["one optimizer", "two"])
@@ -23,7 +23,7 @@ def test_the_learning_rate_makes_the_difference_by_either_measure(space):
 
 
 def test_shares_are_of_one_and_the_greatest_comes_first():
-    found = importances(made()[0].all, ONE)
+    found = importances(made()[0].all, ONE.searched)
     assert sum(own.fanova for own in found) == pytest.approx(1)
     assert sum(own.ped_anova for own in found) == pytest.approx(1)
     assert found[0].path == "optimizer.adam.lr"
@@ -31,7 +31,7 @@ def test_shares_are_of_one_and_the_greatest_comes_first():
 
 def test_they_depend_on_trials_space_and_seed_alone():
     trials = made()[0].all
-    assert importances(trials, ONE) == importances(trials, ONE)
+    assert importances(trials, ONE.searched) == importances(trials, ONE.searched)
 
 
 def test_a_setting_that_only_few_trials_have_has_none():
@@ -43,14 +43,14 @@ def test_a_setting_that_only_few_trials_have_has_none():
 
 def test_one_setting_alone_has_none_for_it_would_always_be_all():
     only = replace(ONE, searched={"optimizer.adam.lr": ONE.searched["optimizer.adam.lr"]})
-    (own,) = importances(made()[0].all, only)
+    (own,) = importances(made()[0].all, only.searched)
     assert own.fanova is own.ped_anova is None
 
 
 def test_trials_that_are_all_alike_or_none_say_nothing():
     alike = [replace(t, value=1.0, start=1.0) for t in made()[0].all]
     for trials in (alike, []):
-        assert {own.fanova for own in importances(trials, ONE)} == {None}
+        assert {own.fanova for own in importances(trials, ONE.searched)} == {None}
 
 
 @pytest.mark.parametrize("good", [0.0, 1.0 - 1e-16], ids=["few are good", "they hardly differ"])
@@ -60,7 +60,7 @@ def test_where_nearly_all_diverged_nothing_is_said_aloud(good):
                 value=good if t.number < 3 else None)
         for t in made(count=20)[0].all
     ]  # fmt: skip
-    assert {own.ped_anova for own in importances(trials, ONE)} == {None}
+    assert {own.ped_anova for own in importances(trials, ONE.searched)} == {None}
 
 
 def test_of_many_trials_only_the_quick_measure_is_taken():

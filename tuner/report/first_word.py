@@ -21,8 +21,8 @@ def first_word(plain: Mapping[str, object]) -> str:
         plain: the config, not yet checked; reporting wrong values is left to the check.
 
     Returns:
-        "" for jobs that do not train, for quiet commands, and if the data are missing: then the error
-        comes alone.
+        "" for jobs that do not train, for quiet commands, and if the data are missing: then the
+        error comes alone.
     """
     job, name = plain.get("job"), _below(plain, "study", "name")
     if job not in TRAINING or plain.get("quiet") is True or not _are_there(plain):

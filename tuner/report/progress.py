@@ -149,14 +149,14 @@ class Progress:
     trials and over running ones at their last epoch.
 
     Args:
-        total: trials of the study in all, for commands that train cohorts.
-        goal: whose best number is shown.
-        stream: the standard error where none is given.
-        quiet: whether nothing is to be shown.
-        clock: tells seconds.
+        total: the number of trials of the study, for commands that train cohorts.
+        goal: the goal, whose best value is shown.
+        stream: the stream to write to; standard error by default.
+        quiet: whether to show nothing.
+        clock: returns seconds.
 
     Attributes:
-        compiling: seconds so far that were spent compiling, which the estimate leaves out.
+        compiling: returns the seconds spent compiling so far, which the estimate leaves out.
     """
 
     def __init__(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner.search.ranges import Choices, Setting
-from tuner.search.space import Space
 from tuner.search.statistics import worth
 from tuner.search.trials import ENDED, TrialResult
 
@@ -51,7 +50,7 @@ class _Shares:
 
 
 def importances(
-    trials: Sequence[TrialResult], space: Space, seed: int = 0
+    trials: Sequence[TrialResult], searched: Mapping[str, Setting], seed: int = 0
 ) -> tuple[Importance, ...]:
     """The importance of every searched setting, the greatest first.
 
@@ -60,27 +59,29 @@ def importances(
 
     Args:
         trials: those that failed or were interrupted say nothing.
-        space: what was searched, with the scales on which settings count.
+        searched: settings by path, with the scales on which they count.
         seed: of the random forests.
     """
     ended = [t for t in trials if t.state in ENDED and t.start is not None]
     known: dict[tuple[int, ...], _Shares] = {(): _Shares({}, {})}
     found = []
-    for path in space.searched:
+    for path in searched:
         own = [trial for trial in ended if path in trial.settings]
         numbers = tuple(trial.number for trial in own)
         if numbers not in known:
-            known[numbers] = _shares(own, space, min(TREES, LEAVES // len(ended)), seed)
+            known[numbers] = _shares(own, searched, min(TREES, LEAVES // len(ended)), seed)
         shares = known[numbers]
         found.append(Importance(path, shares.fanova.get(path), shares.ped_anova.get(path)))
     return tuple(sorted(found, key=lambda i: (-(i.fanova or i.ped_anova or 0.0), i.path)))
 
 
-def _shares(trials: Sequence[TrialResult], space: Space, trees: int, seed: int) -> _Shares:
+def _shares(
+    trials: Sequence[TrialResult], searched: Mapping[str, Setting], trees: int, seed: int
+) -> _Shares:
     """The shares of the settings that all of these trials have."""
     shared = {
         path: setting
-        for path, setting in space.searched.items()
+        for path, setting in searched.items()
         if all(path in trial.settings for trial in trials) and setting.size > 1
     }
     values = {_value(trial) for trial in trials}
