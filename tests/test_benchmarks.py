@@ -60,8 +60,8 @@ def test_a_benchmark_tells_its_options_and_has_a_section(script: str) -> None:
     done = run(script, "--help")
     assert done.returncode == 0, done.stderr
     assert "--json" in done.stdout
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert re.search(rf"^python benchmarks/{script}", readme, re.MULTILINE)
+    pages = "".join(page.read_text(encoding="utf-8") for page in FOLDER.glob("*.md"))
+    assert re.search(rf"^python benchmarks/{script}", pages, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from tuner.jobs import names as jobs
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = {
     str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
-    for pattern in ("*.md", "*/README.md", "tests/*/README.md", "docs/**/*.md")
+    for pattern in ("*.md", "*/README.md", "benchmarks/*.md", "tests/*/README.md", "docs/**/*.md")
     for path in sorted(REPOSITORY.glob(pattern))
     if not path.parent.name.startswith(".")
 }

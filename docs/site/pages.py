@@ -15,7 +15,7 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 # Pages of the checkout that are in the navigation, or may be.
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md", "docs/**/*.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/*.md", "docs/**/*.md")
 
 # Code, in which nothing is a link, or a link with its target.
 CODE_OR_LINK = re.compile(
