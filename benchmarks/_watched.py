@@ -83,7 +83,7 @@ def watch_study(watch: Watch) -> None:
     from tuner.study.journal import JournalRecord
     from tuner.study.study import Study
     from tuner.tracking.tracker import Tracker
-    from tuner.training import loop, problems
+    from tuner.training import blocks, loop, problems
 
     watch.methods("training", loop.Trainer, ["start", "epoch"])
     watch.methods("tracking", Tracker, ["__init__", "__call__", "over", "close"])
@@ -102,7 +102,13 @@ def watch_study(watch: Watch) -> None:
         return step, watch.wrap("kernels", evaluate)
 
     problems.build_passes = watched_passes  # type: ignore[assignment]
-    watch.methods("kernels", loop, ["advance", "update_ratio"])
+    code_for = blocks.advance.code_for
+
+    def watched_code(*arguments: Any) -> Any:
+        return watch.wrap("kernels", code_for(*arguments))
+
+    blocks.advance.code_for = watched_code  # type: ignore[method-assign]
+    watch.methods("kernels", blocks, ["update_ratio"])
 
 
 def main() -> int:

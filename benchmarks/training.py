@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,8 @@ def own(shape: Shape, rows: int, threads: int, stack: ExitStack) -> Work:
     ]
     trainer = stack.enter_context(Trainer(problem, 1000, threads))
     population = create(problem, members)
-    return timed(lambda: trainer.epoch(population, 1), rows)
+    epochs = count(1)
+    return timed(lambda: trainer.epoch(population, next(epochs)), rows)
 
 
 def perceptron(shape: Shape) -> Work:

@@ -20,14 +20,15 @@ import numpy as np
 
 from tests.training.conftest import TASKS, compressed, member, targets
 from tuner.training import losses
+from tuner.training.blocks import update_ratio
 from tuner.training.kernels.sparse import CSR
-from tuner.training.loop import Trainer, update_ratio
+from tuner.training.loop import Trainer
 from tuner.training.models import MLP
 from tuner.training.population import Population, create
 from tuner.training.problems import Fold, Part, Supervised
 
 # Where a refusal comes from; any other error is one from inside.
-DOORS = {"input_checks.py", "population.py", "problems.py"}
+DOORS = {"fold_checks.py", "input_checks.py", "population.py", "problems.py"}
 
 Array = np.ndarray
 Rng = np.random.Generator

@@ -1,32 +1,21 @@
 """The training loop: a population through one epoch, its rows in blocks over threads."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tuner.training import optimizers, schedules
-from tuner.training.kernels.compiling import Pointer, compiled
-from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
-from tuner.training.kernels.step import (
-    Course,
-    Cycling,
-    Layout,
-    Passes,
-    Rows,
-    Totals,
-    Transforms,
-    advance,
-)
+from tuner.training.blocks import Block, Steps
 from tuner.training.kernels.subnormals import flushed
-from tuner.training.population import Member, Population, check, evaluated, take, view
-from tuner.training.problems import Objective, Problem
-from tuner.training.transforms import after_update, before_update, needed, numbers_of
+from tuner.training.population import Population, check, take, view
+from tuner.training.problems import Problem
 
 Array = np.ndarray
 
@@ -77,8 +66,8 @@ class Trainer:
         self.stop = stop or Event()
         self.halt = np.zeros(1, np.bool_)  # what compiled code reads of `stop`
         self.accepted: Population | None = None
-        # By optimizer and by what wraps it.
-        self.passes: dict[tuple[str, Any, Any], Passes] = {}
+        self.blocks: list[Block] = []
+        self.steps: dict[tuple[str, bool, bool], Steps] = {}
         self.pool = ThreadPoolExecutor(threads)
 
     def __enter__(self) -> Self:
@@ -122,16 +111,28 @@ class Trainer:
         """
         self.accept(population)
         self.halt[0] = self.stop.is_set()
-        bounds = self.blocks(population)
-        blocks = [self.pool.submit(self.block, view(population, *b), epoch) for b in bounds]
-        while wait(blocks, NOTICED).not_done:
+        ended: SimpleQueue[Any] = SimpleQueue()
+        futures = [self.pool.submit(self.train, block, epoch) for block in self.blocks]
+        for future in futures:
+            future.add_done_callback(ended.put)
+        left = len(futures)
+        while left:
+            with suppress(Empty):
+                ended.get(timeout=NOTICED)
+                left -= 1
             self.halt[0] = self.stop.is_set()
-        parts = [block.result() for block in blocks]
+        parts = [future.result() for future in futures]
         if self.stop.is_set():
             raise Interrupted
         metrics = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         finite = np.isfinite(list(metrics.values())).all(axis=0)
         return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
+
+    def train(self, block: Block, epoch: int) -> dict[str, Array]:
+        """Trains the rows of a block through an epoch; returns their metrics."""
+        # A diverging row overflows; that is a fact about its rate, not an error.
+        with np.errstate(all="ignore"), flushed():
+            return block.train(epoch, self.stop, self.halt)
 
     def at_first(self, row: Population) -> dict[str, Array]:
         """The metrics of one row before its first step; it may count the batches as steps."""
@@ -159,9 +160,13 @@ class Trainer:
         """
         if population is not self.accepted:
             check(population, self.problem)
+            self.blocks = [
+                Block(self.problem, view(population, *bounds), self.total_steps, self.steps)
+                for bounds in self.bounds(population)
+            ]
             self.accepted = population
 
-    def blocks(self, population: Population) -> list[tuple[int, int]]:
+    def bounds(self, population: Population) -> list[tuple[int, int]]:
         """Bounds of blocks of rows: of one seed, fold and optimizer each, small for the cache, even
         for the threads (which many kinds of rows are by themselves)."""
         kinds = [(m.seed, m.fold, m.optimizer) for m in population.members]
@@ -180,162 +185,3 @@ class Trainer:
             bounds += pairwise(edges)
             start += rows
         return bounds
-
-    def block(self, rows: Population, epoch: int) -> dict[str, Array]:
-        """Trains the rows of one block through an epoch; returns their metrics."""
-        problem, members = self.problem.for_rows(rows), rows.members
-        total_steps = self.total_steps * problem.steps // self.problem.steps
-        gradient, before = np.empty_like(rows.theta), np.empty_like(rows.theta)
-        objective = problem.attach(rows.theta, gradient, rows.left_at)
-        batches = problem.batches(members[0].seed, epoch - 1)
-        order, sizes = np.concatenate(batches), list(map(len, batches))
-        objective.check(order, sizes)
-        rates = self.rates(rows, problem.steps, total_steps)
-        norms, sums = np.zeros((2, len(members)))
-        # A diverging row overflows; that is a fact about its rate, not an error.
-        with np.errstate(all="ignore"), flushed():
-            bounds = np.cumsum([0, *sizes])
-            course = Course(order, bounds, rates, total_steps)
-            self.walk(rows, objective, batches, course, Totals(norms, sums, before))
-            if self.stop.is_set():
-                return {}
-            final = evaluated(rows)
-            metrics = dict(objective.evaluate(final))
-            ratios = np.zeros(len(members))
-            update_ratio(before, rows.theta, ratios)
-            train_loss = sums / len(order) if problem.batched else objective.training_loss(final)
-            schedules.after_epoch(
-                [m.schedule for m in members],
-                [m.schedule_settings for m in members],
-                rows.schedule_state,
-                metrics.get("validation_loss", train_loss),
-                total_steps / problem.steps,
-            )
-        return {
-            "train_loss": train_loss,
-            **metrics,
-            "learning_rate": rates[:, -1],
-            "gradient_norm": norms / len(batches),
-            "update_ratio": ratios,
-        }
-
-    def walk(
-        self,
-        rows: Population,
-        objective: Objective,
-        batches: Sequence[Array],
-        course: Course,
-        totals: Totals,
-    ) -> None:
-        """Takes rows of one optimizer through the steps of an epoch, or until a stop."""
-        ((name, kept),) = rows.slots.items()
-        slots = tuple(slot_arguments(optimizers.load(name), kept, rows.theta, rows.step))
-        settings, cycling = self.cycling(rows, name, len(batches), course.total)
-        state = Rows(rows.theta, objective.gradient, rows.left_at, rows.step, objective.losses)
-        layout = Layout(self.problem.tensors, self.problem.penalised)
-        averages = (rows.kept.get(key, rows.theta) for key in ("slow", "mean"))
-        transforms = Transforms(numbers_of(rows.members), np.empty_like(rows.theta), *averages)
-        differentiate, own = objective.compiled or (None, ())
-        before, after = needed(transforms.numbers)
-        key = name, before, after
-        if key not in self.passes:
-            theta, gradient, left_at, t, losses = state
-            now = t, course.rates, 0, course.total
-            more = layout.tensors, settings, losses, totals.norms, left_at
-            self.passes[key] = Passes(
-                Pointer(differentiate, *state, batches[0], *own),
-                Pointer(before_update if before else None, *state[:3], *layout, *transforms[:2]),
-                Pointer(fused_pass(name), theta, gradient, *slots, *now, *more),
-                Pointer(
-                    after_update if after else None,
-                    theta, left_at, t, course.total, layout.penalised, *transforms,
-                ),
-                differentiate is not None,
-                before,
-                after,
-            )  # fmt: skip
-
-        def through(first: int, stop: int) -> None:
-            advance(
-                first, stop, self.halt, self.passes[key], own, slots, state, course, settings,
-                cycling, layout, transforms, totals,
-            )  # fmt: skip
-
-        if objective.compiled:
-            through(0, len(batches))
-            return
-        for i, batch in enumerate(batches):
-            if self.stop.is_set():
-                return
-            objective.differentiate(batch)
-            through(i, i + 1)
-
-    def cycling(
-        self, rows: Population, name: str, steps: int, total_steps: int
-    ) -> tuple[Array, Cycling]:
-        """The settings of rows of an optimizer as its pass takes them, (rows, hyperparameters but
-        lr), and what a schedule sets of them."""
-        members = rows.members
-        order = [key for key in optimizers.load(name).hyperparameters if key != "lr"]
-        settings = np.array([[m.settings[key] for key in order] for m in members])
-        cycled = [
-            order.index(key)
-            for key in schedules.MOMENTA
-            if key in order and any(map(cycles_momentum, members))
-        ]
-        numbers = rows.step[:, None] + np.arange(steps)
-        cycles = np.empty((len(cycled), *numbers.shape))
-        for cycle, column in zip(cycles, cycled, strict=True):
-            cycle[:] = self.momenta(members, settings[:, column], numbers, total_steps)
-        return settings, Cycling(np.array(cycled, np.int64), cycles)
-
-    def rates(self, rows: Population, steps: int, total_steps: int) -> Array:
-        """Learning rates (rows, steps) of the next epoch, from where each row stands."""
-        members = rows.members
-        table: Array = schedules.table(
-            [m.schedule for m in members],
-            [m.schedule_settings for m in members],
-            np.array([m.settings["lr"] for m in members]),
-            rows.step[:, None] + np.arange(steps),
-            total_steps,
-            steps,
-        )
-        table *= rows.schedule_state[:, :1]
-        return table
-
-    def momenta(
-        self, members: Sequence[Member], own: Array, steps: Array, total_steps: int
-    ) -> Array:
-        """Momenta (rows, steps) of the next epoch; own: (rows,), those of the optimizers; steps:
-        (rows, steps), their numbers."""
-        return schedules.momentum_table(
-            [m.schedule for m in members],
-            [m.schedule_settings for m in members],
-            own.copy(),
-            steps,
-            total_steps,
-            steps.shape[1],
-        )
-
-
-def cycles_momentum(member: Member) -> bool:
-    """Whether the member's schedule, or a part of it, sets its momentum in every step."""
-    return schedules.cycles_momentum(member.schedule, member.schedule_settings)
-
-
-@compiled
-def update_ratio(before, after, out):
-    """out (rows,) becomes |after - before| / |after| of rows (rows, size).
-
-    0 where nothing changed, 1 where the parameters became exactly 0.
-    """
-    for row in range(before.shape[0]):
-        change, size = 0.0, 0.0
-        for i in range(before.shape[1]):
-            d = np.float64(after[row, i]) - np.float64(before[row, i])
-            change += d * d
-            size += np.float64(after[row, i]) ** 2
-        if size == 0.0:
-            out[row] = 1.0 if change > 0 else 0.0
-        else:
-            out[row] = np.sqrt(change / size)

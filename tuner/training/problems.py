@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from tuner.training.fold_checks import check_folds
 from tuner.training.kernels.dropout import mixed
-from tuner.training.kernels.input_checks import (
-    FLOATS,
-    check_array,
-    check_range,
-    check_rows,
-    check_weights,
-)
+from tuner.training.kernels.input_checks import check_array, check_range
 from tuner.training.kernels.model_passes import build_passes
 from tuner.training.kernels.sparse import CSR
 from tuner.training.losses import Loss
@@ -243,8 +238,15 @@ class Supervised(Problem):
         starts = range(0, len(order), self.batch_size)
         return [order[start : start + self.batch_size] for start in starts]
 
+    @cached_property
+    def bound(self) -> "_Bound":
+        """What the objectives of its rows share."""
+        assert self.rows is not None
+        return _Bound(self, len(self.rows.members))
+
     def attach(self, theta: Array, gradient: Array, left_at: Array) -> "SupervisedObjective":
-        return SupervisedObjective(self, theta, gradient, left_at)
+        bound = self.bound if self.rows else _Bound(self, len(theta))
+        return SupervisedObjective(self, bound, theta, gradient, left_at)
 
 
 class _Arrays:
@@ -257,6 +259,25 @@ class _Arrays:
         self.mass = total_weight(self.weights, self.y)
 
 
+class _Bound:
+    """What of an objective depends on the problem and its rows alone, count of them."""
+
+    def __init__(self, problem: Supervised, count: int) -> None:
+        fold, loss, rows = problem.fold, problem.loss, problem.rows
+        self.shape = count, problem.size
+        self.kind, self.layout = kind_of(fold.train.X), problem.model.layout
+        self.step, self.evaluation = build_passes(problem.model, loss, self.kind)
+        self.train = _Arrays(fold.train, self.kind, problem.dtype)
+        self.validation = fold.validation and _Arrays(fold.validation, self.kind, problem.dtype)
+        settings: Sequence[Mapping[str, float]] = problem.settings or [{}] * count
+        self.numbers = loss.numbers(settings)
+        self.judging = loss.numbers([{}] * count) if loss.only_in_training else self.numbers
+        self.rates = np.array([row.get("dropout", 0.0) for row in settings])
+        self.state = np.uint64(mixed(rows.members[0].seed if rows else 0, 0))
+        self.taken = rows.step if rows else np.zeros(count)
+        check_array("step", self.taken, (count,), np.float64)
+
+
 class SupervisedObjective(Objective):
     """Compiled passes over the data of the rows' fold, with their work arrays."""
 
@@ -264,39 +285,28 @@ class SupervisedObjective(Objective):
     # Samples evaluated at once: enough for fast matrix products, few enough for the caches.
     CHUNK = 256
 
-    def __init__(self, problem: Supervised, theta: Array, gradient: Array, left_at: Array):
-        count = len(problem.rows.members) if problem.rows else len(theta)
+    def __init__(
+        self, problem: Supervised, bound: _Bound, theta: Array, gradient: Array, left_at: Array
+    ) -> None:
         for name, array in (("theta", theta), ("gradient", gradient)):
-            check_array(name, array, (count, problem.size), problem.dtype)
-        check_array("left_at", left_at, (count,), np.float64)
-        self.problem, self.theta, self.gradient = problem, theta, gradient
-        self.left_at = left_at
-        model, size, fold = problem.model, problem.batch_size, problem.fold
-        kind = kind_of(fold.train.X)
-        self.layout = model.layout
-        step, self.evaluation = build_passes(model, problem.loss, kind)
-        self.train = _Arrays(fold.train, kind, theta.dtype)
-        self.validation = fold.validation and _Arrays(fold.validation, kind, theta.dtype)
+            check_array(name, array, bound.shape, problem.dtype)
+        check_array("left_at", left_at, bound.shape[:1], np.float64)
+        self.problem, self.bound, self.evaluation = problem, bound, bound.evaluation
+        self.theta, self.gradient, self.left_at = theta, gradient, left_at
+        size, part = problem.batch_size, bound.train
         self.rooms = (
-            kind.room(fold.train.X, size),
-            np.empty((size, self.train.y.shape[1]), self.train.y.dtype),
+            bound.kind.room(problem.fold.train.X, size),
+            np.empty((size, part.y.shape[1]), part.y.dtype),
             np.empty(size, theta.dtype),
-            np.empty(model.room(max(size, self.CHUNK)), theta.dtype),
+            np.empty(problem.model.room(max(size, self.CHUNK)), theta.dtype),
         )
-        rows, part = problem.rows, self.train
-        settings = problem.settings or [{}] * len(theta)
-        self.numbers = problem.loss.numbers(settings)
-        rates = np.array([row.get("dropout", 0.0) for row in settings])
-        state = np.uint64(mixed(rows.members[0].seed if rows else 0, 0))
-        self.taken = rows.step if rows else np.zeros(len(theta))
-        check_array("step", self.taken, (count,), np.float64)
         self.losses = np.zeros(len(theta))
         self.compiled = (
-            step,
+            bound.step,
             (
-                self.layout, part.X, part.y, part.weights,
-                problem.mean_weight or part.mass / len(part.y), *self.rooms, self.numbers, rates,
-                state,
+                bound.layout, part.X, part.y, part.weights,
+                problem.mean_weight or part.mass / len(part.y), *self.rooms, bound.numbers,
+                bound.rates, bound.state,
             ),
         )  # fmt: skip
 
@@ -306,31 +316,31 @@ class SupervisedObjective(Objective):
             if not 0 < size <= most:
                 raise ValueError(f"a batch of {size} where batch_size is {most}")
         check_array("batches", order, (sum(sizes),), np.int64)
-        check_range("batches", order, len(self.train.y))
+        check_range("batches", order, len(self.bound.train.y))
 
     def differentiate(self, batch: Array) -> None:
         self.check(batch, [len(batch)])
         step, own = self.compiled
-        step(self.theta, self.gradient, self.left_at, self.taken, self.losses, batch, *own)
+        taken = self.bound.taken
+        step(self.theta, self.gradient, self.left_at, taken, self.losses, batch, *own)
 
     def sums(self, theta: Array, part: _Arrays, numbers: Array, kept: Array) -> tuple[Array, Array]:
         """Sums of losses and of hits over a part, (rows,) each; kept: see kernels.model_passes."""
         check_array("theta", theta, self.theta.shape, self.theta.dtype)
         totals, hits = np.zeros(len(theta)), np.zeros(len(theta))
         self.evaluation(
-            theta, self.left_at, self.layout, part.X, part.y, part.weights, self.CHUNK,
+            theta, self.left_at, self.bound.layout, part.X, part.y, part.weights, self.CHUNK,
             self.rooms[-1], numbers, totals, hits, kept,
         )  # fmt: skip
         return totals, hits
 
     def evaluate(self, theta: Array) -> Mapping[str, Array]:
-        p, part = self.problem, self.validation
+        p, part = self.problem, self.bound.validation
         if part is None or p.fold.validation is None:
             return {}
-        numbers = p.loss.numbers([{}] * len(theta)) if p.loss.only_in_training else self.numbers
         shape = (len(theta), len(part.y), p.model.outputs) if p.reported else (0, 0, 0)
         kept = np.full(shape, np.nan, theta.dtype)
-        totals, hits = self.sums(theta, part, numbers, kept)
+        totals, hits = self.sums(theta, part, self.bound.judging, kept)
         score = p.loss.score
         return {
             "validation_loss": totals / part.mass,
@@ -343,7 +353,8 @@ class SupervisedObjective(Objective):
 
     def training_loss(self, theta: Array) -> Array:
         kept = np.empty((0, 0, 0), theta.dtype)
-        return self.sums(theta, self.train, self.numbers, kept)[0] / self.train.mass
+        train = self.bound.train
+        return self.sums(theta, train, self.bound.numbers, kept)[0] / train.mass
 
 
 def measured(metric: Metric, scores: Array, part: Part) -> Array:
@@ -351,50 +362,3 @@ def measured(metric: Metric, scores: Array, part: Part) -> Array:
     return np.array(
         [metric(own, part.y, part.weights) if np.isfinite(own).all() else np.nan for own in scores]
     )
-
-
-def check_folds(folds: Sequence[Fold], model: Model, loss: Loss) -> None:
-    """Refuses folds that the compiled passes of this model and loss cannot handle.
-
-    Raises:
-        ValueError: the message names the fold, the part, what was found and what is expected.
-    """
-    X = folds[0].train.X
-    dtype = getattr(X.values if isinstance(X, CSR) else X, "dtype", None)
-    if dtype not in FLOATS:
-        raise ValueError(f"fold 0: training part: X: {dtype}: give float32 or float64")
-    first = ""
-    for place, fold in enumerate(folds):
-        for name, part in (("training", fold.train), ("validation", fold.validation)):
-            if part is None:
-                continue
-            where = f"fold {place}: {name} part"
-            check_part(where, part, model, loss, dtype)
-            # A trainer compiles its passes once, so arrays must have the same types in all folds.
-            X = part.X
-            rows = f"CSR of {X.columns.dtype} columns" if isinstance(X, CSR) else "dense"
-            kind = f"X {rows}, y {part.y.dtype}"
-            first = first or kind
-            if kind != first:
-                raise ValueError(f"{where}: {kind}: give {first}, as in the first part")
-
-
-def check_part(where: str, part: Part, model: Model, loss: Loss, dtype: np.dtype) -> None:
-    """Refuses a part that is not as `Part` says, or does not fit model and loss.
-
-    Raises:
-        ValueError: the message says what was found and what is expected.
-    """
-    samples = check_rows(f"{where}: X", part.X, model.inputs, dtype)
-    if not samples:
-        raise ValueError(f"{where}: X: no samples: give one or more")
-    y, weights, where_y = part.y, part.weights, f"{where}: y"
-    if "regression" in loss.tasks or ("multilabel" in loss.tasks and np.ndim(y) == 2):
-        check_array(where_y, y, (samples, model.outputs), dtype)
-        if not np.isfinite(y).all():
-            raise ValueError(f"{where_y}: {y[~np.isfinite(y)][0]}: give finite numbers")
-    else:
-        check_array(where_y, y, (samples,), np.int64)
-        check_range(where_y, y, max(2, model.outputs))
-    if weights is not None:
-        check_weights(f"{where}: weights", weights, samples, dtype)

@@ -102,6 +102,15 @@ class Compiled(CPUDispatcher):
     def __call__(self, *arguments: Any) -> Any:
         return self.entry("python")(*arguments)
 
+    def code_for(self, *arguments: Any) -> Callable[..., Any]:
+        """What a call with arguments of these types runs, by itself.
+
+        A call finds out the types of its arguments, which takes longer than to unpack them. This
+        takes them as they are: give it others of the same types alone, for nothing checks them.
+        """
+        made: Callable[..., Any] = self.entry("python").compile(tuple(map(typeof, arguments)))
+        return made
+
 
 _ENTERING = Lock()
 

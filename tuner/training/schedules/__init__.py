@@ -212,6 +212,11 @@ def cycles_momentum(schedule: str, settings: Settings) -> bool:
     return any(load(name).momentum for name in _parts_of(schedule, settings))
 
 
+def adapts(schedule: str) -> bool:
+    """Whether a schedule looks at validation losses."""
+    return schedule != PARTS and load(schedule).state is not None
+
+
 def initial_state(rows: int) -> Array:
     """The initial state (rows, 4) of schedules that depend on losses."""
     return np.tile([1.0, np.inf, 0.0, 0.0], (rows, 1))
