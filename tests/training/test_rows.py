@@ -16,7 +16,7 @@ from tests.training.conftest import (
     train,
     trained,
 )
-from tuner.training import loop
+from tuner.training import blocks, loop
 from tuner.training.population import create, join, take
 
 ALONE = (0, 13, 31, 47, 63)
@@ -68,6 +68,36 @@ def test_blocks_of_any_size_give_the_same_bits(
         otherwise = everything(*trained(problem, members, threads=threads))
         for trial in as_usual:
             assert_identical(otherwise[trial], as_usual[trial])
+
+
+@pytest.mark.parametrize("ahead", [1, 100])
+def test_what_is_laid_out_ahead_is_what_each_epoch_would_find(
+    monkeypatch: pytest.MonkeyPatch, ahead: int
+):
+    problem, members = supervised(hidden=(6,)), mixed_members(34, rules=["adam", "momentum"])
+    wild = member("sgd", trial=100, lr=1e30)
+    far_ahead = everything(*trained(problem, [*members, wild], epochs=6))
+    monkeypatch.setattr(blocks, "AHEAD", ahead)
+    otherwise = everything(*trained(problem, [*members, wild], epochs=6))
+    for trial in far_ahead:
+        assert_identical(otherwise[trial], far_ahead[trial])
+
+
+def test_rows_that_are_put_back_take_the_same_epochs_again():
+    problem, members = supervised(hidden=(6,)), mixed_members(34, rules=["adam", "momentum"])
+    population = create(problem, members)
+    arrays = [population.theta, population.step, population.left_at, population.schedule_state]
+    arrays += population.kept.values()
+    arrays += [slot for slots in population.slots.values() for slot in slots]
+    with loop.Trainer(problem, 6) as trainer:
+        trainer.epoch(population, 1)
+        kept = [array.copy() for array in arrays]
+        first = everything(population, [trainer.epoch(population, e) for e in (2, 3, 4, 5)])
+        for array, old in zip(arrays, kept, strict=True):
+            array[:] = old
+        again = everything(population, [trainer.epoch(population, e) for e in (2, 3, 4, 5)])
+    for trial, row in first.items():
+        assert_identical(again[trial], row)
 
 
 def test_rows_that_stay_do_not_notice_those_that_leave():
