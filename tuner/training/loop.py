@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tuner.training.blocks import Block, Steps
-from tuner.training.kernels.subnormals import flushed
+from tuner.training.kernels.subnormals import flush
 from tuner.training.population import Population, check, take, view
 from tuner.training.problems import Problem
 
@@ -47,6 +47,13 @@ class Epoch:
     left: Array
 
 
+def prepare() -> None:
+    """Prepares a thread for training; it is for nothing else."""
+    # A diverging row overflows; that is a fact about its rate, not an error.
+    np.seterr(all="ignore")
+    flush()
+
+
 class Trainer:
     """Trains populations on one problem; use it as a context, for it holds threads.
 
@@ -68,7 +75,7 @@ class Trainer:
         self.accepted: Population | None = None
         self.blocks: list[Block] = []
         self.steps: dict[tuple[str, bool, bool], Steps] = {}
-        self.pool = ThreadPoolExecutor(threads)
+        self.pool = ThreadPoolExecutor(threads, initializer=prepare)
 
     def __enter__(self) -> Self:
         # One BLAS thread a worker: rows are what is shared out.
@@ -112,7 +119,8 @@ class Trainer:
         self.accept(population)
         self.halt[0] = self.stop.is_set()
         ended: SimpleQueue[Any] = SimpleQueue()
-        futures = [self.pool.submit(self.train, block, epoch) for block in self.blocks]
+        work = self.stop, self.halt
+        futures = [self.pool.submit(block.train, epoch, *work) for block in self.blocks]
         for future in futures:
             future.add_done_callback(ended.put)
         left = len(futures)
@@ -128,28 +136,21 @@ class Trainer:
         finite = np.isfinite(list(metrics.values())).all(axis=0)
         return Epoch(epoch, metrics, ~finite | (population.left_at > 0))
 
-    def train(self, block: Block, epoch: int) -> dict[str, Array]:
-        """Trains the rows of a block through an epoch; returns their metrics."""
-        # A diverging row overflows; that is a fact about its rate, not an error.
-        with np.errstate(all="ignore"), flushed():
-            return block.train(epoch, self.stop, self.halt)
-
     def at_first(self, row: Population) -> dict[str, Array]:
         """The metrics of one row before its first step; it may count the batches as steps."""
         problem = self.problem.for_rows(row)
         objective = problem.attach(row.theta, np.empty_like(row.theta), row.left_at)
-        with np.errstate(all="ignore"), flushed():
-            metrics = objective.evaluate(row.theta)
-            if not problem.batched:
-                return {"train_loss": objective.training_loss(row.theta), **metrics}
-            taken, total, mass = row.step, np.zeros(1), 0
-            for batch in problem.batches(row.members[0].seed, 0):
-                objective.differentiate(batch)
-                total += objective.losses * len(batch)
-                mass += len(batch)
-                taken += 1
-                if mass and self.stop.is_set():
-                    break
+        metrics = objective.evaluate(row.theta)
+        if not problem.batched:
+            return {"train_loss": objective.training_loss(row.theta), **metrics}
+        taken, total, mass = row.step, np.zeros(1), 0
+        for batch in problem.batches(row.members[0].seed, 0):
+            objective.differentiate(batch)
+            total += objective.losses * len(batch)
+            mass += len(batch)
+            taken += 1
+            if mass and self.stop.is_set():
+                break
         return {"train_loss": total / mass, **metrics}
 
     def accept(self, population: Population) -> None:

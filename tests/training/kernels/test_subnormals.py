@@ -1,12 +1,16 @@
-"""Subnormal numbers are zero while a block trains, there alone, and cost nothing."""
+"""Subnormal numbers are zero in threads that train, and nowhere else."""
 
 import platform
-import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tuner.training.kernels.subnormals import MODES, flushed
+from tests.training.conftest import supervised
+from tuner.training.kernels.subnormals import MODES, flush
+from tuner.training.loop import Trainer
 
 SMALLEST = np.finfo(np.float32).tiny
 
@@ -15,29 +19,28 @@ def halved() -> float:
     return float(np.full(1, SMALLEST)[0] * np.float32(0.5))
 
 
+def flushing(function: Callable[[], Any]) -> Any:
+    """What a function returns in a thread that flushes."""
+    with ThreadPoolExecutor(1, initializer=flush) as pool:
+        return pool.submit(function).result()
+
+
 @pytest.mark.skipif(platform.machine() not in MODES, reason="another processor")
-def test_subnormals_are_zero_inside_and_in_this_thread_alone() -> None:
-    seen, go = [], threading.Event()
-    # One that begins inside would inherit what is set there.
-    thread = threading.Thread(target=lambda: (go.wait(), seen.append(halved())))
-    thread.start()
-    with flushed():
-        inside = halved()
-        go.set()
-        thread.join()
-    assert inside == 0.0
-    assert seen == [float(SMALLEST) / 2]
+def test_subnormals_are_zero_in_a_thread_that_flushes_and_in_no_other() -> None:
+    assert flushing(halved) == 0.0
     assert halved() == float(SMALLEST) / 2
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(halved).result() == float(SMALLEST) / 2
 
 
-def test_what_was_set_comes_back_after_an_error() -> None:
-    with pytest.raises(KeyError), flushed():
-        raise KeyError
-    assert halved() > 0.0
+@pytest.mark.skipif(platform.machine() not in MODES, reason="another processor")
+def test_a_trainer_flushes_in_its_own_threads_alone() -> None:
+    with Trainer(supervised(), 1) as trainer:
+        assert trainer.pool.submit(halved).result() == 0.0
+    assert halved() == float(SMALLEST) / 2
 
 
 def test_other_numbers_are_as_they_were() -> None:
     numbers = np.random.default_rng(0).normal(size=1000).astype(np.float32)
-    with flushed():
-        inside = numbers * numbers + numbers
+    inside = flushing(lambda: numbers * numbers + numbers)
     assert (inside == numbers * numbers + numbers).all()
