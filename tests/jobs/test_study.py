@@ -16,6 +16,12 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def dealt(group: str) -> list[list[str]]:
+    """The options of a group, eight to a study."""
+    names = options(group)
+    return [names[i : i + 8] for i in range(0, len(names), 8)]
+
+
 def files(root: Path) -> dict[Path, bytes]:
     return {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
@@ -40,13 +46,12 @@ def test_another_seed_gives_another_result(command: Command) -> None:
 
 def test_the_main_command_gives_one_result(tmp_path: Path) -> None:
     results = []
-    for i, threads in enumerate((None, 1, 2)):
+    for i, own in enumerate(("tracking=mlflow", "threads=1", "threads=2")):
         command = Command(tmp_path / str(i) / "mlruns")
         command.root.parent.mkdir()
-        more = [] if threads is None else [f"threads={threads}"]
         main = ("+experiment=adam", "study.seed=1", "data=digits", "model.mlp.hidden=[64]")
-        budget = ("budget.trials=50", "budget.epochs=30", "study.cohort=16")
-        assert command.run(*main, *budget, "tracking=mlflow", *more).code == 0
+        budget = ("budget.trials=24", "budget.epochs=12", "study.cohort=16")
+        assert command.run(*main, *budget, own).code == 0
         results.append(command.result("adam"))
     assert results[0] == results[1] == results[2]
 
@@ -89,6 +94,14 @@ def test_a_study_in_pieces_ends_as_one_in_a_piece(command: Command) -> None:
     assert command.result("pieces")["all"] == command.result("whole")["all"]
 
 
+@pytest.fixture(scope="module")
+def begun_study(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """A study of four trials, from which no refused command takes a byte."""
+    command = Command(tmp_path_factory.mktemp("begun") / "mlruns")
+    assert command.call("budget.trials=4").code == 0
+    return command
+
+
 @pytest.mark.parametrize(
     ("setting", "begun"),
     [
@@ -100,9 +113,9 @@ def test_a_study_in_pieces_ends_as_one_in_a_piece(command: Command) -> None:
     ],
 )
 def test_a_study_is_not_gone_on_with_under_other_settings(
-    setting: str, begun: str, command: Command
+    setting: str, begun: str, begun_study: Command
 ) -> None:
-    command.call("budget.trials=4")
+    command = begun_study
     before = files(command.folder())
     told = command.call("budget.trials=6", setting)
     key, _, value = setting.partition("=")
@@ -147,18 +160,21 @@ def test_every_sampler_fills_a_budget(name: str, command: Command) -> None:
     assert sum(command.result()["trials"].values()) == 6
 
 
-@pytest.mark.parametrize("name", options("schedule"))
-def test_every_schedule_trains(name: str, command: Command) -> None:
-    told = command.call(f"schedule={name}", "budget.trials=2")
+@pytest.mark.parametrize("names", dealt("schedule"), ids=" ".join)
+def test_every_schedule_trains(names: list[str], command: Command) -> None:
+    many = "budget.trials=48", "study.cohort=48", "sampler=random"
+    told = command.call(f"schedule=[{','.join(names)}]", *many, "pruner=none", "confirm.top=0")
     assert told.code == 0, told.err
-    assert command.result()["best"]["settings"]["schedule"] == name
+    assert {s["settings"]["schedule"] for s in command.result()["all"]} == set(names)
 
 
-@pytest.mark.parametrize("name", options("optimizer"))
-def test_every_optimizer_trains(name: str, command: Command) -> None:
-    told = command.call(f"optimizer={name}", "budget.trials=2")
+@pytest.mark.parametrize("names", dealt("optimizer"), ids=" ".join)
+def test_every_optimizer_trains(names: list[str], command: Command) -> None:
+    """The textbook's trial of each comes before all others."""
+    many = f"budget.trials={len(names)}", f"study.cohort={len(names)}"
+    told = command.call(f"optimizer=[{','.join(names)}]", *many, "pruner=none", "confirm.top=0")
     assert told.code == 0, told.err
-    assert command.result()["best"]["settings"]["optimizer"] == name
+    assert [s["settings"]["optimizer"] for s in command.result()["all"]] == names
 
 
 @pytest.mark.parametrize("name", options("pruner"))
