@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.jobs.conftest import until
+from tests.jobs.conftest import Command, until
+from tuner import dated
 
 PROJECT = Path(__file__).parents[2]
 
@@ -55,13 +56,16 @@ class Nights:
         lines = [f"{x:.4f},{y:.4f},{z}" for x, y, z in zip(a, b, label, strict=True)]
         self.table.write_text("\n".join(["a,b,label", *lines[:rows]]) + "\n")
 
-    def start(self, night: int, *more: str) -> "subprocess.Popen[str]":
-        """The command, as it begins in a night."""
+    def settings(self, *more: str) -> list[str]:
         given = {setting.partition("=")[0] for setting in more}
         usual = [own for own in COMMAND if own.partition("=")[0] not in given]
+        return [f"data.path={self.table}", *usual, *more]
+
+    def start(self, night: int, *more: str) -> "subprocess.Popen[str]":
+        """The command in a process of its own, as it begins in a night."""
         paths = os.pathsep.join([str(self.folder / "clock"), str(PROJECT)])
         return subprocess.Popen(
-            [sys.executable, "-m", "tuner", f"data.path={self.table}", *usual, *more],
+            [sys.executable, "-m", "tuner", *self.settings(*more)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": paths, "TEST_NIGHT": str(night)},
             stdout=subprocess.PIPE,
@@ -70,10 +74,15 @@ class Nights:
         )
 
     def run(self, night: int, *more: str) -> tuple[int, str, str]:
-        """A whole night: its exit code, what it printed, and its log."""
-        process = self.start(night, *more)
-        out, err = process.communicate(timeout=900)
-        return process.returncode, out, err
+        """A whole night in this process: its exit code, what it printed, and its log."""
+        command = Command(self.folder / "mlruns", small={})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("TEST_NIGHT", str(night))
+            patch.setattr(dated, "datetime", dated.datetime)  # as it is to be again
+            exec(CLOCK, {"__name__": "clock"})
+            ended = command.call(*self.settings(*more))
+        return ended.code, ended.out, ended.first + ended.err
 
     def folder_of(self, night: int) -> Path:
         return self.studies / f"nightly-2026-03-{night:02}"
