@@ -1,6 +1,7 @@
 """Promises of compiling: the same code runs whatever the cache holds; numba is as we use it."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -28,38 +29,43 @@ ROOT = Path(__file__).parents[3]
 
 # Trains in a process of its own and says what it compiled and what it got.
 TRAINING = """
-import sys
+import json, sys
 from hashlib import sha256
 from numba.core import event
 from tests.training.conftest import member, supervised, trained
 
-activation, task, *optimizers = sys.argv[1:]
-compiled = event.RecordingListener()
+digest, compiled = sha256(), event.RecordingListener()
 with event.install_listener("numba:compile", compiled):
-    problem = supervised(task, (6,), activation, "float32")
-    members = [member(name, trial=i, lr=0.05) for i, name in enumerate(optimizers)]
-    population, epochs = trained(problem, members, epochs=2)
-digest = sha256(population.theta.tobytes())
-for epoch in epochs:
-    for name in sorted(epoch.metrics):
-        digest.update(epoch.metrics[name].tobytes())
+    for activation, task, optimizers in json.loads(sys.argv[1]):
+        problem = supervised(task, (6,), activation, "float32")
+        members = [member(name, trial=i, lr=0.05) for i, name in enumerate(optimizers)]
+        population, epochs = trained(problem, members, epochs=2)
+        digest.update(population.theta.tobytes())
+        for epoch in epochs:
+            for name in sorted(epoch.metrics):
+                digest.update(epoch.metrics[name].tobytes())
 print(len(compiled.buffer) // 2, digest.hexdigest())
 """
+# What one training is of: an activation, a task and the rules of the population.
+Deal = tuple[str, str, list[str]]
+ONE: Deal = (*min(QUICK), ["adam"])
 
 
-def started(cache: Path, *what: str, **environment: str) -> subprocess.Popen[str]:
+def started(cache: Path | None, *deals: Deal, **environment: str) -> subprocess.Popen[str]:
+    """A process that trains, with a cache in a folder or with that of this run of the tests."""
+    own = {} if cache is None else {"NUMBA_CACHE_DIR": str(cache)}
     return subprocess.Popen(
-        [sys.executable, "-c", TRAINING, *what],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cache), **environment},
+        [sys.executable, "-c", TRAINING, json.dumps(deals)],
+        env=os.environ | own | environment,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def trained_with(cache: Path, *what: str, **environment: str) -> tuple[int, str]:
-    """How many functions were compiled, and a digest of all numbers of the training."""
-    process = started(cache, *what, **environment)
+def trained_with(cache: Path | None, *deals: Deal, **environment: str) -> tuple[int, str]:
+    """How many functions were compiled, and a digest of all numbers of the trainings."""
+    process = started(cache, *deals, **environment)
     out, _ = process.communicate()
     assert process.returncode == 0
     count, digest = out.split()
@@ -73,61 +79,55 @@ def remove_half(cache: Path, random: Random) -> None:
         file.unlink()
 
 
-def test_an_empty_a_half_filled_and_a_full_cache_give_the_same_bits(tmp_path: Path):
-    what = *min(QUICK), "adam"
-    cold = trained_with(tmp_path, *what)
-    remove_half(tmp_path, Random(0))
-    half, warm = trained_with(tmp_path, *what), trained_with(tmp_path, *what)
+def check_caches(cache: Path, *deals: Deal) -> None:
+    """An empty, a half-filled and a full cache give the same bits; a full one, nothing to do."""
+    cold = trained_with(cache, *deals)
+    remove_half(cache, Random(0))
+    half, warm = trained_with(cache, *deals), trained_with(cache, *deals)
     assert cold[0] > half[0] > warm[0] == 0
     assert cold[1] == half[1] == warm[1]
 
 
+def test_an_empty_a_half_filled_and_a_full_cache_give_the_same_bits(tmp_path: Path):
+    check_caches(tmp_path, ONE)
+
+
 # A model and a rule enter each other's passes by address alone, so no product of all is needed:
 # every activation, task and rule is in one of these trainings.
-DEALT = [
+DEALT: list[Deal] = [
     (activation, task, optimizers.names()[i :: len(activations.names())])
     for i, (activation, task) in enumerate(zip(activations.names(), cycle(TASKS), strict=False))
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("activation", "task", "rules"), DEALT, ids=[d[0] for d in DEALT])
-def test_what_is_cached_changes_no_bit_of_any_model_or_rule(
-    activation: str, task: str, rules: list[str], tmp_path: Path
-):
-    what = activation, task, *rules
-    cold = trained_with(tmp_path, *what)[1]
-    remove_half(tmp_path, Random(activation))
-    half, warm = (trained_with(tmp_path, *what)[1] for _ in range(2))
-    assert cold == half == warm
+def test_what_is_cached_changes_no_bit_of_any_model_or_rule(tmp_path: Path):
+    check_caches(tmp_path, *DEALT)
 
 
 @pytest.mark.slow
 def test_two_processes_that_compile_at_once_or_a_kill_change_no_bit(tmp_path: Path):
-    what = *min(QUICK), "adam", "sgd"
-    _, expected = trained_with(tmp_path / "quiet", *what)
-    cache = tmp_path / "killed"
-    process = started(cache, *what)
-    while process.poll() is None and len(list(cache.rglob("*.nbc"))) < 12:
+    _, expected = trained_with(None, ONE)
+    process = started(tmp_path, ONE)
+    while process.poll() is None and len(list(tmp_path.rglob("*.nbc"))) < 12:
         time.sleep(0.01)
     process.kill()
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
-    both = [started(cache, *what) for _ in range(2)]
+    both = [started(tmp_path, ONE) for _ in range(2)]
     assert [p.communicate()[0].split()[1] for p in both] == [expected] * 2
 
 
 @pytest.mark.slow
 def test_a_cache_that_cannot_be_written_changes_no_bit(tmp_path: Path):
-    file, what = tmp_path / "file", (*min(QUICK), "adam")
+    file = tmp_path / "file"
     file.touch()
     # Numba would look for another folder.
     nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    without = [trained_with(file, *what, **nowhere) for _ in range(2)]
-    assert without[0] == without[1]
-    assert without[0][0] > 0
-    assert without[0][1] == trained_with(tmp_path / "cache", *what)[1]
+    count, digest = trained_with(file, ONE, **nowhere)
+    assert count > 0
+    assert digest == trained_with(None, ONE)[1]
 
 
 @pytest.fixture

@@ -77,14 +77,6 @@ def test_the_norm_of_a_gradient_is_exact_beyond_the_range_of_its_squares(scale: 
 
 
 @pytest.mark.slow
-def test_a_second_process_compiles_nothing(tmp_path: Path):
-    root, cache = PACKAGE.parent, str(tmp_path / "cache")
-    first = compilations(root, NUMBA_CACHE_DIR=cache)
-    assert all(misses >= 1 for _, misses in first)
-    assert compilations(root, NUMBA_CACHE_DIR=cache) == [[misses, 0] for _, misses in first]
-
-
-@pytest.mark.slow
 def test_where_the_package_cannot_be_written_the_users_cache_is_used(tmp_path: Path):
     copy = tmp_path / "site"
     ignored = shutil.ignore_patterns("__pycache__")
