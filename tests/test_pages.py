@@ -1,6 +1,7 @@
 """The pages of docs/ do what they say: their blocks of shell and Python are run, page by page."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,15 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests import postgresql
-from tests.blocks import not_printed, script
+from tests.blocks import BLOCK, PRINTED, not_printed, script
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHORTENED = REPOSITORY / "tests" / "shortened.py"
-PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
+PAGES = [
+    page
+    for page in sorted((REPOSITORY / "docs").rglob("*.md"))
+    if BLOCK.search(page.read_text(encoding="utf-8"))
+]
 # The longest that the blocks of a page may take, in seconds.
 LONGEST = 600
 # Pages whose studies are small and run as written, and print what the page says.
 WHOLE = "course"
+# Of commands and of what a page shows of their output: with these, MLflow is on, as by default.
+TRACKED = re.compile(r"mlflow|promot|job=(ui|delete|doctor|republish)|All curves", re.IGNORECASE)
 
 
 @pytest.fixture
@@ -42,7 +49,9 @@ def test_the_blocks_of_a_page_run_one_after_another_in_an_empty_folder(
     programs.mkdir()
     folder.mkdir()
     whole = page.parent.name == WHOLE
-    run = sys.executable if whole else f"{sys.executable} {SHORTENED}"
+    shown = "\n".join([script(text), *PRINTED.findall(text)])
+    how = " ".join(["whole"] * whole + ["tracked"] * bool(TRACKED.search(shown)))
+    run = f"{sys.executable} {SHORTENED} '{how}'"
     (programs / "python").write_text(f'#!/bin/sh\nexec {run} "$@"\n')
     (programs / "python").chmod(0o755)
     more = servers.get("PATH", os.environ["PATH"])
