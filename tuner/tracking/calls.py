@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RESTS = 0.1, 0.5  # seconds between a call and the next try
-SLOW = 5.0  # seconds after which a call that failed is left to the writer's next round
+SLOW = 5.0  # seconds; after a failure that took longer, the writer's next round tries again
 
 
 def again(call: Callable[..., T], *arguments: Any, **more: Any) -> T:
-    """What a call returns that may as well be made twice.
+    """Makes a call that is safe to repeat, and repeats it if it fails.
 
-    MLflow's own tries are off (`tuner.tracking.store`): they repeat whatever was asked, and a run
-    whose creation was done, but not answered, would be there twice.
+    MLflow's own retries are off (`tuner.tracking.store`): they repeat every call, so a run would be
+    created twice if the answer to the first call was lost.
 
     Raises:
-        MlflowException: a refusal, or the failure of the last try.
+        MlflowException: if MLflow refuses the call, or the last try fails.
         OSError: likewise.
     """
     from mlflow.exceptions import MlflowException
@@ -41,10 +41,10 @@ def again(call: Callable[..., T], *arguments: Any, **more: Any) -> T:
 
 @contextmanager
 def reachable(uri: str) -> Iterator[None]:
-    """What MLflow cannot do for a command that needs it is told in one line.
+    """Turns a failure of MLflow into a one-line error, for a command that needs MLflow.
 
     Raises:
-        UserError: in place of what MLflow raises.
+        UserError: in place of MLflow's exception.
     """
     try:
         yield
@@ -57,11 +57,11 @@ def reachable(uri: str) -> Iterator[None]:
 
 
 def is_refusal(error: "MlflowException | OSError") -> bool:
-    """Whether MLflow understood the call and will not have it, now or later."""
+    """Whether MLflow refused the call for good: a repeated call would fail as well."""
     return getattr(error, "error_code", None) in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 
 def one_line(error: Exception) -> str:
-    """What went wrong, in one line: the start and the end of a long message."""
+    """The error's message in one line; of a long message only the start and the end."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 240 else f"{text[:120]} … {text[-120:]}"

@@ -35,20 +35,20 @@ from tuner.tracking.writer import Writer
 
 LATER = "the next command on this study sends them to MLflow"
 
-# Under which the record keeps when the result was written that MLflow was told of last.
+# The record's key for the time at which the result was written that MLflow has.
 OVER = "over"
 
 
 class Tracking:
-    """What one command tells MLflow of a study.
+    """Sends to MLflow what one command does on a study.
 
     Args:
-        config: of the study.
-        record: of the study, owned.
-        goal: what it minimises.
-        folder: of the study.
-        deadline: until which the end of the command waits.
-        note: what is said of a result, Markdown.
+        config: the study's config.
+        record: the study's record, which this process owns.
+        goal: what the study minimises.
+        folder: the study's folder.
+        deadline: how long the command waits for MLflow at its end.
+        note: makes the description of a result, in Markdown.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Tracking:
     ) -> None:
         self.config, self.record, self.goal, self.folder = config, record, goal, folder
         self.deadline, self.note = deadline, note
-        # Whether MLflow had not taken everything when it was told last.
+        # Whether MLflow has not taken everything.
         self.undelivered = False
         self.key: str = _remembered(record, KEY, uuid.uuid4().hex)
         _remembered(record, STARTED, now_ms())
@@ -70,23 +70,23 @@ class Tracking:
 
     @cached_property
     def store(self) -> Store:
-        """Where MLflow's data are."""
+        """The store of MLflow's data."""
         return Store(self.config.root, self.config.tracking.uri)
 
     def shows(self, page: str) -> str:
-        """What opens a page with the curves: its URL, or the command that serves it."""
+        """How to open a page with the curves: its URL, or the command that serves it."""
         return shows(self.config, page)
 
     @property
     def recorded_study(self) -> RecordedStudy:
-        """The study as its record has it."""
+        """The study as recorded on disk."""
         return RecordedStudy(self.config, self.record, self.folder, self.note)
 
     @contextmanager
     def opened(self, artifacts: Sequence[Path] = ()) -> Iterator[Tracker | None]:
-        """What tells MLflow, closed when the block ends; None with tracking=none.
+        """A tracker, which is closed when the block ends; None with tracking=none.
 
-        An error ends the study's run as failed.
+        An error marks the study's run as failed.
         """
         if self.config.tracking.name == "none":
             yield None
@@ -98,7 +98,7 @@ class Tracking:
         try:
             yield tracker
             if tracker.writer.error is None and tracker.writer.flush(self.deadline) == 0:
-                # What was taken away from MLflow meanwhile, or from the spool.
+                # Records that MLflow or the spool has lost meanwhile.
                 self.tell_again(tracker, rest=True)
         except BaseException as error:
             tracker.fail(error)
@@ -119,7 +119,7 @@ class Tracking:
                 )
 
     def tracker(self, artifacts: Sequence[Path]) -> Tracker:
-        """A tracker of this study."""
+        """Makes the tracker of this study."""
         names = {"project": self.config.study.project, "study": self.config.study.name}
         return Tracker(
             Writer(self.store, self.folder, key=self.key, **names),
@@ -134,20 +134,20 @@ class Tracking:
         )
 
     def verdict(self, result: StudyResult) -> Iterator[Told]:
-        """What MLflow is told of a result, which then counts as told."""
+        """The records of a result, which is then counted as sent."""
         study = self.recorded_study
         if not result.interrupted:
             study.count_verdict()
         yield from study.verdict(result)
 
     def confirm_too(self, event: Confirmed) -> None:
-        """Keeps on record what a confirmation found that is not the study's own."""
+        """Records a confirmation that another command made, not the study itself."""
         known = self.record.get(CONFIRMATIONS, list[Confirmed]) or []
         if event not in known:
             self.record.put(CONFIRMATIONS, [to_json(own) for own in (*known, event)])
 
     def tell_again(self, tracker: Tracker, rest: bool = False) -> None:
-        """Tells MLflow again of the trials that it has lost; rest: and of the study's end."""
+        """Sends the trials that MLflow has lost again; with `rest`, the end of the study too."""
         results, writer = self.record.results(), tracker.writer
         everything = writer.renewed or writer.torn
         lost = set(results) if everything else self.store.lacks(self.key, results)
@@ -161,19 +161,19 @@ class Tracking:
             tracker.put(self.recorded_study.rest())
 
     def over(self, tracker: Tracker, interrupted: bool) -> None:
-        """Tells of the study's end, and keeps on record that it was told."""
+        """Ends the study's run, and records that this was done."""
         file = self.recorded_study.result_file
         tracker.over(file, interrupted)
         self.record.put(OVER, modified_ms(file))
 
     def catch_up(self, saved: SavedResult) -> SavedResult:
-        """Hands over what a kill, a dead server or a lost database kept from MLflow.
+        """Sends what MLflow lacks because of a kill, a dead server or a lost database.
 
         Args:
-            saved: the result of the study, which is finished.
+            saved: the result of the finished study.
 
         Returns:
-            The same, with the page where the curves are now.
+            The result, with the current page of the curves.
         """
         spool, file = self.folder / "spool", self.recorded_study.result_file
         if not spool.exists() or self.config.tracking.name == "none":
@@ -199,7 +199,7 @@ class Tracking:
 
 
 def shows(config: Config, page: str) -> str:
-    """What opens a page with the curves of a study: its URL, or the command that serves it."""
+    """How to open a page with a study's curves: its URL, or the command that serves it."""
     store = Store(config.root, config.tracking.uri)
     if store.is_server:
         return page
@@ -210,7 +210,7 @@ def shows(config: Config, page: str) -> str:
 
 
 def _remembered(record: Record, key: str, value: Any) -> Any:
-    """What the record keeps under a key; `value` becomes it where there is nothing yet."""
+    """The record's value of a key; where there is none, `value` is stored first."""
     if key not in record:
         record.put(key, value)
     return record.get(key, type(value)) or value

@@ -27,19 +27,19 @@ from tuner.tracking.runs import STATUS, outdated
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-# Points that were stored before the record had nine digits of them all are the same so far.
+# Relative difference up to which points are equal: older records keep fewer digits than MLflow.
 ALIKE = 1e-8
 
 
 @dataclass
 class Differences:
-    """What sets a run apart from the record.
+    """The differences between a run and the record.
 
     Attributes:
-        missing: what is to be written; ends with the end of the run, where anything is missing.
-        points: how many are missing.
-        words: each finding in words.
-        contradicted: whether MLflow holds what the record contradicts, and nothing mends that.
+        missing: the records to write; where there are any, the end of the run is the last.
+        points: the number of missing points.
+        words: the findings, in words.
+        contradicted: whether MLflow holds a value that contradicts the record and cannot change.
     """
 
     missing: list[Record] = field(default_factory=list)
@@ -49,16 +49,16 @@ class Differences:
 
 
 def differences(lookup: Lookup, run: "Run", expected: Sequence[Record]) -> Differences:
-    """Compares the run of a trial, or of a study, with what its record says.
+    """Compares a run of a trial or a study with the record.
 
-    The first value of a study's param stays, and its curves may be of earlier ranges and seeds: of
-    these only what is missing counts. A trial's run may have more points than the record: of a
-    training that a kill cut short, and that ended sooner when it was taken up.
+    A param of a study's run keeps its first value, and its curves may come from earlier ranges and
+    seeds, so only what is missing counts there. A trial's run may have more points than the record:
+    a kill may have interrupted a longer training before it was resumed.
 
     Args:
-        lookup: of the study.
-        run: as MLflow has it.
-        expected: all that MLflow should hold of it.
+        lookup: finds the study's runs.
+        run: the run in MLflow.
+        expected: all records that MLflow should hold of the run.
     """
     found = Differences()
     ends: RunEnds | None = None
@@ -122,7 +122,7 @@ def _compare_points(lookup: Lookup, run: "Run", record: Points, found: Differenc
 
 
 def _agree(expected: Mapping[int, float], known: Mapping[int, float]) -> bool:
-    """Whether no point that is known is another, or none, on record."""
+    """Whether the record has all known points, with the same values."""
     return all(
         step in expected and math.isclose(value, expected[step], rel_tol=ALIKE, abs_tol=1e-300)
         for step, value in known.items()
@@ -163,7 +163,7 @@ def _compare_files(
 
 def _compare_end(run: "Run", ends: RunEnds, found: Differences) -> None:
     status, state = run.info.status, run.data.tags.get("tuner.state")
-    # An error's words stay those of the study's run until a command ends well.
+    # The study's run shows an error until a command ends without one.
     failed = ends.number is None and ends.state == "INTERRUPTED" and state == "FAILED"
     if status == "RUNNING":
         found.words.append("it is RUNNING, and no process is at work on it")
@@ -185,16 +185,16 @@ def _missing_tags(names: Sequence[str]) -> str:
 
 
 def count(number: int, what: str) -> str:
-    """How many there are, in words."""
+    """A number with its noun, in the plural unless it is 1."""
     return f"{number} {what}{'s' * (number != 1)}"
 
 
 def numbering(cohorts: Sequence[Sequence[int]], trials: int) -> Iterator[str]:
-    """What is wrong with the numbers of a record's trials, in words.
+    """Finds errors in the numbering of a record's trials.
 
     Args:
-        cohorts: the bounds of each: first number, one past the last.
-        trials: how many there are.
+        cohorts: the bounds of each cohort: the first number, and one past the last.
+        trials: the number of trials.
     """
     reached = 0
     for start, stop in cohorts:

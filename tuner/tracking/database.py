@@ -14,18 +14,18 @@ from filelock import FileLock
 
 from tuner.errors import UserError
 
-NAME = "mlflow.db"  # of the database in a root
+NAME = "mlflow.db"  # the database's name in a root
 
-DAMAGED = ".damaged"  # behind the name of a database that was set aside
+DAMAGED = ".damaged"  # added to the name of a damaged database
 
-# Where MLflow keeps the places of models and of versions in its registry.
+# Columns in which MLflow stores the paths of logged models and of registered versions.
 KEPT_MODELS = (
     ("logged_models", "artifact_location"),
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
 
-# Trials of a study, by its key.
+# The trials of the study with a given key.
 SEEN = """
 SELECT trial.value FROM tags AS study JOIN tags AS trial ON study.run_uuid = trial.run_uuid
 WHERE study.key = 'tuner.key' AND study.value = ? AND trial.key = 'tuner.trial'
@@ -33,7 +33,7 @@ WHERE study.key = 'tuner.key' AND study.value = ? AND trial.key = 'tuner.trial'
 
 
 def path_of(uri: str) -> Path | None:
-    """The database that a URI of SQLite's names; None for other URIs."""
+    """The file that an SQLite URI names; None for other URIs."""
     inside = uri.removeprefix("sqlite:///")
     if inside == uri:
         return None
@@ -41,7 +41,7 @@ def path_of(uri: str) -> Path | None:
 
 
 def create(database: Path, client_of: Callable[[str], Any]) -> None:
-    """Creates the database under a lock and another name: it is never seen half made."""
+    """Creates the database under a lock and a temporary name, so that nobody sees it unfinished."""
     if database.exists():
         return
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -51,8 +51,8 @@ def create(database: Path, client_of: Callable[[str], Any]) -> None:
         unfinished = database.with_suffix(".new")
         for left in (unfinished, database):
             _remove(left)
-        # MLflow goes through all migrations it ever had, 2 s; so an empty database is kept where
-        # what Python and numba compile is kept.
+        # MLflow runs all its migrations on a new database, which takes 2 s. An empty database is
+        # therefore cached beside the files that Python and numba compile.
         empty = Path(__file__).with_name("__pycache__") / f"mlflow-{version('mlflow')}.db"
         if empty.exists() and not damage(empty):
             shutil.copyfile(empty, unfinished)
@@ -64,14 +64,14 @@ def create(database: Path, client_of: Callable[[str], Any]) -> None:
 
 
 def _remove(database: Path) -> None:
-    """Removes a database, and the journals by which SQLite would take back what a kill cut short:
-    beside a new database of that name they damage it."""
+    """Removes a database and its SQLite journals: beside a new database of the same name, the
+    recovery of an interrupted transaction would damage the new one."""
     for behind in ("", "-journal", "-wal", "-shm"):
         database.with_name(f"{database.name}{behind}").unlink(missing_ok=True)
 
 
 def _keep(database: Path, empty: Path) -> None:
-    """Copy a new database, but for the default experiment, whose artifacts go to this folder."""
+    """Caches a new database without the default experiment, whose artifacts go to this folder."""
     empty.parent.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=empty.parent) as scratch:
         copy = Path(scratch, empty.name)
@@ -82,31 +82,31 @@ def _keep(database: Path, empty: Path) -> None:
 
 
 def damage(database: Path) -> str:
-    """What is wrong with a database that is there, or "": its tables and pages are looked at."""
+    """What is wrong with an existing database, or "": checks its tables and its pages."""
     try:
         with opened(database) as connection:
             connection.execute("SELECT version_num FROM alembic_version").fetchall()
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             return "" if found == "ok" else "its pages contradict each other"
-    except sqlite3.OperationalError as error:  # locked, or out of reach: not for us to say
+    except sqlite3.OperationalError as error:  # a locked or unreachable file may be sound
         return "it holds no tables of MLflow" if "no such table" in str(error) else ""
     except sqlite3.DatabaseError as error:
         return str(error)
 
 
 def opened(database: Path) -> "closing[sqlite3.Connection]":
-    """A connection that does not make the file, and that takes back what a kill cut short."""
+    """A connection to an existing file, which rolls back a transaction that a kill interrupted."""
     return closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True))
 
 
 def set_aside_damaged(database: Path) -> str:
-    """Renames a database that is damaged.
+    """Renames the database if it is damaged.
 
     Returns:
-        A line about it, or "".
+        A message about it, or "".
 
     Raises:
-        UserError: if it is no database at all, but something of somebody's.
+        UserError: if the path is not a file, or not an SQLite database.
     """
     if not database.exists():
         return ""
@@ -130,14 +130,14 @@ def _is_sqlite(database: Path) -> bool:
 
 
 def keep_within(database: Path, project: str, artifacts: str) -> None:
-    """Has the artifacts of a project's runs kept here, wherever the database says they were.
+    """Makes the database keep the artifacts of a project's runs under this root.
 
-    A root that was moved, or copied from somebody, would have them written elsewhere, or sent.
+    After a root was moved or copied, its database would still name the former place or a server.
 
     Args:
-        database: of a root.
-        project: the name of its experiment.
-        artifacts: the place, as MLflow has it.
+        database: the root's database.
+        project: the name of MLflow's experiment.
+        artifacts: the new location, in MLflow's notation.
     """
     with opened(database) as connection, connection:
         found = connection.execute(
@@ -164,10 +164,10 @@ def keep_within(database: Path, project: str, artifacts: str) -> None:
 
 
 def forget_params(database: Path, run_id: str, keys: Iterable[str]) -> None:
-    """Takes params from a run, which MLflow itself never does.
+    """Deletes params of a run, for which MLflow has no call.
 
     Raises:
-        OSError: if others hold the database for too long.
+        OSError: if another process locks the database for too long.
     """
     try:
         with opened(database) as connection, connection:
@@ -179,7 +179,7 @@ def forget_params(database: Path, run_id: str, keys: Iterable[str]) -> None:
 
 
 def seen(database: Path, key: str) -> set[int]:
-    """The trials of a study that have or had a run in the database, without MLflow's import."""
+    """The trials of a study that have or had a run in the database; does not import MLflow."""
     if not database.exists():
         return set()
     try:

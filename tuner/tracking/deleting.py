@@ -12,7 +12,7 @@ from tuner.tracking.recorded_study import KEY
 from tuner.tracking.store import Store
 from tuner.training.loop import Interrupted
 
-# The alias of a champion in the registry, and the tag that says whose winner a version is.
+# A champion's alias in the registry, and the tag with the key of the study that a version is from.
 CHAMPION, TAG_KEY = "champion", f"tuner.{KEY}"
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 def delete_runs(config: Config, keys: set[str], stop: Event) -> int:
-    """Deletes the runs of a study, the parents last, so that what was cut short can begin again.
+    """Deletes the runs of a study, the parents last, so that an interrupted deletion can continue.
 
-    MLflow keeps deleted runs out of its pages until `mlflow gc` removes them. Files are removed in
-    the store under the root alone: those of a server are the server's.
+    MLflow hides deleted runs until `mlflow gc` removes them. Files are removed only from the store
+    under the root: a server manages its own files.
 
     Args:
-        config: of the study.
-        keys: that its runs have; a copy of a study has them too, but another name.
+        config: the study's config.
+        keys: the study's keys; a copy of a study has the same keys, but another name.
         stop: set when the command is told to stop.
 
     Returns:
-        How many were deleted.
+        The number of deleted runs.
 
     Raises:
-        UserError: where MLflow cannot be reached.
-        Interrupted: when `stop` was set.
+        UserError: if MLflow cannot be reached.
+        Interrupted: if `stop` was set.
     """
     store, name, deleted = Store(config.root, config.tracking.uri), config.study.name, 0
     if store.database is not None and not store.database.exists():
@@ -65,13 +65,13 @@ def delete_runs(config: Config, keys: set[str], stop: Event) -> int:
 
 
 def champions(config: Config) -> set[str]:
-    """The keys of the studies whose winner is a champion in MLflow's registry.
+    """The keys of the studies whose winners are champions in MLflow's registry.
 
     Args:
-        config: of any study.
+        config: the config of any study.
 
     Raises:
-        UserError: where MLflow cannot be reached.
+        UserError: if MLflow cannot be reached.
     """
     store, keys, page = Store(config.root, config.tracking.uri), set[str](), None
     if store.database is not None and not store.database.exists():
@@ -90,9 +90,9 @@ def champions(config: Config) -> set[str]:
 
 
 def remove(store: Store, uri: str | None) -> None:
-    """Removes the files of a run or a model, if they lie in a store of tuner's own.
+    """Removes the files of a run or a model, if they are in tuner's own store.
 
-    They lie in a folder of the run's or the model's own, which goes with them.
+    Each run or model has a folder for its files; the folder is removed too.
     """
     parts = urlsplit(uri or "")
     place, kept = Path(unquote(parts.path)).resolve(), store.root / "artifacts"

@@ -1,6 +1,6 @@
 """Links: the pages of MLflow that show the studies of a project, or the trials of one study.
 
-Each is what stands behind the address of MLflow's server, which another command may serve at
+A link is the part of the URL after the server's address: another command may serve the pages at
 another port.
 """
 
@@ -8,17 +8,17 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote
 
-# MLflow cannot search for what has no tag, so a study's own run has one too.
+# MLflow cannot search for runs without a tag, so a study's own run has one too.
 KIND, STUDY, TRIAL = "tuner.kind", "study", "trial"
 STUDIES = f"tags.`{KIND}` = '{STUDY}'"
 
-# Without it MLflow opens its pages for language models.
+# Without this MLflow opens the pages for language models.
 WORKFLOW = "workflowType=machine_learning"
 
-# The list of all projects.
+# The page that lists all projects.
 START = f"#/experiments?{WORKFLOW}"
 
-# A view that MLflow's button "Views" offers: a tag of the experiment, in the format of its pages.
+# A view in the menu of MLflow's button "Views": a tag of the experiment, in its pages' format.
 VIEW = "tuner-studies"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 COLUMNS = (
@@ -28,11 +28,11 @@ COLUMNS = (
 
 
 def studies(experiment_id: str, tags: Mapping[str, str]) -> str:
-    """The table of a project's studies, without their trials.
+    """The page with a project's studies, without their trials.
 
     Args:
-        experiment_id: of the project.
-        tags: of the experiment; the view may be among them.
+        experiment_id: the project's experiment.
+        tags: the experiment's tags, which may contain the view.
     """
     how = f"viewStateShareKey={VIEW}" if VIEW_TAG in tags else f"searchFilter={quote(STUDIES)}"
     return f"#/experiments/{experiment_id}/runs?{how}&{WORKFLOW}"
@@ -41,13 +41,13 @@ def studies(experiment_id: str, tags: Mapping[str, str]) -> str:
 def trials(
     experiment_id: str, run_id: str, metric: str | None = None, greater_is_better: bool = False
 ) -> str:
-    """The curves of all trials of a study.
+    """The page with the curves of all trials of a study.
 
     Args:
-        experiment_id: of its project.
-        run_id: of the study.
-        metric: puts the best first; None: the newest.
-        greater_is_better: whether the greatest is the best.
+        experiment_id: the project's experiment.
+        run_id: the study's run.
+        metric: sorts the trials, the best first; None: the newest first.
+        greater_is_better: whether the greatest value is the best.
     """
     children = quote(f"tags.mlflow.parentRunId = '{run_id}'")
     order = ""
@@ -59,6 +59,6 @@ def trials(
 
 
 def view() -> str:
-    """The value of the tag that keeps the view of a project's studies."""
+    """The value of the tag that stores the view of a project's studies."""
     state = json.dumps({"searchFilter": STUDIES, "selectedColumns": COLUMNS})
     return json.dumps({"name": "Studies", "createdAt": 0, "updatedAt": 0, "state": state})

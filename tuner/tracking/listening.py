@@ -14,14 +14,14 @@ PORT = 5000  # MLflow's own default
 
 @dataclass(frozen=True)
 class Place:
-    """Where the pages are served.
+    """The address at which the pages are served.
 
     Attributes:
         listens: the address that the server listens on.
-        port: that it listens on.
-        address: that a browser opens.
-        is_open: whether other machines may reach it.
-        names: of the server that MLflow does not answer to of itself.
+        port: the port that it listens on.
+        address: the address that a browser opens.
+        is_open: whether other machines can reach it.
+        names: the server's names that MLflow does not accept by default.
     """
 
     listens: str
@@ -37,13 +37,13 @@ class Place:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What makes MLflow answer to the names: it refuses all hosts but a few, and every origin
-        of a change but localhost (https://mlflow.org/docs/latest/self-hosting/security/network).
+        """The variables that make MLflow accept the names. By default it accepts few hosts, and
+        changes from localhost only (https://mlflow.org/docs/latest/self-hosting/security/network).
         """
         names = [_in_url(name) for name in self.names]
         if not names:
             return {}
-        # A host is a pattern, in which a bracket alone would begin a set of characters.
+        # MLflow reads a host as a pattern, where an unescaped bracket begins a set of characters.
         hosts = [host.replace("[", "[[]") for host in ("localhost", "127.0.0.1", "[::1]", *names)]
         return {
             "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join([*hosts, *(f"{host}:*" for host in hosts)]),
@@ -54,10 +54,10 @@ class Place:
 
 
 def place(host: str, port: int | None) -> Place:
-    """The place that a host and a port mean; without a port 5000, or a free one.
+    """The address to serve at; without a port 5000, or a free port if that is in use.
 
     Raises:
-        UserError: if this machine has no such address, or the port is not to be had.
+        UserError: if this machine has no such address, or the port is in use.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -97,9 +97,9 @@ def _port(family: int, host: str, listens: str, port: int | None) -> int:
 
 
 def _outward() -> str:
-    """The address by which others see this machine; where there is none, that of itself."""
+    """The address by which other machines reach this one; without a network, the loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-        probe.connect(("192.0.2.1", 9))  # of no machine (RFC 5737); nothing is sent
+        probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737); sends nothing
         return str(probe.getsockname()[0])
     return "127.0.0.1"
 

@@ -13,15 +13,15 @@ from tuner.tracking.records import Model, clip
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Seconds after which what a server was asked for is done, if it is done at all.
+# Seconds after which a server has handled a request whose answer was lost, if it ever does.
 LATE = 2.0
 
 
 def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) -> str:
-    """Logs a saved model, unless the run has it already.
+    """Logs a saved model, unless the run already has it.
 
     Returns:
-        Why it cannot be logged, now or later, or "".
+        Why it can never be logged, or "".
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model as Description
@@ -45,7 +45,7 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
         return ""
 
     def say_once() -> None:
-        """The run may say only once that it made the model."""
+        """Links the model to the run, which MLflow accepts only once."""
         outputs = client.get_run(run_id).outputs
         made = [] if outputs is None else [o.model_id for o in outputs.model_outputs or ()]
         if logged.model_id not in made:
@@ -57,7 +57,7 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
         try:
             shutil.copytree(Path(model.folder, FORMAT), target)
             description = Description.load(str(target))
-        except Exception as error:  # what was saved is gone or broken: it will not heal
+        except Exception as error:  # the saved files are gone or broken: a retry cannot succeed
             again(client.finalize_logged_model, logged.model_id, LoggedModelStatus.FAILED)
             return f"{model.folder}: {one_line(error)}"
         description.run_id = run_id
@@ -66,14 +66,14 @@ def show(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) 
         description.save(str(target / "MLmodel"))
         again(client.log_model_artifacts, logged.model_id, str(target))
     again(client.finalize_logged_model, logged.model_id, LoggedModelStatus.READY)
-    if asked > 1:  # the first may have been heard all the same, and be done late
+    if asked > 1:  # the server may still handle the first request
         time.sleep(LATE)
         again(drop_doubles, client, experiment_id, run_id)
     return ""
 
 
 def drop_doubles(client: "MlflowClient", experiment_id: str, run_id: str) -> None:
-    """Deletes models that a run has twice, for an answer was lost or late; a whole one stays."""
+    """Deletes duplicate models of a run, made when an answer was lost; keeps a complete one."""
     asked = f"source_run_id = '{run_id}'"
     found = client.search_logged_models([experiment_id], filter_string=asked)
     kept = set[object]()
@@ -85,7 +85,7 @@ def drop_doubles(client: "MlflowClient", experiment_id: str, run_id: str) -> Non
 
 
 def known(client: "MlflowClient", experiment_id: str, run_id: str, model: Model) -> Any:
-    """The model on the run's page, as MLflow has it; None if it is not there."""
+    """The model of the run in MLflow; None if there is none."""
     asked = f"source_run_id = '{run_id}' AND name = '{model.name}'"
     found = client.search_logged_models([experiment_id], filter_string=asked)
     tags = {key: str(value) for key, value in model.tags.items()}
@@ -93,5 +93,5 @@ def known(client: "MlflowClient", experiment_id: str, run_id: str, model: Model)
 
 
 def is_ready(logged: Any) -> bool:
-    """Whether a model is there, whole."""
+    """Whether a model is there and complete."""
     return logged is not None and logged.status == "READY"

@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-DUPLICATE, UNKNOWN = "DUPLICATE", "UNKNOWN"  # states of runs that are closed and left out
+DUPLICATE, UNKNOWN = "DUPLICATE", "UNKNOWN"  # states of closed runs, which are ignored
 
 
 class Lookup:
     """The runs of one study.
 
     Args:
-        client, experiment_id: where they are.
-        key: tells the study from all others, of any user of the same server.
+        client, experiment_id: the experiment that holds the runs.
+        key: identifies the study among the studies of all users of the server.
     """
 
     def __init__(self, client: "MlflowClient", experiment_id: str, key: str) -> None:
         self.client, self.experiment_id, self.key = client, experiment_id, key
 
     def all(self) -> dict[int | None, list["Run"]]:
-        """The runs of each trial, and of the study under None, the fullest first."""
+        """The runs by trial, and of the study under None; the run with the most data is first."""
         found: dict[int | None, list[Run]] = {}
         for run in self._search():
             found.setdefault(number_of(run), []).append(run)
@@ -34,22 +34,22 @@ class Lookup:
         return found
 
     def one(self, number: int | None) -> "Run | None":
-        """A run of the trial or, without a number, of the study; None if MLflow has none."""
+        """The run of a trial, or of the study for None; None if MLflow has none."""
         more = "" if number is None else f" AND tags.`tuner.trial` = '{number}'"
         return next((run for run in self._search(more) if number_of(run) == number), None)
 
     def points(self, run: "Run", metric: str) -> dict[int, float]:
-        """A curve by step, the last point of each."""
+        """A curve by step; the last point of each step counts."""
         history = again(self.client.get_metric_history, run.info.run_id, metric)
         return {point.step: point.value for point in history}
 
     def _fullness(self, run: "Run") -> tuple[int, int, int, str]:
-        """What tells the run that was written to from one whose creation was not answered."""
+        """A sort key: greater for the run that was written to than for an empty duplicate."""
         points = sum(len(self.points(run, metric)) for metric in run.data.metrics)
         return points, len(run.data.params), -run.info.start_time, run.info.run_id
 
     def _search(self, more: str = "") -> Iterator["Run"]:
-        """The runs of the study and its trials that were not retired, or some of them."""
+        """The runs of the study and its trials without the retired ones; `more` filters them."""
         asked, page = f"tags.`tuner.key` = '{self.key}'{more}", None
         while page != "":
             found = again(self.client.search_runs, [self.experiment_id], asked, page_token=page)
@@ -60,6 +60,6 @@ class Lookup:
 
 
 def number_of(run: "Run") -> int | None:
-    """The number of the trial that a run is of; None for a study's own."""
+    """The number of a run's trial; None for the study's run."""
     number = run.data.tags.get("tuner.trial")
     return None if number is None else int(number)

@@ -18,25 +18,25 @@ from tuner.tracking.store import prepare_mlflow
 if TYPE_CHECKING:
     from tuner.study.winner import TrainedWinner
 
-# What the end of a study imports, some seconds' worth: its importances, its pictures and saving its
-# winner; with MLflow's format as well.
+# The modules that the end of a study imports for importances, pictures and saving the winner, which
+# takes some seconds; the second list adds MLflow's format.
 UNTRACKED = (
     *("tuner.tracking.store:prepare_mlflow", "sklearn.pipeline", "sklearn.preprocessing"),
     *("skops.io", "tuner.estimators.trained", "tuner.tracking.model", "tuner.report.plots.trials"),
 )
 TRACKED = (*UNTRACKED, "tuner.tracking.model:rehearse")
 
-FORMAT = "mlflow"  # the folder of MLflow's format, beside what `save` writes
-PACKAGES = ("scikit-learn", "numpy", "skops")  # what loading and predicting needs beside tuner
+FORMAT = "mlflow"  # the folder with the model in MLflow's format
+PACKAGES = ("scikit-learn", "numpy", "skops")  # needed beside tuner to load and predict
 
 
 def keep(winner: "TrainedWinner", folder: Path, tracked: bool) -> None:
-    """Writes the winner's pipeline into a folder.
+    """Writes the winner's pipeline to a folder.
 
     Args:
-        winner: trained.
-        folder: made if need be.
-        tracked: whether in MLflow's format as well.
+        winner: the trained winner.
+        folder: created if it does not exist.
+        tracked: whether to write MLflow's format too.
     """
     from tuner.estimators.public import own_types
 
@@ -47,20 +47,20 @@ def keep(winner: "TrainedWinner", folder: Path, tracked: bool) -> None:
 
 
 def save(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str] = ()) -> list[str]:
-    """Write `model.skops` and the example into a folder.
+    """Writes `model.skops` and the example to a folder.
 
     Args:
-        folder: made if need be.
+        folder: created if it does not exist.
         pipeline: a fitted scikit-learn estimator.
-        example: raw rows as its `predict` takes them; an array becomes `example.npy`, a SciPy CSR
+        example: raw rows as its `predict` takes them. An array becomes `example.npy`, a SciPy CSR
             array `example.npz`, a DataFrame `example.csv`.
-        trusted: full names of the types that may be loaded besides those skops knows.
+        trusted: full names of the types that may be loaded besides those that skops trusts.
 
     Returns:
-        Those of the trusted types that the file holds.
+        The trusted types that the file contains.
 
     Raises:
-        ValueError: if the pipeline holds others.
+        ValueError: if the pipeline contains types that are not trusted.
     """
     from skops import io
 
@@ -75,7 +75,7 @@ def save(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str] = ())
 
 
 def write_example(folder: Path, example: Any) -> None:
-    """Write raw rows as `save` says, in place of those of an earlier model."""
+    """Writes raw rows in the format of `save`, in place of an earlier model's example."""
     for old in folder.glob("example.*"):
         old.unlink()
     if isinstance(example, np.ndarray):
@@ -89,14 +89,14 @@ def write_example(folder: Path, example: Any) -> None:
 
 
 def describe(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str]) -> None:
-    """Write the same into `folder`/mlflow as MLflow has it: signature, example, requirements.
+    """Writes the model to `folder`/mlflow in MLflow's format: signature, example, requirements.
 
-    It imports MLflow (some 3 s), so it comes when training is over; the uploader then only copies.
+    It imports MLflow (some 3 s), so call it after the training; the uploader then only copies.
     """
     prepare_mlflow()
     with warnings.catch_warnings():
-        # Of MLflow 3.17 alone: its own type hints; on tables, pandas 3 within it, and a hint that
-        # whole numbers have no gaps.
+        # Warnings of MLflow 3.17: about its own type hints; for tables, about its use of pandas 3,
+        # and a hint that integers cannot be missing.
         warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType")
         warnings.filterwarnings("ignore", "Operation with range is deprecated")
         warnings.filterwarnings("ignore", ".*Inferred schema contains integer column")
@@ -104,7 +104,7 @@ def describe(folder: Path, pipeline: Any, example: Any, trusted: Sequence[str]) 
 
 
 def describe_saved(folder: Path) -> None:
-    """Writes MLflow's format beside a model that was saved without it, where there is one."""
+    """Writes MLflow's format of a model that was saved without it; does nothing without a model."""
     from skops import io
 
     from tuner.estimators.public import own_types
@@ -130,9 +130,9 @@ def read_example(file: Path) -> Any:
 
 
 def rehearse() -> None:
-    """Saves no model in MLflow's format, and forgets it.
+    """Saves an empty model in MLflow's format to a temporary folder, as a warm-up.
 
-    MLflow looks through all installed packages the first time, which takes a second.
+    The first save looks through all installed packages, which takes a second.
     """
     prepare_mlflow()
     import mlflow.pyfunc
@@ -155,7 +155,7 @@ def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> 
     if not isinstance(example, np.ndarray) and hasattr(example, "indptr"):
         from scipy.sparse import csr_matrix
 
-        example = csr_matrix(example)  # the older class, which is the one that MLflow knows
+        example = csr_matrix(example)  # MLflow knows the older class only
     asked = {PARAMETER: "predict"} if len(methods(pipeline)) > 1 else None
     signature = infer_signature(example, pipeline.predict(example), asked)
     if hasattr(example, "dtypes"):
@@ -167,7 +167,7 @@ def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> 
         str(target),
         signature=signature,
         input_example=example,
-        # Named, because finding them out takes MLflow 8 to 16 s.
+        # Given, because MLflow takes 8 to 16 s to find them.
         pip_requirements=[f"tuner=={tuner.__version__}", *requirements],
         serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=trusted,
@@ -178,11 +178,11 @@ def _describe(target: Path, pipeline: Any, example: Any, trusted: list[str]) -> 
 
 
 def _taking_gaps(example: Any) -> Any:
-    """The columns of a table as MLflow's signature names them.
+    """The columns of a table for MLflow's signature, which accept missing values.
 
-    By their names alone, but for dates: of whole numbers pandas makes others where one is missing,
-    and MLflow's `long` refuses these as its `double` refuses whole ones; a column of words without
-    any word is one of numbers to pandas. MLflow's server then takes JSON, and no CSV.
+    Only dates get a type. Pandas turns integers into floats where one is missing, and a column of
+    missing texts into numbers; MLflow's `long` and `double` would refuse these. As a consequence
+    MLflow's server takes JSON, but no CSV.
     """
     from mlflow.types import ColSpec, DataType, Schema, schema
 

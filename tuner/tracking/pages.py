@@ -25,19 +25,19 @@ from tuner.tracking.lookup import DUPLICATE, UNKNOWN
 from tuner.tracking.store import Store
 from tuner.training.loop import Interrupted
 
-# Seconds that the server may take to start, and to end; and between two looks at it.
+# Seconds that the server may take to start and to end, and between two checks.
 STARTS, ENDS, GLANCE = 180, 10, 0.1
 
-# A header of every answer: by it the server is told from another one on the same port.
+# A header of every answer, by which the server is told from another one on the same port.
 HEADER = "tuner-pages"
 
 
 @dataclass(frozen=True)
 class Project:
-    """An experiment of MLflow's.
+    """An experiment in MLflow.
 
     Attributes:
-        page: the link to its studies.
+        page: the link to the project's studies.
     """
 
     experiment_id: str
@@ -47,7 +47,7 @@ class Project:
 
 @dataclass(frozen=True)
 class StudyRun:
-    """The run of a study, as MLflow has it."""
+    """The run of a study in MLflow."""
 
     experiment_id: str
     run_id: str
@@ -57,11 +57,11 @@ class StudyRun:
 
 
 class Pages:
-    """The pages while they are served.
+    """The pages of a running server.
 
     Args:
-        place: where.
-        token: in the header of every answer.
+        place: the server's address.
+        token: the value of the header of every answer.
     """
 
     def __init__(self, place: Place, token: str) -> None:
@@ -72,17 +72,17 @@ class Pages:
         return self.place.url + page
 
     def answer(self) -> bool:
-        """Whether they are there, and ours."""
+        """Whether the pages answer, and with this server's token."""
         with suppress(OSError, http.client.HTTPException):
             status, token, _ = self._ask("GET", "/health")
             return status == 200 and token == self.token
         return False
 
     def projects(self) -> list[Project]:
-        """The experiments that there are.
+        """All experiments.
 
         Raises:
-            CrashError: if the server refuses to tell.
+            CrashError: if the server refuses the request.
         """
         return [
             Project(own["experiment_id"], own["name"], links.studies(own["experiment_id"], tags))
@@ -94,7 +94,7 @@ class Pages:
         """The runs of the studies in these projects, the newest first.
 
         Raises:
-            CrashError: if the server refuses to tell.
+            CrashError: if the server refuses the request.
         """
         asked = {
             "experiment_ids": [project.experiment_id for project in projects],
@@ -138,11 +138,11 @@ def _tags(of: Any) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Server:
-    """The server of the pages, a process with children of its own.
+    """The server of the pages, a process with children.
 
     Attributes:
-        log: what it prints.
-        stop: asks it to end.
+        log: the file of its output.
+        stop: asks the server to end.
     """
 
     pages: Pages
@@ -151,7 +151,7 @@ class Server:
     stop: Event
 
     def start(self) -> None:
-        """Waits until the pages are there.
+        """Waits until the pages are served.
 
         Raises:
             CrashError, Interrupted: as `wait` does.
@@ -163,11 +163,11 @@ class Server:
                 raise CrashError(f"MLflow's server did not start within {STARTS} s: see {self.log}")
 
     def wait(self) -> None:
-        """Waits until the end.
+        """Waits until the server ends.
 
         Raises:
             CrashError: if the server ended by itself.
-            Interrupted: when `stop` was set.
+            Interrupted: if `stop` was set.
         """
         while True:
             self._look()
@@ -179,7 +179,7 @@ class Server:
             raise CrashError(f"MLflow's server has ended by itself: its log is {self.log}")
 
     def end(self) -> None:
-        """Ends the server and whatever it has started."""
+        """Ends the server and its child processes."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
@@ -189,21 +189,21 @@ class Server:
 
 @contextmanager
 def served(store: Store, place: Place, stop: Event) -> Iterator[Server]:
-    """Serves the pages of a store until the block ends, which begins when they are there.
+    """Serves the pages of a store while the block runs; the block starts when they are there.
 
     Args:
-        store: that has a database.
-        place: where they are served.
-        stop: asks to end.
+        store: a store with a database.
+        place: the address to serve at.
+        stop: asks the server to end.
 
     Raises:
-        CrashError: if the server does not come up; its log is kept.
-        Interrupted: when `stop` was set.
+        CrashError: if the server does not start; its log is kept.
+        Interrupted: if `stop` was set.
     """
     pages = Pages(place, secrets.token_hex(8))
     argv, environment = store.ui_command(place.port, place.listens, f"{HEADER}:{pages.token}")
     handle, log = mkstemp(prefix="tuner-ui-", suffix=".log")
-    # The server imports what lies in its current folder.
+    # The server would import modules from its current folder, so it gets an empty one.
     with os.fdopen(handle, "wb") as file, TemporaryDirectory() as empty:
         process = subprocess.Popen(
             argv,
@@ -212,7 +212,7 @@ def served(store: Store, place: Place, stop: Event) -> Iterator[Server]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            start_new_session=True,  # Ctrl-C is for this process, which ends that one
+            start_new_session=True,  # Ctrl-C reaches this process only, which then ends the server
             preexec_fn=partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, int(signal.SIGTERM)),
         )
         server = Server(pages, process, Path(log), stop)

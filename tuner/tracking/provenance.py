@@ -9,13 +9,13 @@ from pathlib import Path
 import tuner
 from tuner.function import PROGRAM
 
-# The tag that says what ran.
+# The tag with the program that ran.
 SOURCE = "mlflow.source.name"
 
 
 @functools.cache
 def provenance() -> Mapping[str, str]:
-    """The tags of user, source and (in a git checkout) commit; found once a process."""
+    """The tags of user, source and (in a git checkout) commit; determined once per process."""
     tags = {
         "mlflow.user": _user(),
         SOURCE: PROGRAM,
@@ -28,12 +28,12 @@ def provenance() -> Mapping[str, str]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container's user id without a name
+    except (OSError, KeyError):  # in a container the user id may have no name
         return "unknown"
 
 
 def _commit(folder: Path) -> str | None:
-    """The commit checked out around `folder`, unless git does not track the folder itself."""
+    """The commit that is checked out around `folder`; None if git does not track the folder."""
     try:
         if not _git(folder, "ls-files", "__init__.py"):
             return None

@@ -20,16 +20,16 @@ NOTE = "a range test; the rates are the child runs, each the mean over its seeds
 
 
 def track(config: Config, saved: SavedRangeTest, place: Path, deadline: Deadline) -> None:
-    """Tells MLflow of a test, unless it knows it or nothing is tracked.
+    """Sends a test to MLflow, unless MLflow has it or tracking is off.
 
-    While MLflow is away the spool of an earlier test would only wait next to the new one's: each
-    command tells the whole of the last test again, which MLflow keeps once.
+    While MLflow is down, records of an earlier test would only pile up in the spool: each command
+    sends the whole last test again, and MLflow stores it once.
 
     Args:
-        config: where MLflow is, and the study's names.
-        saved: the test, as its file has it.
-        place: the folder that holds it.
-        deadline: until which MLflow is waited for.
+        config: has MLflow's address and the study's names.
+        saved: the test as stored in its file.
+        place: the folder of the file.
+        deadline: how long to wait for MLflow.
     """
     done, spool, key = place / "tracked", place / "spool", saved.run.key
     if config.tracking.name == "none" or (done.exists() and done.read_text() == key):
@@ -54,7 +54,7 @@ def track(config: Config, saved: SavedRangeTest, place: Path, deadline: Deadline
 
 
 def records(saved: SavedRangeTest, place: Path) -> Iterator[Record]:
-    """What MLflow is told: always the same of the same test, so that it may be told twice."""
+    """The records of a test; the same for the same test, so that they may be sent twice."""
     result, subject, started = saved.result, saved.subject, saved.run.started_ms
     about = {
         "data": subject.data,

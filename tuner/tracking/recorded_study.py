@@ -29,25 +29,23 @@ from tuner.tracking.study_records import (
     params_of,
 )  # fmt: skip
 
-# Under which the record keeps what tells the study from others, when it was begun, what it
-# minimises, what fresh seeds said, in the study and when that was asked for later, and what each of
-# its results was made from that MLflow was told.
+# Keys of the record: the study's key in MLflow, its start, its goal, its confirmation, the
+# confirmations that were made later, and a digest for each result that was sent to MLflow.
 KEY, STARTED, GOAL, CONFIRMED = "key", "started_ms", "goal", "confirmed"
 CONFIRMATIONS, VERDICTS = "confirmations", "verdicts"
 
-# The file of the result.
 RESULT = "result.json"
 
 
 @dataclass(frozen=True)
 class RecordedStudy:
-    """What MLflow is told of a study, made from what is on disk.
+    """Makes the records of a study for MLflow from the files on disk.
 
     Args:
-        config: of the study.
-        record: of the study, owned.
-        folder: of the study, with its result, its pictures and its model.
-        note: what is said of a result, Markdown.
+        config: the study's config.
+        record: the study's record, which this process owns.
+        folder: the study's folder, with its result, its pictures and its model.
+        note: makes the description of a result, in Markdown.
     """
 
     config: Config
@@ -57,12 +55,12 @@ class RecordedStudy:
 
     @property
     def result_file(self) -> Path:
-        """Where the result is kept."""
+        """The file of the result."""
         return self.folder / RESULT
 
     @property
     def has_function(self) -> bool:
-        """Whether a user's function is trained."""
+        """Whether the study trains a user's function."""
         return self.config.function is not None
 
     def goal(self) -> Goal:
@@ -70,25 +68,25 @@ class RecordedStudy:
         return self.record.get(GOAL, Goal) or goal(self.config, load_data(self.config))
 
     def saved(self) -> SavedResult | None:
-        """The result, if it was made from what is on record now."""
+        """The result, if it was made from the current record."""
         return read_result(self.result_file, self.state)
 
     def shown(self, settings: Settings) -> Settings:
-        """Of a trial's settings those that the study does not fix, groups' choices first."""
+        """The settings of a trial that the study does not fix, the choices of groups first."""
         fixed, branches = self.config.space.fixed, self.config.space.branches
         own = [path for path in settings if path not in fixed or fixed[path] != settings[path]]
         order = sorted(own, key=lambda path: path not in branches)
         return {path: settings[path] for path in order}
 
     def verdict(self, result: StudyResult) -> Iterator[Record]:
-        """What MLflow is told of a result that was made from what is on record now."""
+        """The records of a result that was made from the current record."""
         yield from advised(result)
         yield from judged(result, self.folder, self.step(), self.note(result), self.has_function)
 
     def step(self) -> int:
-        """Where the winner's numbers stand on the curves of the study's run.
+        """The step of the winner's numbers on the curves of the study's run.
 
-        That is behind all its trials, and one further for each result that was told before:
+        It comes after the steps of all trials, and grows by one with each result that was sent:
         MLflow shows the number of the greatest step.
         """
         told = self.record.get(VERDICTS, list[str]) or []
@@ -96,18 +94,18 @@ class RecordedStudy:
         return len(self.record.trials()) + len(told) - known
 
     def count_verdict(self) -> None:
-        """Keeps on record what the result was made from that MLflow is told next."""
+        """Records the digest of the result that is sent next."""
         told, now = self.record.get(VERDICTS, list[str]) or [], self.state
         if told[-1:] != [now]:
             self.record.put(VERDICTS, [*told, now])
 
     @cached_property
     def state(self) -> str:
-        """A digest of what is on record when it is asked for first; slow for many trials."""
+        """A digest of the record, computed on first use; slow for many trials."""
         return state(self.config, open_study(self.config, self.record))
 
     def begins(self) -> RunBegins:
-        """The study's run is there."""
+        """The record that begins the study's run."""
         params, note = about(self.config)
         name, started = self.config.study.name, self.record.get(STARTED, int) or 0
         digest = self.record.get(DATA, str)
@@ -116,12 +114,12 @@ class RecordedStudy:
         return RunBegins(None, name, started, params, tags, data)
 
     def trials(self, numbers: Collection[int]) -> Iterator[tuple[int, list[Record]]]:
-        """All that is told of each of these trials, one after another."""
+        """All records of each of these trials, trial by trial."""
         asked, results = self.record.trials(), self.record.results()
         wanted, saved = set(numbers) & set(results), self.saved()
         advice = {tags.number: tags for tags in advised(saved.result)} if saved else {}
         for number, curves in self.record.curves():
-            # One that was trained again after a kill may come twice, with the same curves.
+            # A trial that was trained again after a kill may occur twice, with the same curves.
             if number in wanted:
                 wanted.remove(number)
                 own, trial = results[number], asked[number]
@@ -135,7 +133,7 @@ class RecordedStudy:
                 yield trial.number, [begun(trial.number, started_ms(trial), {}), end]
 
     def curves(self) -> Iterator[Points]:
-        """The curve of the study's run, and what the confirmation added to those of trials."""
+        """The curve of the study's run, and the curves that confirmations add to trials."""
         results, minimised = self.record.results(), self.goal()
         yield from BestSoFar(minimised).after([results[n] for n in sorted(results)])
         own = self.record.get(CONFIRMED, Confirmed)
@@ -157,12 +155,12 @@ class RecordedStudy:
 
 
 def files(folder: Path, has_function: bool) -> list[Artifact]:
-    """What a study's folder holds for people to read, which MLflow has as well.
+    """The files of a study's folder that are for people to read, to be copied to MLflow.
 
     Args:
-        folder: of the study.
-        has_function: whether a user's function is trained: then the files of its model are among
-            them; tuner's own are shown as models.
+        folder: the study's folder.
+        has_function: whether the study trains a user's function: then its model files are included;
+            tuner's own models are logged as models instead.
     """
     names = ("*.yaml", "*.json", "*.png", "*.csv", "*.html")
     found = sorted(file for name in names for file in folder.glob(name))
@@ -174,7 +172,7 @@ def files(folder: Path, has_function: bool) -> list[Artifact]:
 
 
 def about(config: Config) -> tuple[dict[str, object], str]:
-    """The params of a study's run, and what MLflow shows as its description."""
+    """The params of a study's run, and its description in MLflow."""
     branches = {group: ", ".join(own) for group, own in config.space.branches.items()}
     own = config.function
     of: dict[str, object] = {"function": own.name} if own else {"data": config.data.name}

@@ -1,7 +1,7 @@
 """Records: what a study tells MLflow, as plain data that is one line of JSON each.
 
-A record may be written more than once (a killed process replays its spool, a resumed study trains
-an interrupted trial again): whoever writes it twice leaves MLflow as after the first time.
+A record may be written more than once: a killed process replays its spool, and a resumed study
+trains an interrupted trial again. The second time must change nothing in MLflow.
 `number` is the trial's number, or None for the study itself (the parent run).
 """
 
@@ -16,30 +16,30 @@ from pydantic import Field
 
 from tuner.codec import from_json
 
-# A number that a database takes.
+# An integer that a database can hold.
 Whole = Annotated[int, Field(ge=0, lt=2**53)]
 
 State = Literal["COMPLETE", "PRUNED", "DIVERGED", "FAILED", "INTERRUPTED"]
 NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
-LONGEST = 6000  # characters MLflow keeps of a param; tags may have some more
-# What the tags begin with that the newest result decides, and the params of its winner.
+LONGEST = 6000  # characters that MLflow keeps of a param; a tag may be a little longer
+# Prefixes of the tags that the newest result sets, and of the params with its winner's settings.
 VERDICT, WINNER = ("tuner.winner", "tuner.trials.", "tuner.importance."), "winner."
 
 
 @dataclass(frozen=True)
 class Record:
-    """One thing to be written about one run."""
+    """A piece of data to write to one run."""
 
     number: Whole | None
 
 
 @dataclass(frozen=True)
 class RunBegins(Record):
-    """A run is there, or goes on after an interruption.
+    """Begins a run, or continues it after an interruption.
 
-    `started_ms` (milliseconds since 1970) must be the same when the run is begun again: the times
-    of its points are counted from it. Params are write-once: the first value of a name stays.
-    `data` are the name and the digest of what it trains on.
+    `started_ms` (milliseconds since 1970) must be the same when the run is continued: the times of
+    its points are counted from it. Params are write-once: the first value of a name stays. `data`
+    holds the name and the digest of the training data.
     """
 
     name: str
@@ -53,10 +53,10 @@ class RunBegins(Record):
 class Points(Record):
     """Pieces of curves: `metrics[name][i]` was measured at `steps[i]`.
 
-    Values that are not finite, or None, never reach MLflow.
+    Values that are None or not finite are never sent to MLflow.
 
     Raises:
-        ValueError: if a metric has not one value a step.
+        ValueError: if a metric does not have one value per step.
     """
 
     steps: Sequence[Whole]
@@ -70,7 +70,7 @@ class Points(Record):
 
 @dataclass(frozen=True)
 class RunEnds(Record):
-    """A run is over: how, and why in words."""
+    """Ends a run, with its state and a reason in words."""
 
     state: State
     reason: str
@@ -80,20 +80,20 @@ class RunEnds(Record):
 
 @dataclass(frozen=True)
 class Tags(Record):
-    """What is said of a run after its end."""
+    """Tags that a run gets after its end."""
 
     tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Verdict(Record):
-    """What the newest result says of a study, in place of all that earlier ones said.
+    """What the newest result says of a study; it replaces what earlier results said.
 
     Attributes:
-        note: Markdown, which MLflow shows as the run's description.
-        pictures: names of artifacts of the run that the note shows.
-        tags: under the prefixes of `VERDICT`.
-        params: the winner's settings by path, shown under `WINNER`.
+        note: the run's description, in Markdown.
+        pictures: names of the run's artifacts that the note shows.
+        tags: tags with the prefixes of `VERDICT`.
+        params: the winner's settings by path, which get the prefix `WINNER`.
     """
 
     note: str
@@ -102,8 +102,8 @@ class Verdict(Record):
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def shown_tags(self, run_id: str) -> dict[str, str]:
-        """The tags as a run has them, its description among them."""
-        # MLflow's pages live behind a #, so this address is relative to where they are served.
+        """The tags of the run, including its description."""
+        # MLflow's pages come after a #, so this address is relative to where they are served.
         images = [
             f"![{name}](get-artifact?path={quote(name)}&run_uuid={run_id})"
             for name in self.pictures
@@ -113,13 +113,13 @@ class Verdict(Record):
         return {**self.tags, NOTE: "\n\n".join([note, *images])}
 
     def shown_params(self) -> dict[str, str]:
-        """The params as a run has them."""
+        """The params of the run, with their prefix."""
         return {WINNER + path: clip(value) for path, value in self.params.items()}
 
 
 @dataclass(frozen=True)
 class Artifact(Record):
-    """A file (its absolute path) to be copied into a folder of the run's artifacts, "" the top."""
+    """A file (an absolute path) to copy to a folder of the run's artifacts; "" is the top one."""
 
     path: str
     folder: str = ""
@@ -127,9 +127,9 @@ class Artifact(Record):
 
 @dataclass(frozen=True)
 class Model(Record):
-    """A model that `tuner.tracking.model.describe` wrote to `folder`, to be shown on the run.
+    """A model that `tuner.tracking.model.describe` wrote to `folder`, to be logged on the run.
 
-    It is logged once for each name and tags, so the tags should tell which model it is.
+    It is logged once per name and tags, so the tags should identify the model.
     """
 
     folder: str
@@ -139,21 +139,21 @@ class Model(Record):
 
 
 def to_line(record: Record) -> str:
-    """The record as one line of JSON; NumPy scalars and arrays are welcome."""
+    """Encodes a record as one line of JSON; it may hold NumPy scalars and arrays."""
     fields = {"type": type(record).__name__, **vars(record)}
     return json.dumps(fields, default=lambda value: value.tolist()) + "\n"
 
 
 def from_line(line: str) -> Record:
-    """The record of a line.
+    """Decodes the record of a line.
 
     Raises:
-        ValueError: for a torn line, or one of another version.
+        ValueError: if the line is torn or written by another version.
     """
     kinds = {kind.__name__: kind for kind in Record.__subclasses__()}
     try:
         fields = json.loads(line)
-        if "\\u" in line:  # half a pair of surrogates, which only an escape can hold, is no text
+        if "\\u" in line:  # only an escape can hold an unpaired surrogate, which is not valid text
             json.dumps(fields, ensure_ascii=False).encode()
         record: Record = from_json(kinds[fields.pop("type")], fields)
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -162,11 +162,11 @@ def from_line(line: str) -> Record:
 
 
 def now_ms() -> int:
-    """The time as records have it: milliseconds since 1970."""
+    """The current time in milliseconds since 1970, as records store it."""
     return time.time_ns() // 1_000_000
 
 
 def clip(value: Any) -> str:
-    """A value as a param or a tag, as long as MLflow keeps it."""
+    """A value as text, cut to the length that MLflow keeps."""
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -20,28 +20,28 @@ from tuner.tracking.recorded_study import KEY
 from tuner.tracking.serving import FILE
 from tuner.tracking.store import Store
 
-# The aliases that are moved.
+# The aliases that tuner sets.
 CHAMPION, CHALLENGER = "champion", "challenger"
 
-# The name of a version's model among those of the experiment, and the file of the rows it knows.
+# The name of a version's model in the experiment, and the file with the keys of its training rows.
 PROMOTED, SEEN = "promoted", "seen_rows.npy"
 
-# Tags of a version: which study's winner it is, on which data, and which model.
+# Tags of a version: its study and trial, the digests of its data and its model, and the verdict.
 TAG_KEY, TAG_STUDY, TAG_TRIAL = f"tuner.{KEY}", "tuner.study", "tuner.trial"
 TAG_DATA, TAG_MODEL, TAG_VERDICT = "tuner.data", "tuner.model", "tuner.verdict"
 
-# What MLflow says where there is no such model or alias.
+# MLflow's error codes for a missing model or alias.
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the model.
+    """A version of the registered model.
 
     Attributes:
         number: from 1.
-        tags: of it.
-        aliases: that point to it.
+        tags: the version's tags.
+        aliases: the aliases that point to it.
     """
 
     number: int
@@ -50,7 +50,7 @@ class Version:
 
     @property
     def study(self) -> str:
-        """Whose winner it is; "" of a version that tuner did not make."""
+        """The name of the study whose winner it is; "" if tuner did not make the version."""
         return self.tags.get(TAG_STUDY, "")
 
 
@@ -58,12 +58,12 @@ class Registry:
     """The versions of one model in MLflow's registry.
 
     Args:
-        store: where MLflow's data are; its own registry is meant.
+        store: the store of MLflow's data, with its own registry.
         project: the experiment that holds the models.
-        name: of the model.
+        name: the model's name.
 
     Raises:
-        MlflowException: here and in all methods, where MLflow cannot be reached.
+        MlflowException: here and in all methods, if MLflow cannot be reached.
         OSError: likewise.
     """
 
@@ -74,16 +74,16 @@ class Registry:
         self.experiment_id = store.experiment(self.client, project)
 
     def lock(self) -> FileLock:
-        """Held by whoever compares and moves an alias: the second one meets the first's champion.
+        """The lock to hold while comparing and moving an alias, against other commands.
 
-        It is for the commands of one root; of others on a server `champion` is asked again.
+        It protects commands of one root only. For others on the same server, read `champion` again.
         """
         name = hashlib.sha256(self.name.encode()).hexdigest()[:16]
         self.store.root.mkdir(parents=True, exist_ok=True)
         return FileLock(self.store.root / f"promote-{name}.lock")
 
     def champion(self) -> Version | None:
-        """The version that the alias points to; None if there is none."""
+        """The version that the champion's alias points to; None if there is none."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -95,7 +95,7 @@ class Registry:
         return None if found is None else self.version(found.version)
 
     def version(self, number: Any) -> Version:
-        """The version of that number, with its aliases."""
+        """The version with that number, with its aliases."""
         found = again(self.client.get_model_version, self.name, str(number))
         return Version(int(found.version), dict(found.tags), tuple(found.aliases))
 
@@ -109,22 +109,22 @@ class Registry:
     def register(
         self, folder: Path, seen: bytes, tags: Mapping[str, str], key: str, about: str
     ) -> Version:
-        """A version of a saved model, made unless it is there.
+        """Registers a saved model as a version, unless a version with these tags exists.
 
-        Its files are its own: they stay when the study is deleted.
+        The version has its own copy of the files, which stays when the study is deleted.
 
         Args:
-            folder: of the model, as `tuner.tracking.model.save` writes it.
-            seen: the file of the keys of the rows that it was trained on.
-            tags: of the version, which tell it from others.
-            key: of the study in MLflow.
-            about: the description, Markdown.
+            folder: the model's folder, as written by `tuner.tracking.model.save`.
+            seen: the contents of the file with the keys of its training rows.
+            tags: the version's tags, which identify it.
+            key: the study's key in MLflow.
+            about: the description, in Markdown.
         """
         if known := self.known(tags):
             return known
         self._make_model()
         logged = self._logged(folder, seen, tags)
-        # A database's registry would look for a model's id in another database.
+        # A registry in a database would look up a model's id in another database.
         server = self.store.is_server
         source = f"models:/{logged.model_id}" if server else logged.artifact_location
         own = f"tags.`{TAG_KEY}` = '{key}'"
@@ -132,7 +132,7 @@ class Registry:
         parents = [run.info.run_id for run in runs if "tuner.trial" not in run.data.tags]
 
         def create() -> Any:
-            if known := self.known(tags):  # an answer was lost
+            if known := self.known(tags):  # the call succeeded, but its answer was lost
                 return known.number
             return self.client.create_model_version(
                 self.name,
@@ -146,7 +146,7 @@ class Registry:
         return self.version(again(create))
 
     def point(self, alias: str, version: Version, verdict: str, about: str) -> None:
-        """Points an alias to a version, and says of the version why."""
+        """Points an alias to a version; stores the reason in a tag and the description."""
         number = str(version.number)
         again(self.client.set_model_version_tag, self.name, number, TAG_VERDICT, verdict)
         again(self.client.update_model_version, self.name, number, about)
@@ -155,13 +155,13 @@ class Registry:
             again(self.client.delete_registered_model_alias, self.name, CHALLENGER)
 
     def fetched(self, version: Version, into: Path) -> Path:
-        """Fetches a version's model, and the rows that it knows where it has them.
+        """Downloads a version's model, and the keys of its training rows if it has them.
 
         Returns:
-            The folder where they are.
+            The folder of the files.
 
         Raises:
-            FileNotFoundError: if it has no file of skops.
+            FileNotFoundError: if the version has no skops file.
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -185,7 +185,7 @@ class Registry:
                 raise
 
     def _logged(self, folder: Path, seen: bytes, tags: Mapping[str, str]) -> Any:
-        """The files of a version as a model of the experiment, whole; made unless it is there."""
+        """The experiment's model with the version's files; it is logged unless it is complete."""
         from mlflow.entities import LoggedModelStatus
 
         asked = " AND ".join([f"name = '{PROMOTED}'", *_conditions(tags)])
@@ -208,7 +208,7 @@ class Registry:
 
 
 def model_name(config: Config) -> str:
-    """What the model of a project is called in the registry."""
+    """The name of a project's model in the registry."""
     name = config.promote.model or config.study.project
     for letter in () if config.promote.model else NO_MODEL:
         name = name.replace(letter, "-")
@@ -216,15 +216,15 @@ def model_name(config: Config) -> str:
 
 
 def digest_of(folder: Path) -> str:
-    """What tells a saved model from others: of its file."""
+    """A digest of a saved model's file, which identifies the model."""
     return hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
 
 
 def champions(config: Config) -> set[str]:
-    """The keys, in MLflow, of the studies whose winner is the champion of any model.
+    """The keys in MLflow of the studies whose winner is the champion of any model.
 
     Raises:
-        MlflowException: where MLflow cannot be reached.
+        MlflowException: if MLflow cannot be reached.
         OSError: likewise.
     """
     store = Store(config.root, config.tracking.uri)

@@ -29,16 +29,16 @@ from tuner.training.loop import Interrupted
 def republishing(
     config: Config, stop: Event, note: Callable[[StudyResult], str]
 ) -> Iterator["Republishing"]:
-    """What MLflow has of the study of a config, owned until the block ends.
+    """Opens the study of a config, which this process owns until the block ends.
 
     Args:
-        config: of the study.
+        config: the study's config.
         stop: set when the command is told to stop.
-        note: what is said of a result, Markdown.
+        note: makes the description of a result, in Markdown.
 
     Raises:
-        UserError: where another process is at work on it, or its record is gone; within the block,
-            where MLflow cannot be reached.
+        UserError: if another process is working on the study, or its record is gone; within the
+            block, if MLflow cannot be reached.
     """
     name, store = config.study.name, Store(config.root, config.tracking.uri)
     folder = config.root / "studies" / name
@@ -51,11 +51,11 @@ def republishing(
 
 
 class Republishing:
-    """What MLflow has of a study that no other process is at work on.
+    """Compares a study with its runs in MLflow, and repairs the runs.
 
     Args:
-        recorded_study: of the study.
-        store: where MLflow keeps its data.
+        recorded_study: the study, on which no other process may be working.
+        store: the store of MLflow's data.
         stop: set when the command is told to stop.
     """
 
@@ -70,11 +70,11 @@ class Republishing:
         self.spool = recorded_study.folder / "spool"
 
     def findings(self) -> Iterator[str]:
-        """What is not as the record has it, a line each; nothing is changed.
+        """Lists the differences from the record, a line each; changes nothing.
 
         Raises:
             MlflowException: if MLflow cannot be reached.
-            Interrupted: when `stop` was set.
+            Interrupted: if `stop` was set.
         """
         if waiting := sum(map(lines, self.waiting())):
             yield f"spool: {count(waiting, 'record')} wait{'s' * (waiting == 1)} for MLflow"
@@ -99,16 +99,16 @@ class Republishing:
                 yield from (f"{_name(number)}: {word}" for word in words)
 
     def mend(self) -> str:
-        """Writes what is missing, closes what is open, drops what is double.
+        """Writes what is missing, ends runs that are still open, and retires duplicates.
 
         A damaged database is set aside first.
 
         Returns:
-            What was done, in words.
+            A summary, in words.
 
         Raises:
-            MlflowException: if MLflow cannot be reached; the same again goes on.
-            Interrupted: when `stop` was set; likewise.
+            MlflowException: if MLflow cannot be reached; a second call continues the work.
+            Interrupted: if `stop` was set; a second call continues the work.
         """
         done, damaged = Counter[str](), self.store.set_aside_damaged()
         done["record"] = self.hand_over()
@@ -142,7 +142,7 @@ class Republishing:
 
     @property
     def numbers(self) -> set[int | None]:
-        """Of which there must be a run: the trials on record, and the study itself."""
+        """The numbers that must have a run: of all recorded trials, and None for the study."""
         return {None, *(trial.number for trial in self.record.trials())}
 
     def waiting(self) -> list[Path]:
@@ -150,7 +150,7 @@ class Republishing:
         return spooled(self.spool)
 
     def hand_over(self) -> int:
-        """Writes what waits in the spool; returns how many records that were."""
+        """Writes the records of the spool to MLflow; returns their number."""
         files, handed = self.waiting(), 0
         study = {"root": str(self.store.root), "uri": self.store.uri, **self.names}
         study["spool"] = str(self.spool)
@@ -162,10 +162,10 @@ class Republishing:
         return handed
 
     def expected(self, runs: StudyRuns | None = None) -> Iterator[tuple[int | None, list[Record]]]:
-        """All that MLflow should hold, run by run, that of the study last.
+        """All records that MLflow should hold, run by run, the study's run last.
 
         Args:
-            runs: that are being mended; then the result gets the page where they are.
+            runs: the runs under repair; if given, their page is stored in the result.
         """
         more: dict[int | None, list[Record]] = {}
         for piece in self.recorded_study.curves():
@@ -179,7 +179,7 @@ class Republishing:
             self.say_where(runs)
             self.recorded_study.count_verdict()
         rest = [
-            # The params of a server's runs are never others later, so it is told none that may be.
+            # Params on a server cannot be changed later, so none are sent there that may change.
             replace(record, params={})
             if isinstance(record, Verdict) and self.store.database is None
             else record
@@ -188,7 +188,7 @@ class Republishing:
         yield None, [self.recorded_study.begins(), *more.get(None, []), *rest]
 
     def say_where(self, runs: StudyRuns) -> None:
-        """Gives the result the page where the curves are now."""
+        """Stores the current page of the curves in the result."""
         saved, goal = self.recorded_study.saved(), self.recorded_study.goal()
         if saved is None or runs.parent_id is None:
             return

@@ -33,11 +33,11 @@ from tuner.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-DIGEST = 36  # characters MLflow keeps of a data set's digest
+DIGEST = 36  # characters that MLflow keeps of a data set's digest
 
 STATUS: Mapping[State, str] = {
     "COMPLETE": "FINISHED",
-    # They did what they were to do, and MLflow draws KILLED as it draws FAILED.
+    # These trials ended as intended, and MLflow draws KILLED like FAILED.
     "PRUNED": "FINISHED",
     "DIVERGED": "FINISHED",
     "INTERRUPTED": "KILLED",
@@ -47,7 +47,7 @@ STATUS: Mapping[State, str] = {
 
 @dataclass
 class _Known:
-    """What is known of a run in MLflow."""
+    """A run's state in MLflow."""
 
     run_id: str
     started_ms: int
@@ -57,7 +57,7 @@ class _Known:
 
 @dataclass
 class _News:
-    """What a bunch of records says about one run: the last word counts."""
+    """What a batch of records says about one run; the last record counts."""
 
     begins: RunBegins | None = None
     ends: RunEnds | None = None
@@ -90,15 +90,15 @@ class _News:
                 self.models.append(record)
 
 
-# News of the study, under None, and of trials.
+# News by trial, and of the study under None.
 _ByNumber = Mapping[int | None, _News]
 
 
 class StudyRuns:
     """Writes records about one study in as few calls as possible.
 
-    `key` tells the study from all others, of any user of the same server, under the same project.
-    Where a trial has several runs, for an answer was lost or late, the fullest is its run.
+    `key` identifies the study among the studies of all users of the server in this project. A trial
+    has several runs if an answer was lost or late; the run with the most data is used.
     """
 
     def __init__(self, store: Store, *, project: str, study: str, key: str) -> None:
@@ -110,23 +110,23 @@ class StudyRuns:
         self._is_server, self._database = store.is_server, store.database
         self.refused: list[str] = []
         self.dropped = 0  # runs that were closed as duplicates
-        self.found: dict[int | None, Run] = {}  # what was there when it was looked at last
+        self.found: dict[int | None, Run] = {}  # the runs that the last `take_stock` found
         self._runs: dict[int | None, _Known] = {}
         self.take_stock()
 
     @property
     def parent_id(self) -> str | None:
-        """The id of the parent run, once there is one."""
+        """The id of the parent run; None while there is none."""
         return self._runs[None].run_id if None in self._runs else None
 
     def write(self, records: Iterable[Record]) -> None:
-        """Write records; what MLflow will never accept is noted in `refused` and left out.
+        """Writes records; those that MLflow refuses for good are skipped and noted in `refused`.
 
-        Records of a run that is not there and whose beginning is not among them are left out as
-        well, and counted in `headless`: made without it, a run would have a start of its own.
+        Records of a missing run are skipped too if they do not begin it, and counted in
+        `headless`: the run would get a wrong start time.
 
-        Raises whatever MLflow raises when it cannot be reached: then open the runs anew and write
-        the same records again.
+        Raises MLflow's exceptions when it cannot be reached: then create this object again and
+        write the same records again.
         """
         news: dict[int | None, _News] = {None: _News()}
         for record in records:
@@ -143,7 +143,7 @@ class StudyRuns:
         self._end(news)
         self._fill({None: study})
         if study.ends is not None:
-            if self._is_server:  # which may have been late
+            if self._is_server:  # duplicates come only from a server's late answers
                 self.take_stock()
                 drop_doubles = logged_models.drop_doubles
                 again(drop_doubles, self.client, self.experiment_id, str(self.parent_id))
@@ -151,10 +151,10 @@ class StudyRuns:
             self._end({None: study})
 
     def _open(self, news: _ByNumber) -> None:
-        """Creates the runs that are missing, and has those run that begin again."""
+        """Creates the missing runs, and sets those running that begin again."""
         study = news.get(None)
         if study is not None and study.begins is not None and SOURCE in study.begins.tags:
-            # A user's function has a command of its own, which its trials are of as well.
+            # The trials of a user's function have its command as their source too.
             self._tags[SOURCE] = study.begins.tags[SOURCE]
         new = {
             number: self._new_run(number, own)
@@ -199,7 +199,7 @@ class StudyRuns:
         return _known(self._done_once(create, number))
 
     def _done_once(self, create: Callable[[], Run], number: int | None) -> Run:
-        """The run of a trial that has none; where the answer is lost it is looked for first."""
+        """Creates a trial's run; after a lost answer, looks for the run before it tries again."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -210,7 +210,7 @@ class StudyRuns:
         return again(lambda: self.lookup.one(number) or create())
 
     def _fill(self, news: _ByNumber) -> None:
-        """Adds to runs what there is of them; to all at once what MLflow's database can be told."""
+        """Adds the news to the runs; in MLflow's local database all runs are written in one go."""
         told = []
         for number, own in news.items():
             run = self._runs[number]
@@ -233,10 +233,10 @@ class StudyRuns:
                     self.refused += [refusal] if refusal else []
 
     def _judge(self, run: _Known, verdict: Verdict) -> None:
-        """Puts what a result says of the study in the place of what an earlier one said.
+        """Replaces what an earlier result said of the study.
 
-        A param is never another one later, but in a database that can be told so; a server's
-        run has the winner in its tags alone.
+        MLflow does not let a param change, except by SQL in a local database; on a server only
+        the tags show the winner.
         """
         known = again(self.client.get_run, run.run_id).data
         tags, params = verdict.shown_tags(run.run_id), verdict.shown_params()
@@ -250,7 +250,7 @@ class StudyRuns:
         self._log([_told(run.run_id, (), params, tags)])
 
     def _show_data(self, run_id: str, data: Mapping[str, str]) -> None:
-        """Shows what a run trains on; MLflow keeps a data set of one name and digest once."""
+        """Logs the run's data set; MLflow stores data sets of the same name and digest once."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         shown = Dataset(data["name"], data["digest"][:DIGEST], "local", json.dumps(dict(data)))
@@ -275,7 +275,7 @@ class StudyRuns:
                 self._runs[number].running = False
 
     def _end_the_rest(self, study: RunEnds) -> None:
-        """No trial is left RUNNING under a study that is over."""
+        """Ends trials that are still RUNNING after the end of the study."""
         rest: dict[int | None, _News] = {}
         for number, run in self._runs.items():
             if number is not None and run.running:
@@ -286,7 +286,7 @@ class StudyRuns:
         self._end(rest)
 
     def _log(self, told: Sequence[tables.News]) -> None:
-        """Points, params and tags of runs; each kind alone if MLflow refuses the whole."""
+        """Logs points, params and tags; separately if MLflow refuses them together."""
         from mlflow.entities import Metric, Param, RunTag
         from mlflow.exceptions import MlflowException
 
@@ -311,7 +311,7 @@ class StudyRuns:
 
     @contextmanager
     def _noting_refusals(self) -> Iterator[None]:
-        """A refused call is noted and left out: tried again and again it would block the rest."""
+        """Notes a refused call and goes on: if it were repeated, it would block all later ones."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -328,7 +328,7 @@ class StudyRuns:
             self.refused.append(f"{artifact.path}: the file is no longer there")
 
     def take_stock(self) -> None:
-        """Looks afresh at what MLflow has; of several runs of one trial the fullest stays."""
+        """Reads the runs from MLflow again; of duplicates it keeps the one with the most data."""
         self.found = {}
         for number, (run, *others) in self.lookup.all().items():
             for other in others:
@@ -343,7 +343,7 @@ class StudyRuns:
                 again(self.client.set_tag, run.info.run_id, "mlflow.parentRunId", self.parent_id)
 
     def retire(self, run: Run, state: str, reason: str) -> None:
-        """Closes a run and tags it, so that it is never taken for that of a trial again."""
+        """Closes a run and tags it, so that it is never used for a trial again."""
         run_id = run.info.run_id
         if run.info.status == "RUNNING":
             again(self.client.set_terminated, run_id, "KILLED")
@@ -355,7 +355,7 @@ class StudyRuns:
 
 
 def outdated(known: Mapping[str, str], told: Mapping[str, str], own: tuple[str, ...]) -> list[str]:
-    """The keys that begin as given and have another value than they are told to have, or none."""
+    """The known keys with one of the prefixes `own` whose values differ from the given ones."""
     return [key for key in known if key.startswith(own) and known[key] != clip(told.get(key))]
 
 
@@ -370,16 +370,16 @@ def _told(
     params: Mapping[str, object],
     tags: Mapping[str, object],
 ) -> tables.News:
-    """News of a run, its values as long as MLflow keeps them."""
+    """News of a run, with values cut to the length that MLflow keeps."""
     clipped = [{key: clip(value) for key, value in own.items()} for own in (params, tags)]
     return tables.News(run_id, list(points), *clipped)
 
 
 def _points(pieces: Iterable[Points], started_ms: int) -> Iterator[tables.Point]:
-    """The finite points as MLflow stores them.
+    """The finite points in MLflow's form.
 
-    MLflow stores the same key, time, step and value once, so times counted from the run's start
-    make a replay harmless. A stored inf (as 1.8e308) or nan would ruin the run's charts.
+    MLflow stores an identical key, time, step and value once, so with times that are counted from
+    the run's start a replay adds nothing. A stored inf (as 1.8e308) or nan would spoil the charts.
     """
     for piece in pieces:
         for name, values in piece.metrics.items():

@@ -3,39 +3,39 @@
     model = mlflow.pyfunc.load_model("models:/digits@champion")
     model.predict(rows, params={"predict_method": "predict_proba"})
 
-The file is one of skops: nothing in it runs, whatever MLflow is told of pickles.
+The model is a skops file: loading it runs no code, whatever MLflow's settings for pickles are.
 """
 
 from pathlib import Path
 from typing import Any
 
-# The file of the pipeline in a model's folder.
+# The pipeline's file in a model's folder.
 FILE = "model.skops"
 
-# The parameter that says which method is called, and which may be.
+# The parameter that names the method to call, and its allowed values.
 PARAMETER = "predict_method"
 METHODS = ("predict", "predict_proba", "decision_function")
 
 
 class Served:
-    """A pipeline as MLflow's pyfunc wants it.
+    """A pipeline with the interface of MLflow's pyfunc.
 
     Args:
-        pipeline: fitted, which takes raw rows.
+        pipeline: a fitted pipeline that takes raw rows.
     """
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = pipeline
 
     def predict(self, rows: Any, params: Any = None) -> Any:
-        """What a method of the pipeline says of raw rows.
+        """Calls a method of the pipeline on raw rows.
 
         Args:
-            rows: as the example of the model.
-            params: `predict_method`, one of METHODS; "predict" where it is not given.
+            rows: in the form of the model's example.
+            params: `predict_method`, one of METHODS; "predict" if not given.
 
         Raises:
-            ValueError: for a method that the pipeline has not.
+            ValueError: if the pipeline does not have the method.
         """
         method = (params or {}).get(PARAMETER, METHODS[0])
         known = methods(self.pipeline)
@@ -49,12 +49,12 @@ class Served:
 
 
 def methods(pipeline: Any) -> list[str]:
-    """Those of METHODS that a pipeline has."""
+    """The METHODS that a pipeline has."""
     return [name for name in METHODS if hasattr(pipeline, name)]
 
 
 def _load_pyfunc(path: str) -> Served:
-    """The model in a folder; MLflow calls it by this name."""
+    """Loads the model of a folder; MLflow requires this function name."""
     from tuner.estimators.saving import load
 
     return Served(load(Path(path) / FILE))

@@ -1,8 +1,8 @@
 """The spool: records on local disk, in order, until MLflow has them.
 
-It is a folder of numbered files, one record a line. Records are appended to the newest; the oldest
-is read, written to MLflow and then deleted. So a kill at any moment costs nothing (at worst one
-file is written twice, which is harmless) and the disk holds only what still waits.
+It is a folder of numbered files, one record a line. Records are appended to the newest file; the
+oldest is read, written to MLflow and then deleted. So a kill loses nothing (at worst one file is
+written twice, which is harmless), and the disk holds only the records that still wait.
 """
 
 import os
@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 from tuner.tracking.records import Record, from_line, to_line
 
-LARGEST = 20_000  # records a file: what a dead server leaves is sent in pieces of this size
+LARGEST = 20_000  # records per file: a long backlog is sent in pieces of this size
 
 
 class Spool:
-    """The records of one study that wait; one process at a time (the study's lock sees to it)."""
+    """The waiting records of one study; the study's lock allows one process at a time."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,20 +25,20 @@ class Spool:
         self._lock = threading.Lock()
         self._waiting = {file: lines(file) for file in spooled(folder)}
         self._newest = max((int(file.stem) for file in self._waiting), default=0)
-        self._open: BinaryIO | None = None  # the newest file, if it is being appended to
+        self._open: BinaryIO | None = None  # the newest file, while records are appended
 
     def __len__(self) -> int:
-        """How many records wait."""
+        """The number of waiting records."""
         with self._lock:
             return sum(self._waiting.values())
 
     def append(self, record: Record) -> None:
-        """Add a record; it survives the death of this process once the call returns."""
+        """Appends a record; once the call returns, it survives the death of this process."""
         line = to_line(record).encode()
         with self._lock:
             if self._open is None:
                 self._newest += 1
-                # Without a buffer: what a full disk has refused is not written again as it closes.
+                # Unbuffered: data that a full disk refused must not be written again on close.
                 self._open = self._file().open("ab", buffering=0)
                 self._waiting[self._file()] = 0
             left = memoryview(line)
@@ -49,16 +49,16 @@ class Spool:
                 self._finish()
 
     def sync(self) -> None:
-        """Wait until every record would survive a loss of power."""
+        """Waits until every record would survive a loss of power."""
         with self._lock:
             files = list(self._waiting)
         for file in files:
-            # A file that is gone is in MLflow.
+            # A deleted file is already in MLflow.
             with suppress(FileNotFoundError), file.open("rb") as written:
                 os.fsync(written.fileno())
 
     def oldest(self) -> Path | None:
-        """The file to be written next; nothing is appended to it any more."""
+        """The file to write next; no more records are appended to it."""
         with self._lock:
             if not self._waiting:
                 return None
@@ -68,13 +68,13 @@ class Spool:
         return file
 
     def remove(self, file: Path) -> None:
-        """Forget a file: MLflow has its records."""
+        """Deletes a file whose records are in MLflow."""
         file.unlink()
         with self._lock:
             del self._waiting[file]
 
     def close(self) -> None:
-        """Close the file that is being appended to; what waits stays on disk."""
+        """Closes the newest file; waiting records stay on disk."""
         with self._lock:
             self._finish()
 
@@ -93,13 +93,13 @@ def spooled(folder: Path) -> list[Path]:
 
 
 def lines(file: Path) -> int:
-    """How many records a file holds, whole or torn."""
+    """The number of lines in a file, whole or torn."""
     with file.open("rb") as own:
         return sum(1 for _ in own)
 
 
 def records(file: Path) -> tuple[list[Record], int]:
-    """The records of a file, and how many lines are none (a kill tears one) and were left out."""
+    """The records of a file, and the number of skipped lines (a kill can tear one)."""
     found, torn = [], 0
     with file.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:

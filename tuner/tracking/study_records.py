@@ -23,39 +23,39 @@ from tuner.tracking.records import (
     Verdict,
 )
 
-# What the description of a study's run shows.
+# The pictures in the description of a study's run.
 PICTURES = ("loss_curves.png", "learning_rates.png")
 
-# Of a setting's value, in the name of a run; so many of them are named where there is no rate.
+# Characters of a setting's value in a run's name, and settings in it if no rate is searched.
 WIDEST, NAMED = 20, 2
 
 
 def begun(
     number: int, started_ms: int, settings: Settings, shown: Settings | None = None
 ) -> RunBegins:
-    """A trial's run.
+    """The record that begins a trial's run.
 
     Args:
-        number: of the trial.
-        started_ms: when it was asked, in milliseconds since 1970.
-        settings: all of it.
-        shown: those that become params, numbers and words as they are, others in words; all if not
-            given.
+        number: the trial's number.
+        started_ms: when the trial was proposed, in milliseconds since 1970.
+        settings: all its settings.
+        shown: the settings that become params, by default all: numbers and text as they are, other
+            values as text.
     """
     shown = settings if shown is None else shown
     return RunBegins(number, called(number, settings, shown), started_ms, params_of(shown))
 
 
 def params_of(settings: Settings) -> dict[str, object]:
-    """Settings as a record's line holds them."""
+    """Settings in the form of a record's line."""
     plain = (int, float, str, list)
     return {k: v if isinstance(v, plain) or v is None else repr(v) for k, v in settings.items()}
 
 
 def called(number: int, settings: Settings, shown: Settings) -> str:
-    """The name of a trial's run: its number, its optimizer, and what tells it from others.
+    """The name of a trial's run: its number, its optimizer, and what identifies it.
 
-    That is its learning rate if that is searched, and else the first settings that are.
+    That is its learning rate if it is searched, and otherwise the first searched settings.
 
     >>> adam = {"optimizer": "adam", "optimizer.adam.lr": 0.0102, "batch_size": 32}
     >>> called(46, adam, adam)
@@ -76,11 +76,11 @@ def _short(value: object) -> str:
 
 
 def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record]:
-    """All curves of a trial and its end.
+    """The records of a trial's curves and its end.
 
     Args:
-        result, curves: as the record keeps them (`Outcome.kept_curves`).
-        ended_ms: in milliseconds since 1970.
+        result, curves: the trial's, as the study's record keeps them (`Outcome.kept_curves`).
+        ended_ms: when it ended, in milliseconds since 1970.
     """
     yield Points(result.number, steps(curves), curves)
     tags = {"label": result.label, "evidence": result.evidence}
@@ -95,29 +95,29 @@ def ended(result: TrialResult, curves: Curves, ended_ms: int) -> Iterator[Record
 
 
 def left(study: Path, result: TrialResult) -> Iterator[Artifact]:
-    """The files of a trial that it logged, and of one that failed what tells why.
+    """The files that a trial logged; for a failed trial also the files about its failure.
 
     Args:
-        study: the folder of the study.
-        result: of the trial.
+        study: the study's folder.
+        result: the trial's result.
     """
     for path, folder in for_mlflow(study, result.number, result.state == "FAILED"):
         yield Artifact(result.number, str(path.resolve()), folder)
 
 
 def steps(curves: Curves) -> list[int]:
-    """The epochs of a trial's curves, from 0 on."""
+    """The epochs of a trial's curves, from 0."""
     return list(range(max(map(len, curves.values()), default=0)))
 
 
 class BestSoFar:
-    """The curve of a study's run: the best of the goal after each trial."""
+    """The curve of a study's run: the best value so far after each trial."""
 
     def __init__(self, goal: Goal) -> None:
         self.goal, self.best = goal, math.inf
 
     def after(self, results: Sequence[TrialResult]) -> Iterator[Points]:
-        """The next piece, of trials in the order of their numbers; none before one is complete."""
+        """The next points, for trials in order of their numbers; none before one is complete."""
         steps, values = [], []
         for result in results:
             if result.state == "COMPLETE" and result.value is not None:
@@ -130,10 +130,10 @@ class BestSoFar:
 
 
 def confirmed(event: Confirmed, goal: Goal) -> Iterator[Points]:
-    """The mean curves on the seeds that chose the winner, each on its trial's run.
+    """The mean curves on the seeds that chose the winner, on each trial's own run.
 
-    The name tells which seeds these are, so that of one name there is one curve, whichever command
-    confirms, and however often.
+    A curve's name states its seeds, so there is one curve of each name, whichever command confirms
+    and however often.
     """
     name = f"confirmed_{goal.curve}_{event.confirmation.seeds}_choosing_seeds"
     for number, values in event.curves.items():
@@ -142,7 +142,7 @@ def confirmed(event: Confirmed, goal: Goal) -> Iterator[Points]:
 
 
 def advised(result: StudyResult) -> Iterator[Tags]:
-    """What the study as a whole advises for each trial: the end of the last command decides."""
+    """Tags with the study's advice for each trial, as of the end of the last command."""
     for trial in result.all:
         yield Tags(trial.number, {"tuner.advice": trial.advice})
 
@@ -150,14 +150,14 @@ def advised(result: StudyResult) -> Iterator[Tags]:
 def judged(
     result: StudyResult, folder: Path, step: int, note: str, has_function: bool = False
 ) -> Iterator[Record]:
-    """What the result says of the study: its winner, what that is worth, and its saved model.
+    """The records of a result: the winner, how good it is, and its saved model.
 
     Args:
-        result: how the study ended.
-        folder: of the study.
-        step: of the winner's numbers: the later the result, the greater.
-        note: what MLflow shows as the description, Markdown.
-        has_function: whether a user's function is trained, whose model is no model of MLflow's.
+        result: the study's result.
+        folder: the study's folder.
+        step: the step of the winner's numbers, greater for a later result.
+        note: the description in MLflow, in Markdown.
+        has_function: whether the study trains a user's function, whose model is no MLflow model.
     """
     winner = result.winner
     pictures = [name for name in PICTURES if (folder / name).exists()]
@@ -177,13 +177,13 @@ def judged(
 
 
 def _winning(result: StudyResult) -> Settings:
-    """The settings of the winner that were searched: the others are those of the study."""
+    """The searched settings of the winner; the others belong to the study."""
     own = {} if result.winner is None else result.winner.settings
     return {path: own[path] for path in result.searched if path in own}
 
 
 def _tags(result: StudyResult) -> Iterator[tuple[str, str]]:
-    """The winner, how many trials ended how, and what matters, as tags of the study's run."""
+    """Tags of the study's run: the winner, the number of trials by state, and importances."""
     for state, count in result.trials.items():
         yield f"tuner.trials.{state}", str(count)
     for own in result.importances:

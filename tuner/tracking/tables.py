@@ -1,7 +1,7 @@
 """Tables: what MLflow's database on this machine holds of runs, written by SQL.
 
-MLflow makes an object of SQLAlchemy's for each entry and commits each call, which costs more than
-training a small trial. What is unusual is left to MLflow, which then says what it has against it.
+MLflow makes an SQLAlchemy object for each entry and commits each call, which costs more than
+training a small trial. Unusual entries are left to MLflow, which then reports its own errors.
 """
 
 import re
@@ -22,14 +22,14 @@ Point = tuple[str, float, int, int]
 # MLflow allows more names than these, and checks the others itself.
 NAME = re.compile(r"(?=.{1,250}\Z)\w+(\.\w+)*", re.ASCII)
 
-# Tags of its own, some of which change more than a table of tags.
+# Prefix of MLflow's own tags; some of them change more than the table of tags.
 OWN = "mlflow."
 
 LONGEST = 250  # characters of a run's name
 
-BUNCH = 100  # runs in a transaction: others wait to write while it lasts
+BUNCH = 100  # runs per transaction: other writers wait until it ends
 
-# The columns that MLflow fills with the same for every run that it creates.
+# Columns that MLflow fills with the same values for every new run.
 RUN = """
 INSERT INTO runs (
     run_uuid, name, artifact_uri, experiment_id, user_id, start_time,
@@ -48,7 +48,7 @@ ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value
 """
 STATUS = "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?"
 
-# A point that is there already stays. The latest is the one of the highest step, time and value.
+# Existing points stay. The latest point has the highest step, then time, then value.
 POINT = """
 INSERT OR IGNORE INTO metrics (run_uuid, key, value, timestamp, step, is_nan)
 VALUES (?, ?, ?, ?, ?, 0)
@@ -64,7 +64,7 @@ WHERE (excluded.step, excluded.timestamp, excluded.value) > (old.step, old.times
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run to create, as MLflow's create_run takes it."""
+    """A run to create, as for MLflow's create_run."""
 
     name: str
     started_ms: int
@@ -73,7 +73,7 @@ class NewRun:
 
 @dataclass(frozen=True)
 class News:
-    """What is to be added to a run, as MLflow's log_batch takes it; points are finite."""
+    """What to add to a run, as for MLflow's log_batch; all points are finite."""
 
     run_id: str
     points: Sequence[Point] = ()
@@ -83,7 +83,7 @@ class News:
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended, as MLflow's set_terminated takes it."""
+    """How a run ended, as for MLflow's set_terminated."""
 
     run_id: str
     status: str
@@ -91,10 +91,10 @@ class End:
 
 
 def create(database: Path, experiment_id: str, runs: Sequence[NewRun]) -> list[str]:
-    """Creates runs, all or none; returns their ids, in order, or [] if it is left to MLflow.
+    """Creates all runs or none; returns their ids in order, or [] if MLflow must create them.
 
     Raises:
-        OSError: if others hold the database for too long.
+        OSError: if another process locks the database for too long.
     """
 
     def work(connection: sqlite3.Connection) -> list[str]:
@@ -116,14 +116,14 @@ def create(database: Path, experiment_id: str, runs: Sequence[NewRun]) -> list[s
 
 
 def add(database: Path, news: Sequence[News]) -> set[str]:
-    """Adds to runs; to each all of its news or nothing.
+    """Adds news to runs; each run gets all of its news or nothing.
 
     Returns:
-        The ids of the runs that were added to. The others are left to MLflow: a run was deleted, a
-        name is unusual, or a param has another value already.
+        The ids of the runs that were changed. The others are left to MLflow: a run was deleted, a
+        name is unusual, or a param already has another value.
 
     Raises:
-        OSError: if others hold the database for too long.
+        OSError: if another process locks the database for too long.
     """
 
     added = set[str]()
@@ -139,7 +139,7 @@ def add(database: Path, news: Sequence[News]) -> set[str]:
 
 
 def terminate(database: Path, ends: Sequence[End]) -> set[str]:
-    """Ends runs; returns the ids of those that it ended, and raises as `add`."""
+    """Ends runs; returns the ids of those that it ended, and raises the errors of `add`."""
 
     def work(connection: sqlite3.Connection) -> set[str]:
         own = [end for end in ends if _is_active(connection, end.run_id)]
@@ -179,7 +179,7 @@ def _was_added(connection: sqlite3.Connection, news: News) -> bool:
 
 
 def _transaction(database: Path, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
-    """What the work did, all at once; nothing where the tables are of another version."""
+    """Does the work in one transaction; returns `nothing` if the tables are of another version."""
     try:
         with opened(database) as connection, connection:
             return work(connection)

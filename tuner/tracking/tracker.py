@@ -25,26 +25,26 @@ from tuner.tracking.records import Artifact, Points, Record, RunBegins, RunEnds,
 from tuner.tracking.study_records import BestSoFar, advised, begun, confirmed, ended, left, steps
 from tuner.tracking.writer import Writer
 
-# Points of trials that train are sent so often, in seconds, at rungs as well; to put them together
-# may take such a share of the time at most.
+# Seconds between two sends of the running trials' points, apart from those at rungs, and the
+# greatest share of the time that preparing them may take.
 LIVE, SHARE = 2.0, 0.05
 
 
 class Tracker:
-    """The records of one study.
+    """Turns the events of one study into records.
 
     Args:
-        writer: takes them; it is closed here.
-        deadline: until which the end waits for MLflow; what that has not taken by then waits in
-            the spool.
-        begins: the beginning of the study's run.
+        writer: receives the records; the tracker closes it.
+        deadline: how long the end waits for MLflow; records that MLflow has not taken by then stay
+            in the spool.
+        begins: the record that begins the study's run.
         goal: what the study minimises.
-        artifacts: files that are there when the study begins.
-        folder: of the study, with its pictures and its model.
-        shown: the settings of a trial as MLflow shows them.
-        verdict: what MLflow is told of a result.
-        has_function: whether a user's function is trained.
-        clock: in seconds.
+        artifacts: files that exist when the study begins.
+        folder: the study's folder, with its pictures and its model.
+        shown: selects the settings of a trial that MLflow shows.
+        verdict: makes the records of a result.
+        has_function: whether the study trains a user's function.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Tracker:
         self.artifacts, self.folder, self.shown = artifacts, folder, shown
         self.verdict, self.has_function, self.clock = verdict, has_function, clock
         self.best = BestSoFar(goal)
-        self.sent: dict[int, int] = {}  # points of each curve of a trial that trains
-        self.due, self.left = -math.inf, 0  # when to send the next, and who had left at the last
+        self.sent: dict[int, int] = {}  # number of sent points on each curve, by running trial
+        self.due, self.left = -math.inf, 0  # next send; trials that had left at the last
 
     @property
     def host(self) -> Callable[[], Connection | None] | None:
-        """Of a process that saves the winner as well, if there is one, as `Background` takes it."""
+        """The process that also saves the winner, as `Background` takes it; None without one."""
         return self.writer.host if self.writer.is_host else None
 
     def __call__(self, event: Event) -> None:
@@ -93,7 +93,7 @@ class Tracker:
         """Begins the run of the study, or continues it.
 
         Args:
-            results: of the trials that ended before.
+            results: the results of the trials that ended before.
         """
         tuple(self.best.after(results))
         self.writer.put(self.begins)
@@ -114,8 +114,7 @@ class Tracker:
             self.put([begun(trial.number, trial.started_ms, own, self.shown(own))])
 
     def go_on(self, event: EpochEnded) -> None:
-        """Sends the points that the running trials have added, at the start, at rungs and then and
-        when."""
+        """Sends new points of the running trials: at the start, at rungs, and at intervals."""
         left, now = event.left, self.clock()
         if event.epoch and left == self.left and now < self.due:
             return
@@ -124,7 +123,7 @@ class Tracker:
         self.left, self.due = left, now + max(LIVE, (self.clock() - now) / SHARE)
 
     def news(self, points: Points) -> Iterator[Points]:
-        """What was not sent yet of a trial's curves, if anything."""
+        """The points of a trial's curves that were not sent yet."""
         assert points.number is not None
         first = self.sent.get(points.number, 0)
         if first < len(points.steps):
@@ -133,11 +132,11 @@ class Tracker:
             yield Points(points.number, points.steps[first:], left)
 
     def end_trials(self, outcomes: Sequence[Outcome], again: bool = False) -> None:
-        """Writes all curves and the end of these trials, safe on disk before it returns.
+        """Writes the curves and the end of these trials; they are on disk when it returns.
 
         Args:
-            outcomes: of the trials.
-            again: whether they are to be trained again: then they are not among the best so far.
+            outcomes: the outcomes of the trials.
+            again: whether the trials will be trained again: then they do not count as best so far.
         """
         for outcome in outcomes:
             for record in ended(outcome.result(), outcome.kept_curves(), now_ms()):
@@ -150,21 +149,21 @@ class Tracker:
         self.writer.sync()
 
     def put(self, records: Iterable[Record]) -> None:
-        """Hands records over."""
+        """Passes records to the writer."""
         for record in records:
             self.writer.put(record)
 
     def confirm(self, event: Confirmed) -> None:
-        """Adds what a confirmation found.
+        """Adds the curves of a confirmation.
 
-        The mean curves on fresh seeds go each to its trial's run.
+        Each mean curve on fresh seeds goes to its trial's run.
         """
         self.put(confirmed(event, self.goal))
 
     def end(self, result: StudyResult) -> None:
-        """Adds the files, what the result says, and the saved model; waits for MLflow a while."""
+        """Adds the files, the result and the saved model; waits for MLflow until the deadline."""
         if self.folder is not None:
-            # The result is not written yet: one that is there is an earlier one.
+            # The new result is not written yet: an existing file is an earlier result.
             self.put(
                 file
                 for file in files(self.folder, self.has_function)
@@ -174,11 +173,11 @@ class Tracker:
         self.writer.flush(self.deadline)
 
     def over(self, result_file: Path | None = None, interrupted: bool = False) -> None:
-        """Ends the study's run, after all else that is written of it.
+        """Ends the study's run, after everything else is written.
 
         Args:
-            result_file: joins the run; its time of writing is the run's end.
-            interrupted: whether the study is to go on later.
+            result_file: is added to the run; the time when it was written becomes the run's end.
+            interrupted: whether the study is to continue later.
         """
         ended_ms = now_ms()
         if result_file is not None:
@@ -191,7 +190,7 @@ class Tracker:
         self.writer.sync()
 
     def fail(self, error: BaseException) -> None:
-        """Ends the study's run with the error that no later record follows."""
+        """Ends the study's run with an error; call it last."""
         said = " ".join(f"{type(error).__name__}: {error}".split())
         self.writer.put(RunEnds(None, "FAILED", said, now_ms()))
 
@@ -204,10 +203,10 @@ class Tracker:
         return self.writer.curves_link(self.goal.curve, self.goal.greater_is_better)
 
     def close(self) -> tuple[str, list[str]]:
-        """Gives MLflow a while to take what it has not.
+        """Waits for MLflow until the deadline, and closes the writer.
 
         Returns:
-            What waits in words, or "", and a line for each record that MLflow refused.
+            A message about waiting records, or "", and a line for each record that MLflow refused.
         """
         waiting = self.writer.close(self.deadline)
         words = f"{waiting} records wait for MLflow ({self.writer.error})" if waiting else ""

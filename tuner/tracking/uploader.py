@@ -1,12 +1,12 @@
 """The uploader: a process that writes the spool's files to MLflow, as the writer tells it to.
 
 It is a process, not a thread, because importing MLflow (2 s) and calling it hold Python's global
-lock: a training loop beside it ran at a tenth to a third of its speed. It imports MLflow, then
-reads lines from standard input, first the study as JSON and then paths of files, and answers each
+lock: a training loop beside it ran at a tenth to a third of its speed. The process imports MLflow,
+then reads lines from standard input: first the study as JSON, then paths of files. It answers each
 file with a line of JSON. It ends with its input, so a killed study leaves no process behind.
 
-It also saves the winner, for which MLflow is needed as well (`tuner.processes.background`). With
-`saves` in its command line, it imports at once what that needs.
+It also saves the winner, which needs MLflow too (`tuner.processes.background`). With `saves` on its
+command line it imports the modules for that at once.
 """
 
 import json
@@ -37,15 +37,14 @@ def deliver(
     files: Iterable[str],
     turns: AbstractContextManager[Any] = ALONE,
 ) -> Iterator[dict[str, Any]]:
-    """Write each file; yields what became of it: an error, refusals, and the parent run's page.
+    """Writes each file; yields its outcome: an error, refusals, and the parent run's page.
 
-    It ends when the database is another file than the one that was opened: MLflow would go on with
-    the one that was.
+    It ends when the database file was replaced: MLflow would keep writing to the old one.
 
     Args:
-        study: what the writer says of it.
-        files: paths, each asked for when the one before is written.
-        turns: entered for each file.
+        study: the writer's description of the study.
+        files: paths; the next one is taken when the one before is written.
+        turns: a lock that is held for each file.
     """
     store = Store(Path(study["root"]), study["uri"])
     folder = Path(study["spool"]).resolve().parent
@@ -71,13 +70,13 @@ def deliver(
             yield {"error": None, "refused": runs.refused, "torn": lost, "page": page}
             runs.refused, runs.headless = [], 0
         except Exception as error:
-            # A call whose answer was lost may have been done: look afresh at what MLflow has.
+            # The failed call may have succeeded and lost its answer: read the runs again.
             runs = None
             yield {"error": one_line(error)}
 
 
 def is_own(record: Record, folder: Path) -> bool:
-    """Whether what a record sends, if it sends files, lies in the study's own folder."""
+    """Whether the files that a record sends, if any, are in the study's own folder."""
     match record:
         case Artifact(path=path, folder=into):
             return _is_within(path, folder) and _is_within(folder / into, folder)
@@ -89,29 +88,29 @@ def is_own(record: Record, folder: Path) -> bool:
 def _is_within(path: str | Path, folder: Path) -> bool:
     try:
         return Path(path).resolve().is_relative_to(folder)
-    except ValueError:  # no path holds a null byte
+    except ValueError:  # a path with a null byte
         return False
 
 
 def main() -> None:
-    """Serve one study until standard input ends."""
+    """Serves one study until standard input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    sys.stdout = sys.stderr  # MLflow likes to print
+    sys.stdout = sys.stderr  # MLflow prints to standard output
     calls, *saves = stand_back()
     if saves:
-        load(UNTRACKED)  # before MLflow: skops looks through all modules that are there
+        load(UNTRACKED)  # before MLflow: skops searches all loaded modules
     import_mlflow()
     if not (line := sys.stdin.readline()):
-        return  # the command has no study
+        return  # the command works on no study
     study = json.loads(line)
-    # Two threads would import the same modules at once, and may find one half made.
+    # Two threads must not import the same module at once: one may see it half initialised.
     turns = Lock()
     Thread(target=serve, args=[Connection(int(calls)), turns], daemon=True).start()
-    # The uploader of a study that was killed may be about to die.
+    # The uploader of a killed study may still be running.
     with FileLock(Path(study["spool"]) / "lock"):
         for answer in deliver(study, sys.stdin, turns):
             print(json.dumps(answer), file=answers, flush=True)
-    # All is written: to take MLflow down in good order would be a second that the study waits.
+    # Everything is written: a regular shutdown of MLflow would take another second.
     os._exit(0)
 
 

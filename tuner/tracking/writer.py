@@ -14,26 +14,26 @@ from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
-SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds from the start of a round to the next
-UPLOADER = "tuner.tracking.uploader"  # the module that the process beside a study runs
-FAILURES = 3  # in a row, after which flush and close stop waiting
-GLANCE = 0.1  # seconds from one look at the deadline to the next
+SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds between the starts of two rounds
+UPLOADER = "tuner.tracking.uploader"  # the module of the child process
+FAILURES = 3  # consecutive ones after which flush and close stop waiting
+GLANCE = 0.1  # seconds between two looks at the deadline
 
 
 class Writer:
-    """Spools records at once; a thread has them written to MLflow by a uploader process, in order.
+    """Spools records at once; a thread passes them in order to an uploader process.
 
-    What an earlier process left in the study's spool is written first. When MLflow fails, the
-    records wait, `error` says why, and the thread tries again. `key` tells the study from all
-    others that are called the same. A study folder has one writer at a time.
+    Records that an earlier process left in the spool are written first. When MLflow fails, the
+    records wait, `error` gives the reason, and the thread tries again. `key` identifies the study
+    among studies of the same name. A study folder has one writer at a time.
     """
 
     def __init__(
         self, store: Store, study_folder: Path, *, project: str, study: str, key: str
     ) -> None:
-        self.error: str | None = None  # why records wait, in one line; None when all is well
+        self.error: str | None = None  # why records wait, in one line; None without a failure
         self.refused: list[str] = []  # what MLflow will never accept, one line each
-        self.torn = 0  # lines of the spool that were no records, and were left out
+        self.torn = 0  # skipped lines of the spool that were no records
         self.renewed = False  # whether MLflow's database was replaced meanwhile
         folder = study_folder / "spool"
         self._spool = Spool(folder)
@@ -54,7 +54,7 @@ class Writer:
         self._thread.start()
 
     def put(self, record: Record) -> None:
-        """Hand over a record (some 30 microseconds).
+        """Adds a record to the spool (some 30 microseconds).
 
         Raises:
             OSError: if the disk is full.
@@ -62,22 +62,22 @@ class Writer:
         self._spool.append(record)
 
     def sync(self) -> None:
-        """Wait until the records handed over would survive a loss of power."""
+        """Waits until all records would survive a loss of power."""
         self._spool.sync()
 
     def flush(self, deadline: Deadline) -> int:
-        """Hurry, until the deadline at most; returns how many records still wait.
+        """Sends without pauses, until the deadline at most; returns the number of waiting records.
 
         Returns early if MLflow fails several times in a row, so a dead server costs little.
         """
         return self._wait(deadline, closing=False)
 
     def close(self, deadline: Deadline) -> int:
-        """Flush and stop; returns how many records wait for the study's next command."""
+        """Flushes and stops; returns the number of records that wait for the next command."""
         waiting = self._wait(deadline, closing=True)
         error = self.error or f"MLflow took longer than {deadline.seconds:g} s"
         while self._thread.is_alive():
-            # An uploader with nothing left to do may be stopped, and would not end.
+            # An uploader that has nothing to do may be suspended, and would never end.
             uploader = self._uploader
             if uploader is not None and (waiting or not deadline.left()):
                 uploader.kill()
@@ -95,12 +95,12 @@ class Writer:
         return self._store.curves_link(*self._page, metric, greater_is_better)
 
     def host(self) -> Connection | None:
-        """The connection to the uploader, which makes calls as well; None while there is none."""
+        """The connection for calls in the uploader process; None if it is not running."""
         return self._calls
 
     @property
     def is_host(self) -> bool:
-        """Whether the uploader makes calls: not where each may wait for what a server answers."""
+        """Whether the uploader makes calls: not with a server, where slow answers block them."""
         return not self._store.is_server
 
     def _wait(self, deadline: Deadline, closing: bool) -> int:
@@ -134,7 +134,7 @@ class Writer:
         self._dismiss()
 
     def _round(self) -> float:
-        """Have the oldest file of the spool written; returns after how many seconds to go on."""
+        """Has the oldest file of the spool written; returns the seconds until the next round."""
         file = self._spool.oldest()
         if file is None:
             return SHORTEST_REST
@@ -155,7 +155,7 @@ class Writer:
         return SHORTEST_REST
 
     def _ask(self, file: Path) -> dict[str, Any]:
-        """The uploader's answer about a file; a uploader that died is replaced next time."""
+        """The uploader's answer about a file; if the process died, the next call replaces it."""
         try:
             if self._uploader is None:
                 self._take(Server(UPLOADER))
@@ -168,9 +168,9 @@ class Writer:
             return {"error": "the tracking process was killed or could not be started"}
 
     def _take(self, uploader: Server) -> None:
-        """Makes a process the uploader of this study."""
+        """Uses a process as the uploader of this study."""
         self._uploader, self._calls = uploader, uploader.calls
-        with suppress(OSError):  # it died: then it does not answer either
+        with suppress(OSError):  # if it died, the next answer fails too
             uploader.say(json.dumps(self._study))
 
     def _dismiss(self) -> None:
