@@ -29,13 +29,13 @@ from tuner.report.first_word import first_server, first_word
 if TYPE_CHECKING:
     from tuner.config import Config
 
-# The forms of the log (the key `log`).
+# The formats of the log (the key `log`).
 LOGS = ("plain", "json")
 
-# Seconds between two looks at a study that another process is at work on.
+# Seconds between two checks of a study that another process is working on.
 POLL = 1.0
 
-# Settings of libraries that they read in the current folder, and tuner forgets.
+# Settings files that libraries read from the current folder when they are imported.
 LIBRARIES = ("matplotlibrc", ".numba_config.yaml")
 
 HELP = """\
@@ -92,17 +92,17 @@ Exit codes:
 
 
 def first_comment(path: Path) -> str:
-    """What a file of conf/ says it is: its first comment that is not for Hydra."""
+    """The description of a file in conf/: its first comment that is not for Hydra."""
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = (line[1:].strip() for line in lines if line.startswith("#"))
     return next((c for c in comments if not c.startswith("@package")), "")
 
 
 def help_page(function: Function | None = None) -> str:
-    """What `--help` prints: the settings, and the experiments, options and jobs that there are.
+    """The page of `--help`: the settings, and all experiments, options and jobs.
 
     Args:
-        function: of the user's, which the page is then about.
+        function: the user's function that the page describes; None for tuner's own page.
     """
     conf = config_folder()
     known = words.groups([conf])
@@ -130,16 +130,16 @@ def _table(rows: Mapping[str, str]) -> str:
 class Signals:
     """SIGINT, SIGTERM and SIGHUP ask to stop at the next step; a second one stops at once.
 
-    While nothing is at work yet, the first does: an exception in the middle of Hydra's work, or of
-    an import, would become another one.
+    Before the work begins the first signal stops at once: an exception in the middle of Hydra's
+    work or of an import would be turned into another one.
 
     Args:
-        stopped: what to print at the end.
+        stopped: the line to print when the command is stopped.
 
     Attributes:
-        stop: set once a signal came.
-        number: of the last signal.
-        at_work: whether to ask.
+        stop: set by the first signal.
+        number: the number of the last signal.
+        at_work: whether the work has begun.
     """
 
     def __init__(self, stopped: str) -> None:
@@ -150,7 +150,7 @@ class Signals:
             signal.signal(number, self.receive)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Takes a signal, as `signal.signal` wants it."""
+        """The handler for `signal.signal`."""
         self.number = signal.Signals(number)
         if not self.at_work:
             print(self.stopped, flush=True)
@@ -159,20 +159,20 @@ class Signals:
         signal.signal(number, signal.SIG_DFL)
 
     def begin(self) -> None:
-        """Work begins, which signals ask to stop."""
+        """Marks the start of the work: from now on signals ask to stop."""
         self.at_work = True
 
     @property
     def code(self) -> int:
-        """The exit code of a command that the last signal ended."""
+        """The exit code of a command that was stopped by the last signal."""
         return 128 + self.number
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """What is imported and composed meanwhile stays to the end, and no collection looks at it.
+    """Keeps the garbage collector from objects made in the block, which last until the exit.
 
-    Those at the end of the process, which go through all there is, take a fifth of a short command.
+    Collections at the exit visit all objects, which takes a fifth of a short command's time.
     """
     gc.disable()
     try:
@@ -186,11 +186,11 @@ def main(arguments: Sequence[str] | None = None, function: Function | None = Non
     """Runs one command.
 
     Args:
-        arguments: settings and flags; those of the process where none are given.
-        function: of the user's, which is trained in the place of tuner's models.
+        arguments: settings and flags; by default those of the process.
+        function: the user's function, which is trained in place of tuner's models.
 
     Returns:
-        Its exit code, of which the help page says what each means.
+        The exit code; the help page explains each.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments == ["help"] or {"--help", "-h"} & set(arguments) or not (arguments or function):
@@ -219,26 +219,26 @@ def main(arguments: Sequence[str] | None = None, function: Function | None = Non
 
 
 def command(arguments: list[str], function: Function | None = None) -> int:
-    """Composes, checks and runs.
+    """Composes the config, checks it and runs the job.
 
     Args:
-        arguments: settings and flags, but for those that show a page.
-        function: as `main` takes it.
+        arguments: settings and flags, except flags that show a page.
+        function: as for `main`.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for what the user can mend.
+        UserError: for an error that the user can fix.
     """
     command_begins()
-    # Before all that takes time: an exception in the middle of Hydra's work becomes another one.
+    # Before anything slow: an exception in the middle of Hydra's work would become another one.
     program = PROGRAM if function is None else function.command
     typed = masked(f"{program} {shlex.join(arguments)}".rstrip())
     stopped = f"Stopped. The same command continues: {typed}"
     signals = Signals(stopped)
-    # One BLAS thread a worker, also in the processes that are started from here. NumPy, when it is
-    # imported, would start others, which keeps a core busy for a tenth of a second.
+    # One BLAS thread per worker, also in child processes. Otherwise NumPy starts more threads when
+    # it is imported, which keeps a core busy for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     extra_folder = None
     if "--config-dir" in arguments:
@@ -270,7 +270,7 @@ def command(arguments: list[str], function: Function | None = None) -> int:
 
 
 def tell(error: UserError) -> int:
-    """Prints what the user can mend, and returns the exit code."""
+    """Prints an error that the user can fix, and returns the exit code."""
     for line in error.args:
         print(f"tuner: {line}", file=sys.stderr)
     return error.exit_code
@@ -280,16 +280,16 @@ def work(plain: Plain, function: Function | None, signals: "Signals", stopped: s
     """Checks a composed config and runs its job.
 
     Args:
-        plain: the config.
-        function: as `main` takes it.
+        plain: the composed config.
+        function: as for `main`.
         signals: ask the job to stop.
-        stopped: what to print then.
+        stopped: the line to print when the job was stopped.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for what the user can mend.
+        UserError: for an error that the user can fix.
     """
     with uncollected():
         if word := first_word(plain):
@@ -299,10 +299,10 @@ def work(plain: Plain, function: Function | None, signals: "Signals", stopped: s
 
 
 def job(plain: Plain, function: Function | None, signals: "Signals", stopped: str) -> int:
-    """Checks a config, imports its job and runs it; arguments and results are those of `work`.
+    """Checks a config, imports its job and runs it; arguments and result are as for `work`.
 
     Raises:
-        UserError: likewise.
+        UserError: for an error that the user can fix.
     """
     with uncollected():
         from tuner.config import check
@@ -332,11 +332,11 @@ def job(plain: Plain, function: Function | None, signals: "Signals", stopped: st
 
 
 def run_when_free(run: Callable[..., int], config: "Config", stop: Event) -> int:
-    """Runs a job, and waits for `wait` seconds if another process is at work on its study.
+    """Runs a job; waits up to `wait` seconds if another process is working on its study.
 
     Raises:
-        BusyError: if it still is then.
-        Interrupted: if the command was asked to stop.
+        BusyError: if the study is still busy then.
+        Interrupted: if the command was told to stop.
     """
     from tuner.training.loop import Interrupted
 
@@ -361,10 +361,10 @@ def run_when_free(run: Callable[..., int], config: "Config", stop: Event) -> int
 
 
 def check_libraries() -> None:
-    """Refuses a pipe, in the current folder, of a name that a library opens when it is imported.
+    """Refuses a file that a library would read when it is imported, if it is not a regular file.
 
     Raises:
-        UserError: if there is one.
+        UserError: if there is one, such as a pipe, in the current folder.
     """
     for name in LIBRARIES:
         path = Path(name)
@@ -373,11 +373,11 @@ def check_libraries() -> None:
 
 
 def crash(error: Exception, folder: Path) -> CrashError:
-    """What to say of an error that is not the user's; its traceback goes to a file.
+    """The message for an unexpected error, whose traceback is written to a file.
 
     Args:
-        error: what stopped the command.
-        folder: of the study, where the file is kept if it is there; else it is a temporary one.
+        error: the error that stopped the command.
+        folder: the study's folder, for the file; if it does not exist, a temporary folder is used.
     """
     said = " ".join(str(error).split()) or "no message"
     if isinstance(error, MemoryError):

@@ -71,14 +71,14 @@ from tuner.training.loop import Interrupted
 
 @contextmanager
 def opened(config: Config, stop: Stop) -> Iterator["Session"]:
-    """The study of a config, owned until the block ends.
+    """Opens the study of a config, which this process owns until the block ends.
 
     Raises:
-        UserError: before anything is written.
-        NothingNew: likewise, if a study to tune would be what the last one of its pattern was.
+        UserError: for a setting or data that do not fit; before anything is written.
+        NothingNew: if the study would repeat the last one of its name's pattern; likewise.
     """
     if config.study.storage is not None:
-        place_of(config).exists()  # whether it can be reached is known before data are read
+        place_of(config).exists()  # fails before data are read, if it is unreachable
     config, data = loaded(config)
     config = named_after(config, data)
     folder = config.root / "studies" / config.study.name
@@ -94,9 +94,9 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         place.record() as record,
         training_of(config, data, threads, stop, folder) as training,
     ):
-        if config.auto:  # what follows from other data differs as well
+        if config.auto:  # the config depends on the data, so check these first
             builder.check_data(config, record, data)
-        # Of two differences the config's is the one that was meant.
+        # If both the config and the data changed, report the config: that change was intended.
         config_changes.edited(record, config)
         builder.check_data(config, record, data)
         whole = config.budget.deadline
@@ -104,18 +104,18 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
         deadline = Deadline(config.tracking.patience, stop, ends)
         yield Session(config, record, training, folder, deadline)
         if isinstance(training, Functions) and not stop.is_set():
-            forget_repeats(folder)  # they are on record
+            forget_repeats(folder)  # the record has their results
 
 
 def tune(config: Config, stop: Stop) -> int:
-    """Runs or continues the study that the config names, prints the verdict.
+    """Runs or continues the study that the config names, and prints the verdict.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: before anything is written.
-        Interrupted: after everything is closed, when `stop` was set.
+        UserError: for a setting or data that do not fit; before anything is written.
+        Interrupted: if `stop` was set; after everything is closed.
     """
     try:
         with opened(config, stop) as session:
@@ -128,7 +128,7 @@ def tune(config: Config, stop: Stop) -> int:
         terminal.show(config, lambda: plain_result(last), terminal.Told([said]))
         return 0
     say(config, said)
-    # That night's promotion may have been cut short, or have found the server away.
+    # The promotion of that night may have been interrupted, or the server may have been down.
     with opened(renamed(config, last.result.study), stop) as session:
         return concluding.end(session, session.saved() or last)
 
@@ -137,11 +137,11 @@ class Session:
     """One command's work on a study.
 
     Args:
-        config: of the study.
-        record: of the study, owned.
-        training: of the study.
-        folder: of the study.
-        deadline: until which the end of the command waits for MLflow and what helps it.
+        config: the study's config.
+        record: the study's record, which this process owns.
+        training: trains the study's trials.
+        folder: the study's folder.
+        deadline: how long the end of the command waits for MLflow and for child processes.
     """
 
     def __init__(
@@ -156,13 +156,13 @@ class Session:
         self.deadline = deadline
         self.tracking = Tracking(config, record, training.goal, folder, deadline, note.text)
         self.started = time.monotonic()
-        # A folder may hold those of a study that the database has no more.
+        # The folder may hold checkpoints of a study that was deleted from the database.
         of = self.tracking.key if config.study.storage else ""
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, config.checkpoint.seconds, of=of)
         self.open()
 
     def open(self) -> None:
-        """Reads the study as its record has it now."""
+        """Reads the study from its record."""
         self.study = builder.open_study(self.config, self.record)
         if isinstance(self.training, Functions):
             trained = any(result.epochs for result in self.study.results())
@@ -174,16 +174,16 @@ class Session:
 
     @property
     def parts(self) -> tuple[Config, Study, StudyTraining]:
-        """What a result is made of."""
+        """The arguments from which a result is made."""
         return self.config, self.study, self.training
 
     @property
     def result_file(self) -> Path:
-        """Where the result is kept."""
+        """The file of the result."""
         return self.folder / "result.json"
 
     def tune(self) -> SavedResult:
-        """Runs or continues the study; its result, also where it was told to stop."""
+        """Runs or continues the study; returns its result, also after an interruption."""
         self.take_up()
         stopping = Stopping(
             builder.limits(self.config),
@@ -210,14 +210,14 @@ class Session:
             return self.work(stopping, tracker)
 
     def take_up(self) -> None:
-        """Takes the study up, new or old, and says which trials count.
+        """Begins or continues the study, and says which trials count.
 
         Raises:
-            UserError: if it was begun with a config that is another one.
+            UserError: if the study was begun with a config that does not fit this one.
         """
         changed = config_changes.edited(self.record, self.config)
         if changed:
-            # Its best trial may be one that counts no more.
+            # Its best trial may no longer count.
             self.result_file.unlink(missing_ok=True)
             (self.folder / BEST).unlink(missing_ok=True)
             self.record.put(config_changes.KEY, config_changes.kept(self.config))
@@ -230,7 +230,7 @@ class Session:
                 say(self.config, line)
 
     def work(self, stopping: Stopping, tracker: Tracker | None) -> SavedResult:
-        """Trains, judges and writes what was found; an interrupted study has no winner."""
+        """Trains, judges and writes the result; an interrupted study has no winner."""
         own = self.config
         builder.other_numerics(self.record)
         modules, host = (UNTRACKED, None) if tracker is None else (TRACKED, tracker.host)
@@ -247,7 +247,7 @@ class Session:
                         keeping = OwnEnding(self.training, self.study, self.folder)
                         listeners.append(keeping)
                     if saving is not None:
-                        # Not at once: the first trials do not share the cores.
+                        # Not earlier, so that the first trials have all cores.
                         listeners.append(after_each_cohort(saving.prepare))
                     tell = tell_all(listeners)
                     with compiling(progress, COMPILING_MODELS) as compiled:
@@ -273,7 +273,7 @@ class Session:
                     self.stop_if_asked()
                 draw = pictures.draw if saving is None else partial(saving.begin, pictures.draw)
             except Interrupted:
-                self.deadline.left()  # it begins now: the pictures count as well
+                self.deadline.left()  # starts the deadline, which includes the pictures
                 result, drawing = result_of(*self.parts, INTERRUPTED), True
                 draw = pictures.draw
             drawn = self.study.drawn_curves(result.goal.curve)
@@ -293,17 +293,17 @@ class Session:
         return saved
 
     def notes_to(self, note: Callable[[str], None]) -> None:
-        """Where the workers of a study, if it has some, say how many they are."""
+        """Sets where the study's workers, if any, report their number."""
         if isinstance(self.training, Populations) and self.training.pool is not None:
             self.training.pool.note = note
 
     def others(self) -> list[Numerics]:
-        """What workers of the study compute with."""
+        """The versions and hardware that the study's workers compute with."""
         own = self.training
         return own.pool.numerics if isinstance(own, Populations) and own.pool is not None else []
 
     def stop_if_asked(self) -> None:
-        """Raises Interrupted if the command was asked to stop; the next makes what is missing."""
+        """Raises Interrupted if the command was told to stop; the next command does the rest."""
         if self.training.stop.is_set():
             raise Interrupted
 
@@ -314,16 +314,16 @@ class Session:
         return Loop(self.study, self.training, pruner, stopping, own.cohort, tell, self.checkpoints)
 
     def importances(self, saving: Background | None) -> Callable[[], tuple[Importance, ...]]:
-        """Begins to compute the importances beside all else; returns what waits for them."""
+        """Starts to compute the importances in the background; returns what waits for them."""
         given = self.study.results(), self.config.space.searched, self.config.study.seed
         if saving is None:
             return partial(importances, *given)
-        saving.prepare()  # no cohort may have ended in this command
+        saving.prepare()  # in case no cohort ended in this command
         saving.begin(importances, *given)
         return lambda: saving.result(self.deadline.anew())
 
     def confirm(self, tell: Listener) -> Confirmation | None:
-        """Trains the top trials again on fresh seeds; None where nothing depends on seeds."""
+        """Trains the top trials again on fresh seeds; None if nothing is to be confirmed."""
         results, decisions = self.study.results(), self.decisions
         share = decisions.share(results, tell) if self.training.has_seeds else None
         if share is None:
@@ -340,14 +340,14 @@ class Session:
         return confirmed.confirmation
 
     def unconfirmed(self, result: StudyResult) -> bool:
-        """Whether a winner was to be confirmed and was not, and there is time to train it again."""
+        """Whether a requested confirmation is missing, and there is time to train the winner."""
         winner, asked = result.winning, self.config.confirm.most_top
         if winner is None or not asked or result.confirmation is not None:
             return False
         return self.decisions.has_time(MODEL, self.decisions.again(winner.settings))
 
     def run_at_edge(self, confirmed: Confirmation | None, tell: Listener) -> None:
-        """Trains the winner shortly at higher rates, for the audit, if that is to be done."""
+        """Trains the winner briefly at higher rates for the audit, if the audit needs it."""
         if not isinstance(self.training, Populations):
             return
         results, of = self.study.results(), (self.config, self.training, self.study)
@@ -361,19 +361,19 @@ class Session:
     def judged(
         self, result: StudyResult, saving: Background, others: str, tell: Listener
     ) -> StudyResult:
-        """The result with the test scores of the winner, which begins to be saved.
+        """Adds the winner's test scores to the result, and starts to save the winner.
 
         Args:
-            result: with a winner.
-            saving: saves it.
-            others: what the study was trained with beside this process, in words, or "".
-            tell: hears of what is trained.
+            result: a result with a winner.
+            saving: the process that saves the winner.
+            others: the versions or hardware that differ from this process's, in words, or "".
+            tell: receives the events of the training.
         """
         assert result.winning is not None
         assert isinstance(self.training, Populations)
         units = self.decisions.again(result.winning.settings)
         if not self.decisions.has_time(MODEL, units):
-            shutil.rmtree(self.folder / "model", ignore_errors=True)  # of an earlier winner
+            shutil.rmtree(self.folder / "model", ignore_errors=True)  # an earlier winner's
             return result
         again = Retraining(self.training, result.winning, not others, tell)
         tracked = self.config.tracking.name != "none"
@@ -385,5 +385,5 @@ class Session:
         return replace(result, test=again.test(), failed_refit=again.failed, notes=told)
 
     def saved(self) -> SavedResult | None:
-        """The result that is there, if it was made from what is on record now."""
+        """The stored result, if it was made from the current record."""
         return read_result(self.result_file, builder.state(self.config, self.study))

@@ -13,8 +13,8 @@ def run(config: Config, stop: Event) -> int:
     """Runs or continues the study that the config names; returns the exit code.
 
     Raises:
-        UserError: before anything is written.
-        Interrupted: after everything is closed, when `stop` was set.
+        UserError: for a setting or data that do not fit; before anything is written.
+        Interrupted: if `stop` was set; after everything is closed.
     """
     code = session.tune(config, stop)
     tidy(config, stop)

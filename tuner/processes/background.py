@@ -1,7 +1,7 @@
 """Background work: a process imports early what only the end of a study needs.
 
-It is a process because an import holds Python's global lock: training beside one ran at a tenth of
-its speed. It ends as soon as the study does, so that none writes after a kill.
+It is a process because an import holds Python's global lock: training beside an import ran at a
+tenth of its speed. It ends as soon as the study does, so nothing is written after a kill.
 """
 
 import subprocess
@@ -19,26 +19,25 @@ from typing import Any, Self
 from tuner.processes import children
 from tuner.processes.deadline import Deadline
 
-# Seconds from one look at the deadline to the next.
+# Seconds between two looks at the deadline.
 GLANCE = 0.1
 
-# The turns of a process that does nothing else.
+# In place of a lock, for a process that does nothing else.
 ALONE: AbstractContextManager[Any] = nullcontext()
 
 
 class Background:
-    """Calls functions in the order in which they were begun, with these modules imported.
+    """Calls functions one after another in a process that has imported the modules.
 
-    Use it as a context.
+    Use it as a context manager.
 
-    Where `prepare` was not called, this process has the modules already, or the other one dies or
-    does not answer by the deadline, the calls are made here.
+    The calls are made in this process instead if `prepare` was not called, if this process has
+    already imported the modules, or if the other process dies or does not answer by the deadline.
 
     Args:
-        modules: by their full names; one may name a function of its own that is called once, as
-            `package.module:setup`.
-        host: the connection to a process that is there for something else and runs `serve` as
-            well, or None while it is not; without a host, a process is started for the calls alone.
+        modules: the modules' full names; for `package.module:setup` the function `setup` is called.
+        host: returns the connection to an existing process that also runs `serve`, or None while it
+            is not there; without a host, a process is started for the calls alone.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Background:
         self.sending: Thread | None = None
 
     def prepare(self) -> None:
-        """Starts the other process, or has its host import, unless that is done or not needed."""
+        """Starts the other process, or has the host import the modules, if that is still needed."""
         if self.pipe is not None or all(n.partition(":")[0] in sys.modules for n in self.modules):
             return
         if self.host is not None:
@@ -78,25 +77,25 @@ class Background:
             self.bury()
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Has a function of a module called, while this process goes on."""
+        """Starts a call of a module's function in the other process, and returns at once."""
         self.begun.append((function, arguments))
         if self.pipe is not None:
-            # A process that is stopped does not read, and a large call would wait for it here.
+            # A suspended process does not read, and sending a large call here would block.
             call = ForkingPickler.dumps((function, arguments, True))
             self.sending = Thread(target=send, args=[self.pipe, call, self.sending], daemon=True)
             self.sending.start()
 
     def result(self, deadline: Deadline) -> Any:
-        """Waits for the first of the functions that were begun and not waited for.
+        """Waits for the earliest call that was begun and not waited for.
 
         Args:
-            deadline: until which the other process is waited for.
+            deadline: how long to wait for the other process.
 
         Returns:
-            What it returned.
+            The function's result.
 
         Raises:
-            Exception: that it raised.
+            Exception: the function's exception.
         """
         function, arguments = self.begun.popleft()
         if self.pipe is not None:
@@ -114,10 +113,10 @@ class Background:
         return function(*arguments)
 
     def bury(self) -> None:
-        """Ends the other process, unless it is a host: calls are made here from now on."""
+        """Ends the other process unless it is a host; later calls are made in this process."""
         pipe, self.pipe = self.pipe, None
         if self.process is None or pipe is None:
-            return  # who has started the host ends it, and with it a call that is not read
+            return  # the owner of the host ends it, and its unread calls
         self.process.kill()
         self.process.wait()
         if self.sending is not None:
@@ -127,12 +126,12 @@ class Background:
 
 
 def send(pipe: Connection, call: Any, before: Thread | None = None) -> None:
-    """Sends a call, as pickled bytes, to the other process, if it is there.
+    """Sends a pickled call to the other process; does nothing if the process died.
 
     Args:
-        pipe: to the process.
-        call: with a function and its arguments.
-        before: sends the call before, which must have been sent.
+        pipe: the connection to the process.
+        call: the pickled function and its arguments.
+        before: the thread that sends the previous call, which is waited for.
     """
     if before is not None:
         before.join()
@@ -141,7 +140,7 @@ def send(pipe: Connection, call: Any, before: Thread | None = None) -> None:
 
 
 def load(modules: Sequence[str]) -> None:
-    """Imports modules, as `Background` takes them."""
+    """Imports modules, in the notation of `Background`."""
     for name in modules:
         module, _, function = name.partition(":")
         imported = import_module(module)
@@ -150,11 +149,11 @@ def load(modules: Sequence[str]) -> None:
 
 
 def serve(pipe: Connection, turns: AbstractContextManager[Any] = ALONE) -> None:
-    """Calls what comes through the pipe until it ends.
+    """Makes the calls that arrive through the pipe, until it is closed.
 
     Args:
-        pipe: with a function, its arguments, and whether it is to be answered.
-        turns: entered for each call.
+        pipe: delivers a function, its arguments, and whether an answer is expected.
+        turns: a lock that is held for each call.
     """
     while True:
         try:
@@ -167,12 +166,12 @@ def serve(pipe: Connection, turns: AbstractContextManager[Any] = ALONE) -> None:
             except Exception as error:
                 answer = False, error
         if answered:
-            with suppress(OSError):  # nobody waits any more
+            with suppress(OSError):  # nobody waits for the answer any more
                 pipe.send(answer)
 
 
 def main() -> None:
-    """What the other process runs: it imports the modules, then serves until it is ended."""
+    """The other process: imports the modules, then serves calls until it is ended."""
     descriptor, *modules = children.stand_back()
     load(modules)
     with Connection(int(descriptor)) as pipe:

@@ -11,33 +11,33 @@ from typing import Any
 
 import tuner
 
-# What prctl(2) calls the signal that a process gets when the one that started it is gone.
+# The option of prctl(2) for the signal that a process gets when its parent dies.
 PR_SET_PDEATHSIG = 1
 
 
 def start(module: str, *arguments: object, **pipes: Any) -> "subprocess.Popen[Any]":
-    """Starts `python -m module` with this very tuner.
+    """Starts `python -m module` with this installation of tuner.
 
-    The first of its arguments is the number of this process, for `stand_back`. It ends with the
-    thread that starts it.
+    The first argument is the id of this process, which `bound` needs. The child process dies with
+    the thread that starts it.
 
     Args:
-        module: its full name.
-        arguments: of its command line.
-        pipes: keywords as subprocess.Popen has them.
+        module: the module's full name.
+        arguments: the arguments on its command line.
+        pipes: keyword arguments of subprocess.Popen.
     """
     usual: Any = {"env": environment(), "stderr": subprocess.DEVNULL}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, str(os.getpid()), *map(str, arguments)],
-        start_new_session=True,  # Ctrl-C is for the study
+        start_new_session=True,  # Ctrl-C must reach the study only
         **{**usual, **pipes},
     )
 
 
 def environment() -> dict[str, str]:
-    """The environment of such a process: it imports this tuner, and nothing of the current folder.
+    """The environment of child processes: they import this tuner, and nothing from their folder.
 
-    An entry of PYTHONPATH that is empty or relative would mean that folder.
+    An empty or relative entry of PYTHONPATH is dropped, since it would mean the current folder.
     """
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [str(Path(tuner.__file__).parents[1]), *filter(os.path.isabs, given)]
@@ -45,16 +45,17 @@ def environment() -> dict[str, str]:
 
 
 def bound() -> list[str]:
-    """Called by such a process: the study decides when it ends.
+    """Ties a child process to its parent; the child calls it first.
 
-    It is killed when the study is gone, whatever it is at, even if it is stopped.
+    The child is killed when its parent dies, even while it is suspended. It ignores SIGINT, SIGTERM
+    and SIGHUP.
 
     Returns:
-        Its own arguments.
+        The child's own arguments.
     """
     parent, *arguments = sys.argv[1:]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != int(parent):  # it was gone before
+    if os.getppid() != int(parent):  # the parent died before the call above
         os._exit(1)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.SIG_IGN)
@@ -62,9 +63,9 @@ def bound() -> list[str]:
 
 
 def stand_back() -> list[str]:
-    """Called by such a process that the training goes before; otherwise as `bound`."""
+    """As `bound`, for a child process that must leave the processor to the training."""
     arguments = bound()
     os.nice(10)
-    # MLflow, and imports, make objects by the thousand that stay, and hardly a cycle of them.
+    # Imports and MLflow create thousands of lasting objects, and hardly any cycles.
     gc.set_threshold(50_000, 50, 100)
     return arguments

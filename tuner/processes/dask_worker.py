@@ -1,11 +1,11 @@
 """A worker of Dask in a process of its own, which ends with the study that started it.
 
-Dask's own nannies start workers by multiprocessing: that runs the user's script again in each of
-them, lets none have processes of its own (as PyTorch's loaders are), and on a kill of the study
-relies on a thread that Python may not get to.
+Dask's own nannies start workers by multiprocessing. That would run the user's script again in each
+worker and forbid child processes (such as PyTorch's data loaders); and after a kill of the study it
+relies on a thread that Python may not run.
 
-Tasks run in the main thread, as a function does without workers: it may use signals, and what it
-waits for can be interrupted.
+Tasks run in the main thread, like a function without workers: they may use signals, and can be
+interrupted while they wait.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ Work = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class MainThread(Executor):
-    """Runs what is submitted in the thread that calls `serve`, one after another."""
+    """Runs the submitted functions one after another in the thread that calls `serve`."""
 
     def __init__(self) -> None:
         self.queue: SimpleQueue[Work | None] = SimpleQueue()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Has a function called, after those that were submitted before."""
+        """Queues a call."""
         future: Future[Any] = Future()
         self.queue.put((future, fn, args, kwargs))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends `serve` after what was submitted."""
+        """Ends `serve` after the queued calls."""
         self.queue.put(None)
 
     def serve(self) -> None:
-        """Works until the executor is shut down."""
+        """Makes the queued calls until the executor is shut down."""
         while (work := self.queue.get()) is not None:
             future, fn, args, kwargs = work
             if not future.set_running_or_notify_cancel():
@@ -52,13 +52,13 @@ class MainThread(Executor):
 
 
 async def work(scheduler: str, name: str, folder: str, executor: MainThread) -> None:
-    """Works for a scheduler until that closes the worker or is gone."""
+    """Works for a scheduler until the scheduler closes the worker or is gone."""
     worker = Worker(
         scheduler,
         name=name,
         nthreads=1,
         executor=executor,
-        memory_limit=0,  # the system's own limit: Dask would stop the worker before it
+        memory_limit=0,  # no limit: Dask would pause the worker below the system's
         local_directory=folder,
         dashboard=False,
         host="127.0.0.1",
@@ -71,7 +71,7 @@ async def work(scheduler: str, name: str, folder: str, executor: MainThread) -> 
 
 
 def main() -> None:
-    """What such a process runs."""
+    """The worker's process."""
     scheduler, name, folder = children.bound()
     logging.getLogger("distributed").setLevel(logging.ERROR)
     executor = MainThread()

@@ -4,34 +4,33 @@ import time
 from contextvars import ContextVar
 from threading import Event
 
-# Seconds that are left at the most once the command was told to stop.
+# The most seconds that are left once the command was told to stop.
 HURRIED = 10.0
 
-# When the command began that is under way, by time.monotonic,
-# and what this process had computed by then.
+# When the current command began, by time.monotonic, and the processor time that this process had
+# used by then.
 BEGAN: ContextVar[tuple[float, float]] = ContextVar("began")
 
-# Less computing than this, in seconds, is no measure; and a machine is not called slower than so
-# many times.
+# Seconds of processor time below which `slowness` cannot be measured, and its greatest value.
 MEASURE, SLOWEST = 0.2, 5.0
 
 
 def command_begins() -> None:
-    """A command begins: what bounds the whole of it counts from here."""
+    """Marks the start of a command, from which its time limits count."""
     BEGAN.set((time.monotonic(), time.process_time()))
 
 
 def command_began() -> float:
-    """When the command began, by time.monotonic; now, if nobody has said so."""
+    """When the command began, by time.monotonic; now, if `command_begins` was not called."""
     began, _ = BEGAN.get((time.monotonic(), 0.0))
     return began
 
 
 def slowness() -> float:
-    """How many times longer than it computes the command takes so far: 1 where it has all it needs.
+    """The command's elapsed time so far over its processor time: 1 on an idle machine.
 
-    Before training a command computes in one thread, so what it waits for is the machine: its
-    other processes, or a disk.
+    Before the training a command computes in one thread, so the rest of the time it waits for the
+    machine: for other processes or for a disk.
     """
     now, computed = time.monotonic(), time.process_time()
     began, before = BEGAN.get((now, computed))
@@ -41,12 +40,12 @@ def slowness() -> float:
 
 
 class Deadline:
-    """So many seconds from the first time that the command waits; a clock set back adds none.
+    """A time limit that starts with the command's first wait; a clock set back does not extend it.
 
     Args:
-        seconds: in all, however many waits share them.
-        stop: set when the command is told to stop, which leaves ten seconds at the most.
-        ends: by time.monotonic, when the whole command must end; None: whenever it does.
+        seconds: the total of all waits.
+        stop: set when the command is told to stop; then at most ten seconds are left.
+        ends: when the whole command must end, by time.monotonic; None without such a limit.
     """
 
     def __init__(
@@ -56,11 +55,11 @@ class Deadline:
         self.end: float | None = None
 
     def anew(self) -> "Deadline":
-        """Another deadline of the same kind, which has not begun."""
+        """A copy that has not started."""
         return Deadline(self.seconds, self.stop, self.ends)
 
     def left(self) -> float:
-        """Seconds that are left; 0 when they are over. A wait asks again every moment."""
+        """The seconds that are left, 0 at the end. Waits call it again at short intervals."""
         now = time.monotonic()
         if self.end is None:
             self.end = now + self.seconds

@@ -11,14 +11,14 @@ from tuner.processes import children
 
 
 class Server:
-    """A child process that answers lines with lines, and takes calls beside them.
+    """A child process that answers lines with lines, and also makes calls.
 
     Args:
-        module: that it runs.
-        arguments: of its command line, behind the number of the descriptor for calls.
+        module: the module to run.
+        arguments: its arguments, after the file descriptor for calls.
 
     Attributes:
-        calls: takes calls (`tuner.processes.background`); whoever uses the server closes it.
+        calls: the connection for calls (`tuner.processes.background`); the server's user closes it.
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
@@ -51,24 +51,24 @@ class Server:
         return self.process.stdout.readline()
 
     def kill(self) -> None:
-        """Ends the process at once; `end` is called all the same."""
+        """Kills the process; call `end` all the same."""
         self.process.kill()
 
     def end(self) -> None:
-        """Closes the input of the process, which ends with it, and waits for that."""
+        """Closes the input of the process, which ends it, and waits for the end."""
         self.process.communicate()
 
 
-# Of the command that is under way: the server that it will need.
+# The server that the current command will need.
 _EARLY: ContextVar[list[Server] | None] = ContextVar("early", default=None)
 
 
 @contextmanager
 def early(*arguments: str) -> Iterator[None]:
-    """Within the block a server is at hand: both processes import, each on a core of its own.
+    """Starts a server for the block, so that both processes import at the same time.
 
     Args:
-        arguments: of the server, its module first; none for no server.
+        arguments: the server's module and its arguments; none for no server.
     """
     at_hand = [Server(*arguments)] if arguments else []
     token = _EARLY.set(at_hand)
@@ -83,6 +83,6 @@ def early(*arguments: str) -> Iterator[None]:
 
 
 def taken(module: str) -> Server | None:
-    """The early server, for the first who asks, if it runs that module."""
+    """Takes the early server if it runs that module; None if not, or if it was taken before."""
     at_hand = _EARLY.get()
     return at_hand.pop() if at_hand and at_hand[0].module == module else None

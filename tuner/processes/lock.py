@@ -16,9 +16,9 @@ from tuner.files import check_own, read_json, write_json
 
 @contextmanager
 def owned(folder: Path) -> Iterator[None]:
-    """Owns the study in `folder`, which is made if need be, until the block ends.
+    """Owns the study in `folder` until the block ends; creates the folder if it does not exist.
 
-    The system frees the lock when its process dies, however it dies.
+    The system frees the lock when its process dies, in whatever way.
 
     Raises:
         BusyError: if another process holds it.
@@ -46,9 +46,9 @@ def owned(folder: Path) -> Iterator[None]:
 
 
 def at_work(folder: Path) -> str:
-    """Which process owns the study in `folder`, in words, or "" if none does; nothing is written.
+    """Which process owns the study in `folder`, in words; "" if none does. Writes nothing.
 
-    Where a kill left the owner's file, the lock is shared for an instant to see that it is free.
+    A kill may have left the owner's file, so a shared lock is tried for an instant if it exists.
     """
     owner = folder / "owner.json"
     try:

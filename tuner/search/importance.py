@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
 
-# Fewer trials say nothing of a setting.
+# With fewer trials an importance means nothing.
 FEWEST = 16
-# PED-ANOVA compares the best tenth with all, and never fewer than these.
+# PED-ANOVA compares the best tenth of the trials, and at least so many, with all.
 BEST, FEWEST_BEST = 0.1, 5
-# Functional ANOVA costs 0.1 ms for each tree and trial: of more trials there are fewer trees, and
-# beyond so many trials it is left out.
+# Functional ANOVA takes 0.1 ms for each tree and trial: the more trials, the fewer trees, and with
+# more than LARGEST trials it is left out.
 TREES, LEAVES, LARGEST = 24, 1_600, 200
 
 
 @dataclass(frozen=True)
 class Importance:
-    """How much of the differences between a study's trials one setting explains.
+    """The share of the differences between a study's trials that one setting explains.
 
     Attributes:
-        path: of the setting.
-        fanova, ped_anova: shares by functional ANOVA over random forests (Hutter et al. 2014) and
-            by Pearson divergences between good trials and all (Watanabe et al. 2023). None where
-            too few trials have the setting, or it is the only one; fanova also where they are
-            too many to be quick.
+        path: the setting's path.
+        fanova, ped_anova: the shares by functional ANOVA over random forests (Hutter et al. 2014)
+            and by Pearson divergences between good trials and all (Watanabe et al. 2023). None if
+            too few trials have the setting, or if it is the only one; fanova also if they are too
+            many to be quick.
     """
 
     path: str
@@ -43,7 +43,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class _Shares:
-    """What two evaluators say of the settings that some trials have in common, by path."""
+    """The shares by the two methods, by path, of the settings that some trials have in common."""
 
     fanova: Mapping[str, float]
     ped_anova: Mapping[str, float]
@@ -54,13 +54,13 @@ def importances(
 ) -> tuple[Importance, ...]:
     """The importance of every searched setting, the greatest first.
 
-    A setting of one branch only is judged over the trials that took the branch. A trial that
-    diverged is worth its start, else its loss alone would be all the difference.
+    A setting of one branch is judged on the trials of that branch. A diverged trial counts with its
+    initial loss: its final loss would outweigh all other differences.
 
     Args:
-        trials: those that failed or were interrupted say nothing.
-        searched: settings by path, with the scales on which they count.
-        seed: of the random forests.
+        trials: the study's trials; failed and interrupted ones are ignored.
+        searched: the searched settings by path, with their scales.
+        seed: the seed of the random forests.
     """
     ended = [t for t in trials if t.state in ENDED and t.start is not None]
     known: dict[tuple[int, ...], _Shares] = {(): _Shares({}, {})}
@@ -93,18 +93,18 @@ def _shares(
     best = max(BEST, FEWEST_BEST / len(trials))
     fanova: Mapping[str, float] = {}
     with warnings.catch_warnings():
-        # Where the best are all there is, as where most trials diverged, it warns and says zero.
+        # It warns and returns zero if all trials count as best, as when most trials diverged.
         warnings.simplefilter("ignore")
         ped_anova = PedAnovaImportanceEvaluator(target_quantile=best).evaluate(study, names)
     if trees >= LEAVES // LARGEST:
-        # It raises where its trees see no variance.
+        # Functional ANOVA raises this error if its trees see no variance.
         with suppress(RuntimeError):
             fanova = FanovaImportanceEvaluator(n_trees=trees, seed=seed).evaluate(study, names)
     return _Shares(_whole(fanova), _whole(ped_anova))
 
 
 def _whole(shares: Mapping[str, float]) -> dict[str, float]:
-    """Shares that sum to one; none where nothing differs."""
+    """Scales the shares to a sum of one; returns none if nothing differs."""
     total = math.fsum(shares.values())
     known = total > 0 and math.isfinite(total)
     return {path: float(share / total) for path, share in shares.items()} if known else {}
@@ -116,7 +116,7 @@ def _value(trial: TrialResult) -> float:
 
 
 def _study(trials: Sequence[TrialResult], shared: Mapping[str, Setting]) -> "Study":
-    """A study in memory with what these trials share, ranges on their scales."""
+    """An Optuna study in memory with the shared settings, ranges on their scales."""
     import optuna
 
     study = optuna.create_study(storage=optuna.storages.InMemoryStorage())
@@ -133,7 +133,7 @@ def _study(trials: Sequence[TrialResult], shared: Mapping[str, Setting]) -> "Stu
 
 
 def _distribution(setting: Setting) -> "BaseDistribution":
-    """What Optuna calls a setting, on a scale that is linear."""
+    """Optuna's distribution of a setting, with ranges on a scale on which they are linear."""
     from optuna.distributions import FloatDistribution
 
     if isinstance(setting, Choices):
@@ -143,7 +143,7 @@ def _distribution(setting: Setting) -> "BaseDistribution":
 
 
 def _place(setting: Setting, value: Any) -> Any:
-    """Where a value, or the nearest that the setting has, lies on its scale."""
+    """The position on its scale of a value, or of the setting's nearest value."""
     encoded = setting.encode(setting.nearest(value))
     if isinstance(setting, Choices) or setting.scale == "linear":
         return encoded

@@ -36,13 +36,13 @@ from tuner.study.results import (
 from tuner.study.study import Study
 from tuner.study.training import StudyTraining
 
-# Of a result's file. In the first, which did not say it, scores were kept as their negatives.
+# Format of a result's file. The first format, without this number, stored scores as negatives.
 FORMAT = 2
 
-# Attribute of a record: the highest number of a trial when the study had its result.
+# A record's attribute: the highest number of a trial when the study got its result.
 ENDED_WITH = "ended_with"
 
-# Commands of a result, which say where the study is: no seed determines that.
+# A result's commands. They name the study's place, which the seed does not determine.
 COMMANDS = ("reproduce", "next_round")
 
 
@@ -54,15 +54,15 @@ def result_of(
     confirmed: Confirmation | None = None,
     importances: tuple[Importance, ...] = (),
 ) -> StudyResult:
-    """What the seed determines of how a study ended.
+    """Makes the result of a study: everything that the seed determines.
 
     Args:
-        config: of the study.
-        study: with all its trials.
-        training: of the study.
-        stopped: why it ended, in words; one that was interrupted has no winner.
-        confirmed: the best trials on fresh seeds.
-        importances: of the searched settings.
+        config: the study's config.
+        study: the study with all its trials.
+        training: the study's training.
+        stopped: why it ended, in words; an interrupted study has no winner.
+        confirmed: the confirmation of the best trials on fresh seeds.
+        importances: the importances of the searched settings.
     """
     results, goal = advised(study.results()), training.goal
     here = config.study.name, config.root, config.tracking.name != "none"
@@ -95,12 +95,12 @@ def result_of(
 
 
 def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFacts:
-    """What the seed does not determine of a command.
+    """The facts of a command that the seed does not determine.
 
     Args:
-        started: by time.monotonic.
-        threads: that it trained with.
-        key: of the study in MLflow.
+        started: when the command began, by time.monotonic.
+        threads: the number of threads that it trained with.
+        key: the study's key in MLflow.
         link: the page with the curves of all trials.
     """
     return RunFacts(
@@ -116,9 +116,9 @@ def facts_of(started: float, threads: int, key: str, link: str | None) -> RunFac
 
 
 def write_result(file: Path, saved: SavedResult) -> None:
-    """Writes a result in natural numbers (`tuner.study.natural`).
+    """Writes a result with scores as people read them (`tuner.study.natural`).
 
-    Its commands stand among the facts of the run.
+    Its commands are stored among the facts of the run.
 
     Raises:
         OSError: if the disk is full.
@@ -127,27 +127,27 @@ def write_result(file: Path, saved: SavedResult) -> None:
 
 
 def put_ended(record: Record, result: StudyResult) -> None:
-    """Puts on record that a study has its result, for commands of another root."""
+    """Records that a study has its result, for commands of another root."""
     if not result.interrupted:
         record.put(ENDED_WITH, max((trial.number for trial in result.all), default=-1))
 
 
 def plain_result(saved: SavedResult) -> Plain:
-    """The plain data of a result, in natural numbers, as its file holds them."""
+    """A result as plain data for its file, with scores as people read them."""
     plain = to_json(replace(saved, result=natural(saved.result)))
     plain["run"] |= {name: plain["result"].pop(name) for name in COMMANDS}
     return {"format": FORMAT, **plain}
 
 
 def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
-    """The result in a file, as `write_result` writes it.
+    """Reads a result that `write_result` wrote.
 
     Args:
-        file: of the result, in the folder of its study.
-        made_from: what it must have been made from (`builder.state`); None: whatever it was.
+        file: the result's file, in the folder of its study.
+        made_from: the digest that the result must have (`builder.state`); None: any.
 
     Returns:
-        None if there is none, or it is damaged, of an earlier version or made from something else.
+        None if there is no result, or it is damaged, of an earlier version or of another digest.
     """
     try:
         plain = read_json(file)
@@ -159,7 +159,7 @@ def read_result(file: Path, made_from: str | None = None) -> SavedResult | None:
         return None
     if made_from not in (None, saved.made_from):
         return None
-    # Made anew: the study may have been moved, and its folder may be a stranger's.
+    # The commands are made again: the study may have been moved, or be a stranger's.
     here = file.parent.name, file.parents[2]
     program = program_of(reproduce or next_round)
     if reproduce:

@@ -21,10 +21,10 @@ class Loop:
         study: proposes the trials and records their outcomes.
         training: makes the runners.
         pruner: learns from all cohorts; the constructor feeds it the earlier ones.
-        stopping: says when the study is over.
-        cohort: how many trials are proposed together.
+        stopping: decides when the study ends.
+        cohort: the number of trials that are proposed together.
         tell: receives all events.
-        checkpoints: save the running cohort.
+        checkpoints: saves the running cohort.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Loop:
         """Trains until the study ends; returns the reason, in words.
 
         Raises:
-            Interrupted: after all that was trained is recorded.
+            Interrupted: if the command was told to stop; after all trained trials are recorded.
         """
         if self.plan is not None:
             self.plan.search()

@@ -9,22 +9,22 @@ from tuner.search.importance import Importance
 from tuner.search.statistics import Interval
 from tuner.search.trials import ENDED, Goal, Origin, TrialResult
 
-# Why a study ended that was told to stop.
+# The reason of a study that was told to stop.
 INTERRUPTED = "it was interrupted"
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """What a trial's settings reached on fresh seeds; lower is better.
+    """The values of a trial's settings on fresh seeds; lower is better.
 
     Attributes:
-        optimizer: its name, if the trial has one.
-        believed: its value in the search, None if that was not finite.
-        values: one a seed, None where it diverged or failed.
-        diverged, failed: on how many seeds.
-        mean: over the seeds, None if it diverged or failed on any.
-        worse: by how much than another, seed by seed; None for that one, and if either has no mean.
-            Above 0 it is worse, be it a loss or a score.
+        optimizer: the optimizer's name, if the trial has one.
+        believed: the trial's value in the search; None if it was not finite.
+        values: a value per seed; None where the training diverged or failed.
+        diverged, failed: the number of seeds on which it did.
+        mean: the mean over the seeds; None if the training diverged or failed on any seed.
+        worse: the mean difference from the compared trial, seed by seed; positive if worse, for
+            losses and scores. None for the compared trial itself, or if either has no mean.
     """
 
     trial: int
@@ -38,17 +38,17 @@ class Repeated:
 
     @property
     def how_lost(self) -> str:
-        """In words, how it ended on the seeds without a number: diverged, failed, both or ""."""
+        """How it ended on seeds without a value, in words: diverged, failed, both or ""."""
         words = {"diverged": self.diverged, "failed": self.failed}
         return " or ".join(word for word, seeds in words.items() if seeds)
 
 
 @dataclass(frozen=True)
 class ConfirmedTrial(Repeated):
-    """One of the trials that were confirmed, beside the best of them.
+    """A confirmed trial, compared with the best of them.
 
     Attributes:
-        alike: whether the noise does not tell it apart from the best, or it is the best.
+        alike: whether it is the best, or the noise hides its difference from the best.
     """
 
     alike: bool
@@ -56,10 +56,10 @@ class ConfirmedTrial(Repeated):
 
 @dataclass(frozen=True)
 class ConfirmedDefault(Repeated):
-    """The textbook settings, beside the winner.
+    """Default settings, compared with the winner.
 
     Attributes:
-        origin: which textbook settings they are (`tuner.search.initial_trials`).
+        origin: which default settings they are (`tuner.search.initial_trials`).
     """
 
     origin: Origin
@@ -70,12 +70,13 @@ class Confirmation:
     """The best trials of a study, trained again on fresh seeds.
 
     Attributes:
-        seeds: how many chose the winner; as many others judged it. One trial alone was only judged.
-        trials: as fresh seeds rank them.
-        winner: its number.
-        why: what makes it simpler than the first, if it is not the first.
+        seeds: the number of seeds that chose the winner; as many others judged it. A single trial
+            was only judged.
+        trials: the trials, ranked by fresh seeds.
+        winner: the winner's number.
+        why: why the winner is simpler than the first trial, if it is not the first.
         judged: the winner on the seeds that had no part in choosing it.
-        defaults: the textbook settings on the same seeds.
+        defaults: the default settings on the same seeds.
     """
 
     seeds: int
@@ -87,19 +88,19 @@ class Confirmation:
 
     @property
     def is_alone(self) -> bool:
-        """Whether one trial was confirmed, which was not chosen."""
+        """Whether only one trial was confirmed, so there was nothing to choose."""
         return len(self.trials) == 1
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The trial that the confirmation chose; without one, the best of the search.
+    """The trial that the confirmation chose; without a confirmation, the best of the search.
 
     Attributes:
-        value: of the goal's curve, as people read it: on the seeds that judged it, or at the end
-            of the search.
-        low, high: the bounds of its 95 % interval; None where no seeds judged it.
-        stops_at: the epoch by which it counts, None where that is its last one.
+        value: the value of the goal's curve, as people read it: on the seeds that judged it, or at
+            the end of the search.
+        low, high: the bounds of its 95 % interval; None if no seeds judged it.
+        stops_at: the epoch whose value counts; None if that is the last one.
     """
 
     number: int
@@ -115,12 +116,12 @@ class Finding:
     """What one check of the audit found.
 
     Attributes:
-        check: its name.
-        passed: whether all is well.
-        number, threshold: what was measured, and at which number it would not be well.
+        check: the check's name.
+        passed: whether nothing is wrong.
+        number, threshold: the measured number, and the number at which the check fails.
         said: what was found, a sentence.
-        advice: what to do, a sentence; "" if it passed.
-        changes: what the next round sets, by path.
+        advice: what to do, a sentence; "" if the check passed.
+        changes: the settings to change in the next round, by path.
     """
 
     check: str
@@ -134,11 +135,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Divergence:
-    """Which trials of an optimizer diverged; of trials without optimizers, of all of them.
+    """How many trials of an optimizer diverged; without optimizers, of all trials.
 
     Attributes:
         lowest_diverged_rate: None if none diverged, or there are no rates.
-        stable_above_it: trials that did not diverge at higher rates.
+        stable_above_it: the number of trials with higher rates that did not diverge.
     """
 
     optimizer: str | None
@@ -151,37 +152,37 @@ class Divergence:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """How a study ended: all that the seed determines of it.
+    """The result of a study: everything that the seed determines.
 
-    In the file of a result scores are as people read them (`tuner.study.natural`); here, lower is
-    better.
+    Here, lower is better; the file of a result has scores as people read them
+    (`tuner.study.natural`).
 
     Attributes:
-        study: its name.
+        study: the study's name.
         stopped: why it ended, in words.
-        trials: how many there are in each state, in small letters.
+        trials: the number of trials in each state, in lower case.
         winner: the one trial that counts, with its settings.
-        best: the lowest value of the search, which luck may have made so: no winner, unless the
-            winner has its number.
-        test: what the winner reaches on the test part, by name.
-        all: every trial, in the order of the numbers.
-        searched: paths of the settings that were searched.
-        unit: what the loss is measured in, for axes.
-        failed_refit: that the winner diverged when its model was trained, and what was done, in
-            words; or "".
-        notes: what else there is to know, a sentence each.
-        left_out: what the config asks for and `budget.deadline` left no time for, in words.
-        importances: of the searched settings, the greatest first.
-        findings: of the audit.
-        reproduce: the command that trains the winner's settings again, in one line; "" where there
-            is no winner.
-        next_round: the command that searches on as the findings advise; "" where none of them says
-            what to change.
-        setup: what beside its settings a trial's curve depends on, and how the winner was judged,
-            as the config has it.
+        best: the trial with the lowest value of the search, which may be luck; the winner may be
+            another trial.
+        test: the winner's scores on the test part, by name.
+        all: all trials, in order of their numbers.
+        searched: the paths of the searched settings.
+        unit: the unit of the loss, for axes.
+        failed_refit: says that the winner diverged when its model was trained, and what was done;
+            or "".
+        notes: further remarks, a sentence each.
+        left_out: the requested steps for which `budget.deadline` left no time, in words.
+        importances: the importances of the searched settings, the greatest first.
+        findings: the findings of the audit.
+        reproduce: the command that trains the winner's settings again, in one line; "" without a
+            winner.
+        next_round: the command that continues the search as the findings advise; "" if none of them
+            changes a setting.
+        setup: the other settings that a trial's curve depends on, and how the winner was judged, as
+            in the config.
 
     Raises:
-        ValueError: if a trial is named that is not among all.
+        ValueError: if a named trial is not among all trials.
     """
 
     study: str
@@ -223,17 +224,17 @@ class StudyResult:
 
     @property
     def all_diverged(self) -> bool:
-        """Whether trials have ended and every one diverged; interrupted ones say nothing."""
+        """Whether trials have ended and all diverged, not counting interrupted and failed ones."""
         return self.trials.keys() - {"interrupted", "failed"} == {"diverged"}
 
     @property
     def none_succeeded(self) -> bool:
-        """Whether trials have ended and every one diverged or failed."""
+        """Whether trials have ended and all of them diverged or failed."""
         ended = self.trials.keys() - {"interrupted"}
         return bool(ended) and ended <= {"diverged", "failed"}
 
     def trial(self, number: int) -> TrialResult:
-        """The trial of that number.
+        """The trial with that number.
 
         Raises:
             KeyError: if there is none.
@@ -242,13 +243,13 @@ class StudyResult:
 
 
 def counts(trials: Sequence[TrialResult]) -> dict[str, int]:
-    """Trials by state, in small letters."""
+    """The number of trials by state, in lower case."""
     states = [trial.state.lower() for trial in trials]
     return {state: states.count(state) for state in dict.fromkeys(states)}
 
 
 def divergences(trials: Sequence[TrialResult]) -> tuple[Divergence, ...]:
-    """For each optimizer how many trials diverged, and the lowest rate that did."""
+    """How many trials of each optimizer diverged, and the lowest rate of these."""
     return tuple(
         _divergence(optimizer, [t for t in trials if t.optimizer == optimizer])
         for optimizer in dict.fromkeys(t.optimizer for t in trials)
@@ -276,12 +277,12 @@ def _divergence(optimizer: str | None, trials: Sequence[TrialResult]) -> Diverge
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the seed does not determine of a command on a study.
+    """The facts of a command on a study that the seed does not determine.
 
     Attributes:
-        seconds: of the command.
+        seconds: the duration of the command.
         finished: when it ended.
-        key: tells the study from all others in MLflow.
+        key: identifies the study in MLflow.
         curves: the page with the curves of all trials, if MLflow was reached.
     """
 
@@ -297,10 +298,10 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class SavedResult:
-    """What the file of a study's result holds.
+    """The contents of a result's file.
 
     Attributes:
-        made_from: a digest of what the result was made from; it counts for nothing else.
+        made_from: a digest of what the result was made from; the result is valid for that only.
     """
 
     result: StudyResult
@@ -310,7 +311,7 @@ class SavedResult:
 
 def winner_of(goal: Goal, best: TrialResult | None, confirmed: Confirmation | None,
               trials: Sequence[TrialResult]) -> Winner | None:  # fmt: skip
-    """The one winner of a study: the confirmed one, or the best of the search."""
+    """The winner of a study: the confirmed trial, or the best of the search."""
     if confirmed is None:
         if best is None:
             return None
