@@ -16,7 +16,7 @@ SCHEDULE = "cosine"
 
 
 def declaration(example: str) -> Function:
-    """What the function of an example declares, and itself."""
+    """An example's function and what its signature declares."""
     path = REPOSITORY / "examples" / f"{example}.py"
     spec = importlib.util.spec_from_file_location(example, path)
     assert spec is not None
@@ -30,7 +30,7 @@ def declaration(example: str) -> Function:
 def called(
     own: Function, settings: dict[str, Any], epochs: int, seed: int, folder: Path
 ) -> Iterator[dict[str, Any]]:
-    """One training of these settings: what it yields."""
+    """Trains once with these settings, and yields what the function yields."""
     given = {
         "epochs": epochs, "seed": seed, "fold": 0, "folds": 1,
         "schedule": Factors(SCHEDULE, {}, epochs), "checkpoint": folder, "log": Log(folder),

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# A work that ends sooner is repeated, so that a clock's tick and a cold cache weigh little.
+# Shorter work is repeated, so that the clock's resolution and a cold cache matter little.
 SHORTEST = 0.05
 
 
 class Cost(NamedTuple):
-    """Seconds of one unit of a work: of the clock, and of all processors together."""
+    """Seconds of one unit of work: elapsed time, and processor time of all cores together."""
 
     wall: float
     cpu: float
@@ -30,7 +30,7 @@ Work = Callable[[], Cost]
 
 
 def timed(work: Callable[[], object], units: int = 1) -> Work:
-    """A work that measures itself, in this process; a call does so many units."""
+    """Makes a function that measures the work in this process; a call does `units` units."""
 
     def measured() -> Cost:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -41,10 +41,10 @@ def timed(work: Callable[[], object], units: int = 1) -> Work:
 
 
 def in_turn(works: Mapping[str, Work], rounds: int) -> dict[str, list[Cost]]:
-    """Costs of every work by round: each in turn, so that a busy machine slows all of them."""
+    """The costs of each work by round; they take turns, so that a busy machine slows all alike."""
     times = {}
     for name, work in works.items():
-        work()  # compiles, reads what it needs
+        work()  # compiles and fills caches
         began = time.perf_counter()
         work()
         times[name] = max(1, round(SHORTEST / (time.perf_counter() - began)))
@@ -61,15 +61,15 @@ def median(costs: Sequence[Cost]) -> Cost:
 
 
 def ratio(slow: Sequence[Cost], fast: Sequence[Cost], clock: str = "cpu") -> float:
-    """How many times the first costs the second: the median over the rounds."""
+    """The cost of the first over that of the second: the median over the rounds."""
     return statistics.median(
         getattr(s, clock) / getattr(f, clock) for s, f in zip(slow, fast, strict=True)
     )
 
 
 class Ran(NamedTuple):
-    """A command that ended: seconds, those of its children too; bytes that it had in memory at
-    most, without its children; its exit code, and what it printed."""
+    """A command that ended: its seconds, with those of its children; its peak memory in bytes,
+    without its children; its exit code and its output."""
 
     wall: float
     cpu: float
@@ -106,7 +106,7 @@ def tuner(*settings: str, cwd: Path, **environment: str) -> Ran:
 
 
 def high_water(pid: int) -> int:
-    """Most bytes that a running process has had in memory; 0 once it has gone."""
+    """The peak memory of a running process in bytes; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -117,7 +117,7 @@ def high_water(pid: int) -> int:
 
 @dataclass(frozen=True)
 class Target:
-    """A number to reach: `asked` or more, or, if `at_most`, that or less.
+    """A number to reach: at least `asked`, or with `at_most` at most that.
 
     is_ratio: whether it compares two things measured side by side, so that it means the same on
     any machine.
@@ -132,7 +132,7 @@ class Target:
 
     @property
     def share(self) -> float:
-        """How much of it is reached: 1 is all."""
+        """The share of the target that is reached; 1 or more is all of it."""
         return self.asked / self.reached if self.at_most else self.reached / self.asked
 
     def __str__(self) -> str:
@@ -142,7 +142,7 @@ class Target:
 
 
 def arguments(doc: str, rounds: int | None = None) -> argparse.ArgumentParser:
-    """The options that all these scripts share."""
+    """A parser with the options that all benchmarks share."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument(
@@ -157,7 +157,7 @@ def arguments(doc: str, rounds: int | None = None) -> argparse.ArgumentParser:
 def finish(
     given: argparse.Namespace, report: Any, targets: Sequence[Target], show: Callable[[], None]
 ) -> int:
-    """Prints what was measured and what was to be reached; returns the exit code."""
+    """Prints the measurements and the targets; returns the exit code."""
     if given.json:
         told = [{**asdict(t), "share": t.share} for t in targets]
         print(json.dumps({"report": report, "targets": told}))

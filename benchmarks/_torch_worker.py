@@ -1,8 +1,8 @@
 """Trains one network in PyTorch, an epoch for each line it reads, and answers with its seconds.
 
-The first line is JSON: the .npz with X and y, the widths, the batch size, "adam" or "sgd", and
-"relu" or "tanh". It needs NumPy and PyTorch alone, so it may run in another environment than the
-benchmark that starts it.
+The first line is JSON: the .npz file with X and y, the widths, the batch size, "adam" or "sgd",
+and "relu" or "tanh". The script needs only NumPy and PyTorch, so it may run in another environment
+than the benchmark that starts it.
 """
 
 import json

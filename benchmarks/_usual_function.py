@@ -1,8 +1,8 @@
 """The script that most people write around a training loop of their own: Optuna and MLflow.
 
-It tunes an example of examples/ by TPE and MedianPruner, one trial after another; each epoch goes
-to MLflow and to the pruner. The space and the function are those of the example itself. It writes
-the settings of the best trial, and how many epochs it has trained, as JSON.
+It tunes an example of examples/ by TPE and MedianPruner, one trial after another, and reports each
+epoch to MLflow and to the pruner. The space and the function are those of the example. It writes
+the settings of the best trial and the number of trained epochs as JSON.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from _examples import called, declaration
 
 
 def suggested(trial: optuna.Trial, path: str, plain: Any) -> Any:
-    """A setting, from a range, from choices, or fixed."""
+    """Suggests a setting from a range or from choices; a fixed value stays as it is."""
     if not isinstance(plain, dict):
         return plain
     if "choices" in plain:

@@ -1,8 +1,8 @@
 """The script that most people write to tune a network: Optuna, scikit-learn and MLflow by the book.
 
-One trial after another; an epoch is a call of partial_fit, after which the losses go to MLflow and
-the validation loss to Optuna's pruner. The rows come prepared from an .npz. It writes a JSON list
-of [seconds since its start, best validation loss so far] at each new best.
+Trials run one after another. An epoch is a call of partial_fit, after which the losses go to MLflow
+and the validation loss to Optuna's pruner. The rows are read from a prepared .npz file. The script
+writes a JSON list of [seconds since its start, best validation loss so far] at each new best.
 """
 
 import argparse

@@ -1,13 +1,13 @@
 """A run of `tuner` in this process, some of its functions watched from outside.
 
-It says when they were called and how long they took.
+It reports when they were called and how long they took.
 
     python _watched.py <report.json> <settings of tuner>
 
-The report has `started`, seconds of the clock at which this file began to run; `ended`; and for
-each thing that is watched its calls, seconds in the thread that runs the study, seconds in all
-threads, and when the first call had ended: the clock, and the CPU time until then. Time in a
-watched call within another one counts for the inner one alone.
+The report has `started` and `ended`, the clock's seconds at which this file began and ended. For
+each watched function it has the number of calls, the seconds in the study's thread and in all
+threads, and when the first call ended: the clock, and the CPU time until then. Time in a watched
+call within another one counts only for the inner one.
 """
 
 import time
@@ -27,7 +27,7 @@ import tuner.cli as command
 
 
 class Watch:
-    """Seconds by name, each call less the watched calls within it."""
+    """Seconds by name; the time of watched calls inside a call is subtracted."""
 
     def __init__(self) -> None:
         self.main, self.all = dict[str, float](), dict[str, float]()
@@ -74,7 +74,7 @@ class Watch:
 
 
 def watch_study(watch: Watch) -> None:
-    """Watches sampling, storage, tracking, training and, within it, the compiled functions."""
+    """Watches sampling, storage, tracking, training and the compiled functions inside training."""
     from tuner import session
     from tuner.processes.background import Background
     from tuner.report import files

@@ -1,15 +1,15 @@
 """Labels and advice against the truth: rates swept over two decades on both sides of the best.
 
-Each case is a data set, a model, a loss and one setting of them, found in the package: every model,
-loss, activation and function to minimise, dropout, penalties, smoothing and weights, each with two
-optimizers, one at a constant rate and one whose rate falls to zero, and with few epochs or more.
-The best rate is that of the lowest mean on three seeds: of the validation loss for advice, which a
-study minimises, and of the training loss for labels, which describe the training. A study of the
-rates is raced on another seed by the code that trains a study. Of trials a factor of 3 or more off
-the best rate, a label is right if it can be so on that side, and advice if it points to the best
-rate. Where the trial is as good as the best but for a fiftieth of the gain, so are any label but
-`diverged` and advice that says nothing of the rate. `alone` is the advice of each trial's own
-curve, without the others.
+Each case is a data set, a model, a loss and one of their settings, found in the package: every
+model, loss, activation and test function, dropout, penalties, smoothing and weights. Each runs with
+two optimizers, one at a constant rate and one whose rate falls to zero, and with few epochs or
+more. The best rate has the lowest mean on three seeds: of the validation loss for advice, since a
+study minimises it, and of the training loss for labels, since they describe the training. A study
+of the rates is raced on another seed by the code that trains a study. Only trials whose rate is off
+the best by a factor of 3 or more are judged. A label is right if it is possible on that side of the
+best rate, and advice if it points to the best rate. If the trial is as good as the best except for
+a fiftieth of the gain, any label but `diverged` is right, and so is advice that does not mention
+the rate. `alone` is the advice from each trial's own curve, without the others.
 
     python benchmarks/advice.py [--quick] [--json] [--only mlp]
 """
@@ -55,12 +55,12 @@ COARSE, PER_DECADE, OFF = np.logspace(-7, 3, 21), 4, 3.0
 BELOW = {"slow", "plateau"}
 ABOVE = {"diverged", "oscillating", "plateau", "overfitting"}
 SHARE = 0.95
-# What is tried of a model's numbers; of others a hundredth.
+# The tried values of a model's numeric settings; those not named here get 0.01.
 NUMBERS = {"dropout": 0.5}
 
 
 class Judged(NamedTuple):
-    """A trial off the best rate: what it was told, and what is true."""
+    """A trial off the best rate: its label, its advice, and the truth."""
 
     case: str
     factor: float
@@ -71,7 +71,7 @@ class Judged(NamedTuple):
 
     @property
     def label_is_right(self) -> bool:
-        """Whether the label can be so on this side of the best rate."""
+        """Whether the label is possible on this side of the best rate."""
         usual = BELOW if self.factor < 1 else ABOVE
         return self.label in usual or (self.as_good and self.label != "diverged")
 
@@ -81,18 +81,18 @@ class Judged(NamedTuple):
         return way == (1 if self.factor < 1 else -1) or (self.as_good and way == 0)
 
 
-# What is judged, and by which loss a rate is the best one.
+# What is judged, and the loss that decides which rate is best.
 JUDGED = {"label": "train_loss", "advice": "validation_loss"}
 
 
 def direction(advice: str) -> int:
-    """1 where advice asks for a higher rate, -1 for a lower one or a decay, 0 for none or both."""
+    """1 if advice asks for a higher rate, -1 for a lower one or a decay, 0 for neither or both."""
     up, down = RAISE in advice, LOWER in advice or DECAY in advice
     return int(up) - int(down)
 
 
 def cases(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Name and settings of each case."""
+    """The name and the settings of each case."""
     for name in functions.names():
         yield name, (f"model={name}", "data=none")
     tables = DATA | {"multilabel": multilabel(folder)}
@@ -122,12 +122,12 @@ def cases(folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def inside(domain: Domain) -> float:
-    """A number of the domain that is none of its ends."""
+    """A number inside the domain, not one of its ends."""
     return next(n for n in (0.3, 1.3) if n in domain)
 
 
 def multilabel(folder: Path) -> str:
-    """A table with three labels."""
+    """Writes a table with three labels."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 6))
     Y = (X @ rng.normal(size=(6, 3)) + 0.5 * rng.normal(size=(300, 3)) > 0).astype(int)
@@ -136,7 +136,7 @@ def multilabel(folder: Path) -> str:
 
 
 def weighted(folder: Path) -> str:
-    """A table of two classes whose rows count differently, most of them next to nothing."""
+    """Writes a table of two classes with row weights, a few of which dominate."""
     rng = np.random.default_rng(1)
     X = rng.normal(size=(300, 6))
     y = np.where(X @ rng.normal(size=6) + 0.5 * rng.normal(size=300) > 0, "b", "a")
@@ -154,7 +154,7 @@ def write(path: Path, X: Array, others: Mapping[str, Array]) -> None:
 def judged(
     name: str, settings: Sequence[str], plan: tuple[str, str, int], seed: int = 0
 ) -> dict[str, list[Judged]]:
-    """The trials of one case that are off the best rate, by what of them is judged."""
+    """The trials of one case that are off the best rate, by what is judged."""
     optimizer, schedule, epochs = plan
     overrides = [word for setting in settings for word in setting.split()]
     overrides += [f"optimizer={optimizer}", f"schedule={schedule}", "tracking=none"]
@@ -189,12 +189,12 @@ def judged(
 
 
 def reached(outcomes: Sequence[Outcome], loss: str) -> Array:
-    """What each is worth, at the epoch by which it counts; infinity where it diverged."""
+    """The loss of each trial at the epoch that counts; infinity if it diverged."""
     return np.array([o.at(loss, o.counted) if o.state == "COMPLETE" else np.inf for o in outcomes])
 
 
 def report_of(trials: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
-    """Shares that are right, below the best rate, above it and in all, and what is not right."""
+    """The shares that are right below the best rate, above it and in all; and the wrong ones."""
     told: dict[str, Any] = {}
     for side, signs in {"below": (-1,), "above": (1,), "both": (-1, 1)}.items():
         labels, advice = (

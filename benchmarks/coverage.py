@@ -1,8 +1,7 @@
 """How often intervals hold the truth, and how often equal settings are told apart: simulations.
 
-The noise of seeds is normal; normal with spreads from 1 to 6, a setting each; or lognormal with
-sigma 1, which is skewed. What a study says of it comes from tuner's own code, from numbers to
-decisions.
+The seeds' noise is normal; normal with spreads from 1 to 6, one per setting; or lognormal with
+sigma 1, which is skewed. Intervals and decisions come from tuner's own code.
 
     python benchmarks/coverage.py [--quick] [--json]
 """
@@ -22,14 +21,14 @@ from tuner.study.confirmation import Repeats, by_mean, equals
 Array = np.ndarray
 
 STUDIES, QUICK_STUDIES = 4000, 300
-# A bar is an interval by resampling: one costs milliseconds.
+# Fewer, since a bar is an interval by resampling, which takes milliseconds.
 CURVES, QUICK_CURVES = 1000, 100
 SEEDS = (3, 5, 10, 20, 50)
 SETTINGS = (2, 3, 5, 10)
 TRIALS = (8, 16, 32)
-# Values whose expected lowest is taken as the truth.
+# The number of values whose expected minimum is taken as the truth.
 MANY = 200_000
-# How many deviations of a seed's noise a setting is worse by that should be found.
+# By how many standard deviations of the seeds' noise a setting is worse that should be found.
 WORSE = 3.0
 
 RNG = np.random.default_rng(0)
@@ -48,7 +47,7 @@ def unequal(studies: int, settings: int, seeds: int) -> Array:
 
 
 def losses(*shape: int) -> Array:
-    """Of random learning rates over four decades, the best in the middle, with noise."""
+    """Losses of random learning rates over four decades, the best in the middle, with noise."""
     return 0.1 + 0.3 * RNG.uniform(-2, 2, shape) ** 2 + 0.01 * RNG.normal(size=shape)
 
 
@@ -66,7 +65,7 @@ VALUES: dict[str, Callable[..., Array]] = {
 
 
 def of_means(studies: int) -> dict[str, dict[int, float]]:
-    """How often the interval of a mean holds it, by noise and number of seeds."""
+    """How often the interval of a mean contains it, by noise and number of seeds."""
     return {
         name: {n: held(draw(studies, n)) for n in SEEDS}
         for name, draw in NOISES.items()
@@ -75,18 +74,18 @@ def of_means(studies: int) -> dict[str, dict[int, float]]:
 
 
 def held(samples: Array) -> float:
-    """How often the interval of samples (studies, seeds) holds zero, their true mean."""
+    """How often the interval of samples (studies, seeds) contains zero, their true mean."""
     return float(np.mean([interval(values).holds_zero for values in samples.tolist()]))
 
 
 def alike(values: Array) -> set[int]:
-    """Which of the settings of a study (settings, seeds) the noise does not tell from the best."""
+    """The settings of a study (settings, seeds) that the noise does not separate from the best."""
     repeats = [Repeats(i, {}, None, own, ()) for i, own in enumerate(values.tolist())]
     return {r.trial for r in equals(by_mean(repeats))}
 
 
 def of_equals(studies: int) -> dict[str, dict[int, dict[int, float]]]:
-    """How often one of equal settings is called worse, by noise, settings and seeds."""
+    """How often one of several equal settings is called worse, by noise, settings and seeds."""
     return {
         name: {
             k: {n: float(np.mean([len(alike(v)) < k for v in draw(studies, k, n)])) for n in SEEDS}
@@ -97,7 +96,7 @@ def of_equals(studies: int) -> dict[str, dict[int, dict[int, float]]]:
 
 
 def of_worse(studies: int) -> dict[int, dict[int, float]]:
-    """How often one setting is called worse that is, by settings and seeds."""
+    """How often the one worse setting is called worse, by settings and seeds."""
     found: dict[int, dict[int, float]] = {}
     for k in SETTINGS:
         worse = np.where(np.arange(k) == 0, WORSE, 0.0)[:, None]
@@ -109,7 +108,7 @@ def of_worse(studies: int) -> dict[int, dict[int, float]]:
 
 
 def of_bars(curves: int) -> dict[str, dict[int, dict[int, float]]]:
-    """How often a bar holds the expected best of k, by values, trials and k."""
+    """How often a bar contains the expected best of k, by values, trials and k."""
     found: dict[str, dict[int, dict[int, float]]] = {}
     for name, draw in VALUES.items():
         ranked = np.sort(draw(MANY))
@@ -125,7 +124,7 @@ def of_bars(curves: int) -> dict[str, dict[int, dict[int, float]]]:
 
 
 def lowest(ranked: Array, k: int) -> float:
-    """The expected lowest of k draws, with repetition, of sorted values."""
+    """The expected minimum of k draws, with replacement, from sorted values."""
     left = 1 - np.arange(len(ranked) + 1) / len(ranked)
     return float(-np.diff(left**k) @ ranked)
 

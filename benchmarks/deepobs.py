@@ -1,11 +1,11 @@
 """DeepOBS quadratic_deep: published training curves, run again by tuner's population.
 
-The problem (Schneider, Balles & Hennig 2019) is a noisy quadratic in 100 dimensions; its authors
+The problem (Schneider, Balles & Hennig 2019) is a noisy quadratic in 100 dimensions. Its authors
 published a run of SGD, Momentum 0.99 and Adam for 36 learning rates each, without the order of
-their batches, which decides the last 0.2 %. So all 108 are run under several orders, as rows of
-one population, and compared twice, once as the median over the orders of what a setting ends with
-and once each order alone: how many diverge where the published ones do, and how many stable ones
-end within 0.2 % of the published test loss.
+their batches, which decides the last 0.2 %. So all 108 are run under several orders, as rows of one
+population, and compared twice: as the median over the orders of each setting's final loss, and
+order by order. The comparison counts how many diverge where the published ones do, and how many
+stable ones end within 0.2 % of the published test loss.
 
     python benchmarks/deepobs.py --curves <folder>/deepobs_baselines_curves.npz
 """
@@ -71,7 +71,7 @@ class NoisyQuadratic(Problem):
         return np.ones(DIMENSIONS)
 
     def batches(self, seed: int, epoch: int) -> list[Array]:
-        """The remainder is dropped and the order is that of the first epoch for ever."""
+        """Drops the incomplete batch, and always keeps the order of the first epoch."""
         order = np.random.RandomState(seed).permutation(SAMPLES)
         return list(order[: self.steps * BATCH].reshape(self.steps, BATCH))
 
@@ -93,7 +93,7 @@ class NoisyObjective(Objective):
         return self.mean_loss(theta, self.problem.X)
 
     def mean_loss(self, theta: Array, X: Array) -> Array:
-        """Mean over samples: the quadratic at their centre, and what they scatter around it."""
+        """The mean over samples: the quadratic at their centre plus the part from their scatter."""
         Q, centre = self.problem.Q, X.mean(axis=0)
         scatter = 0.5 * (((X - centre) @ Q) * (X - centre)).sum(axis=1).mean()
         difference = theta - centre
@@ -112,12 +112,12 @@ def problem() -> NoisyQuadratic:
         np.random.RandomState(seed).normal(0.0, DEVIATION, (SAMPLES, DIMENSIONS))
         for seed in (SEED, SEED + 1)
     )
-    # Their evaluation drops the remainder, too, and does not shuffle the test part.
+    # DeepOBS's evaluation also drops the incomplete batch, and does not shuffle the test part.
     return NoisyQuadratic(R.T @ np.diag(eigenvalues) @ R, X, X_test[: SAMPLES // BATCH * BATCH])
 
 
 def run(rates: dict[str, Array], seeds: list[int]) -> dict[str, Array]:
-    """Final test losses by optimizer, (seeds, rates); inf for a row that was not finite."""
+    """Final test losses by optimizer, (seeds, rates); inf for a row that became non-finite."""
     members, places = [], []
     for label, (name, own) in OPTIMIZERS.items():
         defaults = {k: h.default for k, h in optimizers.load(name).hyperparameters.items()}
@@ -140,7 +140,7 @@ def run(rates: dict[str, Array], seeds: list[int]) -> dict[str, Array]:
 
 
 def published(path: Path) -> tuple[dict[str, Array], dict[str, Array], float]:
-    """Rates and final test losses by optimizer, and the test loss at the start."""
+    """Rates and final test losses by optimizer, and the initial test loss."""
     curves = np.load(path, allow_pickle=False)
     these = (curves["problem"] == "quadratic_deep") & (curves["seed"] == SEED)
     rates, losses = {}, {}
@@ -153,7 +153,7 @@ def published(path: Path) -> tuple[dict[str, Array], dict[str, Array], float]:
 
 
 def compare(ours: Array, theirs: Array, start: float) -> dict[str, int]:
-    """Agreement of runs (rates,) with the published ones; what ends above the start diverged."""
+    """Agreement of runs (rates,) with the published ones; ending above the start is divergence."""
     diverged, diverged_then = (~(np.nan_to_num(x, nan=np.inf) <= start) for x in (ours, theirs))
     stable = ~diverged & ~diverged_then
     near = np.abs(ours[stable] / theirs[stable] - 1) <= 0.002

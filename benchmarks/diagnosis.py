@@ -1,9 +1,9 @@
 """Labels of published training curves, counted by learning rate.
 
 The curves are those of DeepOBS's baselines (Schneider, Balles & Hennig 2019): for each of 8
-problems and 3 optimizers, runs at 36 constant learning rates from 1e-5 to 1e2. A rate is good where
-a run ends within a tenth of what the best run of its problem and optimizer gained. The labels are
-those that a study would give, from the losses alone, for no more was published.
+problems and 3 optimizers, runs at 36 constant learning rates from 1e-5 to 1e2. A rate is good if
+its run ends within a tenth of the gain of the best run of its problem and optimizer. The labels are
+those of a study, computed from the losses alone, since nothing else was published.
 
     python benchmarks/diagnosis.py --curves <folder>/deepobs_baselines_curves.npz
 """
@@ -43,9 +43,9 @@ def labels(runs: Mapping[str, Array]) -> list[str]:
 
 
 def places(runs: Mapping[str, Array]) -> list[str]:
-    """Where each run's rate lies: among the good ones of its kind, or up to tenfold or further off.
+    """The place of each run's rate: among the good ones of its kind, up to tenfold off, or further.
 
-    Between the lowest and the highest good rate all are good, even where one run was not.
+    All rates between the lowest and the highest good one count as good.
     """
     _, good = kinds(runs)
     told = [""] * len(good)

@@ -1,9 +1,9 @@
 """A whole study, beside the script that most people write: Optuna, MLPClassifier and MLflow.
 
-The same digits, split and scaled alike, the same network, space, epochs and trials; both keep every
-curve of every trial in MLflow on SQLite. Once with no pruning on either side and once with each
-side's own. `bests`: seconds from the start to each new best validation loss, as the one had it
-after an epoch, the other when it told a whole cohort.
+Both sides have the same digits, split and scaled alike, the same network, space, epochs and trials,
+and keep every curve of every trial in MLflow on SQLite. They run once without pruning, and once
+each with its own. `bests` are the seconds from the start to each new best validation loss; the
+script knows it after each epoch, and tuner after a whole cohort.
 
     python benchmarks/end_to_end.py [--quick] [--json] [--trials 100] [--epochs 30]
 """
@@ -42,7 +42,7 @@ Bests = list[tuple[float, float]]
 
 
 def prepare(folder: Path) -> Path:
-    """The rows as tuner splits and scales them, for the script."""
+    """Writes the rows for the script, split and scaled as by tuner."""
     from tuner.study.data import load_data
 
     data = load_data(check(compose([*SETTINGS], None)))
@@ -62,7 +62,7 @@ def ours(folder: Path, trials: int, epochs: int, pruning: str) -> dict[str, Any]
 
 
 def bests_of(folder: Path, began: float) -> Bests:
-    """When the study told each new best; pruned trials are read as well."""
+    """When the study reported each new best; pruned trials count too."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -103,12 +103,12 @@ def theirs(folder: Path, data: Path, trials: int, epochs: int, pruning: str) -> 
 
 
 def seconds_to(bests: Bests, loss: float) -> float:
-    """When a loss was reached; infinite if it never was."""
+    """When a loss was reached; infinity if it never was."""
     return next((seconds for seconds, best in bests if best <= loss), math.inf)
 
 
 def compared(given: Any, pruning: str) -> dict[str, Any]:
-    """Both sides in turn, round after round, and how many times one costs the other."""
+    """Runs both sides in turn for several rounds, and compares their costs."""
     rounds = []
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory() as name:
@@ -129,14 +129,14 @@ def compared(given: Any, pruning: str) -> dict[str, Any]:
 
 
 def sooner(sides: dict[str, Any]) -> float:
-    """How many times sooner tuner reaches the script's best validation loss; 0 for never."""
+    """How many times as fast tuner reaches the script's best validation loss; 0 for never."""
     reached, best = sides["script"]["bests"][-1]
     return float(reached / seconds_to(sides["tuner"]["bests"], best))
 
 
 def targets(report: dict[str, Any], given: Any) -> list[Target]:
     if given.quick:
-        # So short a study is mostly start and end: that it wins at all is what is checked.
+        # Such a short study is mostly start and end, so only check that tuner wins at all.
         return [Target("no pruning, CPU", 1.0, report["no pruning"]["cpu"])]
     out = [Target("no pruning, wall time to the end", 15.0, report["no pruning"]["wall"])]
     if "own pruning" in report:

@@ -1,7 +1,8 @@
 """Faults at random instants: whether a study ends as if nothing had happened, and how soon.
 
-Each fault comes to a small real study of its own, of two at a time, which is then run to its end by
-the plain command and compared with one that was left alone. The exit code is 1 after a violation.
+Each fault happens to its own small real study, two studies at a time. The plain command then runs
+the study to its end, which is compared with an undisturbed study. The exit code is 1 after a
+violation.
 
     python benchmarks/faults.py --kills 20 [--seed 0] [--only 7] [--keep folder] [--json]
 """
@@ -24,7 +25,7 @@ from _faults import checks, damages, kills, surroundings
 from _faults.cases import Case, References
 from _faults.proxy import Server
 
-# Seconds that a command after a fault may take more than the whole one that was left alone.
+# How many seconds longer than the whole undisturbed command one after a fault may take.
 ASKED = 2.0
 
 Kind = Callable[[Case], None]
@@ -32,14 +33,14 @@ Kind = Callable[[Case], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that came, and what became of the study.
+    """A fault and its effect on the study.
 
     Args:
-        number: among those of its seed.
-        kind: its name.
-        told: what was done.
+        number: its number among the faults of the seed.
+        kind: the kind's name.
+        told: what was done, in words.
         violations: what is wrong, a line each.
-        recovery: seconds that the command which ended the study took beyond the undisturbed one.
+        recovery: how many seconds longer the finishing command took than the undisturbed one.
     """
 
     number: int
@@ -50,7 +51,7 @@ class Fault:
 
 
 def kinds() -> dict[str, Kind]:
-    """The kinds of faults: functions of a case alone, with a line that says what they do."""
+    """The kinds of faults: functions of one argument, a case, with a docstring of one line."""
     return {
         name: kind
         for module in (kills, damages, surroundings)
@@ -61,14 +62,14 @@ def kinds() -> dict[str, Kind]:
 
 
 def kind_of(seed: int, number: int) -> str:
-    """The kind of a fault: all in random order, then all in another one."""
+    """The kind of a fault: all kinds in random order, then again in another order."""
     names = sorted(kinds())
     turn, place = divmod(number, len(names))
     return Random(f"{seed} {turn}").sample(names, len(names))[place]
 
 
 def inject(seed: int, number: int, folder: Path, references: References) -> Fault:
-    """Lets one fault come to a study, runs that to its end and looks at what there is."""
+    """Injects one fault into a study, runs the study to its end and checks the result."""
     kind = kind_of(seed, number)
     folder.mkdir(parents=True)
     case = Case(folder, Random(f"{seed} {number} {kind}"), references)
@@ -88,7 +89,7 @@ def inject(seed: int, number: int, folder: Path, references: References) -> Faul
 def measure(seed: int, numbers: list[int], root: Path, keep: bool, told: bool) -> list[Fault]:
     """Injects these faults, two at a time.
 
-    A recovery that took too long beside another fault is measured again, alone.
+    A recovery that was slow beside another fault is measured again, alone.
     """
     server = Server(root / "server")
     references = References(root, server)
@@ -123,7 +124,7 @@ def measure(seed: int, numbers: list[int], root: Path, keep: bool, told: bool) -
 
 
 def discard(folder: Path) -> None:
-    """Deletes the folder of a study, and its disk."""
+    """Deletes the folder of a study and its disk."""
     if (folder / "results").is_mount():
         subprocess.run(["umount", str(folder / "results")], check=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,10 @@
 """What tuner adds to a training function of the user's, and what workers gain.
 
-A yield: 32 trials of a function that does nothing train together, under MLflow, for few epochs and
-for many. The difference is what a yield costs: its log, the guard, the race, and MLflow's curves.
+A yield: 32 trials of a function that does nothing train together with MLflow, for few epochs and
+for many. The difference is the cost of a yield: its log, the guard, the race, and MLflow's curves.
 
-Workers: eight trials that sleep, in this process and in four workers: from the first one's
-beginning to the last one's end, and whole commands, with the start of the workers.
+Workers: eight trials sleep, in this process and in four workers. Measured are the time from the
+first trial's start to the last one's end, and the whole command with the start of the workers.
 
     python benchmarks/functions.py [--quick] [--json] [--rounds 3]
 """
@@ -54,7 +54,7 @@ class Slept(NamedTuple):
 
 
 def command(folder: Path, *settings: str) -> Ran:
-    """A command on a new root; raises RuntimeError if it fails."""
+    """Runs a command on a new root; raises RuntimeError if it fails."""
     script = folder / "train.py"
     script.write_text(SCRIPT, encoding="utf-8")
     done = ran([sys.executable, str(script), *ALIKE, *settings], cwd=folder)
@@ -64,14 +64,14 @@ def command(folder: Path, *settings: str) -> Ran:
 
 
 def yields(few: int, many: int, tracking: str) -> dict[str, float]:
-    """Milliseconds of a yield, by the clock and of all processors together."""
+    """Milliseconds per yield: elapsed time, and processor time of all cores together."""
     own = (f"study.cohort={TRIALS}", f"budget.trials={TRIALS}", f"tracking={tracking}")
     costs = []
     for epochs in (few, many):
         with tempfile.TemporaryDirectory() as folder:
             costs.append(command(Path(folder), *own, f"budget.epochs={epochs}"))
     short, long = costs
-    # The confirmation's three seeds twice yield too.
+    # The confirmation yields too, on its two sets of three seeds.
     more = (many - few) * (TRIALS + 6)
     return {
         "wall": 1000 * (long.wall - short.wall) / more,
@@ -80,7 +80,7 @@ def yields(few: int, many: int, tracking: str) -> dict[str, float]:
 
 
 def sleepers(workers: int, seconds: float, epochs: int) -> Slept:
-    """What functions that sleep take."""
+    """Measures functions that sleep."""
     own = (
         f"workers={workers}",
         f"budget.trials={SLEEPERS}",

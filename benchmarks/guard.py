@@ -1,12 +1,12 @@
 """The guard on runs trained for it: what it gives up, against how these runs end without it.
 
-Networks on small data sets under random optimizers, rates from 1e-8 to 100, momenta up to 0.9999,
-dropout and batches of 8 to 512. They train to their end without a guard; then their curves are
-raced again by the code that trains a study. `right` are those given up that end above their start,
-or above it by 5 %; `found` are the shares of such runs that are given up; a cohort is 32 of a
-problem's runs, and its best is the lowest validation loss at the end. The guard's numbers were
-chosen on DeepOBS's curves and on seed 1 of iris, wine and breast_cancer, and seed 2 of digits and
-diabetes was looked at meanwhile; seed 3 of these was looked at once, when all was chosen.
+Networks train on small data sets under random optimizers, rates from 1e-8 to 100, momenta up to
+0.9999, dropout and batches of 8 to 512. They train to their end without a guard; then their curves
+are raced again by the code that trains a study. `right` are the stopped runs that end above their
+start, or above it by 5 %; `found` are the shares of such runs that are stopped. A cohort is 32 runs
+of a problem, and its best is the lowest validation loss at the end. The guard's constants were
+chosen on DeepOBS's curves and on seed 1 of iris, wine and breast_cancer; seed 2 of digits and
+diabetes was looked at meanwhile. Seed 3 of these was looked at once, after everything was chosen.
 
     python benchmarks/guard.py [--seed 3] [--data digits diabetes]
 """
@@ -61,7 +61,7 @@ def problems(data: Sequence[str], seed: int) -> Iterator[list[Run]]:
 
 
 def drawn(own: Member, number: int, rng: np.random.Generator) -> Member:
-    """A member with an optimizer, a rate, a momentum and a dropout of its own."""
+    """A copy of a member with a random optimizer, rate, momentum and dropout."""
     optimizer = str(rng.choice(OPTIMIZERS))
     known = optimizers.load(optimizer).hyperparameters
     settings = {name: h.default for name, h in known.items()} | {"lr": 10 ** rng.uniform(-8, 2)}
@@ -74,7 +74,7 @@ def drawn(own: Member, number: int, rng: np.random.Generator) -> Member:
 
 
 def trained(trainer: Trainer, members: Sequence[Member]) -> list[Run]:
-    """The curves of these members, whatever they come to; nan once they have left."""
+    """Trains the members to their end; their curves are nan after a run has left."""
     population = create(trainer.problem, members)
     losses = ("train_loss", "validation_loss")
     start = trainer.start(population).metrics
@@ -92,7 +92,7 @@ def trained(trainer: Trainer, members: Sequence[Member]) -> list[Run]:
 
 
 def judged(runs: Sequence[Run]) -> tuple[Array, Array, Array]:
-    """Which of these runs are given up, how far they end above their start, and the last
+    """Which of these runs are stopped, how far they end above their start, and the last
     validation losses, (runs,) each."""
     given_up = np.array([o.state == "DIVERGED" for o in replay(runs, NoPruning())])
     ends = np.array([(r.train[0], r.train[-1], r.validation[-1]) for r in runs]).T

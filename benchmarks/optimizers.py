@@ -1,10 +1,10 @@
 """What a fused pass costs: nanoseconds a parameter for every optimizer, beside a copy.
 
-Every optimizer is found from its file. A pass and a copy of the same arrays (theta, gradient and
-slots, read and written once) are timed in turn, and the best of several rounds counts, for these
-machines are noisy. `of a copy` is the pass over the copy, `of a touch` over a sweep that only reads
-the arrays and writes back all but the gradient, which no pass can beat by much, `of adam` over
-Adam's pass.
+Every optimizer is found by its file. A pass and a copy of the same arrays (theta, gradient and
+slots, read and written once) are timed in turn; the best of several rounds counts, since machines
+are noisy. `of a copy` is the pass over the copy. `of a touch` is the pass over a sweep that only
+reads the arrays and writes back all but the gradient, which no pass can beat by much. `of adam` is
+the pass over Adam's.
 
     python benchmarks/optimizers.py [--rounds 5] [--only sgd adamw] [--json]
 """

@@ -1,9 +1,9 @@
 """Where the time of a study goes: sampling, storage, tracking, kernels, Python, start and end.
 
-A study runs as always, in a process in which the functions that do these things are watched from
-outside. Each second of the thread that runs the study counts once, for the innermost thing that is
-watched. Training is shared out among kernels and Python as it is shared among its threads; waiting
-for the other threads counts as Python.
+A study runs as usual, in a process that watches the functions for these things from outside. Each
+second of the study's thread counts once, for the innermost watched function. Training is divided
+between kernels and Python in the proportion of all its threads; waiting for the other threads
+counts as Python.
 
     python benchmarks/overhead.py [--quick] [--json] [--only digits] [<settings of tuner>]
 """
@@ -25,7 +25,7 @@ QUICK = ("+experiment=adam", "budget.trials=8", "budget.epochs=5")
 
 
 def shares(told: dict[str, Any], wall: float, threads: int) -> dict[str, float]:
-    """Seconds of the study's thread by what they were for; together they are `wall`."""
+    """Seconds of the study's thread by purpose; their sum is `wall`."""
     seconds = {name: own["main"] for name, own in told["watched"].items()}
     training = seconds.pop("training", 0.0) + seconds.pop("kernels", 0.0)
     kernels = min(training, told["watched"].get("kernels", {"all": 0.0})["all"] / threads)

@@ -1,10 +1,10 @@
 """A function of one's own, tuned by tuner and by the script that most people write around it.
 
-Both train the function of an example (that of PyTorch where it can be imported) on the same space,
-for the same number of trials of the same length, and keep every curve in MLflow on SQLite. tuner
-prunes by halving and confirms the winner on fresh seeds, as it comes; the script is TPE and
+Both train the function of an example (the PyTorch one if PyTorch is installed) on the same space,
+with the same number of trials of the same length, and keep every curve in MLflow on SQLite. tuner
+prunes by halving and confirms the winner on fresh seeds, as by default; the script uses TPE and
 MedianPruner, and its winner is its best trial. Then both winners are trained on the same seeds,
-which neither has seen.
+which neither side has seen.
 
     python benchmarks/own_function.py [--quick] [--json] [--trials 24] [--epochs 6] [--rounds 3]
 """
@@ -26,12 +26,12 @@ from tuner.function import Function
 SCRIPT = Path(__file__).with_name("_usual_function.py")
 TORCH, PLAIN = "torch_fashion", "numpy_loop"
 
-# Seeds on which the winners are compared; tuner draws its own far from these.
+# Seeds on which the winners are compared, far from those that tuner draws.
 FRESH = range(1000, 1005)
 
 
 def ours(own: Function, given: Any, seed: int, folder: Path) -> dict[str, Any]:
-    """The example's own command."""
+    """Runs the example's own command."""
     began = time.time()
     script = own.command.partition(" ")[2]
     schedule = [f"schedule={SCHEDULE}"] if "schedule" in own.asks else []
@@ -60,7 +60,7 @@ def ours(own: Function, given: Any, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def search_of(journal: Path, name: str) -> tuple[int, float]:
-    """How many epochs the search has trained, and when it ended."""
+    """The number of epochs that the search trained, and when it ended."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -72,7 +72,7 @@ def search_of(journal: Path, name: str) -> tuple[int, float]:
 
 
 def theirs(given: Any, seed: int, folder: Path) -> dict[str, Any]:
-    """The script."""
+    """Runs the script."""
     command = [
         sys.executable, str(SCRIPT), "--example", given.example, "--trials", str(given.trials),
         "--epochs", str(given.epochs), "--seed", str(seed),
@@ -95,7 +95,7 @@ def worth(own: Function, settings: dict[str, Any], epochs: int) -> list[float]:
 
 
 def compared(given: Any) -> dict[str, Any]:
-    """Both sides in turn, on one seed after another."""
+    """Runs both sides in turn, seed after seed."""
     own, rounds = declaration(given.example), []
     for seed in range(given.rounds):
         sides = {}
@@ -121,7 +121,7 @@ def targets(report: dict[str, Any], given: Any) -> list[Target]:
     what = "loss of the winner on fresh seeds, the script's over tuner's"
     found = [Target(what, 1.0, report["loss"])]
     if not given.quick:
-        # So short a study is mostly start and end.
+        # Such a short study is mostly start and end.
         found.append(
             Target("time of the search, the script's over tuner's", 1.0, report["searched"])
         )

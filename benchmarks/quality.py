@@ -1,15 +1,16 @@
 """Test accuracy of what tuner tunes, beside scikit-learn's own models tuned by random search.
 
-For each case both sides make the same number of fits on the same rows: tuner as `data.folds` folds
-of its trials, RandomizedSearchCV with as many folds and settings; both choose by the mean accuracy
-of the folds. Tuner prunes none, which would be fewer fits, and confirms no winner on fresh seeds,
-which would be more. The winner is then trained on all but the test part, and judged there. Several
-seeds, which set the split, the initialisation and what is tried. Fashion-MNIST is tuned by tuner
-alone, for a known accuracy, on the clock.
+In each case both sides make the same number of fits on the same rows: tuner trains `data.folds`
+folds per trial, and RandomizedSearchCV has as many folds and settings. Both choose by the mean
+accuracy of the folds. tuner does not prune, which would mean fewer fits, and does not confirm the
+winner on fresh seeds, which would mean more. The winner is then trained on all rows except the test
+part, and judged there. This is repeated for several seeds, which determine the split, the
+initialisation and the tried settings. On Fashion-MNIST only tuner runs: it must reach a known
+accuracy within a time.
 
-What pruning costs: studies are run without it, and again with the first rung at several shares of
-the training. Told are the epochs that are trained and how far the lowest validation loss lies above
-that of the study without pruning, both as shares, means over the studies.
+The cost of pruning: studies run without it, and again with the first rung at several shares of the
+training. The output is the number of trained epochs, and how far the lowest validation loss is
+above that of the study without pruning, both as shares, means over the studies.
 
     python benchmarks/quality.py [--quick] [--json] [--only digits]
 """
@@ -39,14 +40,14 @@ SEEDS, QUICK_SEEDS = 5, 1
 FITS, FOLDS, EPOCHS = 100, 5, 60
 QUICK_FITS, QUICK_EPOCHS = 20, 15
 ALPHA = {"low": 1e-6, "high": 1e-1}
-# Of linear models: from 1e-3 to 1e3 as the rival's C, which is one over l2 and the training rows.
+# For linear models: like the rival's C from 1e-3 to 1e3, which is 1 / (l2 * training rows).
 PENALTY = {"low": 1e-6, "high": 1.0}
 RATES = {"low": 1e-4, "high": 1e-1}
 NAME = "quality"
-# A convex loss must be near its lowest after these epochs, as the rival's solver is.
+# A convex loss must be near its minimum after these epochs, as with the rival's solver.
 LINEAR_RATES = {"low": 1e-3, "high": 1e-1}
 BATCHES = [32, 128]
-# Of pruning: the studies, each with every seed, and where the first rung is.
+# For pruning: the studies, each with every seed, and the positions of the first rung.
 PRUNED = (
     ("data=digits",),
     ("data=digits", "model=softmax"),
@@ -59,7 +60,7 @@ TRIALS, PRUNED_EPOCHS = 50, 30
 
 @dataclass(frozen=True)
 class Case:
-    """A data set and a model of tuner, and the rival's model with what is tried of it."""
+    """A data set, tuner's model, and the rival's model with its search space."""
 
     settings: tuple[str, ...]
     rival: Callable[[int, int], tuple[Any, dict[str, Any]]]
@@ -70,7 +71,7 @@ def ranged(low: float, high: float) -> str:
 
 
 def perceptron(seed: int, epochs: int) -> tuple[Any, dict[str, Any]]:
-    """scikit-learn's network and its space: the same ranges as tuner's."""
+    """scikit-learn's network and its search space, with the same ranges as tuner's."""
     from scipy.stats import loguniform
     from sklearn.neural_network import MLPClassifier
 
@@ -83,7 +84,7 @@ def perceptron(seed: int, epochs: int) -> tuple[Any, dict[str, Any]]:
 
 
 def logistic(seed: int, epochs: int) -> tuple[Any, dict[str, Any]]:
-    """scikit-learn's logistic regression, trained to its end whatever the epochs."""
+    """scikit-learn's logistic regression, trained to convergence whatever `epochs` is."""
     from scipy.stats import loguniform
     from sklearn.linear_model import LogisticRegression
 
@@ -117,12 +118,12 @@ CASES = {
     "breast_cancer, logistic": case("breast_cancer", "logistic"),
 }
 
-# An experiment of conf/, the test accuracy to reach, and the seconds it may take.
+# Experiments of conf/: the test accuracy to reach, and the allowed seconds.
 FASHION = {"fashion_mlp": (0.885, 300.0), "fashion_softmax": (0.843, 300.0)}
 
 
 def run_study(folder: str, *settings: str) -> None:
-    """Runs a study in a folder, without a word."""
+    """Runs a study in a folder, without output."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = command([*settings, f"root={folder}", f"study.name={NAME}", "tracking=none"])
@@ -131,7 +132,7 @@ def run_study(folder: str, *settings: str) -> None:
 
 
 def study(*settings: str) -> dict[str, Any]:
-    """Runs a study in a folder that is then forgotten; returns its result.json."""
+    """Runs a study in a temporary folder; returns its result.json."""
     with tempfile.TemporaryDirectory() as folder:
         run_study(folder, *settings)
         path = Path(folder, "studies", NAME, "result.json")
@@ -140,7 +141,7 @@ def study(*settings: str) -> dict[str, Any]:
 
 
 def ours(case: Case, seed: int, fits: int, epochs: int) -> float:
-    """Test accuracy of tuner's winner."""
+    """The test accuracy of tuner's winner."""
     told = study(
         *case.settings, f"study.seed={seed}", f"data.folds={FOLDS}",
         f"budget.trials={fits // FOLDS}", f"budget.epochs={epochs}", "confirm.top=0",
@@ -150,7 +151,7 @@ def ours(case: Case, seed: int, fits: int, epochs: int) -> float:
 
 
 def theirs(case: Case, seed: int, fits: int, epochs: int) -> float:
-    """Test accuracy of the rival's winner, on the same test rows."""
+    """The test accuracy of the rival's winner on the same test rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
@@ -177,7 +178,7 @@ def theirs(case: Case, seed: int, fits: int, epochs: int) -> float:
 
 
 def compared(case: Case, quick: bool) -> dict[str, Any]:
-    """Test accuracies of both sides by seed, and the seconds that each took in all."""
+    """The test accuracies of both sides by seed, and the total seconds of each side."""
     fits, epochs = (QUICK_FITS, QUICK_EPOCHS) if quick else (FITS, EPOCHS)
     told: dict[str, Any] = {}
     for name, side in {"tuner": ours, "scikit-learn": theirs}.items():
@@ -189,7 +190,7 @@ def compared(case: Case, quick: bool) -> dict[str, Any]:
 
 
 def searched(settings: tuple[str, ...], seed: int, epochs: int, *pruner: str) -> tuple[int, float]:
-    """The epochs that a study trains, and the lowest validation loss that it finds."""
+    """The number of epochs that a study trains, and its lowest validation loss."""
     told = study(
         *settings, f"study.seed={seed}", f"budget.trials={TRIALS}", f"budget.epochs={epochs}",
         "confirm.top=0", *pruner,
@@ -199,7 +200,7 @@ def searched(settings: tuple[str, ...], seed: int, epochs: int, *pruner: str) ->
 
 
 def pruning(quick: bool) -> dict[str, dict[str, float]]:
-    """What halving saves and costs, by the share of the training before the first rung."""
+    """The savings and the cost of halving, by the share of the training before the first rung."""
     epochs = QUICK_EPOCHS if quick else PRUNED_EPOCHS
     seeds = range(QUICK_SEEDS if quick else SEEDS)
     studies = [(own, seed) for own in PRUNED[: 1 if quick else None] for seed in seeds]
@@ -230,7 +231,7 @@ def targets(report: dict[str, Any]) -> list[Target]:
     out = []
     for name, told in report["compared"].items():
         means = (statistics.fmean(told[s]["accuracies"]) for s in ("tuner", "scikit-learn"))
-        own, other = (round(mean, 6) for mean in means)  # whatever the order of the sums
+        own, other = (round(mean, 6) for mean in means)  # independent of the order of summation
         out.append(Target(f"{name}: mean test accuracy, as scikit-learn's", other, own, ""))
     for name, told in report["fashion"].items():
         accuracy, seconds = FASHION[name]

@@ -1,9 +1,9 @@
 """The range test against the classic rules: the regret of the rate that each suggests.
 
-Thirty cases, five data sets, a linear model and a network, SGD, Momentum and Adam, with the
-defaults of the config. Each case is tested by `job=range_test`'s own code; the classic rules look
-at its exponential ramp and at one from 1e-7 to 10, fastai's default. Then a fine grid of rates is
-trained for real, on other seeds, and the regret of a suggestion is
+There are thirty cases: five data sets, a linear model and a network, SGD, Momentum and Adam, with
+the config's defaults. `job=range_test`'s own code tests each case; the classic rules use its
+exponential ramp, and one from 1e-7 to 10, fastai's default. Then a fine grid of rates is trained
+with other seeds, and the regret of a suggestion is
 
     (loss at the suggested rate - loss at the best one) / (loss before training - the latter).
 
@@ -34,13 +34,13 @@ Array = np.ndarray
 DATA = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 OPTIMIZERS = ("sgd", "momentum", "adam")
 LINEAR, NETWORK = {"diabetes": "linear"}, "mlp"
-# The seeds of the real training; the tests take the first few.
+# The seeds of the grid's training; the tests use the first few integers.
 SEEDS = range(100, 103)
-FINE = 8  # rates in a factor of ten
+FINE = 8  # rates per factor of ten
 FASTAI = (1e-7, 10.0)
 OURS, BEST_INSIDE = "range_test", "best in its range"
 MEASURES = ("validation_loss", "train_loss")
-# Mean, share within 0.05 and worst regret of the classic rules on thirty other cases of this kind.
+# Mean regret, share within 0.05 and worst regret of the classic rules on thirty similar cases.
 ELSEWHERE = {
     "steepest": (0.082, 0.80, 1.0),
     "valley": (0.085, 0.60, 0.49),
@@ -56,7 +56,7 @@ def config(data: str, model: str, seed: int, per_decade: int | None = None, *mor
 
 
 def shifted(asked: Config, data: str, model: str, seed: int, factor: float) -> Config:
-    """The config with ranges of rates so many times as high."""
+    """The config with its ranges of rates multiplied by a factor."""
     rates = {name: asked.space.searched[f"optimizer.{name}.lr"] for name in OPTIMIZERS}
     ends = {n: (r.low * factor, r.high * factor) for n, r in rates.items() if isinstance(r, Range)}
     overrides = [
@@ -67,7 +67,7 @@ def shifted(asked: Config, data: str, model: str, seed: int, factor: float) -> C
 
 
 def case(data: str, model: str, seed: int, threads: int, shift: float) -> dict[str, Any]:
-    """Regrets by optimizer, measure and rule, of one data set and one model."""
+    """The regrets of one data set and one model, by optimizer, measure and rule."""
     asked, stop = config(data, model, seed), Event()
     if shift != 1:
         asked = shifted(asked, data, model, seed, shift)
@@ -82,7 +82,7 @@ def case(data: str, model: str, seed: int, threads: int, shift: float) -> dict[s
 
 
 def trained(measurement: Measurement, fine: Config) -> dict[str, dict[str, Any]]:
-    """A fine grid trained for all epochs: rates, losses and those before training, by measure."""
+    """Trains a fine grid: its rates, final losses and initial losses, by measure."""
     truth: dict[str, dict[str, Any]] = {}
     for name in OPTIMIZERS:
         rates = grid(fine, name)
@@ -96,7 +96,7 @@ def trained(measurement: Measurement, fine: Config) -> dict[str, dict[str, Any]]
 
 
 def suggestions(measurement: Measurement, name: str, found: FoundRange) -> dict[str, list[float]]:
-    """The rates that each rule suggests: one of ours, one a seed of the classic ones."""
+    """The rates that each rule suggests: one of tuner's rule, one per seed of the classic ones."""
     low, high = FASTAI
     seeds = range(measurement.asked.seeds)
     rates, losses = ramp(measurement.problem, measurement.members({name: [low]}, seeds), high, 100)
@@ -115,7 +115,7 @@ def suggestions(measurement: Measurement, name: str, found: FoundRange) -> dict[
 def regrets(
     truth: Mapping[str, Any], suggested: Mapping[str, list[float]]
 ) -> dict[str, dict[str, float]]:
-    """Regret of each rule by measure, the mean over its suggestions; at most 1."""
+    """The regret of each rule by measure, a mean over its suggestions; at most 1."""
     out: dict[str, dict[str, float]] = {}
     for measure in MEASURES:
         initial, losses = truth[measure]

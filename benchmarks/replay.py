@@ -2,9 +2,9 @@
 
 The curves are those of DeepOBS's baselines (Schneider, Balles & Hennig 2019). For pruners, cohorts
 of 64 settings are drawn from the optimizers and learning rates of each problem, each curve reduced
-to 50 epochs, and raced by the code that prunes a study. Cost is the share of all epochs that were
-trained; regret is what the chosen setting ends above the best one, as a share of what the best one
-gained. For the guard, all runs are raced without a pruner at their full length.
+to 50 epochs, and raced by the code that prunes a study. Cost is the trained share of all epochs;
+regret is how far the chosen setting ends above the best one, as a share of the best one's gain. For
+the guard, all runs are raced without a pruner at their full length.
 
     python benchmarks/replay.py --curves <folder>/deepobs_baselines_curves.npz
 """
@@ -29,7 +29,7 @@ CURVES = Path(__file__).resolve().parents[2] / "shared" / "data" / "deepobs_base
 SETTINGS, EPOCHS, DRAWS, SEED = 64, 50, 20, 42
 FAR = 0.05
 MOMENTUM = {"MomentumOptimizer": 0.99, "AdamOptimizer": 0.9}
-# Steps in an epoch: samples over the batch size of each problem.
+# Steps per epoch: samples over the batch size of each problem.
 STEPS = {
     "cifar100_allcnnc": 195,
     "cifar10_3c3d": 390,
@@ -40,7 +40,7 @@ STEPS = {
     "svhn_wrn164": 572,
     "tolstoi_char_rnn": 1000,
 }
-# A published or earlier figure for each rule: cost and regret, from a replay of the same kind.
+# Cost and regret of each rule as published or measured earlier, from a similar replay.
 PRUNERS = {
     "halving, keep 1/2, first rung at 10 %": (Halving(1 / 2, 0.1), (0.272, 0.0010)),
     "halving, keep 1/3, first rung at 10 %": (Halving(1 / 3, 0.1), (0.239, 0.0045)),
@@ -66,7 +66,7 @@ def load(path: Path) -> dict[str, Array]:
 
 
 def run_of(runs: Mapping[str, Array], i: int, epochs: int | None = None) -> Run:
-    """A recorded run at its full length, or reduced to so many epochs, evenly."""
+    """A recorded run at its full length, or reduced to fewer epochs at equal distances."""
     last = int(runs["n_logged"][i]) - 1
     places = np.round(np.linspace(0, last, (epochs or last) + 1)).astype(int)
     train, test = (runs[name][i, places].astype(np.float64) for name in ("train", "test"))
@@ -75,7 +75,7 @@ def run_of(runs: Mapping[str, Array], i: int, epochs: int | None = None) -> Run:
 
 
 def cohorts(runs: Mapping[str, Array], draws: int = DRAWS) -> Iterator[list[Run]]:
-    """For each problem, settings drawn without repetition from its optimizers and rates."""
+    """For each problem, settings drawn without replacement from its optimizers and rates."""
     for problem in np.unique(runs["problem"]):
         own = np.flatnonzero((runs["problem"] == problem) & (runs["seed"] == SEED))
         short = [run_of(runs, i, EPOCHS) for i in own]
@@ -85,7 +85,7 @@ def cohorts(runs: Mapping[str, Array], draws: int = DRAWS) -> Iterator[list[Run]
 
 
 def race(cohort: list[Run], pruner: Pruner, at_once: bool = True) -> tuple[float, float]:
-    """Cost and regret; trials are asked all at once, or else one after another."""
+    """Cost and regret; trials are proposed all at once, or one after another."""
     states, epochs = [], []
     for first in range(0, SETTINGS, SETTINGS if at_once else 1):
         part = cohort[first : first + (SETTINGS if at_once else 1)]
@@ -101,7 +101,7 @@ def race(cohort: list[Run], pruner: Pruner, at_once: bool = True) -> tuple[float
 
 
 def brackets(cohort: list[Run]) -> tuple[float, float]:
-    """Cost and regret of Hyperband: the settings shared out over its brackets in turn."""
+    """Cost and regret of Hyperband, with the settings dealt to its brackets in turn."""
     pruner, first, spent, ended = Hyperband(), 0, 0, []
     index = 0
     while first < SETTINGS:
@@ -118,7 +118,7 @@ def brackets(cohort: list[Run]) -> tuple[float, float]:
 
 
 def pruning(runs: Mapping[str, Array], draws: int = DRAWS) -> dict[str, dict[str, float | None]]:
-    """Mean cost and regret of every rule, beside the figures to compare with."""
+    """Mean cost and regret of every rule, with the figures to compare them with."""
     drawn = list(cohorts(runs, draws))
     report: dict[str, dict[str, float | None]] = {}
 
@@ -141,7 +141,7 @@ def pruning(runs: Mapping[str, Array], draws: int = DRAWS) -> dict[str, dict[str
 def kinds(runs: Mapping[str, Array]) -> tuple[Array, Array]:
     """Which runs end above their start, and which are good, (runs,) bool each.
 
-    Good: within a tenth of what the best run of the same problem and optimizer gained.
+    Good means within a tenth of the gain of the best run of the same problem and optimizer.
     """
     every, last = np.arange(len(runs["lr"])), runs["n_logged"] - 1
     final, start = (runs["test"].astype(np.float64)[every, i] for i in (last, 0))

