@@ -24,10 +24,10 @@ from tests.blocks import not_printed, script
 COURSE = Path(__file__).with_name("course")
 PICTURES = COURSE / "pictures"
 CHECKOUT = COURSE.parents[1]
-WIDTH = 900  # of a picture on a page, in pixels
+WIDTH = 900  # pixels, of a picture on a page
 
 DESCENT, SCHEDULE, STUDY = "plots/descent-", "plots/schedule-", "studies/"
-# The pictures of each page: their names, and below mlruns the files that its commands write.
+# The pictures of each page: their names, and the files below mlruns that the page's commands write.
 TAKEN = {
     "1-steps": {"steps": f"{DESCENT}quadratic-sgd.png"},
     "2-too-high-too-low": {
@@ -58,7 +58,7 @@ TAKEN = {
 
 
 def printed(page: str, folder: Path) -> str:
-    """What the blocks of a page print when they run in a folder."""
+    """The output of a page's blocks, run in a folder."""
     programs = folder / "bin"
     programs.mkdir()
     (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -73,7 +73,7 @@ def printed(page: str, folder: Path) -> str:
 
 
 def take(source: Path, file: Path) -> None:
-    """Keeps a picture no wider than a page, in few colours."""
+    """Saves a picture, no wider than a page and with few colours."""
     image = Image.open(source).convert("RGB")
     image.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
     out = io.BytesIO()

@@ -7,8 +7,8 @@ From the folder of the checkout:
     python -m docs.optimizers --text     the same without the pictures
     python -m docs.optimizers --again    measures everything again
 
-An optimizer is measured by itself: docs/optimizers/measured holds a file for each. It is measured
-again when its rule or what is searched of it by default has changed.
+Each optimizer is measured separately: docs/optimizers/measured holds a file for each. It is
+measured again if its rule or its default search ranges have changed.
 """
 
 import argparse
@@ -46,10 +46,10 @@ from tuner.training.problems import Fold
 FOLDER = Path(__file__).with_name("optimizers")
 MEASURED = FOLDER / "measured"
 
-# Of the runs of a card and of the ranking.
+# The epochs of the runs of a card and of the ranking.
 EPOCHS = 20
 CARD = ("job=card", "threads=1", f"budget.epochs={EPOCHS}", "range.seeds=2", "range.per_decade=3")
-# The ranking: trials an optimizer, the first with the textbook settings; pairs of seeds; budgets.
+# The ranking: trials per optimizer, the first with its default settings; pairs of seeds; budgets.
 TRIALS, PAIRS, BUDGETS = 64, 2, (1, 4, 16, 64)
 SCHEDULES = "schedule=[constant,cosine]"
 
@@ -104,9 +104,9 @@ class Tuned:
 
     Attributes:
         start: the validation loss before training, by pair of seeds.
-        selected: of each pair and trial the lowest validation loss under the first seed; None where
-            the run diverged.
-        judged: the test loss under the second seed, after as many epochs.
+        selected: the lowest validation loss under the first seed, by pair and trial; None if it
+            diverged.
+        judged: the test loss under the second seed, after the same number of epochs.
     """
 
     start: tuple[float, ...]
@@ -116,11 +116,11 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Measured:
-    """What is kept of an optimizer.
+    """The stored measurements of an optimizer.
 
     Attributes:
-        key: a digest of its rule and of what is searched of it by default.
-        tuned: by the name of the data; empty where its trials are still to be trained.
+        key: a digest of its rule and its default search ranges.
+        tuned: the trials by data set; empty until they are trained.
     """
 
     key: str
@@ -130,8 +130,8 @@ class Measured:
 
 @dataclass(frozen=True)
 class Placed:
-    """Where an optimizer stands at a budget: its mean rank, between what bounds, and the mean
-    share of the largest fall of the loss."""
+    """An optimizer's place at a budget: its mean rank with its bounds, and the mean share of the
+    largest fall of the loss."""
 
     rank: float
     low: float
@@ -143,7 +143,7 @@ class Placed:
 
 
 def key_of(name: str) -> str:
-    """What changes when an optimizer is to be measured again; words in its files do not count."""
+    """A digest that changes if an optimizer must be measured again; comments do not count."""
     rule = optimizers.load(name).rule
     tree = ast.parse(textwrap.dedent(inspect.getsource(rule)))
     (function,) = tree.body
@@ -161,7 +161,7 @@ def card_config(name: str) -> Config:
 
 
 def tuned(name: str, data_name: str) -> Tuned:
-    """Trains the textbook settings and settings drawn at random, under two seeds a pair."""
+    """Trains the default settings and random settings, under the two seeds of each pair."""
     asked = ["tracking=none", f"budget.epochs={EPOCHS}", SCHEDULES]
     config = check(compose([f"optimizer={name}", f"data={data_name}", *asked], None))
     config, data = loaded(config)
@@ -200,41 +200,41 @@ def tuned(name: str, data_name: str) -> Tuned:
 
 
 def training_member(training: Populations, trial: Trial, seed: int, fold: int) -> Any:
-    """A row of a trial under a seed; the second fold is judged on the test part."""
+    """A trial's row under a seed; the second fold is judged on the test part."""
     return replace(training.member(trial), seed=seed, fold=fold)
 
 
 def lowest(losses: np.ndarray) -> np.ndarray:
-    """The lowest loss of each run (epochs, runs); nan where it diverged."""
+    """The lowest loss of each run (epochs, runs); nan if it diverged."""
     return np.min(losses, axis=0)
 
 
 def after(chosen: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """The losses of `judged` (epochs, runs) at the epochs of the lowest ones of `chosen`."""
+    """The losses of `judged` (epochs, runs) at the epochs with the lowest losses of `chosen`."""
     epochs = np.where(np.isnan(chosen), np.inf, chosen).argmin(axis=0)
     found = judged[epochs, np.arange(judged.shape[1])]
     return np.where(np.isnan(chosen[0]), np.nan, found)
 
 
 def five(number: float) -> float | None:
-    """A number of five digits; None for what is not finite."""
+    """Rounds a number to five digits; None if it is not finite."""
     return float(f"{number:.5g}") if np.isfinite(number) else None
 
 
 def kept(name: str) -> Measured | None:
-    """What was measured of an optimizer, if it was."""
+    """The stored measurements of an optimizer, if there are any."""
     path = MEASURED / f"{name}.json"
     return from_json(Measured, json.loads(path.read_text())) if path.exists() else None
 
 
 def keep(name: str, own: Measured) -> None:
-    """Writes what was measured, on few lines."""
+    """Stores the measurements, in few lines."""
     text = json.dumps(to_json(own), allow_nan=False, separators=(",", ":"))
     write(MEASURED / f"{name}.json", [text.replace('},"', '},\n"'), "\n"])
 
 
 def measure_all(names: Sequence[str], again: bool) -> None:
-    """Measures what is missing or changed: the cards first, then the trials of the ranking."""
+    """Measures missing and outdated optimizers: first the cards, then the ranking's trials."""
     MEASURED.mkdir(parents=True, exist_ok=True)
     keys = {name: key_of(name) for name in names}
 
@@ -259,13 +259,13 @@ def measure_all(names: Sequence[str], again: bool) -> None:
 
 
 def searched(name: str) -> dict[str, Any]:
-    """What is searched of an optimizer by default."""
+    """The default search ranges of an optimizer."""
     own: dict[str, Any] = check(compose([f"optimizer={name}"], None)).plain["optimizer"][name]
     return own
 
 
 def elsewhere(name: str) -> list[str]:
-    """The known disagreements of an optimizer, from their one table."""
+    """The known disagreements of an optimizer, from the table that holds them all."""
     found = []
     for row in DISAGREEMENTS.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -281,9 +281,9 @@ def text_of(name: str, own: Measured) -> str:
 
 
 def gains(own: Tuned, pair: int, trials: np.ndarray) -> float:
-    """The loss that tuning with these trials reaches, on test: that of the trial chosen.
+    """The test loss of the trial that tuning with these trials chooses.
 
-    A choice that diverges under the second seed is worth the start, as is none.
+    A choice that diverges under the second seed counts with its initial loss, as does no choice.
     """
     chosen = np.array(own.selected[pair], dtype=float)[trials]
     if np.isnan(chosen).all():
@@ -293,7 +293,7 @@ def gains(own: Tuned, pair: int, trials: np.ndarray) -> float:
 
 
 def ranks_of(losses: np.ndarray) -> np.ndarray:
-    """Ranks (optimizers, cases) of losses, 1 the lowest; equals share the mean of theirs."""
+    """Ranks (optimizers, cases) of losses, 1 for the lowest; ties share their mean rank."""
     from scipy.stats import rankdata
 
     ranks: np.ndarray = rankdata(losses, axis=0)
@@ -303,8 +303,8 @@ def ranks_of(losses: np.ndarray) -> np.ndarray:
 def ranking(tuned: Mapping[str, Mapping[str, Tuned]]) -> dict[int, dict[str, Placed]]:
     """Mean ranks by budget and optimizer, with intervals.
 
-    Each of the draws takes data sets with repetition and, for each, a pair of seeds and the
-    optimizer's own random trials beside the textbook settings, without repetition.
+    Each draw takes data sets with replacement. For each of them it takes a pair of seeds, the
+    default settings, and random trials of the optimizer without replacement.
     """
     names, sets = list(tuned), list(next(iter(tuned.values())))
     found: dict[int, dict[str, Placed]] = {}
@@ -336,7 +336,7 @@ def ranking(tuned: Mapping[str, Mapping[str, Tuned]]) -> dict[int, dict[str, Pla
 
 
 def draw(rng: np.random.Generator, budget: int) -> np.ndarray:
-    """The trials of a budget: the textbook settings, and random ones of those drawn."""
+    """The trials of a budget: the default settings, and a random choice of the others."""
     return np.append(0, 1 + rng.permutation(TRIALS - 1)[: budget - 1])
 
 
@@ -350,7 +350,7 @@ def ranking_page(all_measured: Mapping[str, Measured]) -> Iterator[str]:
     )
     yield ""
     done = {name: own.tuned for name, own in all_measured.items() if own.tuned}
-    if len(done) == len(all_measured):  # a rank among some says nothing
+    if len(done) == len(all_measured):  # a ranking of only some means nothing
         found = ranking(done)
         last = found[BUDGETS[-1]]
         order = sorted(done, key=lambda name: last[name].rank)
@@ -419,14 +419,14 @@ def row(name: str, card: Card) -> tuple[str, ...]:
 
 
 def pages() -> dict[str, str]:
-    """All pages by the names of their files, of what is measured."""
+    """All pages by file name, for the optimizers that were measured."""
     all_measured = {name: own for name in optimizers.names() if (own := kept(name)) is not None}
     found = {f"{name}.md": text_of(name, own) for name, own in all_measured.items()}
     return found | {RANKING: "\n".join(ranking_page(all_measured))}
 
 
 def draw_pictures(names: Sequence[str]) -> None:
-    """Draws both pictures of these cards; the paths are computed again, which takes a second."""
+    """Draws both pictures of these cards; computes the paths again, which takes a second."""
     for name in names:
         own = kept(name)
         assert own is not None
@@ -437,7 +437,7 @@ def draw_pictures(names: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Measures, and writes the pages."""
+    """Measures the optimizers and writes the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pages", action="store_true", help="measure nothing")
     parser.add_argument("--again", action="store_true", help="measure everything again")

@@ -32,13 +32,13 @@ from tests.browser import Page, browser
 FOLDER = Path(__file__).with_name("screenshots")
 STUDY, COLOURS = "adam", 128
 
-# Of the verdict in a terminal: its width, and how many lines are shown.
+# The width of the verdict's terminal in characters, and the number of shown lines.
 COLUMNS, SHOWN = 170, 24
 
-# What a page waits for that it says nothing of: its charts and pictures.
+# Seconds for what no text of a page announces: its charts and pictures.
 SETTLES = 4
 
-# The assistant opens itself on the first visit, and covers a quarter of the window.
+# MLflow's assistant opens itself on the first visit, and covers a quarter of the window.
 NO_ASSISTANT = """
 try { localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true') } catch {}
 """
@@ -46,7 +46,7 @@ try { localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'tru
 
 @contextmanager
 def pages(root: Path, study: str = STUDY) -> Iterator[str]:
-    """What job=ui prints, while it serves the pages of a root."""
+    """The output of job=ui, while it serves the pages of a root."""
     command = [sys.executable, "-m", "tuner", "job=ui", f"root={root}", f"study.name={study}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -62,13 +62,13 @@ def pages(root: Path, study: str = STUDY) -> Iterator[str]:
 
 
 def below(told: str, words: str) -> str:
-    """The link below the line that begins with these words."""
+    """The link below the line that begins with `words`."""
     lines = told.splitlines()
     return next(lines[n + 1].strip() for n, line in enumerate(lines) if line.startswith(words))
 
 
 def search(server: str, what: str, asked: Mapping[str, object]) -> list[dict[str, dict[str, str]]]:
-    """What MLflow finds, as its REST API has it."""
+    """The results of a search by MLflow's REST API."""
     body = json.dumps({"max_results": 1000, **asked}).encode()
     kind = {"Content-Type": "application/json"}
     with urlopen(Request(f"{server}api/2.0/mlflow/{what}/search", body, kind)) as answer:
@@ -77,13 +77,13 @@ def search(server: str, what: str, asked: Mapping[str, object]) -> list[dict[str
 
 
 def addresses(told: str, root: Path) -> dict[str, tuple[str, Sequence[str]]]:
-    """The pages by the names of their pictures: the URL, and words that stand on it."""
+    """The pages by the names of their pictures: the URL, and words to wait for."""
     curves = below(told, f"{STUDY}:")
     match = re.match(r"(http://[^/]*/)#/experiments/(\d+)/runs.*%27(\w+)%27", curves)
     assert match is not None
     server, experiment, study = match.groups()
     confirmed = json.loads((root / "studies" / STUDY / "result.json").read_text())["result"]
-    numbers = [confirmed["winner"]["number"], 0]  # beside the textbook settings
+    numbers = [confirmed["winner"]["number"], 0]  # beside the default settings
     runs = []
     for number in numbers:
         of = f"tags.mlflow.parentRunId = '{study}' AND tags.`tuner.trial` = '{number}'"
@@ -107,7 +107,7 @@ def addresses(told: str, root: Path) -> dict[str, tuple[str, Sequence[str]]]:
 
 
 def small(picture: bytes) -> bytes:
-    """A picture of few colours, as PNG."""
+    """A picture reduced to few colours, as PNG."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     out = io.BytesIO()
     image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
@@ -117,14 +117,14 @@ def small(picture: bytes) -> bytes:
 
 
 def verdict(root: Path, study: str = STUDY) -> str:
-    """What job=show prints on a terminal with colours, as HTML."""
+    """The output of job=show on a terminal with colours, as HTML."""
     command = [sys.executable, "-m", "tuner", "job=show", f"study.name={study}", f"root={root}"]
     size = {"COLUMNS": str(COLUMNS), "LINES": "60", "TERM": "xterm-256color"}
     ours, theirs = pty.openpty()
     process = subprocess.Popen(command, stdout=theirs, env=os.environ | size)
     os.close(theirs)
     printed = bytearray()
-    with suppress(OSError):  # the other end is closed
+    with suppress(OSError):  # the other end was closed
         while part := os.read(ours, 65536):
             printed += part
     os.close(ours)
@@ -136,20 +136,20 @@ def verdict(root: Path, study: str = STUDY) -> str:
 
 
 def keep(picture: bytes, file: Path) -> None:
-    """Keeps a picture, small, and tells where and how large it is."""
+    """Saves a small copy of a picture, and prints its path and size."""
     file.write_bytes(small(picture))
     print(f"{file}: {file.stat().st_size >> 10} KB")
 
 
 def shoot(page: Page, file: Path, url: str, *words: str) -> None:
-    """Takes a page when it shows these words and has settled."""
+    """Takes a picture of a page once it shows these words and has settled."""
     page.open(url, *words)
     time.sleep(SETTLES)
     keep(page.picture(), file)
 
 
 def of_study(page: Page, root: Path, study: str, folder: Path, prefix: str, height: int) -> None:
-    """Takes a study's verdict in a terminal of a height, in pixels, and its report."""
+    """Takes pictures of a study's verdict, in a terminal of a height in pixels, and its report."""
     with TemporaryDirectory() as scratch:
         terminal = Path(scratch, "verdict.html")
         terminal.write_text(verdict(root, study), encoding="utf-8")
@@ -171,7 +171,7 @@ def take(page: Page, root: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """Runs the study if need be, and takes the pictures."""
+    """Runs the study if necessary, and takes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, help="of a study that was run; else it is run now")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for the pictures")

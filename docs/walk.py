@@ -19,7 +19,7 @@ STUDY, MODEL, PREFIX = "first", "churn", "tutorial_"
 
 
 def take(page: Page, root: Path) -> None:
-    """Takes the verdict in a terminal, the report, and the model in MLflow's registry."""
+    """Takes pictures of the verdict in a terminal, the report, and MLflow's registered model."""
     page.before(NO_ASSISTANT)
     of_study(page, root, STUDY, FOLDER, PREFIX, 470)
     page.size(1400, 700)
@@ -30,7 +30,7 @@ def take(page: Page, root: Path) -> None:
 
 
 def main() -> None:
-    """Runs the tutorial if need be, and takes the pictures."""
+    """Runs the tutorial if necessary, and takes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, help="where the page was run; else it is run now")
     given = parser.parse_args()

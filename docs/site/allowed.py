@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from tuner.training.domains import Domain
 
-# What a validator of the schema asks for, which no type says.
+# The requirements of the schema's validators, which no type states.
 ASKED = {
     "_store": "the URI of an MLflow server or of a database",
     "_storage": "`postgresql://user@host:5432/database`",
@@ -18,12 +18,12 @@ ASKED = {
     "_model": "text without `/`, `:` and quotes",
 }
 
-# Types by name, in the order in which they are told.
+# The names of types, in the order in which they are listed.
 TYPES = {bool: "`true` or `false`", int: "a whole number", float: "a number", str: "text"}
 
 
 def number(value: float) -> str:
-    """A bound, as people write it."""
+    """A bound in a readable form."""
     if value < 0:
         return f"-{number(-value)}"
     whole = float(value).is_integer() and abs(value) < 1e16
@@ -36,7 +36,7 @@ def number(value: float) -> str:
 
 
 def domain(own: Any) -> str:
-    """What a hyperparameter may be: a Domain, or a tuple of words."""
+    """The allowed values of a hyperparameter: of a Domain, or of a tuple of words."""
     if isinstance(own, tuple):
         words = ["true" if v is True else "false" if v is False else str(v) for v in own]
         return ", ".join(f"`{word}`" for word in sorted(words, key=words.index))
@@ -52,12 +52,12 @@ def domain(own: Any) -> str:
 
 
 def field(own: FieldInfo) -> str:
-    """What a field of the schema may be."""
+    """The allowed values of a field of the schema."""
     return kind(own.annotation, tuple(own.metadata))
 
 
 def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
-    """What a value of a type may be; null, which stands for a default, is not told."""
+    """The allowed values of a type; null, which stands for a default, is left out."""
     origin = get_origin(annotation)
     if origin is Annotated:
         own, *more = get_args(annotation)
@@ -89,7 +89,7 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
 
 
 def _several(words: str) -> str:
-    """Words of one thing, as of several."""
+    """The plural of a type's words."""
     return {"text": "texts", "a whole number": "whole numbers", "a number": "numbers"}.get(
         words, words.replace("a whole number", "whole numbers")
     )

@@ -12,12 +12,12 @@ ENTRY = re.compile(r"([*\w.]+(?:, [*\w.]+)*): (.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Docstring:
-    """A docstring in its parts.
+    """A docstring, split into its parts.
 
     Attributes:
-        text: its paragraphs, each in one line; indented blocks stay as they are.
-        parts: of `Args`, `Attributes` and `Raises`, the text by name; of others, by "".
-        examples: each as a sentence and the code below it, as it stands.
+        text: the paragraphs, each on one line; indented blocks stay as they are.
+        parts: the sections; `Args`, `Attributes` and `Raises` as text by name, others under "".
+        examples: the examples, each as a sentence and the code below it.
     """
 
     text: list[str]
@@ -25,13 +25,13 @@ class Docstring:
     examples: list[tuple[str, str]]
 
     def of(self, name: str) -> str:
-        """What is said of an argument or an attribute, or nothing."""
+        """The description of an argument or an attribute, or ""."""
         known = (self.parts.get(part, {}) for part in ("Args", "Attributes"))
         return next((own[name] for own in known if name in own), "")
 
 
 def read(thing: Any) -> Docstring:
-    """The docstring of a thing; an empty one where it has none of its own."""
+    """Reads the docstring of an object; returns an empty one if it has none of its own."""
     given = inspect.cleandoc(thing.__doc__ or "")
     text, parts, examples = list[str](), dict[str, dict[str, str]](), list[tuple[str, str]]()
     for block in re.split(r"\n\s*\n", given):
@@ -60,7 +60,7 @@ def _entries(section: str, body: str) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """Prose of a docstring or a comment as Markdown, in which nothing but code is marked."""
+    """Converts prose of a docstring or a comment to Markdown, where only code is marked up."""
     pieces = re.split(r"(`[^`]*`)", text)
     marked = [
         piece if i % 2 else re.sub(r"([*<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", piece)
@@ -70,12 +70,12 @@ def plain(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Markdown as the cell of a table."""
+    """Escapes Markdown for the cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def sentence(text: str) -> str:
-    """Words that begin as a sentence does, and end as one."""
+    """The words with a capital letter at the start and a full stop at the end."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", ":", "?")) else f"{text}."
 
@@ -110,7 +110,7 @@ def listed(own: Docstring, *sections: str) -> list[str]:
 
 
 def signature(name: str, call: Callable[..., Any]) -> str:
-    """How a thing is called, an argument a line where one line is not enough."""
+    """The signature of a function or a class, with an argument per line if it is long."""
     try:
         own = inspect.signature(call)
     except (TypeError, ValueError):
@@ -129,7 +129,7 @@ def signature(name: str, call: Callable[..., Any]) -> str:
 
 
 class _Bare:
-    """A default that is shown as its words."""
+    """A default that is shown by its words."""
 
     def __init__(self, words: str) -> None:
         self.words = words
@@ -139,7 +139,7 @@ class _Bare:
 
 
 def _short(default: Any) -> Any:
-    """A default as it is shown: without addresses in memory."""
+    """A default in the form to show: without memory addresses."""
     if default is inspect.Parameter.empty or isinstance(default, int | float | str | None):
         return default
     words = getattr(default, "__name__", None) or repr(default)

@@ -15,7 +15,7 @@ Rows = Iterable[tuple[str, ...]]
 
 
 def table(head: tuple[str, ...], rows: Rows) -> list[str]:
-    """A table of Markdown, or nothing where there are no rows."""
+    """A table in Markdown, or nothing if there are no rows."""
     made = [f"| {' | '.join(cell(own) for own in row)} |" for row in rows]
     return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *made, ""] if made else []
 
@@ -26,14 +26,14 @@ def code(text: object) -> str:
 
 
 def link(path: str, text: str = "") -> str:
-    """A link to a file of the checkout, which must be there."""
+    """A link to a file of the checkout, which must exist."""
     assert (CHECKOUT / path).exists(), path
     near = path.removeprefix("docs/") if path.startswith("docs/") else f"../{path}"
     return f"[{text or path}](../{near})"
 
 
 def told(name: str, text: str) -> str:
-    """A link to the page of that name, wherever in docs/ it stands."""
+    """A link to the page with that name, wherever in docs/ it is."""
     near = (f"docs/{folder}{name}.md" for folder in ("", "howto/", "explanation/"))
     return link(next(path for path in near if (CHECKOUT / path).exists()), text)
 
@@ -44,6 +44,6 @@ def source(thing: Any) -> str:
 
 
 def page(title: str, *lines: str) -> str:
-    """A page from its title and its lines."""
+    """Makes a page from its title and its lines."""
     text = "\n".join([f"# {title}", "", *lines, "", MADE])
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -15,14 +15,14 @@ CONF = config_folder()
 SETTING = ("setting", "default", "allowed", "meaning")
 NUMBER = ("setting", "default", "searched", "allowed", "meaning")
 
-# A key of a YAML file in conf/, with its value and the comment behind it; a comment goes on in the
-# lines below it that hold nothing else.
+# A key of a YAML file in conf/, with its value and its comment. The comment may continue in the
+# lines below, if they contain nothing else.
 LINE = re.compile(r'^( *)"?([A-Za-z]\w*)"?: *((?:"[^"]*"|\'[^\']*\'|[^#"\'])*?) *(?:# *(.*))?$')
 MORE = re.compile(r"^ +# *(.*)$")
 
 
 def comments(path: Path) -> dict[str, tuple[str, str]]:
-    """The keys of a YAML file with their values, as they are written, and their comments."""
+    """The keys of a YAML file with their values as written, and their comments."""
     found, section, last = dict[str, tuple[str, str]](), "", ""
     for line in path.read_text(encoding="utf-8").splitlines():
         if (more := MORE.match(line)) and last:
@@ -39,7 +39,7 @@ def comments(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def option(group: str, name: str, may: Callable[[str], str]) -> list[str]:
-    """An option of a group: what it is, and a table of what it sets."""
+    """An option of a group: its description, and a table of its settings."""
     path = CONF / group / f"{name}.yaml"
     known = comments(path) if path.exists() else {}
     rows = [
@@ -52,7 +52,7 @@ def option(group: str, name: str, may: Callable[[str], str]) -> list[str]:
 
 
 def numbers(group: str, name: str, own: Mapping[str, Any], said: Callable[[str], str]) -> list[str]:
-    """The table of the hyperparameters of an option: textbook defaults, conf's ranges, domains."""
+    """The table of an option's hyperparameters: default values, conf's ranges, and domains."""
     path = CONF / group / f"{name}.yaml"
     written = comments(path) if path.exists() else {}
     rows = []
@@ -76,7 +76,7 @@ def numbers(group: str, name: str, own: Mapping[str, Any], said: Callable[[str],
 
 
 def shared(own: Mapping[str, Any], rule: Callable[..., Any]) -> list[str]:
-    """The table of hyperparameters that all options of a group take."""
+    """The table of the hyperparameters that all options of a group take."""
     doc = read(rule)
     rows = [
         (

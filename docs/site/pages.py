@@ -1,9 +1,9 @@
 """The hook of the site: its pages are those of the checkout, and so is all that they link to.
 
-MkDocs knows a folder of pages. Ours lie where a forge shows them, README.md beside the code. The
-hook gives each to MkDocs under its path in the checkout, so that a link leads to the same file on
-the site, on a forge and in an editor. A file that is no page, as source code, becomes a page that
-shows it; a folder becomes one that lists it.
+MkDocs expects all pages in one folder. tuner's pages are where a forge shows them, with README.md
+beside the code. The hook gives MkDocs each page under its path in the checkout, so that a link
+leads to the same file on the site, on a forge and in an editor. Another file, such as source code,
+becomes a page that shows it; a folder becomes a page that lists it.
 """
 
 import posixpath
@@ -14,10 +14,10 @@ from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# Pages of the checkout that are in the navigation, or may be.
+# Pages of the checkout that are or may be in the navigation.
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/*.md", "docs/**/*.md")
 
-# Code, in which nothing is a link, or a link with its target.
+# Code, which contains no links, or a link with its target.
 CODE_OR_LINK = re.compile(
     r"^(?P<fence>```+|~~~+).*?^(?P=fence)\s*?$"
     r"|(?P<tick>`+)[^`].*?(?P=tick)(?!`)"
@@ -27,7 +27,7 @@ CODE_OR_LINK = re.compile(
 HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$", re.MULTILINE)
 FENCE = re.compile(r"^(```+|~~~+).*?^\1\s*?$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = ("http://", "https://", "mailto:")
-# Of pages that show code: the search of the site leaves them out.
+# The header of pages that show code, which keeps them out of the site's search.
 UNSEARCHED = "---\nsearch: {exclude: true}\n---\n"
 PICTURES = (".png", ".svg", ".gif", ".jpg")
 
@@ -40,21 +40,21 @@ def pages() -> list[str]:
 
 
 def place(path: str) -> tuple[object, ...]:
-    """The place of a page among others: a README before its folder, 2 before 10."""
+    """A sort key for pages: a README before its folder, 2 before 10."""
     folder, _, name = path.rpartition("/")
     parts = re.split(r"(\d+)", name)
     return folder, name != "README.md", [(p.isdigit(), int(p) if p.isdigit() else p) for p in parts]
 
 
 def links(text: str) -> Iterator[str]:
-    """The targets of the links and pictures of a page, code left out."""
+    """The targets of a page's links and pictures, except in code."""
     for found in CODE_OR_LINK.finditer(text):
         if found["target"]:
             yield found["target"]
 
 
 def anchors(text: str) -> list[str]:
-    """The anchors of a page's headings, as GitHub makes them and as this site does."""
+    """The anchors of a page's headings, in the form of GitHub and of this site."""
     plain = (
         re.sub(r"\[([^]]*)\]\([^)]*\)|[`*]", r"\1", h) for h in HEADING.findall(FENCE.sub("", text))
     )
@@ -62,13 +62,13 @@ def anchors(text: str) -> list[str]:
 
 
 def target(page: str, link: str) -> str:
-    """The path in the checkout that a link of a page leads to, without its anchor."""
+    """The path in the checkout to which a page's link leads, without its anchor."""
     path = link.partition("#")[0]
     return posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
 
 
 def shown(path: str) -> str:
-    """The page of the site that shows a path of the checkout; of a picture, itself."""
+    """The site's page for a path of the checkout; a picture's page is the picture itself."""
     file = CHECKOUT / path
     if file.is_dir():
         own = "README.md" if (file / "README.md").exists() else "index.md"
@@ -77,12 +77,12 @@ def shown(path: str) -> str:
 
 
 def linked(text: str, page: str) -> str:
-    """The text of a page, whose links lead to pages of the site."""
+    """The text of a page with its links changed to pages of the site."""
 
     def led(found: re.Match[str]) -> str:
         link = found["target"]
         if found["tick"]:
-            # In a table, a forge wants a pipe in code escaped; MkDocs wants it as it is.
+            # In a table, a forge needs a pipe in code escaped; MkDocs needs it unescaped.
             return found[0].replace("\\|", "|")
         if not link or link.startswith((*ELSEWHERE, "#")):
             return found[0]
@@ -116,9 +116,9 @@ def text_of(path: str) -> str:
 
 
 def reached() -> Iterator[tuple[str, str | None]]:
-    """What the site holds: each path in the checkout with its text, None for a picture.
+    """The contents of the site: each path in the checkout with its text, None for a picture.
 
-    The pages and what they link to, and so on; of a linked folder all that it holds.
+    These are the pages and, recursively, what they link to; for a linked folder, all its files.
     """
     known, waiting = set[str](), pages()
     while waiting:
@@ -138,7 +138,7 @@ def reached() -> Iterator[tuple[str, str | None]]:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Gives MkDocs the pages, and what they link to."""
+    """Gives MkDocs the pages and the files that they link to."""
     from mkdocs.structure.files import File, InclusionLevel
 
     own = set(pages())
@@ -155,18 +155,18 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_config(config: Any) -> Any:
-    """Puts the pages in the place of the patterns of the navigation."""
+    """Replaces the patterns in the navigation by the pages."""
     left = dict.fromkeys(pages())
     config.nav = list(expanded(config.nav, left))
     return config
 
 
 def expanded(nav: Iterable[Any], left: dict[str, None]) -> Iterator[Any]:
-    """A navigation with pages in the place of patterns; what is named is taken from `left`.
+    """Replaces the patterns of a navigation by pages; named pages are removed from `left`.
 
     Args:
         nav: patterns, or mappings of a title to a page or to more of these.
-        left: the pages that no place is known of yet.
+        left: the pages that have no place yet.
     """
     for entry in nav:
         if isinstance(entry, Mapping):

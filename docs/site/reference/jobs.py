@@ -10,7 +10,7 @@ from tuner.cli import help_page
 
 
 def exit_codes() -> dict[str, str]:
-    """The exit codes as the help page has them, line by line."""
+    """The exit codes and their meanings, from the help page."""
     told = help_page().split("Exit codes:\n")[1]
     return dict(re.findall(r"^ +([\d, ]+?) +(\D.*)$", told, re.MULTILINE))
 

@@ -10,7 +10,7 @@ from tuner.training.families import FAMILIES, dropping, penalties
 
 
 def page() -> str:
-    """The page of all models, and of the functions that stand in the place of one."""
+    """The page of all models, and of the functions that can take the place of one."""
     said = {**read(penalties).parts.get("Args", {}), **read(dropping).parts.get("Args", {})}
     lines = [
         f"For what each model is for, see {told('models', 'Models and losses')}.",

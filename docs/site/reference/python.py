@@ -16,7 +16,7 @@ from tuner.own_help import GIVEN
 
 
 def api(name: str, thing: Any) -> list[str]:
-    """A function or a class: how it is called, what it says, and its public members."""
+    """A function or a class: its signature, its docstring, and its public members."""
     doc = read(thing)
     lines = [f"### {name}", "", f"```text\n{signature(name.rpartition('.')[2], thing)}\n```", ""]
     own = doc if doc.text else read(thing.__init__)
@@ -34,7 +34,7 @@ def api(name: str, thing: Any) -> list[str]:
 
 
 def members(kind: type) -> Iterator[tuple[str, Any]]:
-    """The public methods and properties that a class or a base of ours defines, in order."""
+    """The public methods and properties of a class and of its bases in tuner, in order."""
     seen = set[str]()
     for base in kind.__mro__:
         if not base.__module__.startswith("tuner"):

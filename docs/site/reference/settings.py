@@ -16,7 +16,7 @@ from tuner.config import schema
 from tuner.data import readers
 from tuner.search import pruners, samplers
 
-# What a trial is made of: of these, a type of the schema says nothing.
+# The allowed values of trials' settings, for which the schema has no type.
 OF_TRIALS = {
     "batch_size": "a whole number, a range or choices",
     "where": "a list of conditions",
@@ -38,7 +38,7 @@ GROUPS = {
 
 
 def defaults() -> dict[str, str]:
-    """The option of each group that the main config chooses."""
+    """The option that the main config chooses in each group."""
     lines = (CONF / "config.yaml").read_text(encoding="utf-8").splitlines()
     found = (re.match(r"  - (\w+): (\w+)", line) for line in lines)
     return {match[1]: match[2] for match in found if match}
@@ -99,7 +99,7 @@ def page() -> str:
 
 
 def data() -> list[str]:
-    """The section of data sets: those of one reader take the same settings."""
+    """The section of data sets; all data sets of one reader take the same settings."""
     lines = ["## data", ""]
     for name in sorted(options("data", [CONF])):
         reader = comments(CONF / "data" / f"{name}.yaml").get("reader", ("bundled", ""))[0]
@@ -115,7 +115,7 @@ def data() -> list[str]:
 
 
 def found(group: str, package: ModuleType) -> list[str]:
-    """The section of a group whose options are classes that are found by name."""
+    """The section of a group whose options are classes that tuner finds by name."""
     lines = [f"## {group}", ""]
     for name in package.names():
         kind = package.load(name)
