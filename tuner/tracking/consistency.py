@@ -27,7 +27,8 @@ from tuner.tracking.runs import STATUS, outdated
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-# Relative difference up to which points are equal: older records keep fewer digits than MLflow.
+# Relative difference up to which points are equal: the record keeps nine digits, while points that
+# MLflow got from an earlier version have all.
 ALIKE = 1e-8
 
 
@@ -53,7 +54,7 @@ def differences(lookup: Lookup, run: "Run", expected: Sequence[Record]) -> Diffe
 
     A param of a study's run keeps its first value, and its curves may come from earlier ranges and
     seeds, so only what is missing counts there. A trial's run may have more points than the record:
-    a kill may have interrupted a longer training before it was resumed.
+    a training that a kill interrupted may end sooner after it is resumed.
 
     Args:
         lookup: finds the study's runs.

@@ -181,8 +181,8 @@ def _taking_gaps(example: Any) -> Any:
     """The columns of a table for MLflow's signature, which accept missing values.
 
     Only dates get a type. Pandas turns integers into floats where one is missing, and a column of
-    missing texts into numbers; MLflow's `long` and `double` would refuse these. As a consequence
-    MLflow's server takes JSON, but no CSV.
+    missing texts into numbers. MLflow's `long` refuses floats, and its `double` integers. As a
+    consequence MLflow's server takes JSON, but no CSV.
     """
     from mlflow.types import ColSpec, DataType, Schema, schema
 
