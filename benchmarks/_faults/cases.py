@@ -15,11 +15,11 @@ from _faults.studies import GLANCE, PHASES, PLANS, Command, Done, Instant, Study
 
 
 class References:
-    """Undisturbed studies, each run when it is asked for first.
+    """Undisturbed studies, each run when it is first needed.
 
     Args:
-        folder: where they are run.
-        server: of MLflow.
+        folder: the folder to run them in.
+        server: MLflow's server.
     """
 
     def __init__(self, folder: Path, server: Server) -> None:
@@ -32,12 +32,12 @@ class References:
         """The reference of a plan.
 
         Args:
-            plan: its name.
-            cold: with an empty cache of compiled code.
-            served: with a server of MLflow.
+            plan: the plan's name.
+            cold: whether the cache of compiled code is empty.
+            served: whether an MLflow server is used.
 
         Raises:
-            RuntimeError: if there is anything wrong with it.
+            RuntimeError: if anything is wrong with the undisturbed study.
         """
         key = plan, cold, served
         with self._lock:
@@ -73,7 +73,7 @@ class References:
 
 
 def _phases(command: Command) -> tuple[dict[str, float], Done]:
-    """Seconds of each phase of a command that is left alone, and how it ended."""
+    """The seconds of each phase of an undisturbed command, and how the command ended."""
     first, last = {}, {}
     while command.process.poll() is None:
         phase = command.phase()
@@ -94,17 +94,17 @@ def _described(
 
 
 class Case:
-    """What a kind of fault is given: a study, and chance.
+    """The argument of a kind of fault: a study and a source of random choices.
 
     Args:
-        folder: of the study.
-        random: decides all that is left open.
-        references: undisturbed studies.
+        folder: the study's folder.
+        random: makes all random choices.
+        references: the undisturbed studies.
 
     Attributes:
-        plan: of the study.
+        plan: the study's plan.
         told: what was done, in words.
-        wrong: what was seen to be wrong meanwhile.
+        wrong: the errors that were found on the way.
     """
 
     def __init__(self, folder: Path, random: Random, references: References) -> None:
@@ -124,7 +124,7 @@ class Case:
 
     @property
     def trials(self) -> int:
-        """Of the last command of the plan."""
+        """The number of trials of the plan's last command."""
         return PLANS[self.plan][-1]
 
     @property
@@ -132,24 +132,24 @@ class Case:
         return self.server.database if self.served else self.study.database
 
     def any_plan(self) -> None:
-        """Lets chance choose the plan, and whether there are checkpoints."""
+        """Chooses the plan at random, and whether there are checkpoints."""
         self.plan = self.random.choice(sorted(PLANS))
         if self.random.random() < 0.5:
             self.checkpoints()
 
     def checkpoints(self) -> None:
-        """Keeps checkpoints of each cohort."""
+        """Turns on checkpoints of each cohort."""
         self.study.settings += ("checkpoint.seconds=0.05",)
         self.told.append("with checkpoints")
 
     def instant(self, *phases: str) -> Instant:
-        """A random instant of some phases, or of all, which are alike likely."""
+        """A random instant of some or all phases, which are equally likely."""
         lengths = self.reference.phases
         phase = self.random.choice([phase for phase in lengths if not phases or phase in phases])
         return Instant(phase, self.random.random() * lengths[phase])
 
     def prepare(self) -> None:
-        """Runs the commands of the plan that nothing happens to."""
+        """Runs the plan's commands before the one with the fault."""
         assert self.reference
         for trials in PLANS[self.plan][:-1]:
             self.expect(self.study.run(trials), [0])
@@ -164,7 +164,7 @@ class Case:
         self.expect(self.start().end(), [0])
 
     def kill(self, instant: Instant, *, prepared: bool = False) -> None:
-        """Has the last command of the plan killed at an instant."""
+        """Kills the last command of the plan at an instant."""
         if not prepared:
             self.prepare()
         command = self.start()
@@ -174,7 +174,7 @@ class Case:
         self.expect(command.end(), [0, -signal.SIGKILL])
 
     def finish_or_kill(self) -> None:
-        """Runs a study to its end, or kills it once it trains, as chance has it."""
+        """Runs a study to its end, or kills it at random once it trains."""
         self.any_plan()
         if self.random.random() < 0.5:
             self.finish()
@@ -182,11 +182,11 @@ class Case:
             self.kill(self.instant(*PHASES[1:]))
 
     def expect(self, done: Done, codes: Collection[int]) -> None:
-        """Notes what is wrong with how a command ended, as `checks.of_command` has it."""
+        """Notes what is wrong with the way a command ended (`checks.of_command`)."""
         self.told.append(f"it ends with {done.code}")
         self.wrong += checks.of_command(done, codes)
 
     def say(self, what: str, instant: Instant | None = None) -> None:
-        """Notes what is done."""
+        """Notes what was done."""
         when = f" {instant.seconds:.2f} s into {instant.phase}" if instant else ""
         self.told.append(f"{what}{when}")

@@ -11,28 +11,28 @@ from typing import Any
 from _faults import stored
 from _faults.studies import Done, Study
 
-# Lines on the standard error that tell of progress, the first one of all among them.
+# Lines of progress on standard error, including the very first line.
 PROGRESS = re.compile(
     r"\d+/\d+ trials|training |compiling for this machine|tuner: study \w+ is (new|taken up): "
 )
 
-# A line of its own beside that of an error.
+# A line that may come in addition to that of an error.
 WAITING = re.compile(r"tuner: \d+ records? waits? for MLflow")
 
-# What a study may keep of a fault: what was damaged, and how it crashed.
+# Files that a study may keep after a fault: damaged ones, and the log of a crash.
 KEPT = re.compile(r"optuna\.journal\.damaged|checkpoints/damaged-.*|crash\.log|.*\.damaged")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What an undisturbed study is in the end, and how long its last command took.
+    """The final state of an undisturbed study, and the duration of its last command.
 
     Args:
         result: the part of its result that the seed determines, as JSON.
-        runs: in MLflow.
-        files: in its folder.
-        phases: seconds of each phase of its last command.
-        wall: seconds of that command.
+        runs: its runs in MLflow.
+        files: the files in its folder.
+        phases: the seconds of each phase of its last command.
+        wall: the seconds of that command.
     """
 
     result: str
@@ -43,18 +43,18 @@ class Reference:
 
 
 def of_command(done: Done, codes: Collection[int]) -> list[str]:
-    """What is wrong with how a command ended.
+    """What is wrong with the way a command ended.
 
     Args:
         done: the command.
-        codes: exit codes that it may have, negative ones as subprocess has them.
+        codes: the allowed exit codes, negative ones as in subprocess.
     """
     if done.code is None:
         return ["a command hangs"]
     wrong = []
     if done.code not in codes:
         wrong.append(f"exit code {done.code}, not {sorted(codes)}: {done.err.strip()[-300:]!r}")
-    # A signal that comes before the first line of the program is Python's matter.
+    # Before the program's first line Python itself handles a signal, with a traceback.
     if "Traceback" in done.out + done.err and done.code >= 0:
         wrong.append(f"a traceback is printed: {done.err.strip()[-300:]!r}")
         return wrong
@@ -68,7 +68,7 @@ def of_command(done: Done, codes: Collection[int]) -> list[str]:
 
 
 def of_study(study: Study, trials: int, reference: Reference, database: Path) -> list[str]:
-    """What is wrong with a study that was run to its end."""
+    """What is wrong with a study after its end."""
     file = study.own / "result.json"
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
@@ -92,12 +92,12 @@ def of_study(study: Study, trials: int, reference: Reference, database: Path) ->
 
 
 def is_shared(study: Study) -> bool:
-    """Whether MLflow's database holds other studies too."""
+    """Whether MLflow's database also holds other studies."""
     return any(setting.startswith("tracking.uri=") for setting in study.settings)
 
 
 def left_running(study: Study) -> list[str]:
-    """Processes of a study that do not end within seconds of its command."""
+    """Processes of a study that are still running seconds after its command."""
     last = time.monotonic() + 5
     while (left := study.processes()) and time.monotonic() < last:
         time.sleep(0.1)
@@ -105,7 +105,7 @@ def left_running(study: Study) -> list[str]:
 
 
 def files_of(study: Study) -> frozenset[str]:
-    """The files in a study's folder, but for what it may keep of a fault."""
+    """The files in a study's folder, except those that it may keep after a fault."""
     names = (str(f.relative_to(study.own)) for f in study.own.rglob("*") if f.is_file())
     return frozenset(name for name in names if not KEPT.fullmatch(name))
 
@@ -116,7 +116,7 @@ def as_text(result: Any) -> str:
 
 
 def first_difference(result: Any, asked: str) -> str:
-    """The first line in which a result is not as it should be."""
+    """The first line in which a result differs from the expected one."""
     own, other = as_text(result).splitlines(), asked.splitlines()
     for i in range(max(len(own), len(other))):
         if own[i : i + 1] != other[i : i + 1]:

@@ -9,7 +9,7 @@ from _faults.cases import Case
 from _faults.studies import GLANCE
 from tuner.concluding import UNDELIVERED
 
-# Where no server answers.
+# An address at which no server answers.
 NOWHERE = "http://127.0.0.1:9"
 
 GARBAGE = b"\x00\xff{garbage\xfe"
@@ -75,7 +75,7 @@ def checkpoint_cut(case: Case) -> None:
 
 
 def spoil(case: Case, paths: list[Path], how: Callable[[Case, Path], object]) -> None:
-    """Damages one of the files, where there is one."""
+    """Damages one of the files, if there is one."""
     there = [path for path in paths if path.exists()]
     if not there:
         case.say("there is nothing to damage")
@@ -86,13 +86,13 @@ def spoil(case: Case, paths: list[Path], how: Callable[[Case, Path], object]) ->
 
 
 def cut(case: Case, path: Path) -> None:
-    """Cuts a file anywhere."""
+    """Cuts a file at a random place."""
     content = path.read_bytes()
     path.write_bytes(content[: case.random.randrange(max(1, len(content)))])
 
 
 def overwrite(case: Case, path: Path) -> None:
-    """Puts garbage in the place of a part of a file."""
+    """Replaces a part of a file by garbage."""
     content = bytearray(path.read_bytes())
     at = case.random.randrange(len(content))
     content[at : at + 20_000] = case.random.randbytes(20_000)
@@ -100,7 +100,7 @@ def overwrite(case: Case, path: Path) -> None:
 
 
 def garble(case: Case, path: Path) -> None:
-    """Puts garbage in the place of a line."""
+    """Replaces a line by garbage."""
     lines = path.read_bytes().splitlines(keepends=True)
     if lines:
         lines[case.random.randrange(len(lines))] = GARBAGE + b"\n"

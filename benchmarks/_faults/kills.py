@@ -69,7 +69,7 @@ def told_to_stop_twice(case: Case) -> None:
 
 
 def stop(case: Case, again: float | None) -> None:
-    """Has the last command of the plan told to stop, and again after so many seconds."""
+    """Tells the last command of the plan to stop, and again after `again` seconds."""
     instant, number = case.instant(), case.random.choice(STOPPING)
     case.prepare()
     command = case.start()
@@ -77,7 +77,7 @@ def stop(case: Case, again: float | None) -> None:
     codes = [0, 128 + number]
     if command.wait_for(instant):
         command.process.send_signal(number)
-        if instant.phase == "start":  # it may not be Python yet, or not know what to do
+        if instant.phase == "start":  # Python or the handlers may not be ready
             codes.append(-number)
         if again is not None:
             time.sleep(again)

@@ -14,15 +14,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-# Headers that are about one connection alone.
+# Headers that belong to a single connection.
 OWN_HEADERS = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 
 
 class Server:
-    """A real server of MLflow, started when its address is asked for first.
+    """A real MLflow server, which is started when its address is first needed.
 
     Args:
-        folder: where it keeps its data.
+        folder: the folder for its data.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +64,7 @@ class Server:
         raise RuntimeError("MLflow's server did not start: " + (self.folder / "log").read_text())
 
     def stop(self) -> None:
-        """Ends it and the processes that it has started."""
+        """Ends the server and its child processes."""
         if self._process is not None:
             os.killpg(self._process.pid, 15)
             self._process.wait()
@@ -72,7 +72,7 @@ class Server:
 
 @contextmanager
 def proxied(server: Server, random: Random, share: float, seconds: float) -> Iterator["Proxy"]:
-    """A proxy that serves until the block ends. Arguments as Proxy has them."""
+    """Runs a proxy until the block ends; the arguments are those of Proxy."""
     proxy = Proxy(server, random, share, seconds)
     thread = threading.Thread(target=proxy.serve_forever, daemon=True)
     thread.start()
@@ -85,13 +85,13 @@ def proxied(server: Server, random: Random, share: float, seconds: float) -> Ite
 
 
 class Proxy(ThreadingHTTPServer):
-    """Hands requests on, and does not give each answer back.
+    """Forwards requests, and loses or delays some of the answers.
 
     Args:
-        server: that it stands before.
+        server: the server behind the proxy.
         random: decides about each request.
-        share: of the requests that it fails.
-        seconds: that it is late; with 0 it loses answers, or the requests themselves.
+        share: the share of the requests that it fails.
+        seconds: the delay; with 0 it loses the answers, or the requests themselves.
     """
 
     daemon_threads = True
@@ -107,7 +107,7 @@ class Proxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that did not wait is what late answers are for."""
+        """Ignores clients that gave up, since late answers are meant to cause that."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         """Prints nothing."""
 
     def hand_on(self) -> None:
-        """Hands a request to the server, and its answer back, unless chance has it otherwise."""
+        """Forwards a request to the server and returns the answer, or fails it at random."""
         proxy = self.server
         fails, before = proxy.random.random() < proxy.share, proxy.random.random() < 0.5
         proxy.failed += fails

@@ -6,24 +6,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-# Tags that tell one run of the same study from another.
+# Tags that differ between equal runs of the same study.
 OWN = ("tuner.key", "mlflow.parentRunId", "mlflow.source.git.commit")
 
-# What the names of numbers begin with that a study's verdict tells.
+# Prefixes of the metrics of a study's verdict.
 VERDICT = ("confirmed_", "test_")
 
-# The states of runs that were closed because another one has their place.
+# The states of runs that were closed because another run replaces them.
 RETIRED = ("DUPLICATE", "UNKNOWN")
 
 Runs = dict[str, dict[str, Any]]
 
 
 def read(database: Path, key: str | None) -> tuple[Runs, list[str]]:
-    """The runs of a study by "study" and the numbers of its trials, and what is wrong with them.
+    """The runs of a study, by "study" or the trial's number, and what is wrong with them.
 
     Args:
-        database: of MLflow.
-        key: of the study; None where the database holds no other one.
+        database: MLflow's database.
+        key: the study's key; None if the database holds no other study.
     """
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as store:
         return _read(store, key, database.parent / "artifacts")
@@ -99,7 +99,7 @@ def _curves(store: sqlite3.Connection, run: str, who: str, wrong: list[str]) -> 
 
 
 def _newest(curves: dict[str, Any]) -> dict[str, Any]:
-    """The curves, of numbers of a verdict the newest: each verdict has a step of its own."""
+    """The curves, reduced to the newest point for a verdict: each verdict has its own step."""
     return {
         name: max(curve.items())[1] if name.startswith(VERDICT) else curve
         for name, curve in curves.items()
@@ -107,7 +107,7 @@ def _newest(curves: dict[str, Any]) -> dict[str, Any]:
 
 
 def _artifacts(uri: str, served: Path) -> list[str]:
-    """The files of a run; those of a server are in a folder of its own."""
+    """The files of a run; those of a server are in the server's own folder."""
     inside = uri.removeprefix("mlflow-artifacts:/")
     folder = Path(uri) if inside == uri else served / inside
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
@@ -118,7 +118,7 @@ def _name(who: str) -> str:
 
 
 def differences(runs: Runs, asked: Runs) -> list[str]:
-    """What is not as in an undisturbed study, a line each."""
+    """The differences from an undisturbed study, a line each."""
     told = [f"MLflow: has no run of {_name(who)}" for who in asked.keys() - runs.keys()]
     told += [f"MLflow: has a run of {_name(who)}" for who in runs.keys() - asked.keys()]
     for who in sorted(runs.keys() & asked.keys()):

@@ -24,31 +24,31 @@ SETTINGS = (
     "threads=1",
 )
 
-# Trials of each command of a plan; faults come to the last one.
+# The trials of each command of a plan; faults happen during the last one.
 PLANS = {"fresh": (8,), "extended": (5, 9)}
 
-# Of a command that trains, in their order.
+# The phases of a command that trains, in order.
 PHASES = ("start", "training", "confirmation", "ending")
 
-# Seconds from one look at a command to the next.
+# Seconds between two looks at a command.
 GLANCE = 0.005
 
-# A command that has not ended after so many seconds hangs.
+# Seconds after which a command counts as hanging.
 HANGS = 240.0
 
-# Optuna's codes of what a line of its journal does, and of the states that end a trial.
+# Optuna's codes for the operations in its journal and for the final states of trials.
 ASKED, STATE, OVER = 4, 6, (1, 2, 3)
 
 
 class Instant(NamedTuple):
-    """A moment of a command: seconds after a phase began, by `Command.clock`."""
+    """A moment of a command: seconds after the start of a phase, by `Command.clock`."""
 
     phase: str
     seconds: float
 
 
 class Done(NamedTuple):
-    """A command that ended; `code` is None if it had to be killed, for it hung."""
+    """A command that ended; `code` is None if it was killed because it hung."""
 
     settings: tuple[str, ...]
     code: int | None
@@ -62,9 +62,9 @@ class Study:
     """A study.
 
     Args:
-        folder: the current folder of its commands; `root` lies within.
-        settings: of its commands, beside those that all share.
-        environment: variables of its commands.
+        folder: the current folder of its commands, which contains `root`.
+        settings: settings of its commands, in addition to the common ones.
+        environment: environment variables of its commands.
     """
 
     folder: Path
@@ -89,20 +89,20 @@ class Study:
         return self.root / "mlflow.db"
 
     def start(self, trials: int, **streams: Any) -> "Command":
-        """Starts the command that brings the study to so many trials."""
+        """Starts the command that continues the study up to a number of trials."""
         return self.start_as((), trials, **streams)
 
     def start_as(self, wrapper: Sequence[str], trials: int, **streams: Any) -> "Command":
-        """The same command as the arguments of another one."""
+        """Starts the same command as the arguments of another command."""
         self.commands += 1
         return Command(self, wrapper, trials, streams)
 
     def run(self, trials: int) -> Done:
-        """Runs that command to its end."""
+        """Runs the command to its end."""
         return self.start(trials).end()
 
     def trials(self) -> dict[int, int | None]:
-        """The trials in its journal, and the state that each ended in."""
+        """The trials in its journal, with the final state of each."""
         content = self.journal.read_bytes() if self.journal.exists() else b""
         states: dict[int, int | None] = {}
         for line in content.splitlines():
@@ -117,7 +117,7 @@ class Study:
         return states
 
     def processes(self) -> list[str]:
-        """Those that are at work in its folder, as a line each."""
+        """The processes that work in its folder, a line each."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -130,7 +130,7 @@ class Study:
 
 
 class Command:
-    """A command of a study under way. Arguments as `Study.start_as` has them."""
+    """A running command of a study; the arguments are those of `Study.start_as`."""
 
     def __init__(
         self, study: Study, wrapper: Sequence[str], trials: int, streams: Mapping[str, Any]
@@ -151,7 +151,7 @@ class Command:
             )
 
     def phase(self) -> str:
-        """The phase that it is in, told by the files it has written."""
+        """The command's current phase, according to the files that it has written."""
         picture = self.study.own / "learning_rates.png"
         try:
             if picture.stat().st_mtime > self.began:
@@ -166,9 +166,9 @@ class Command:
         return "training" if len(self.states) > self.before else "start"
 
     def clock(self, phase: str) -> float:
-        """Seconds of a phase: of its own processor time, which goes on alike on a busy machine.
+        """Seconds of a phase in the command's own processor time, also fair on a busy machine.
 
-        At the end it waits for others, so there they are seconds of the clock.
+        In the last phase it waits for other processes, so elapsed seconds count there.
         """
         if phase == "ending":
             return time.monotonic()
@@ -179,7 +179,7 @@ class Command:
         return sum(map(int, stat.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def wait_for(self, instant: Instant) -> bool:
-        """Whether it was still running at that instant, which is waited for."""
+        """Waits for an instant; returns whether the command was still running then."""
         began = None
         while self.process.poll() is None:
             if began is None and PHASES.index(self.phase()) >= PHASES.index(instant.phase):
@@ -190,7 +190,7 @@ class Command:
         return False
 
     def helpers(self) -> dict[int, str]:
-        """The processes that it has started and that run: their numbers, and what each is."""
+        """The running child processes of the command: their ids and what each is."""
         found = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -204,7 +204,7 @@ class Command:
         return found
 
     def end(self) -> Done:
-        """Waits until it ends."""
+        """Waits until the command ends."""
         code: int | None
         try:
             code = self.process.wait(HANGS)

@@ -11,7 +11,7 @@ from _faults.cases import Case
 from _faults.proxy import proxied
 from tuner.concluding import UNDELIVERED
 
-# Bytes of a disk that holds too little, and of one that holds all.
+# Bytes of a disk that is too small, and of one that is large enough.
 LITTLE, ENOUGH = (50_000, 3_000_000), 200_000_000
 
 
@@ -26,7 +26,7 @@ def answers_late(case: Case) -> None:
 
 
 def through_a_proxy(case: Case, seconds: float) -> None:
-    """Has the command talk to MLflow's server through a proxy that fails a part of the requests."""
+    """Makes the command reach MLflow's server through a proxy that fails some requests."""
     case.served = True
     case.study.settings = (f"tracking.uri={case.server.uri}",)
     share = case.random.choice([0.05, 0.2, 0.5])
@@ -68,7 +68,7 @@ def disk_full(case: Case) -> None:
 
 
 def little(random: Random) -> int:
-    """A size that is too small; small ones are as likely as large ones."""
+    """A size that is too small, drawn evenly on a logarithmic scale."""
     low, high = LITTLE
     return round(low * (high / low) ** random.random())
 
