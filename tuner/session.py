@@ -75,7 +75,7 @@ def opened(config: Config, stop: Stop) -> Iterator["Session"]:
 
     Raises:
         UserError: for a setting or data that do not fit; before anything is written.
-        NothingNew: if the study would repeat the last one of its name's pattern; likewise.
+        NothingNew: likewise, if the study would only repeat the last one of its name pattern.
     """
     if config.study.storage is not None:
         place_of(config).exists()  # fails before data are read, if it is unreachable
