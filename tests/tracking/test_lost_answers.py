@@ -172,7 +172,7 @@ def test_an_uploader_that_is_stopped_holds_nobody_longer_than_the_deadline(store
     for record in study(trial(0)):
         writer.put(record)
     assert writer.flush(Deadline()) == 0
-    writer._uploader.send_signal(signal.SIGSTOP)
+    writer._uploader.process.send_signal(signal.SIGSTOP)
     if busy:
         writer.put(RunBegins(1, "trial 1", STARTED))
     began = time.monotonic()

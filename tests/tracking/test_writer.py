@@ -202,7 +202,7 @@ def test_the_uploader_makes_calls_between_files(store, tmp_path):
         background.prepare()
         background.begin(os.getpid)
         write(writer, trial(1))
-        assert background.result(Deadline()) == writer._uploader.pid
+        assert background.result(Deadline()) == writer._uploader.process.pid
         assert writer.close(Deadline()) == 0
     assert read_runs(store).keys() == {None, 0, 1}
 
