@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.made_studies import ONE, TWO, made
-from tuner.search.importance import FEWEST, LARGEST, importances
+from tuner.search.importance import FEWEST, LARGEST, WIDEST, importances
+from tuner.search.ranges import Choices
 
 
 def by_path(trials, space):
@@ -67,3 +68,15 @@ def test_of_many_trials_only_the_quick_measure_is_taken():
     found = by_path(made(count=LARGEST + 1)[0].all, ONE)["optimizer.adam.lr"]
     assert found.fanova is None
     assert found.ped_anova > 0.5
+
+
+@pytest.mark.parametrize("options", [WIDEST, WIDEST + 1])
+def test_a_choice_of_many_options_has_the_quick_measure_alone(options):
+    searched = {**ONE.searched, "batch_size": Choices(tuple(range(options)))}
+    trials = [
+        replace(t, settings={**t.settings, "batch_size": t.number % options})
+        for t in made(count=40)[0].all
+    ]
+    found = {own.path: own for own in importances(trials, searched)}["optimizer.adam.lr"]
+    assert (found.fanova is None) == (options > WIDEST)
+    assert found.ped_anova > 0.3

@@ -22,6 +22,9 @@ BEST, FEWEST_BEST = 0.1, 5
 # Functional ANOVA takes 0.1 ms for each tree and trial: the more trials, the fewer trees, and with
 # more than LARGEST trials it is left out.
 TREES, LEAVES, LARGEST = 24, 1_600, 200
+# It encodes a choice one-hot and goes through all combinations of its columns, 2**options of them:
+# 12 options take 6 s, 16 some minutes. With wider choices than this it is left out as well.
+WIDEST = 8
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Importance:
         path: the setting's path.
         fanova, ped_anova: the shares by functional ANOVA over random forests (Hutter et al. 2014)
             and by Pearson divergences between good trials and all (Watanabe et al. 2023). None if
-            too few trials have the setting, or if it is the only one; fanova also if they are too
-            many to be quick.
+            too few trials have the setting, or if it is the only one; fanova also if the trials or
+            the options of a choice are too many to be quick.
     """
 
     path: str
@@ -96,7 +99,8 @@ def _shares(
         # It warns and returns zero if all trials count as best, as when most trials diverged.
         warnings.simplefilter("ignore")
         ped_anova = PedAnovaImportanceEvaluator(target_quantile=best).evaluate(study, names)
-    if trees >= LEAVES // LARGEST:
+    widest = max((s.count for s in shared.values() if isinstance(s, Choices)), default=0)
+    if trees >= LEAVES // LARGEST and widest <= WIDEST:
         # Functional ANOVA raises this error if its trees see no variance.
         with suppress(RuntimeError):
             fanova = FanovaImportanceEvaluator(n_trees=trees, seed=seed).evaluate(study, names)

@@ -49,7 +49,7 @@ def text(
     from tuner.report.page import curves as of_curves
     from tuner.report.page import search, settings
     from tuner.report.page.shown import MOST, Shown
-    from tuner.search.importance import FEWEST, LARGEST
+    from tuner.search.importance import FEWEST, LARGEST, WIDEST
 
     shown = Shown(result, curves, space, times)
     filled: str = template("report.html.jinja").render(
@@ -73,6 +73,7 @@ def text(
         ui=typed(program_of(result.reproduce or result.next_round), "job=ui"),
         fewest=FEWEST,
         largest=LARGEST,
+        widest=WIDEST,
     )  # fmt: skip
     return filled
 
