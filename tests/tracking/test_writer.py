@@ -15,6 +15,8 @@ from tests.tracking.conftest import NAMES, curve, read_runs, study, trial
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
 from tuner.tracking import Store, Writer
+from tuner.tracking.spool import Spool
+from tuner.tracking.uploader import deliver
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -102,6 +104,38 @@ def test_a_database_that_is_deleted_meanwhile_is_made_anew(store, tmp_path):
     assert writer.close(Deadline()) == 0
     assert writer.renewed
     assert read_runs(store).keys() == {None, 0, 1}
+
+
+@pytest.mark.slow
+def test_a_database_that_is_deleted_in_the_middle_of_a_file_ends_the_uploader(store, tmp_path):
+    """MLflow would go on with the file that was opened, and SQL with the one of that name."""
+    spool = Spool(tmp_path / "study" / "spool")
+    missing = False
+
+    def files():
+        nonlocal missing
+        for record in study(trial(0)):
+            spool.append(record)
+        file = str(spool.oldest())
+        yield file
+        missing = True
+        yield file
+        missing = False
+        yield file
+
+    class Turns:
+        def __enter__(self):
+            if missing:
+                store.database.unlink()
+
+        def __exit__(self, *error):
+            return None
+
+    told = {"root": str(store.root), "uri": store.uri, "spool": str(tmp_path / "study" / "spool")}
+    written, failed, replaced = deliver({**told, **NAMES}, files(), Turns())
+    assert written["error"] is None
+    assert "unable to open" in failed["error"]
+    assert replaced["renewed"]
 
 
 STUDY = """

@@ -53,13 +53,13 @@ def deliver(
     opened: object = None
     for file in files:
         try:
+            if opened not in (None, store.identity()):
+                yield {"error": "MLflow's database was replaced meanwhile", "renewed": True}
+                return
             if runs is None:
                 with turns:
                     runs = StudyRuns(store, **names)
                 opened = store.identity()
-            elif store.identity() != opened:
-                yield {"error": "MLflow's database was replaced meanwhile", "renewed": True}
-                return
             found, torn = records(Path(file.rstrip("\n")))
             own = [record for record in found if is_own(record, folder)]
             torn += len(found) - len(own)
