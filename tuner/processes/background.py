@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from tuner.processes import children
 from tuner.processes.deadline import Deadline
+from tuner.processes.early import Server
 
 # Seconds between two looks at the deadline.
 GLANCE = 0.1
@@ -36,38 +37,48 @@ class Background:
 
     Args:
         modules: the modules' full names; for `package.module:setup` the function `setup` is called.
-        host: returns the connection to an existing process that also runs `serve`, or None while it
-            is not there; without a host, a process is started for the calls alone.
+        host: returns an existing process that also runs `serve`, or None while it is not there;
+            without a host, a process is started for the calls alone. A host that dies or does not
+            answer is killed, so that no call is made in two processes at once.
     """
 
     def __init__(
-        self, modules: Sequence[str], host: Callable[[], Connection | None] | None = None
+        self, modules: Sequence[str], host: Callable[[], Server | None] | None = None
     ) -> None:
         self.modules, self.host = modules, host
+        self.server: Server | None = None
         self.begun = deque[tuple[Callable[..., Any], tuple[Any, ...]]]()
         self.process: subprocess.Popen[bytes] | None = None
         self.pipe: Connection | None = None
         self.sending: Thread | None = None
 
     def prepare(self) -> None:
-        """Starts the other process, or has the host import the modules, if that is still needed."""
-        if self.pipe is not None or all(n.partition(":")[0] in sys.modules for n in self.modules):
+        """Starts the other process, or has the host import the modules, if that is still needed.
+
+        It does nothing while calls wait, which this process makes, or if no process can be started.
+        """
+        if self.pipe is not None or self.begun:
+            return
+        if all(name.partition(":")[0] in sys.modules for name in self.modules):
             return
         if self.host is not None:
-            self.pipe = self.host()
-            if self.pipe is not None:
+            self.server = self.host()
+            if self.server is not None:
+                self.pipe = self.server.calls
                 send(self.pipe, ForkingPickler.dumps((load, (self.modules,), False)))
             return
-        self.pipe, theirs = Pipe()
-        with theirs:
-            self.process = children.start(
-                "tuner.processes.background",
-                theirs.fileno(),
-                *self.modules,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+        with suppress(OSError):
+            ours, theirs = Pipe()
+            with theirs:
+                self.process = children.start(
+                    "tuner.processes.background",
+                    theirs.fileno(),
+                    *self.modules,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            self.pipe = ours
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +116,8 @@ class Background:
                         raise TimeoutError
                 returned, value = self.pipe.recv()
             except (EOFError, OSError):
+                if self.server is not None:
+                    self.server.kill()
                 self.bury()
             else:
                 if returned:
@@ -115,6 +128,7 @@ class Background:
     def bury(self) -> None:
         """Ends the other process unless it is a host; later calls are made in this process."""
         pipe, self.pipe = self.pipe, None
+        self.modules = ()  # nothing is prepared any more
         if self.process is None or pipe is None:
             return  # the owner of the host ends it, and its unread calls
         self.process.kill()

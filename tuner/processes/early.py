@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -51,8 +51,9 @@ class Server:
         return self.process.stdout.readline()
 
     def kill(self) -> None:
-        """Kills the process; call `end` all the same."""
+        """Kills the process, and waits for its end; call `end` all the same."""
         self.process.kill()
+        self.process.wait()
 
     def end(self) -> None:
         """Closes the input of the process, which ends it, and waits for the end."""
@@ -68,9 +69,13 @@ def early(*arguments: str) -> Iterator[None]:
     """Starts a server for the block, so that both processes import at the same time.
 
     Args:
-        arguments: the server's module and its arguments; none for no server.
+        arguments: the server's module and its arguments; none for no server. If no process can be
+            started, there is no server either.
     """
-    at_hand = [Server(*arguments)] if arguments else []
+    at_hand = []
+    if arguments:
+        with suppress(OSError):
+            at_hand.append(Server(*arguments))
     token = _EARLY.set(at_hand)
     try:
         yield

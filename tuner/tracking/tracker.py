@@ -3,11 +3,11 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tuner.codec import Settings
 from tuner.processes.deadline import Deadline
+from tuner.processes.early import Server
 from tuner.search.trials import Goal, Outcome, Trial, TrialResult
 from tuner.study.events import (
     Abandoned,
@@ -68,7 +68,7 @@ class Tracker:
         self.due, self.left = -math.inf, 0  # next send; trials that had left at the last
 
     @property
-    def host(self) -> Callable[[], Connection | None] | None:
+    def host(self) -> Callable[[], Server | None] | None:
         """The process that also saves the winner, as `Background` takes it; None without one."""
         return self.writer.host if self.writer.is_host else None
 

@@ -94,9 +94,9 @@ class Writer:
             return None
         return self._store.curves_link(*self._page, metric, greater_is_better)
 
-    def host(self) -> Connection | None:
-        """The connection for calls in the uploader process; None if it is not running."""
-        return self._calls
+    def host(self) -> Server | None:
+        """The uploader process, which also makes calls; None if it is not running."""
+        return self._uploader
 
     @property
     def is_host(self) -> bool:
