@@ -24,7 +24,7 @@ from tuner.files import write
 from tuner.function import PROGRAM, Function
 from tuner.processes.deadline import command_begins
 from tuner.processes.early import early
-from tuner.report.first_word import first_server, first_word
+from tuner.report.first_word import first_word
 
 if TYPE_CHECKING:
     from tuner.config import Config
@@ -294,22 +294,23 @@ def work(plain: Plain, function: Function | None, signals: "Signals", stopped: s
     with uncollected():
         if word := first_word(plain):
             print(word, file=sys.stderr, flush=True)
-    with early(*first_server(plain)):
-        return job(plain, function, signals, stopped)
-
-
-def job(plain: Plain, function: Function | None, signals: "Signals", stopped: str) -> int:
-    """Checks a config, imports its job and runs it; arguments and result are as for `work`.
-
-    Raises:
-        UserError: for an error that the user can fix.
-    """
-    with uncollected():
         from tuner.config import check
 
         config = check(plain, function)
         if config.job not in jobs.names():
             raise UserError(f"job: {config.job!r}: must be one of {', '.join(jobs.names())}")
+        from tuner.tracking.writer import early_uploader
+    with early(*early_uploader(config)):
+        return job(config, signals, stopped)
+
+
+def job(config: "Config", signals: "Signals", stopped: str) -> int:
+    """Imports and runs the job of a config; the other arguments and the result as for `work`.
+
+    Raises:
+        UserError: likewise.
+    """
+    with uncollected():
         outputs = jobs.outputs(config.job)
         if config.output not in outputs:
             told = " or ".join(outputs)

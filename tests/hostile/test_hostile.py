@@ -77,6 +77,7 @@ class Harness:
         self.commands = 0
         self.run(["nothing=1"])
         self.run(["data=iris", "model.mlp.hidden=[100000,100000,100000]"])
+        self.run(["job=promote", "study.name=nobody"])
 
     def run(self, arguments: list[str]) -> Told:
         """Runs one command."""

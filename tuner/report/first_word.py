@@ -10,8 +10,6 @@ from tuner.errors import printable
 TRAINING = ("tune", "compare", "confirm", "range_test", "promote", "card")
 # The settings of data that name what is read.
 READ = ("path", "folder")
-# The module of the process that writes to MLflow.
-UPLOADER = "tuner.tracking.uploader"
 
 
 def first_word(plain: Mapping[str, object]) -> str:
@@ -49,29 +47,6 @@ def first_word(plain: Mapping[str, object]) -> str:
     length = "" if epochs == "auto" else f" of {epochs} epochs"
     what = f"{trials} trials{length} on {data}"
     return printable(f"tuner: study {name} {state}: {what}, in {folder}")
-
-
-def first_server(plain: Mapping[str, object]) -> tuple[str, ...]:
-    """What the command is about to need: the uploader, where it begins a study with tracking.
-
-    Args:
-        plain: a composed config, which is not checked yet.
-
-    Returns:
-        Arguments of `tuner.processes.early`.
-    """
-    if plain.get("job") != "tune" or _below(plain, "tracking", "name") != "mlflow":
-        return ()
-    folder = Path(str(plain.get("root")), "studies", str(_below(plain, "study", "name")))
-    try:
-        if (folder / "result.json").exists():
-            return ()
-    except (OSError, ValueError):
-        return ()
-    # A server of MLflow's may keep the uploader waiting, and a function's winner is not saved.
-    at_server = str(_below(plain, "tracking", "uri")).startswith("http")
-    saves = () if at_server or plain.get("function") else ("saves",)
-    return UPLOADER, *saves
 
 
 def _are_there(plain: Mapping[str, object]) -> bool:

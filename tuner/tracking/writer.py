@@ -1,12 +1,13 @@
 """The writer: sends a study's records to MLflow in the background while it trains."""
 
 import json
+import os
 import threading
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner.processes.deadline import Deadline
 from tuner.processes.early import Server, taken
@@ -14,10 +15,26 @@ from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
 from tuner.tracking.store import Store
 
+if TYPE_CHECKING:
+    from tuner.config import Config
+
 SHORTEST_REST, LONGEST_REST = 0.5, 60.0  # seconds between the starts of two rounds
 UPLOADER = "tuner.tracking.uploader"  # the module of the child process
 FAILURES = 3  # consecutive ones after which flush and close stop waiting
 GLANCE = 0.1  # seconds between two looks at the deadline
+
+
+def early_uploader(config: "Config") -> tuple[str, ...]:
+    """The server that a command will need, as `tuner.processes.early` takes it; () for none.
+
+    A finished study needs none.
+    """
+    result = config.root / "studies" / config.study.name / "result.json"
+    if config.job != "tune" or config.tracking.name == "none" or os.path.exists(result):
+        return ()
+    # A server of MLflow's may keep the uploader waiting, and a function's winner is not saved.
+    at_server = (config.tracking.uri or "").startswith("http")
+    return (UPLOADER,) if at_server or config.function else (UPLOADER, "saves")
 
 
 class Writer:
