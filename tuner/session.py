@@ -262,7 +262,8 @@ class Session:
                     confirmed = self.confirm(tell)
                     self.run_at_edge(confirmed, tell)
                     others = builder.other_numerics(self.record, self.others())
-                    result = result_of(*self.parts, stopped, confirmed, important())
+                    result = result_of(*self.parts, stopped, confirmed)
+                    idle = saving if saving is not None and saving.idle else None
                     if result.winning is not None and saving is not None:
                         result = self.judged(result, saving, others, tell)
                     if keeping is not None:
@@ -271,14 +272,17 @@ class Session:
                     drawing = self.decisions.has_time(PICTURES, after=True)
                     result = self.decisions.told(result, self.study.finished)
                     self.stop_if_asked()
-                draw = pictures.draw if saving is None else partial(saving.begin, pictures.draw)
             except Interrupted:
                 self.deadline.left()  # starts the deadline, which includes the pictures
                 result, drawing = result_of(*self.parts, INTERRUPTED), True
-                draw = pictures.draw
+                idle, important = None, tuple
             drawn = self.study.drawn_curves(result.goal.curve)
+            if drawing:
+                draw = pictures.draw if idle is None else partial(idle.begin, pictures.draw)
+                draw(result, drawn, self.folder)
+            result = replace(result, importances=important())
             space, times = self.study.space, self.study.times()
-            files.write(result, drawn, self.folder, space, times, drawing, draw)
+            files.write(result, drawn, self.folder, space, times, drawing)
             write_next_round(self.config, result, self.folder)
             while not result.interrupted and saving is not None and saving.begun:
                 saving.result(self.deadline)

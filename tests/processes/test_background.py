@@ -226,3 +226,22 @@ def test_it_does_not_outlive_a_study_that_is_killed(repository: Path, stopped: b
     while Path(f"/proc/{number}").exists():
         assert time.monotonic() < last
         time.sleep(0.05)
+
+
+def test_it_is_idle_once_the_one_call_that_was_begun_is_answered() -> None:
+    with Background(ABSENT) as background:
+        background.begin(os.getpid)
+        assert not background.idle  # there is no other process
+        background.result(Deadline())
+        background.prepare()
+        assert not background.idle
+        background.begin(time.sleep, 0.5)
+        assert not background.idle
+        last = time.monotonic() + 60
+        while not background.idle:
+            assert time.monotonic() < last
+            time.sleep(0.05)
+        background.begin(os.getpid)
+        assert not background.idle
+        assert background.result(Deadline()) is None
+        assert background.result(Deadline()) != os.getpid()

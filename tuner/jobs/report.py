@@ -5,7 +5,7 @@ from threading import Event
 from tuner.config import Config
 from tuner.config.saved import of_study
 from tuner.errors import UserError
-from tuner.report import files, note
+from tuner.report import files, note, pictures
 from tuner.report.page import REPORT
 from tuner.study.builder import open_study
 from tuner.tracking.republishing import republishing
@@ -33,6 +33,7 @@ def run(config: Config, stop: Event) -> int:
             raise UserError(f"study.name: {name}: has no result yet: finish the study first")
         study = open_study(config, told.record)
         drawn = study.drawn_curves(saved.result.goal.curve)
+        pictures.draw(saved.result, drawn, folder)
         files.write(saved.result, drawn, folder, study.space, study.times())
         print(f"Study {name}: written: {folder / REPORT}, and what is beside it.", flush=True)
         if config.tracking.name != "none":

@@ -96,6 +96,11 @@ class Background:
             self.sending = Thread(target=send, args=[self.pipe, call, self.sending], daemon=True)
             self.sending.start()
 
+    @property
+    def idle(self) -> bool:
+        """Whether the other process is there, and has answered the one call that it was given."""
+        return self.pipe is not None and len(self.begun) == 1 and self.pipe.poll()
+
     def result(self, deadline: Deadline) -> Any:
         """Waits for the earliest call that was begun and not waited for.
 

@@ -1,6 +1,6 @@
 """The files of a study for people, made from its result and its curves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tuner import files
@@ -17,7 +17,6 @@ def write(
     space: Space,
     times: Mapping[int, tuple[int, int]] | None = None,
     drawn: bool = True,
-    draw: Callable[[StudyResult, Mapping[int, Curves], Path], None] = pictures.draw,
 ) -> None:
     """Writes the files; a study without a winner gets no `best.yaml`.
 
@@ -27,14 +26,13 @@ def write(
         folder: the study's folder.
         space: the searched space.
         times: when each trial began and ended, in milliseconds since 1970, by number.
-        drawn: whether to make the pictures and the report; otherwise old ones are deleted.
-        draw: draws the pictures, or begins to.
+        drawn: whether to make the report; otherwise it is deleted, and the pictures as well, which
+            `pictures.draw` makes.
 
     Raises:
         OSError: if the disk is full.
     """
     if drawn:
-        draw(result, curves, folder)
         page.write(result, curves, folder / page.REPORT, space, times)
     else:
         for name in (pictures.RATES, pictures.LOSSES, page.REPORT):

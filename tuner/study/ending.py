@@ -14,7 +14,6 @@ from tuner.config.schema import Plain
 from tuner.files import read_json, write_json
 from tuner.function import program_of
 from tuner.search.advice import advised
-from tuner.search.importance import Importance
 from tuner.search.trials import best_of
 from tuner.study.audit import findings
 from tuner.study.audited import audited
@@ -52,9 +51,8 @@ def result_of(
     training: StudyTraining,
     stopped: str,
     confirmed: Confirmation | None = None,
-    importances: tuple[Importance, ...] = (),
 ) -> StudyResult:
-    """Makes the result of a study: everything that the seed determines.
+    """Makes the result of a study: everything that the seed determines, but the importances.
 
     Args:
         config: the study's config.
@@ -62,7 +60,6 @@ def result_of(
         training: the study's training.
         stopped: why it ended, in words; an interrupted study has no winner.
         confirmed: the confirmation of the best trials on fresh seeds.
-        importances: the importances of the searched settings.
     """
     results, goal = advised(study.results()), training.goal
     here = config.study.name, config.root, config.tracking.name != "none"
@@ -86,7 +83,6 @@ def result_of(
         unit=training.unit,
         reproduce="" if decided is None else reproducing(*here, config.program),
         setup=setup(config, confirmed),
-        importances=importances,
         findings=found,
         next_round=command(*here, config.job, config.program)
         if planned(config, results, found)
