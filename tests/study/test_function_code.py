@@ -54,6 +54,8 @@ def main():
 
 def loaded(text: str, folder: Path) -> ModuleType:
     path = folder / "script.py"
+    # Python takes compiled code for that of a text of the same length and second.
+    Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
     path.write_text(text, encoding="utf-8")
     linecache.checkcache(str(path))
     spec = importlib.util.spec_from_file_location("script", path)
