@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes.gone import wait_until_gone
 from tuner.processes import children
 from tuner.processes.background import Background
 from tuner.processes.deadline import Deadline
@@ -222,10 +223,7 @@ def test_it_does_not_outlive_a_study_that_is_killed(repository: Path, stopped: b
         if stopped:
             os.kill(number, signal.SIGSTOP)
         study.kill()
-    last = time.monotonic() + 10
-    while Path(f"/proc/{number}").exists():
-        assert time.monotonic() < last
-        time.sleep(0.05)
+    wait_until_gone(number, 10)
 
 
 def test_it_is_idle_once_the_one_call_that_was_begun_is_answered() -> None:

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from tests.processes.gone import wait_until_gone
 from tuner.processes import children
 from tuner.processes.early import Server, early, taken
 
@@ -145,7 +145,4 @@ def test_it_does_not_outlive_a_command_that_is_killed(repository: Path, state: s
         if state == "awake":
             os.kill(number, signal.SIGSTOP)
         command.kill()
-    last = time.monotonic() + 20
-    while Path(f"/proc/{number}").exists():
-        assert time.monotonic() < last
-        time.sleep(0.05)
+    wait_until_gone(number, 20)

@@ -40,6 +40,11 @@ def import_mlflow() -> None:
     import_module("mlflow.store.tracking.sqlalchemy_store")
 
 
+def is_server(uri: str) -> bool:
+    """Whether a URI is that of a tracking server."""
+    return uri.startswith(("http://", "https://"))
+
+
 class Store:
     """An MLflow store.
 
@@ -61,7 +66,7 @@ class Store:
     @property
     def is_server(self) -> bool:
         """Whether a tracking server keeps the data; it serves its own pages."""
-        return self.uri.startswith(("http://", "https://"))
+        return is_server(self.uri)
 
     @property
     def database(self) -> Path | None:

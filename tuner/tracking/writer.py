@@ -13,7 +13,7 @@ from tuner.processes.deadline import Deadline
 from tuner.processes.early import Server, taken
 from tuner.tracking.records import Record
 from tuner.tracking.spool import Spool
-from tuner.tracking.store import Store
+from tuner.tracking.store import Store, is_server
 
 if TYPE_CHECKING:
     from tuner.config import Config
@@ -33,7 +33,7 @@ def early_uploader(config: "Config") -> tuple[str, ...]:
     if config.job != "tune" or config.tracking.name == "none" or os.path.exists(result):
         return ()
     # A server of MLflow's may keep the uploader waiting, and a function's winner is not saved.
-    at_server = (config.tracking.uri or "").startswith("http")
+    at_server = is_server(config.tracking.uri or "")
     return (UPLOADER,) if at_server or config.function else (UPLOADER, "saves")
 
 
