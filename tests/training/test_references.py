@@ -12,7 +12,7 @@ import pytest
 
 from tuner.training import optimizers
 from tuner.training.domains import hyperparameters
-from tuner.training.kernels.compiling import Pointer, compiled
+from tuner.training.kernels.compiling import Pointer, call
 from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
 from tuner.training.population import starting
 
@@ -36,12 +36,6 @@ def trajectories() -> dict[str, tuple[Path, list[str]]]:
 
 
 TRAJECTORIES = trajectories()
-
-
-@compiled
-def call(sweep, arguments):
-    """Enters a pass as training does, so that it is compiled once for both."""
-    sweep(*arguments)
 
 
 class Run:

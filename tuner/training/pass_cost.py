@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tuner.training import optimizers
-from tuner.training.kernels.compiling import compiled
+from tuner.training.kernels.compiling import Pointer, call, compiled
 from tuner.training.kernels.rule_compiler import fused_pass, slot_arguments
 from tuner.training.models import MLP
 from tuner.training.population import starting
@@ -61,20 +61,17 @@ def cost(
     losses, norms, left_at = np.ones(rows), np.zeros(rows), np.zeros(rows)
     arrays = [a for a in (theta, g, *slots) if a.ndim == 2]
     copies = [np.empty_like(a) for a in arrays]
-    sweep, tensors = fused_pass(name), model.tensors
-    t = np.zeros(rows)
-
+    tensors, t = model.tensors, np.zeros(rows)
     own = slot_arguments(optimizer, slots, theta, t)
-
-    def update() -> None:
-        sweep(theta, g, *own, t, rates, 0, 1e6, tensors, table, losses, norms, left_at)
+    arguments = theta, g, *own, t, rates, 0, 1e6, tensors, table, losses, norms, left_at
+    sweep = Pointer(fused_pass(name), *arguments)
 
     def copy() -> None:
         for target, source in zip(copies, arrays, strict=True):
             np.copyto(target, source)
 
     stack, flat, one = np.ones((len(arrays) - 1, g.size), np.float32), g.ravel(), np.float32(1.0)
-    works = [update, copy, lambda: touch(stack, flat, one)]
+    works = [lambda: call(sweep, arguments), copy, lambda: touch(stack, flat, one)]
     for work in works:
         work()
     times = max(1, parameters // theta.size)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuner.training import optimizers
-from tuner.training.kernels.compiling import compiled
+from tuner.training.kernels.compiling import compiled, pointed
 
 if TYPE_CHECKING:
     from tuner.training.population import Member
@@ -156,7 +156,7 @@ def look_ahead(theta, slow, t, left_at, rates, steps):
             theta[row, i] = slow[row, i]
 
 
-@compiled
+@pointed
 def before_update(theta, gradient, left_at, tensors, penalised, numbers, orthants):
     """All transforms before a step's update; numbers: see `numbers_of`."""
     add_decay(theta, gradient, left_at, penalised, numbers[1])
@@ -165,7 +165,7 @@ def before_update(theta, gradient, left_at, tensors, penalised, numbers, orthant
     clip_adaptively(theta, gradient, left_at, tensors, numbers[3])
 
 
-@compiled
+@pointed
 def after_update(theta, left_at, t, total, penalised, numbers, orthants, slow, mean):
     """All transforms after a step's update."""
     stop_at_zero(theta, left_at, penalised, numbers[0], orthants)

@@ -7,22 +7,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from numba.core import config, types
 from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.errors import TypingError
 from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.options import DefaultOptions
 from numba.core.registry import CPUDispatcher
 
 from tests.training.conftest import QUICK, TASKS
 from tuner.training import activations, optimizers
+from tuner.training.kernels import code_cache
 from tuner.training.kernels.compiling import compiled
 
 ROOT = Path(__file__).parents[3]
@@ -120,6 +124,15 @@ def test_two_processes_that_compile_at_once_or_a_kill_change_no_bit(tmp_path: Pa
 
 
 @pytest.mark.slow
+def test_two_processes_that_compile_at_once_share_the_work(tmp_path: Path):
+    alone, _ = trained_with(tmp_path / "one", ONE)
+    both = [started(tmp_path / "two", ONE) for _ in range(2)]
+    # Numba's own small functions are compiled in each process.
+    assert sum(int(p.communicate()[0].split()[0]) for p in both) < 1.5 * alone
+    assert not [*tmp_path.rglob("*.lock")]
+
+
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_changes_no_bit(tmp_path: Path):
     file = tmp_path / "file"
     file.touch()
@@ -146,7 +159,7 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]
 
 
 def hits(function: Any) -> int:
-    return sum(function.entry("python").stats.cache_hits.values())
+    return sum(function.entry.stats.cache_hits.values())
 
 
 def test_code_is_read_back_by_its_types(double: Callable[[], Any]):
@@ -154,6 +167,44 @@ def test_code_is_read_back_by_its_types(double: Callable[[], Any]):
     assert (first(2), first(2.5), hits(first)) == (4, 5.0, 0)
     again = double()
     assert (again(2.5), again(2), hits(again)) == (5.0, 4, 2)
+
+
+def test_what_another_process_compiles_is_waited_for_and_read(
+    double: Callable[[], Any], tmp_path: Path
+):
+    double()(2)
+    (file,) = tmp_path.rglob("*.nbc")
+    code, waiting = file.read_bytes(), double()
+    file.unlink()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(f"{file}.lock"):
+            answer = pool.submit(waiting, 2)
+            time.sleep(0.2)
+            assert not answer.done()
+            file.write_bytes(code)
+        assert (answer.result(), hits(waiting)) == (4, 1)
+
+
+def test_a_process_that_never_ends_compiling_is_not_waited_for(
+    double: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    double()(2)
+    (file,) = tmp_path.rglob("*.nbc")
+    file.unlink()
+    monkeypatch.setattr(code_cache, "PATIENCE", 0.05)
+    with FileLock(f"{file}.lock"):
+        impatient = double()
+        assert (impatient(2), hits(impatient)) == (4, 0)
+    assert file.exists()
+
+
+def test_code_that_cannot_be_compiled_keeps_nobody_waiting(
+    double: Callable[[], Any], tmp_path: Path
+):
+    for _ in range(2):  # of which the second would wait for the first
+        with pytest.raises(TypingError):
+            double()(None)
+    assert not [*tmp_path.rglob("*.lock")]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
@@ -208,6 +259,8 @@ def test_the_internals_of_numba_that_we_use_are_there(monkeypatch: pytest.Monkey
         (JITCodeLibrary, "_finalize_final_module"): "cold and warm runs differ in last digits",
         (JITCodeLibrary, "enable_object_caching"): "nothing can be cached",
         (Compiler, "compile_extra"): "functions get numba's own library: cold and warm differ",
+        (FunctionCache, "load_overload"): "processes that compile at once do the same work",
+        (FunctionCache, "_index_key"): "processes that compile at once do the same work",
         (FunctionCache, "save_overload"): "code is kept by numba's index, which kills corrupt",
         (DefaultOptions, "no_cpython_wrapper"): "every function is made to be called from Python",
         (DefaultOptions, "no_cfunc_wrapper"): "every function is made to be called by address",

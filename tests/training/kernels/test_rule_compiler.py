@@ -13,6 +13,7 @@ import pytest
 import tuner
 from tuner.training import optimizers
 from tuner.training.kernels import rule_compiler
+from tuner.training.kernels.compiling import Pointer, call
 
 PACKAGE = Path(tuner.__file__).parent
 USE = """
@@ -26,9 +27,8 @@ from tuner.training.kernels import dense
 problem = supervised(dtype=np.float32)
 trained(problem, [member("sgd"), member("adam", trial=1)], epochs=1)
 step_pass, evaluation = model_passes.build_passes(problem.model, problem.loss, dense)
-pointed = [rule_compiler.fused_pass("sgd"), rule_compiler.fused_pass("adam"), step_pass]
-functions = [f.entry("pointer") for f in pointed]
-functions += [f.entry("python") for f in (evaluation, step.advance)]
+passes = [rule_compiler.fused_pass("sgd"), rule_compiler.fused_pass("adam"), step_pass]
+functions = [f.entry for f in (*passes, evaluation, step.advance)]
 print(json.dumps([[sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values())]
                   for f in functions]))
 """
@@ -68,10 +68,11 @@ def test_the_norm_of_a_gradient_is_exact_beyond_the_range_of_its_squares(scale: 
     settings = [[h.default for k, h in optimizers.load("sgd").hyperparameters.items() if k != "lr"]]
     norms, left_at = np.zeros(1), np.zeros(1)
     unused = rule_compiler.slot_arguments(optimizers.load("sgd"), (), g.copy(), np.zeros(1))
-    rule_compiler.fused_pass("sgd")(
+    arguments = (
         np.zeros_like(g), g, *unused, np.zeros(1), np.full((1, 1), 1e-6), 0, 1.0,
         np.array([[0, g.size, 1, g.size, 0]]), np.array(settings), np.ones(1), norms, left_at,
     )  # fmt: skip
+    call(Pointer(rule_compiler.fused_pass("sgd"), *arguments), arguments)
     np.testing.assert_allclose(norms[0], np.linalg.norm(g.astype(np.float64)), rtol=1e-6)
     assert left_at[0] == 0
 

@@ -2,20 +2,26 @@
 
 Numba's own cache numbers the files of a function in an index. If a process is killed before it
 writes a file, or if two write at once, an index entry can point to other code.
+
+A function that one process compiles is not compiled by others meanwhile: they wait for its file.
 """
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pickle import loads
 from typing import Any
 
 import numba
+from filelock import FileLock, Timeout
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.serialize import dumps
 
 HEAD = sha256().digest_size
+
+# Seconds to wait for a process that compiles the same; it may be suspended. Seconds between looks.
+PATIENCE, GLANCE = 60.0, 0.01
 
 CONFIG: Any = numba.config  # its names are made as it is imported
 
@@ -58,7 +64,11 @@ class _Files:
 
 
 class _CodeCache(FunctionCache):
-    """The cache on disk of one function. If its folder is not writable, nothing is stored."""
+    """The cache on disk of one function. If its folder is not writable, nothing is stored.
+
+    Attributes:
+        turn: what is held while this process compiles the function; whoever compiles closes it.
+    """
 
     def __init__(self, function: Callable[..., Any], way: str) -> None:
         super().__init__(function)
@@ -66,11 +76,38 @@ class _CodeCache(FunctionCache):
         checked = ".checked" if CONFIG.BOUNDSCHECK else ""
         start = os.path.join(self._cache_path, f"{self._impl.filename_base}.{way}{checked}")
         files: Any = _Files(start, self._impl.locator.get_source_stamp())
-        self._cache_file = files
+        self.files = self._cache_file = files
+        self.turn = ExitStack()
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        found = super().load_overload(signature, target)
+        if found is None:
+            self.take_turn(self.files.path(self._index_key(signature, target.codegen())))
+            found = super().load_overload(signature, target)
+        return found
+
+    def take_turn(self, path: str) -> None:
+        """Waits until no other process compiles for this file; no longer than PATIENCE."""
+        lock = f"{path}.lock"
+        with suppress(OSError, Timeout):
+            self.turn.enter_context(FileLock(lock, PATIENCE, poll_interval=GLANCE))
+            # The file is there by then, so that nobody needs the lock any more.
+            self.turn.callback(_remove, lock)
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         with suppress(OSError):
             super().save_overload(signature, compiled)
+
+
+class _NoCache(NullCache):
+    """Stores nothing."""
+
+    turn = ExitStack()
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def cache_of(function: Callable[..., Any], way: str) -> Any:
@@ -82,4 +119,4 @@ def cache_of(function: Callable[..., Any], way: str) -> Any:
     try:
         return _CodeCache(function, way)
     except RuntimeError:
-        return NullCache()
+        return _NoCache()

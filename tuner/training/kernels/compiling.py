@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from types import FunctionType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from llvmlite import binding
@@ -72,35 +72,41 @@ class _Compiler(Compiler):
         return super().compile_extra(function)
 
 
-class Compiled(CPUDispatcher):
+class _Dispatcher(CPUDispatcher):
+    """Numba's dispatcher, with the compiler and the cache of this module."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any], way: str) -> None:
+        super().__init__(function, targetoptions=options, pipeline_class=_Compiler)
+        self._cache = cache_of(function, way)
+
+    def compile(self, signature: Any) -> Any:
+        with self._cache.turn:
+            return super().compile(signature)
+
+
+class Compiled(_Dispatcher):
     """A compiled function that other compiled functions inline.
 
-    To be called from elsewhere it is compiled once more, with a wrapper that unpacks its arguments.
-    The wrapper is a third of the compile time, and most functions never need it.
+    To be called from elsewhere it is compiled once more, with wrappers that unpack its arguments.
+    They are a third of the compile time, and most functions never need them.
     """
 
     def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
-        super().__init__(function, targetoptions=_target(options), pipeline_class=_Compiler)
-        self._cache = cache_of(function, "inner")
+        super().__init__(function, _target(options), "inner")
         self.options = options
-        self.entries: dict[str, Any] = {}
+        self.entered: Any = None
 
-    def entry(self, way: Literal["python", "pointer"]) -> Any:
-        """The function with a wrapper for calls from Python, or by its address."""
-        if way not in self.entries:
-            with _ENTERING:
-                if way not in self.entries:
-                    self.entries[way] = self._entry(way)
-        return self.entries[way]
-
-    def _entry(self, way: str) -> Any:
-        target = _target(self.options, way)
-        made: Any = CPUDispatcher(self.py_func, targetoptions=target, pipeline_class=_Compiler)
-        made._cache = cache_of(self.py_func, way)
-        return made
+    @property
+    def entry(self) -> Any:
+        """The function with wrappers for calls from Python and by its address."""
+        with _ENTERING:
+            if self.entered is None:
+                target = _target(self.options, entered=True)
+                self.entered = _Dispatcher(self.py_func, target, "entry")
+        return self.entered
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.entry("python")(*arguments)
+        return self.entry(*arguments)
 
     def code_for(self, *arguments: Any) -> Callable[..., Any]:
         """What a call with arguments of these types runs, by itself.
@@ -108,22 +114,22 @@ class Compiled(CPUDispatcher):
         A call finds out the types of its arguments, which takes longer than to unpack them. This
         takes them as they are: give it others of the same types alone, for nothing checks them.
         """
-        made: Callable[..., Any] = self.entry("python").compile(tuple(map(typeof, arguments)))
+        made: Callable[..., Any] = self.entry.compile(tuple(map(typeof, arguments)))
         return made
 
 
 _ENTERING = Lock()
 
 
-def _target(options: Mapping[str, Any], way: str = "") -> dict[str, Any]:
+def _target(options: Mapping[str, Any], entered: bool = False) -> dict[str, Any]:
     return {
         "nopython": True,
         "boundscheck": None,  # numba then reads NUMBA_BOUNDSCHECK
         "nogil": True,
         "error_model": "numpy",
         "fastmath": FASTMATH,
-        "no_cpython_wrapper": way != "python",
-        "no_cfunc_wrapper": way != "pointer",
+        "no_cpython_wrapper": not entered,
+        "no_cfunc_wrapper": not entered,
         **options,
     }
 
@@ -136,6 +142,11 @@ def compiled(function: Callable[..., Any], **options: Any) -> Compiled:
         options: options of numba.njit that replace the usual ones.
     """
     return Compiled(function, options)
+
+
+def pointed(function: Callable[..., Any]) -> Compiled:
+    """A decorator like `compiled`, for a function that is called by its address alone."""
+    return compiled(function, no_cpython_wrapper=True)
 
 
 def digest(*parts: str) -> str:
@@ -195,7 +206,7 @@ class Pointer(types.WrapperAddressProtocol):
         self.address = NOWHERE
         if function is None:
             return
-        made: Any = function.entry("pointer").get_compile_result(self.signature())
+        made: Any = function.entry.get_compile_result(self.signature())
         name = made.fndesc.llvm_cfunc_wrapper_name
         self.address = made.library.get_pointer_to_function(name)
 
@@ -211,6 +222,12 @@ class Pointer(types.WrapperAddressProtocol):
 def _(pointer: Pointer, context: Any) -> Any:
     """The type of a pointer; numba would infer it anew in each call."""
     return pointer.type
+
+
+@compiled
+def call(pointer, arguments):  # type: ignore[no-untyped-def]
+    """Calls a function by its address, with a tuple of arguments."""
+    pointer(*arguments)
 
 
 class Compiling(event.Listener):

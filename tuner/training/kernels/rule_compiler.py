@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tuner.training.kernels import tensors
-from tuner.training.kernels.compiling import Compiled, compiled, digest
+from tuner.training.kernels.compiling import Compiled, digest, pointed
 from tuner.training.optimizers import Optimizer, load
 from tuner.training.rule_language import GIVEN_TO_ROWS, GIVEN_TO_TENSORS
 
@@ -375,4 +375,4 @@ def fused_pass(name: str) -> Compiled:
     }
     namespace |= {name: tensors.load(name) for name in tensors.names() if f"{name}(" in text}
     exec(compile(text, inspect.getfile(optimizer.rule), "exec"), namespace)
-    return compiled(namespace[function])
+    return pointed(namespace[function])
