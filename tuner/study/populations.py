@@ -1,7 +1,8 @@
 """Populations: makes problems, trainers and members from the settings of trials."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from threading import Event
@@ -13,6 +14,7 @@ from tuner.codec import Settings
 from tuner.config import Config
 from tuner.search.space import Chosen
 from tuner.search.trials import Goal, Trial
+from tuner.study import ahead
 from tuner.study.data import goal, loss_name
 from tuner.study.runners.population import PopulationRunner
 from tuner.study.training import StudyTraining
@@ -20,6 +22,7 @@ from tuner.study.units import TRANSFORMED, UNITS
 from tuner.training import functions, losses
 from tuner.training.analytic import Analytic
 from tuner.training.families import FAMILIES, create
+from tuner.training.kernels.compiling import announced
 from tuner.training.loop import Trainer
 from tuner.training.losses import Loss
 from tuner.training.population import Member
@@ -57,10 +60,19 @@ class Populations(StudyTraining):
         self.seconds: dict[str, float] = {}
         self.refit = config.refit
         self.trainers: dict[tuple[Any, ...], Trainer] = {}
+        self.next: Sequence[ahead.Rows] = ()
         self.stack = ExitStack()
 
     def __enter__(self) -> Self:
+        if self.threads > 1:
+            self.stack.enter_context(announced(self.compile_ahead))
         return self
+
+    def compile_ahead(self) -> None:
+        """Has a second process compile for the first rows as well; it ends with the training."""
+        if self.next:
+            with suppress(OSError):
+                self.stack.callback(ended, ahead.start(self.next))
 
     def __exit__(self, *error: object) -> None:
         self.stack.close()
@@ -180,6 +192,7 @@ class Populations(StudyTraining):
             )
             for kind, alike in by_structure.items()
         ]
+        self.next = [(trainer.problem, members) for trainer, members, _ in rows]
         if self.pool is None:
             return [PopulationRunner(trainer, members) for trainer, members, _ in rows]
         from tuner.study.runners.spread import Bounds, SpreadRunner
@@ -267,6 +280,12 @@ class Populations(StudyTraining):
         return self.supervised(
             settings, data, (Fold(data.final.train, data.test()),), (found,) if found else ()
         )
+
+
+def ended(process: "subprocess.Popen[Any]") -> None:
+    """Ends a process, if it has not ended yet."""
+    process.kill()
+    process.wait()
 
 
 def model_settings(settings: Settings) -> Chosen:

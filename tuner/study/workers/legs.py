@@ -5,17 +5,12 @@ never interact and all their randomness comes from their seeds. The data are bro
 beforehand.
 """
 
-import fcntl
-import os
 import pickle
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Self
 
@@ -24,20 +19,13 @@ from distributed import WorkerPlugin
 from threadpoolctl import threadpool_limits
 
 import tuner
+from tuner.study.ahead import compile_for, needs
 from tuner.study.numerics import Numerics, numerics
-from tuner.training.kernels.sparse import CSR
 from tuner.training.loop import Trainer
 from tuner.training.population import Member, Population, create, take
-from tuner.training.problems import Fold, Part, Problem, Supervised
-from tuner.training.transforms import needed, numbers_of
+from tuner.training.problems import Fold, Problem, Supervised
 
 Array = np.ndarray
-
-# The lock file for compiling on one machine: two processes would do the same work.
-COMPILING = f"tuner-compiling-{os.getuid()}.lock"
-
-# The batches of a problem for compilation: a full one, and a smaller last one.
-FEW = 2
 
 
 @dataclass(frozen=True)
@@ -230,60 +218,11 @@ def computes_with() -> Numerics:
 
 
 def warm(kind: Kind, members: Sequence[Member]) -> None:
-    """Compiles or loads the code for these rows, one process per machine at a time."""
+    """Compiles or loads the code for these rows."""
     todo = {(kind.name, *needs(member)) for member in members}
     with HERE.lock:
         if todo <= HERE.warm:
             return
-    with one_by_one():
-        compile_for(kind.whole, members)
+    compile_for(kind.whole, members)
     with HERE.lock:
         HERE.warm |= todo
-
-
-def needs(member: Member) -> tuple[Any, ...]:
-    """The key of the code that trains a member."""
-    return member.optimizer, *needed(numbers_of([member]))
-
-
-def compile_for(problem: Problem, members: Sequence[Member]) -> None:
-    """Compiles the code for these members by training them for an epoch on a few samples."""
-    small = problem
-    if isinstance(problem, Supervised):
-        few = FEW * problem.batch_size - 1
-        folds = [
-            Fold(few_of(fold.train, few), fold.validation and few_of(fold.validation, few))
-            for fold in problem.folds
-        ]
-        small = replace(problem, folds=tuple(folds), metrics=())
-    kinds = {(m.fold, *needs(m)): m for m in members}
-    with Trainer(small, 1) as trainer:
-        population = create(small, list(kinds.values()))
-        trainer.start(population)
-        trainer.epoch(population, 1)
-
-
-def few_of(part: Part, count: int) -> Part:
-    """The first samples of a part, in arrays of the same kind."""
-    X = part.X
-    if isinstance(X, CSR):
-        starts = X.starts[: count + 1]
-        X = CSR(X.values[: starts[-1]], X.columns[: starts[-1]], starts, X.features)
-    else:
-        X = X[:count]
-    return Part(X, part.y[:count], None if part.weights is None else part.weights[:count])
-
-
-@contextmanager
-def one_by_one() -> Iterator[None]:
-    """Admits one process of this machine at a time; all of them if the lock cannot be taken."""
-    path = Path(tempfile.gettempdir(), COMPILING)
-    file = -1
-    with suppress(OSError):
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        if file >= 0:
-            os.close(file)  # releases the lock

@@ -15,6 +15,7 @@ from uuid import uuid4
 import cloudpickle
 
 from tuner.errors import CrashError, UserError
+from tuner.study import ahead
 from tuner.study.numerics import Numerics
 from tuner.study.workers import legs
 from tuner.study.workers.deaths import Died
@@ -183,10 +184,9 @@ class Pool:
 
     def compile_for(self, problem: Problem, members: Sequence[Member]) -> None:
         """Compiles the code once that all workers of this machine will load."""
-        todo = {(id(problem), *legs.needs(member)) for member in members} - self.warm
+        todo = {(id(problem), *ahead.needs(member)) for member in members} - self.warm
         if todo and self.address is None:
-            with legs.one_by_one():
-                legs.compile_for(problem, members)
+            ahead.compile_for(problem, members)
         self.warm |= todo
 
     def heard(self, numerics: Numerics) -> None:
