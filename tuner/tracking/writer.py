@@ -191,6 +191,6 @@ class Writer:
             uploader.say(json.dumps(self._study))
 
     def _dismiss(self) -> None:
-        uploader, self._uploader = self._uploader, None
-        if uploader is not None:
-            uploader.end()
+        if self._uploader is not None:
+            self._uploader.end()  # it may be suspended: meanwhile `close` must find it
+            self._uploader = None
