@@ -12,9 +12,10 @@ from PIL import Image
 from tests.made_studies import made, states
 from tuner.report import pictures
 from tuner.report.plots import trials as plots
-from tuner.report.plots.style import COLOURS, RED
+from tuner.report.plots.style import COLOURS, RED, colours, marker
 from tuner.report.standing import standing
 from tuner.search.trials import Goal
+from tuner.training import optimizers
 
 STUDIES = states()
 
@@ -128,6 +129,19 @@ def test_the_typical_trial_is_the_median_of_all_that_ended():
     (typical,) = (t for name, t in standing(result).items() if name.startswith("typical"))
     worse = [t for t in result.all if (t.value or math.inf) > (typical.value or math.inf)]
     assert abs(2 * len(worse) - len(result.all)) <= 2
+
+
+def test_every_optimizer_has_its_own_look_and_the_legend_has_room(tmp_path):
+    names, file = optimizers.names(), tmp_path / "rates.png"
+    assert len({(colour, marker(i)) for i, colour in enumerate(colours(len(names)))}) == len(names)
+    reached = [plots.Reached(i, name, 0.1, "COMPLETE", 1.0) for i, name in enumerate(names)]
+    sizes = []
+    for few in (reached[:3], reached):  # where there is no room, matplotlib warns
+        plots.learning_rates(few, file, "all optimizers")
+        with Image.open(file) as image:
+            sizes.append(image.size)
+    assert sizes[1][0] > sizes[0][0]
+    assert sizes[1][1] == sizes[0][1]
 
 
 def test_divergence_has_a_colour_of_its_own():

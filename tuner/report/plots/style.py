@@ -18,8 +18,13 @@ RED, GREY, INK = "#D55E00", "#B8B8B8", "#333333"
 Style = dict[str, Any]
 
 CROSS: Style = {"marker": "x", "markersize": 7, "markeredgewidth": 1.6, "color": RED}
+# They distinguish groups of one colour. Textbook settings have a diamond, divergence a cross.
+MARKERS = "osv^Ph<>"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))
 TOP = 0.965  # the position of the crosses, as a share of the height
+
+# The handles in one column of a legend, and the width of a further column in inches.
+COLUMN, COLUMN_WIDTH = 18, 1.5
 
 
 def canvas(title: str, dpi: int = 160) -> tuple[Figure, Axes]:
@@ -59,8 +64,12 @@ def finish(
         says: text chunks of the PNG, by keyword.
     """
     if handles:
+        columns = -(-len(handles) // COLUMN)
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width + COLUMN_WIDTH * (columns - 1), height)
         axes.legend(
             handles=handles,
+            ncols=columns,
             loc="upper left",
             bbox_to_anchor=(1.01, 1.0),
             frameon=False,
@@ -122,6 +131,11 @@ def line(index: int) -> Style:
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes, "linewidth": 2}
 
 
-def dot(colour: str, label: str, size: float = 7) -> Line2D:
-    """A dot for the legend."""
-    return Line2D([], [], linestyle="", marker="o", color=colour, markersize=size, label=label)
+def marker(index: int) -> str:
+    """The marker of the index-th group."""
+    return MARKERS[index // len(COLOURS) % len(MARKERS)]
+
+
+def dot(colour: str, label: str, size: float = 7, shape: str = "o") -> Line2D:
+    """A dot for the legend, or another marker."""
+    return Line2D([], [], linestyle="", marker=shape, color=colour, markersize=size, label=label)

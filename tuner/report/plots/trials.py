@@ -24,6 +24,7 @@ from tuner.report.plots.style import (
     finish,
     first_capital,
     loss_scale,
+    marker,
 )
 
 DPI = 110  # fits the width of a note in MLflow
@@ -46,7 +47,7 @@ class Reached:
     """A trial's result and its learning rate.
 
     Attributes:
-        group: determines its colour, for example its optimizer.
+        group: determines its colour and marker, for example its optimizer.
         value: the goal's value at the end of its training, in the form that people read.
         is_default: whether it tried the textbook settings.
     """
@@ -68,7 +69,7 @@ def learning_rates(
     greater_is_better: bool = False,
     says: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw results against the learning rate, one point per trial and one colour per group.
+    """Draw results against the learning rate: a point per trial, in the colours of the groups.
 
     Args:
         trials: the trials; those without a learning rate are left out.
@@ -84,6 +85,7 @@ def learning_rates(
     groups = sorted({trial.group for trial in trials})
     usable = [trial for trial in trials if trial.state != "DIVERGED" and np.isfinite(trial.value)]
     paints = dict(zip(groups, colours(len(groups)), strict=True))
+    markers = {group: marker(index) for index, group in enumerate(groups)}
     for group, colour in paints.items():
         for pruned in (True, False):
             own = [t for t in usable if t.group == group and (t.state == "PRUNED") == pruned]
@@ -91,6 +93,7 @@ def learning_rates(
                 [trial.learning_rate for trial in own],
                 [trial.value for trial in own],
                 s=22 if pruned else 40,
+                marker=markers[group],
                 facecolor=colour,
                 edgecolor="white",
                 linewidth=0.6,
@@ -103,7 +106,7 @@ def learning_rates(
     for trial in books:
         at = trial.learning_rate, trial.value
         axes.plot(*at, "D", color=paints[trial.group], markeredgecolor=INK, markersize=8, zorder=4)
-    handles = [dot(colour, group) for group, colour in paints.items()]
+    handles = [dot(colour, group, shape=markers[group]) for group, colour in paints.items()]
     for trial in (t for t in usable if t.number == winner):
         ring: Style = {"facecolor": "none", "edgecolor": INK, "linewidth": 1.6, "zorder": 6}
         axes.scatter(trial.learning_rate, trial.value, s=170, **ring)
