@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterator
-from itertools import repeat
 
 # Blocks that a reader copies; ```console and ```text show what is printed, or what is not run here.
 # A Python block with a title is a file of that name, which the blocks after it run.
@@ -12,7 +11,8 @@ PRINTED = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Numbers on a page and in what is printed may differ by this share: sums of floating-point numbers
 # do from processor to processor, and training carries that on.
 ALIKE = 0.02
-# The loss of a training that diverges multiplies those differences: above this, any two are alike.
+# A training that diverges multiplies those differences: any two losses above this are alike, and so
+# are neighbouring epochs.
 EXPLODED = 10
 
 
@@ -45,15 +45,21 @@ def not_printed(page: str, printed: str) -> Iterator[str]:
 
 
 def _alike(told: list[str], line: list[str]) -> bool:
-    limit = EXPLODED if "diverged" in told else math.inf
-    return len(told) == len(line) and all(map(_is_same, told, line, repeat(limit)))
+    if len(told) != len(line):
+        return False
+    if told[-4:-1] != ["diverged", "at", "epoch"] or told[-4:-1] != line[-4:-1]:
+        return all(map(_is_same, told, line))
+    *words, loss, _, _, _, epoch = told
+    *own, its_loss, _, _, _, its_epoch = line
+    exploded = _is_same(loss, its_loss) or min(float(loss), float(its_loss)) > EXPLODED
+    return words == own and exploded and abs(int(epoch) - int(its_epoch)) <= 1
 
 
-def _is_same(told: str, printed: str, limit: float) -> bool:
+def _is_same(told: str, printed: str) -> bool:
     if told == printed:
         return True
     try:
         mine, own = (float(word.strip("(),;:")) for word in (told, printed))
     except ValueError:
         return False
-    return math.isclose(mine, own, rel_tol=ALIKE) or min(mine, own) > limit
+    return math.isclose(mine, own, rel_tol=ALIKE)
