@@ -88,8 +88,12 @@ def main() -> None:
     """The second process: from the last rows to the first, steps before the losses at the start."""
     children.bound()
     for problem, members in reversed(ForkingPickler.loads(sys.stdin.buffer.read())):
+        population = create(problem, members)
         with Trainer(problem, 1) as trainer:
-            trainer.epoch(create(problem, members), 1)
+            trainer.epoch(population, 1)
+        if isinstance(problem, Supervised):
+            # What the winner predicts with.
+            problem.model.scores(population.theta[0], problem.folds[0].train.X)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ block makes once what its members say, and lays out batches and rates for severa
 
 from collections.abc import Callable, Sequence
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -203,8 +203,7 @@ class Block:
         more = own, self.slots, state, course, settings, cycling, self.layout, transforms, totals
         key = self.name, self.before, self.after
         if key not in self.steps:
-            passes = self.passes(objective, batches[0], state, course, settings, transforms, totals)
-            self.steps[key] = Steps(passes, advance.code_for(0, 0, halt, passes, *more))
+            self.steps[key] = self.compiled_steps(objective, batches[0], halt, more)
         passes, run = self.steps[key]
         if objective.compiled:
             run(0, len(batches), halt, passes, *more)
@@ -215,26 +214,24 @@ class Block:
             objective.differentiate(batch)
             run(i, i + 1, halt, passes, *more)
 
-    def passes(
-        self,
-        objective: Objective,
-        batch: Array,
-        state: Rows,
-        course: Course,
-        settings: Array,
-        transforms: Transforms,
-        totals: Totals,
-    ) -> Passes:
-        """What a step calls, for arguments like these."""
-        differentiate, own = objective.compiled or (None, ())
+    def compiled_steps(
+        self, objective: Objective, batch: Array, halt: Array, more: tuple[Any, ...]
+    ) -> Steps:
+        """What steps with such arguments call, and what takes them.
+
+        The pass of the model comes last: a process that compiles ahead (`tuner.study.ahead`) does
+        so while the first one compiles how models are evaluated, which begins alike.
+        """
+        own, _, state, course, settings, _, _, transforms, totals = more
+        differentiate = objective.compiled[0] if objective.compiled else None
         theta, gradient, left_at, t, losses = state
         now = t, course.rates, 0, course.total
-        more = self.layout.tensors, settings, losses, totals.norms, left_at
+        given = self.layout.tensors, settings, losses, totals.norms, left_at
         before, after = self.before, self.after
-        return Passes(
-            Pointer(differentiate, *state, batch, *own),
+        passes = Passes(
+            Pointer(None, *state, batch, *own),
             Pointer(before_update if before else None, *state[:3], *self.layout, *transforms[:2]),
-            Pointer(fused_pass(self.name), theta, gradient, *self.slots, *now, *more),
+            Pointer(fused_pass(self.name), theta, gradient, *self.slots, *now, *given),
             Pointer(
                 after_update if after else None,
                 theta, left_at, t, course.total, self.layout.penalised, *transforms,
@@ -243,6 +240,9 @@ class Block:
             before,
             after,
         )  # fmt: skip
+        run = advance.code_for(0, 0, halt, passes, *more)
+        first = Pointer(differentiate, *state, batch, *own)
+        return Steps(passes._replace(differentiate=first), run)
 
 
 @compiled
