@@ -45,6 +45,7 @@ class Populations(StudyTraining):
 
     Attributes:
         refit: whether the final model is trained on all rows except the test part.
+        next: the problems and members of the next cohort, for `compile_ahead`.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Populations(StudyTraining):
         return self
 
     def compile_ahead(self) -> None:
-        """Has a second process compile for the first rows as well; it ends with the training."""
+        """Has a second process compile for the next cohort as well; it ends with the training."""
         if self.next:
             with suppress(OSError):
                 self.stack.callback(ended, ahead.start(self.next))
