@@ -23,6 +23,7 @@ from tuner.study.confirmation import CHOOSING, JUDGING, fresh
 from tuner.study.data import load_data
 from tuner.study.populations import Populations
 from tuner.study.training import trained
+from tuner.tracking.command import LATER
 
 pytestmark = pytest.mark.slow
 
@@ -227,7 +228,9 @@ def test_a_stop_while_it_confirms_changes_no_number(
     assert end.code == (130 if number == signal.SIGINT else -signal.SIGKILL)
     if number == signal.SIGINT:
         assert command.result()["test"] is None
-        assert "RUNNING" not in states_in_mlflow(command)
+        # A busy machine may not write all in the seconds after a signal; the command then says so.
+        late = LATER in (tmp_path / "said").read_text()
+        assert late or "RUNNING" not in states_in_mlflow(command)
     again = command.run(*LONG, "tracking=mlflow")
     assert again.code == 0, again.err
     assert command.result() == peaceful.result()
