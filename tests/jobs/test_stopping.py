@@ -18,6 +18,7 @@ from tuner.concluding import UNDELIVERED
 from tuner.processes.lock import owned
 from tuner.study.journal import JournalRecord
 from tuner.study.results import INTERRUPTED
+from tuner.tracking.command import LATER
 from tuner.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.slow
@@ -94,8 +95,10 @@ def test_a_signal_leaves_no_run_open_in_mlflow(
     until(lambda: training(command), process)
     time.sleep(1)
     process.send_signal(number)
-    assert ended(process).code == code
-    check_store(command)
+    told = ended(process)
+    assert told.code == code
+    if LATER not in told.err:  # a busy machine may not write all in the seconds after a signal
+        check_store(command)
     goes_on = [s if not s.startswith("budget.trials") else "budget.trials=4" for s in LONG]
     assert command.run(*goes_on, "tracking=mlflow").code == 0
     check_store(command)
