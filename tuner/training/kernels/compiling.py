@@ -99,10 +99,11 @@ class Compiled(_Dispatcher):
     @property
     def entry(self) -> Any:
         """The function with wrappers for calls from Python and by its address."""
-        with _ENTERING:
-            if self.entered is None:
-                target = _target(self.options, entered=True)
-                self.entered = _Dispatcher(self.py_func, target, "entry")
+        if self.entered is None:
+            with _ENTERING:
+                if self.entered is None:
+                    target = _target(self.options, entered=True)
+                    self.entered = _Dispatcher(self.py_func, target, "entry")
         return self.entered
 
     def __call__(self, *arguments: Any) -> Any:
@@ -225,7 +226,7 @@ def _(pointer: Pointer, context: Any) -> Any:
 
 
 @compiled
-def call(pointer, arguments):  # type: ignore[no-untyped-def]
+def call(pointer: Any, arguments: tuple[Any, ...]) -> None:
     """Calls a function by its address, with a tuple of arguments."""
     pointer(*arguments)
 
